@@ -1,0 +1,3 @@
+"""Label quality for dataframes."""
+
+__version__ = "0.1.0"

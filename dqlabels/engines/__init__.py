@@ -1,0 +1,1 @@
+"""Ways of feeding the same mergeable statistics: each engine has two verbs, ``reduce`` and ``map``."""
