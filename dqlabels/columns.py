@@ -1,0 +1,280 @@
+"""Which columns take part, and labels of any dtype as codes and back."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.errors import FeatureError, LabelColumnError
+
+Frame = nw.DataFrame[Any]
+Column = nw.Series[Any]
+Kind = Literal["number", "boolean", "category", "text", "date", "vector"]
+
+# Below this many rows "no value repeats" is no sign of an identifier or of a continuous label.
+FEWEST_ROWS_TO_JUDGE = 20
+# Strings with at most this many values are categories; so is any string column whose values repeat.
+MOST_CATEGORIES = 50
+# A label whose values hardly repeat names rows, not classes.
+MOST_CLASSES_PER_ROW = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """A label column as class positions.
+
+    ``codes`` is (n,) int64, -1 where the label is missing; ``classes`` holds the K values in order
+    (sorted, or the category order of a categorical); ``first_rows`` is (K,) int64, a row carrying each
+    class, from which values of the column's own dtype are taken back.
+    """
+
+    column: Column
+    codes: NDArray[np.int64]
+    classes: tuple[Any, ...]
+    first_rows: NDArray[np.int64]
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(n,) true where the row has a label."""
+        return self.codes >= 0
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(K,) rows carrying each class."""
+        return np.bincount(self.codes[self.known], minlength=len(self.classes))
+
+    def values(self, codes: NDArray[np.int64], name: str) -> Column:
+        """The labels of ``codes``, in the dtype of the label column."""
+        return self.column[self.first_rows[codes].tolist()].alias(name)
+
+
+def check_columns(frame: Frame) -> None:
+    """Refuse a frame whose column names repeat: no column of it can be named."""
+    names = [str(name) for name in frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if repeated:
+        raise FeatureError(
+            f"Column names repeat: {', '.join(map(repr, repeated))}. Rename them so that each column has its own."
+        )
+
+
+def require(frame: Frame, names: Iterable[str], role: str) -> None:
+    """Raise where a named column is not in the frame, with the names nearest to it."""
+    for name in names:
+        if name not in frame.columns:
+            near = difflib.get_close_matches(str(name), [str(c) for c in frame.columns], n=3, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+            listed = ", ".join(map(repr, frame.columns[:20]))
+            error = LabelColumnError if role == "label" else FeatureError
+            raise error(f"There is no column {name!r} (given as {role}).{hint} The columns are: {listed}.")
+
+
+def read_labels(frame: Frame, label: str) -> Labels:
+    """Turn the label column into codes, or say why it cannot be audited.
+
+    Raises:
+        LabelColumnError: Missing, empty, constant, continuous, or (nearly) unique per row.
+
+    >>> import polars as pl
+    >>> read_labels(nw.from_native(pl.DataFrame({"y": ["b", "a", None]})), "y").codes.tolist()
+    [1, 0, -1]
+    """
+    require(frame, [label], "label")
+    column = frame[label]
+    if isinstance(column.dtype, (nw.List, nw.Array, nw.Struct)):
+        raise LabelColumnError(
+            f"Column {label!r} holds {column.dtype}: one label a row is needed. "
+            "Explode it, or turn it into one column per label."
+        )
+    if len(column) == 0:
+        raise LabelColumnError(f"The frame has no rows, so column {label!r} has no labels to audit.")
+    codes, classes = encode(column)
+    if not classes:
+        raise LabelColumnError(f"Column {label!r}: all {len(column):,} labels are missing. Nothing can be audited.")
+    _check_classes(label, column, codes, classes)
+    first_rows = np.full(len(classes), -1, dtype=np.int64)
+    known = np.flatnonzero(codes >= 0)[::-1]
+    first_rows[codes[known]] = known
+    return Labels(column, codes, classes, first_rows)
+
+
+def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
+    """Codes (n,) int64, -1 where missing (null or NaN), and the values in order."""
+    dtype = column.dtype
+    missing = column.is_null().to_numpy().astype(bool)
+    codes = np.full(len(column), -1, dtype=np.int64)
+    if dtype.is_float():
+        missing |= np.isnan(column.cast(nw.Float64).to_numpy().astype(np.float64))
+    present = np.flatnonzero(~missing)
+    if not present.size:
+        return codes, ()
+    known = column if present.size == len(column) else column.filter((~missing).tolist())
+    if dtype.is_integer() or dtype.is_float() or dtype == nw.Boolean:
+        values, inverse = np.unique(known.to_numpy(), return_inverse=True)
+        codes[present] = inverse.astype(np.int64)
+        return codes, tuple(value.item() for value in values)
+    found, order = _distinct(known)
+    lookup = {value: position for position, value in enumerate(order)}
+    codes[present] = np.fromiter((lookup[value] for value in found), dtype=np.int64, count=len(found))
+    return codes, tuple(order)
+
+
+def _distinct(known: Column) -> tuple[list[Any], list[Any]]:
+    values = known.to_list()
+    try:
+        distinct = set(values)
+    except TypeError as error:
+        raise LabelColumnError(
+            f"Column {known.name!r} holds values that cannot be compared ({type(values[0]).__name__}). "
+            "Turn them into strings or numbers."
+        ) from error
+    if isinstance(known.dtype, nw.Enum):
+        return values, [value for value in known.dtype.categories if value in distinct]
+    try:
+        return values, sorted(distinct)
+    except TypeError:
+        return values, sorted(distinct, key=lambda value: (type(value).__name__, str(value)))
+
+
+def _check_classes(label: str, column: Column, codes: NDArray[np.int64], classes: Sequence[Any]) -> None:
+    rows = int((codes >= 0).sum())
+    if len(classes) == 1:
+        raise LabelColumnError(
+            f"Column {label!r}: all {rows:,} labels are {classes[0]!r}. "
+            "At least two classes are needed to tell a right label from a wrong one."
+        )
+    if rows < FEWEST_ROWS_TO_JUDGE:
+        return
+    fractional = isinstance(classes[0], float) and any(value != int(value) for value in classes if np.isfinite(value))
+    if fractional and len(classes) > max(20, 0.02 * rows):
+        raise LabelColumnError(
+            f"Column {label!r} looks continuous: {len(classes):,} different numbers in {rows:,} rows "
+            f"(such as {classes[0]!r} and {classes[1]!r}). dqlabels audits classes; a number is a regression "
+            "target. Bin it into classes first."
+        )
+    if len(classes) > MOST_CLASSES_PER_ROW * rows:
+        raise LabelColumnError(
+            f"Column {label!r} has {len(classes):,} different values in {rows:,} rows, so it names rows rather "
+            "than classes (or is a continuous number). Choose the column that holds the class, or group its values."
+        )
+
+
+def choose_features(
+    frame: Frame, label: str, features: Sequence[str] | None, exclude: Iterable[str]
+) -> tuple[dict[str, Kind], list[str]]:
+    """The feature columns with their kind, and what a reader should know about those left out.
+
+    Columns named in ``features`` are taken whatever they look like, unless they hold nothing.
+
+    Raises:
+        FeatureError: A named column does not exist, or no column is left.
+    """
+    left_out = {exclude} if isinstance(exclude, str) else set(exclude)
+    require(frame, left_out, "exclude")
+    if features is not None:
+        features = [features] if isinstance(features, str) else list(features)
+        require(frame, features, "feature")
+        if label in features:
+            raise FeatureError(f"Column {label!r} is the label and cannot be a feature too. Remove it from features=.")
+    names = [name for name in (features or frame.columns) if name != label and name not in left_out]
+    kinds: dict[str, Kind] = {}
+    unusable: dict[str, list[str]] = {}
+    for name in names:
+        kind = column_kind(frame[name], named=features is not None)
+        if kind in ("identifier", "empty", "constant", "unsupported"):
+            unusable.setdefault(kind, []).append(name)
+        else:
+            kinds[name] = kind  # type: ignore[assignment]
+    if not kinds:
+        reasons = "; ".join(f"{kind}: {', '.join(map(repr, which))}" for kind, which in unusable.items())
+        raise FeatureError(
+            f"No feature column is left besides the label {label!r}{f' ({reasons})' if reasons else ''}. "
+            "Name the columns to use in features=, or pass pred_probs= from your own model."
+        )
+    return kinds, _notes(unusable)
+
+
+def _notes(unusable: dict[str, list[str]]) -> list[str]:
+    words = {
+        "identifier": "identify rows (no value repeats) and were left out as features; name them in features= to "
+        "use them",
+        "empty": "hold no value and were left out as features",
+        "unsupported": "have a dtype that cannot be a feature and were left out",
+    }
+    return [
+        f"Columns {', '.join(map(repr, which))} {words[kind]}." for kind, which in unusable.items() if kind in words
+    ]
+
+
+def column_kind(column: Column, *, named: bool = False) -> str:
+    """How a column is used: one of ``Kind``, or why it is not: identifier, empty, constant, unsupported."""
+    dtype = column.dtype
+    present = column.drop_nulls()
+    if not len(present):
+        return "empty"
+    if isinstance(dtype, (nw.List, nw.Array)) or _holds_vectors(present):
+        return "vector"
+    if dtype == nw.Boolean:
+        return "boolean"
+    if dtype.is_temporal():
+        return "date"
+    if dtype.is_numeric():
+        return _number_kind(column, present, named=named)
+    if dtype == nw.Object:
+        return _object_kind(present, named=named)
+    if dtype in (nw.String, nw.Categorical) or isinstance(dtype, nw.Enum):
+        return _string_kind(present, named=named)
+    return "unsupported"
+
+
+def _object_kind(present: Column, *, named: bool) -> str:
+    """The kind of a pandas object column, by what all its values are."""
+    types = {type(value) for value in present.to_list()}
+    if types == {bool}:
+        return "boolean"
+    if types <= {datetime.date, datetime.datetime}:
+        return "date"
+    if types <= {int, float, decimal.Decimal}:
+        return "number"
+    return _string_kind(present, named=named) if types <= {str, bool, int, float} else "unsupported"
+
+
+def _holds_vectors(present: Column) -> bool:
+    return present.dtype == nw.Object and isinstance(present[0], (list, tuple, np.ndarray))
+
+
+def _number_kind(column: Column, present: Column, *, named: bool) -> str:
+    if column.dtype.is_float():
+        values = present.to_numpy()
+        if not np.isfinite(values.astype(np.float64)).any():
+            return "empty"
+    elif (
+        column.dtype.is_integer()
+        and not named
+        and len(present) == len(column) >= FEWEST_ROWS_TO_JUDGE
+        and present.n_unique() == len(present)
+    ):
+        return "identifier"
+    return "number"
+
+
+def _string_kind(present: Column, *, named: bool) -> str:
+    if present.dtype == nw.Object:
+        present = present.cast(nw.String)
+    distinct = present.n_unique()
+    if distinct <= MOST_CATEGORIES or distinct <= 0.05 * len(present) or present.dtype == nw.Categorical:
+        return "category"
+    if isinstance(present.dtype, nw.Enum):
+        return "category"
+    words = sum(len(str(value).split()) for value in present.to_list()) / len(present)
+    if distinct == len(present) and words < 2 and not named:
+        return "identifier"
+    return "text"
