@@ -1,0 +1,192 @@
+"""cleanlab 2.9's numbers where they depart from the paper, so that people can move over and check.
+
+Departures: of several confident classes the likeliest of *all* classes counts; the joint is rounded to whole
+numbers, its diagonal at least 1; a class with one row is never pruned; sums are floating point. Ties at a
+cut are all flagged here; cleanlab picks among them by an unstable sort.
+
+Source: cleanlab 2.9, ``count.py``, ``filter.py`` and ``rank.py``, read and written anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.confident import (
+    LEAST_CONFIDENCE,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    weighed_entropy,
+)
+
+TOLERANCE = 1e-6
+THRESHOLD_OF_ABSENT = 2.0
+LEAST_THRESHOLD = 2 * TOLERANCE
+FEWEST_ROWS = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """``quality`` and ``flagged`` (n,), ``thresholds`` (K,), ``counts`` and ``joint`` (K, K)."""
+
+    quality: FloatArray
+    flagged: BoolArray
+    thresholds: FloatArray
+    counts: IntArray
+    joint: FloatArray
+
+
+def judge_like_cleanlab(
+    codes: IntArray, probs: NDArray[Any], rival: NDArray[Any], filter_by: str, score: str, *, adjust: bool
+) -> Found:
+    """The whole judgement; ``rival`` (n,) is each row's likeliest class other than the given one."""
+    n, k = probs.shape
+    given = probs[np.arange(n), codes]
+    label_counts = np.bincount(codes, minlength=k)
+    thresholds = class_thresholds(codes, given, k)
+    confident = confident_class(codes, probs, thresholds)
+    counted = confident >= 0
+    raw = np.bincount(codes[counted] * k + confident[counted], minlength=k * k).reshape(k, k)
+    counts = raw.copy()
+    np.fill_diagonal(counts, np.maximum(np.diagonal(raw), 1))
+    calibrated = calibrate(counts, label_counts)
+    top = probs[np.arange(n), rival]
+    nudged = given + TOLERANCE
+    agrees = (nudged > top) | ((nudged == top) & (codes < rival))
+    off = counted & (confident != codes)
+    flagged = _flagged(filter_by, codes, probs, given, top, calibrated, off, agrees)
+    scored = adjust_probs(probs, thresholds) if adjust else probs
+    quality = label_quality(codes, scored, score)
+    return Found(quality, flagged, thresholds, counts, calibrated / max(calibrated.sum(), 1e-100))
+
+
+def class_thresholds(codes: IntArray, given: NDArray[Any], n_classes: int) -> FloatArray:
+    """(K,) mean self-confidence, 2 for a class without rows; summed as cleanlab sums it."""
+    means = [given[codes == k].mean() if (codes == k).any() else THRESHOLD_OF_ABSENT for k in range(n_classes)]
+    return np.asarray(np.maximum(np.array(means), LEAST_THRESHOLD))
+
+
+def confident_class(codes: IntArray, probs: NDArray[Any], thresholds: FloatArray) -> IntArray:
+    """(n,) the confident class, the likeliest of all classes where several are confident; -1 where none is."""
+    reached = probs >= thresholds - TOLERANCE
+    number = reached.sum(axis=1)
+    found = np.where(number > 1, probs.argmax(axis=1), reached.argmax(axis=1))
+    return np.where(number > 0, found, -1)
+
+
+def calibrate(counts: IntArray, label_counts: IntArray) -> IntArray:
+    """The joint (K, K) rescaled to the label counts and rounded, each row keeping its sum."""
+    # Column by column in memory, as cleanlab's is: its total is a floating-point sum in that order.
+    counts = np.asfortranarray(counts)
+    scaled = (counts.T / np.maximum(counts.sum(axis=1), 1e-100) * label_counts).T
+    scaled = scaled / max(scaled.sum(), 1e-100) * label_counts.sum()
+    return round_rows(scaled)
+
+
+def round_rows(values: FloatArray) -> IntArray:
+    """Whole numbers that keep each row's sum: the largest remainders are rounded the other way."""
+    # Along the axis as cleanlab goes: among equal remainders the memory layout decides which its sort takes.
+    return np.apply_along_axis(_round_row, 1, values).astype(np.int64)
+
+
+def _round_row(row: FloatArray) -> IntArray:
+    whole = row.round()
+    wanted = row.sum().round()
+    while abs(whole.sum().round() - wanted) > TOLERANCE:
+        lacking = np.round(wanted - whole.sum().round())
+        step = -1 if lacking < 0 else 1
+        order = np.argsort(row - whole)[::-step][: min(int(abs(lacking)), row.size)]
+        whole[order] += step
+    return np.asarray(whole.astype(np.int64))
+
+
+def prune_counts(calibrated: IntArray) -> IntArray:
+    """(K, K) likely x given rows to prune, at least one row of each class left."""
+    matrix = calibrated.T
+    diagonal = np.diagonal(matrix)
+    kept = np.maximum(diagonal, FEWEST_ROWS)
+    spread = np.maximum(np.count_nonzero(matrix, axis=0) - 1.0, 1.0)
+    reduced = np.maximum(matrix - (kept - diagonal) / spread, 0)
+    np.fill_diagonal(reduced, kept)
+    return round_rows(reduced.astype(np.int64).astype(float))
+
+
+def _flagged(
+    filter_by: str,
+    codes: IntArray,
+    probs: NDArray[Any],
+    given: NDArray[Any],
+    top: NDArray[Any],
+    calibrated: IntArray,
+    off: BoolArray,
+    agrees: BoolArray,
+) -> BoolArray:
+    if filter_by.startswith("low_"):
+        scores = (given - top + 1) / 2 if filter_by == "low_normalized_margin" else given
+        return _lowest(scores, int((off & ~agrees).sum()))
+    if filter_by == "predicted_neq_given":
+        return np.asarray((probs.argmax(axis=1) != codes) & ~agrees)
+    if filter_by == "confident_learning":
+        return off & ~agrees
+    prune = prune_counts(calibrated)
+    flagged = ~agrees
+    if filter_by in ("prune_by_class", "both"):
+        flagged = flagged & _by_class(codes, given, prune)
+    if filter_by in ("prune_by_noise_rate", "both"):
+        flagged = flagged & _by_noise_rate(codes, probs, prune)
+    return flagged
+
+
+def _lowest(scores: NDArray[Any], number: int) -> BoolArray:
+    if number < 1:
+        return np.zeros(scores.size, dtype=bool)
+    number = min(number, scores.size)
+    return np.asarray(scores <= np.partition(scores, number - 1)[number - 1])
+
+
+def _by_class(codes: IntArray, given: NDArray[Any], prune: IntArray) -> BoolArray:
+    flagged = np.zeros(codes.size, dtype=bool)
+    for k in range(prune.shape[0]):
+        rows = np.flatnonzero(codes == k)
+        if rows.size > FEWEST_ROWS:
+            flagged[rows] = _lowest(given[rows], int(rows.size - prune[k, k]))
+    return flagged
+
+
+def _by_noise_rate(codes: IntArray, probs: NDArray[Any], prune: IntArray) -> BoolArray:
+    flagged = np.zeros(codes.size, dtype=bool)
+    for k in range(prune.shape[0]):
+        rows = np.flatnonzero(codes == k)
+        if rows.size <= FEWEST_ROWS:
+            continue
+        mine = probs[rows]
+        for j in np.flatnonzero(prune[:, k] > 0):
+            if j != k:
+                flagged[rows] |= _lowest(mine[:, k] - mine[:, j], int(prune[j, k]))
+    return flagged
+
+
+def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:
+    """Probabilities less the thresholds, shifted by the highest threshold (2 where a class is absent)."""
+    adjusted: FloatArray = probs - thresholds
+    adjusted += thresholds.max()
+    adjusted /= adjusted.sum(axis=1, keepdims=True)
+    return adjusted
+
+
+def label_quality(codes: IntArray, probs: NDArray[Any], score: str) -> FloatArray:
+    """(n,) the score as cleanlab gives it: 0 for confidence-weighted entropy at probability 1."""
+    at = np.arange(codes.size)
+    given = probs[at, codes]
+    if score == "self_confidence":
+        return given.astype(np.float64)
+    if score == "confidence_weighted_entropy":
+        weighed = weighed_entropy(probs, given)
+        return np.log(weighed + 1) / np.maximum(weighed, LEAST_CONFIDENCE)
+    others = probs.copy()
+    others[at, codes] = -np.inf
+    return np.asarray(((given - others.max(axis=1, initial=-np.inf) + 1) / 2).astype(np.float64))
