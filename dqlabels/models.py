@@ -1,0 +1,425 @@
+"""Out-of-sample class probabilities: every row judged only by models that did not see it, nor a copy of it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from os import cpu_count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.errors import ModelError, OptionError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+ProgressOption = bool | Callable[[int, int], None] | None
+
+# Measured over real tables (docs/benchmarks.md): more trees add little beyond 200, fewer cost precision.
+TREES = 200
+# Rows x trees grow no further: larger tables take fewer trees, each row still judged by dozens.
+TREE_ROWS = 2_400_000
+FEWEST_TREES = 40
+SMALLEST_LEAF = 2
+# Beyond this many rows a stratified sample is fitted; the rest are out of sample by construction.
+MOST_FITTED_ROWS = 200_000
+# A fully grown tree on this many rows is as good as one on more, and its leaves stay in cache.
+MOST_ROWS_A_TREE = 50_000
+UNIT = 2**24
+FOLDS = 5
+# Shorter work shows no progress: it would be gone before it is read.
+SILENT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutOfSample:
+    """Probabilities of n rows, and what they came from.
+
+    ``probs`` (n, K) rows sum to 1; ``error`` is the share of labelled rows whose likeliest class is not the
+    label; ``distinct_rows`` counts the units that were kept or left out together.
+    """
+
+    probs: FloatArray
+    model: str
+    error: float
+    trained_rows: int
+    distinct_rows: int
+
+
+def out_of_sample(
+    matrix: NDArray[np.float32],
+    codes: IntArray,
+    n_classes: int,
+    *,
+    model: Any = None,
+    cv: Any = None,
+    groups: NDArray[Any] | None = None,
+    sample_weight: NDArray[Any] | None = None,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    progress: ProgressOption = None,
+) -> OutOfSample:
+    """Probabilities of every row from models that were fitted without it and without rows identical to it.
+
+    By default bagged extra-trees, each row judged by the trees that left it out (out of bag): one fit instead
+    of five. With ``model`` (or ``cv``), cross-validation. Neither depends on the order of the rows.
+
+    Args:
+        matrix: (n, d) float32, NaN where missing.
+        codes: (n,) class positions; rows of -1 have no label: never fitted, judged by every model.
+        n_classes: K.
+        model: A classifier with scikit-learn's interface; it is cloned, never fitted itself.
+        cv: Folds: a number, a scikit-learn splitter, or ``"time"``: rows are in time order and each block is
+            judged by a model of the blocks before it; the first, which nothing precedes, by one of those after.
+        groups: (n,) values; rows of one group are never on both sides.
+        sample_weight: (n,) weights, not negative.
+        random_state: Seeds every draw.
+        n_jobs: Threads of the default model.
+        progress: True, False, a callable ``(done, total)``, or None: shown where the work is long.
+
+    Raises:
+        ModelError: The model cannot be fitted, or gives no probabilities.
+        OptionError: ``cv`` or ``sample_weight`` cannot be used.
+
+    >>> matrix = np.concatenate([np.linspace(0, 1, 30), np.linspace(2, 3, 30)]).astype(np.float32)[:, None]
+    >>> out_of_sample(matrix, np.repeat([0, 1], 30), 2).error
+    0.0
+    """
+    weights = _weights(sample_weight, len(codes))
+    units, order = _units(matrix, codes, groups)
+    known = codes >= 0
+    if model is None and cv is None:
+        answer = _out_of_bag(matrix, codes, n_classes, units, order, weights, random_state, n_jobs, progress)
+    else:
+        answer = _cross_validated(
+            matrix, codes, n_classes, units, groups is not None, weights, model, cv, random_state, n_jobs, progress
+        )
+    probs, name, trained = answer
+    error = float((probs[known].argmax(axis=1) != codes[known]).mean())
+    return OutOfSample(probs, name, error, trained, int(units.max()) + 1)
+
+
+def _weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
+    if given is None:
+        return None
+    weights = np.asarray(given, dtype=np.float64)
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
+        raise OptionError("sample_weight must hold one finite number of at least 0 for each row.")
+    return weights
+
+
+def _units(matrix: NDArray[np.float32], codes: IntArray, groups: NDArray[Any] | None) -> tuple[IntArray, IntArray]:
+    """Units (n,) of rows that stay together, numbered by content, and an order (n,) of the rows by content."""
+    clean = np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix) + np.float32(0))
+    hashes = _hash_rows(clean.view(np.uint32))
+    order = np.lexsort((codes, hashes))
+    keys = hashes
+    if groups is not None:
+        # A group is known by the rows it holds: its least hash, whatever the group is called.
+        names = np.unique(groups.astype(str), return_inverse=True)[1]
+        least = np.full(int(names.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+        np.minimum.at(least, names, hashes)
+        keys = _joined(names, hashes, least)
+    return np.unique(keys, return_inverse=True)[1].astype(np.int64), order
+
+
+def _joined(names: IntArray, hashes: NDArray[np.uint64], least: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The least hash of the groups and identical rows that hang together, so that neither straddles."""
+    keys = least[names]
+    rows = np.unique(hashes, return_inverse=True)[1]
+    while True:
+        by_row = np.full(int(rows.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+        np.minimum.at(by_row, rows, keys)
+        by_group = np.full(least.size, np.iinfo(np.uint64).max, dtype=np.uint64)
+        np.minimum.at(by_group, names, by_row[rows])
+        joined = by_group[names]
+        if np.array_equal(joined, keys):
+            return keys
+        keys = joined
+
+
+def _hash_rows(words: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """A 64-bit hash (n,) of each row's words (splitmix64 over the columns)."""
+    hashes = np.full(len(words), 0x9E3779B97F4A7C15, dtype=np.uint64)
+    for column in range(words.shape[1]):
+        hashes ^= words[:, column].astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(30)
+        hashes *= np.uint64(0xBF58476D1CE4E5B9)
+        hashes ^= hashes >> np.uint64(27)
+        hashes *= np.uint64(0x94D049BB133111EB)
+        hashes ^= hashes >> np.uint64(31)
+    return hashes
+
+
+def _out_of_bag(
+    matrix: NDArray[np.float32],
+    codes: IntArray,
+    n_classes: int,
+    units: IntArray,
+    order: IntArray,
+    weights: FloatArray | None,
+    seed: int,
+    n_jobs: int | None,
+    progress: ProgressOption,
+) -> tuple[FloatArray, str, int]:
+    """Rows in the order of their content, so that neither the draws nor the trees depend on the caller's order."""
+    known = order[codes[order] >= 0]
+    fitted = _fitting_sample(known, codes, units, seed)
+    trees = int(np.clip(TREE_ROWS // max(len(fitted), 1), FEWEST_TREES, TREES))
+    bag = _Bag(matrix, codes, n_classes, units, fitted, weights, min(len(fitted), MOST_ROWS_A_TREE))
+    sums = np.zeros((len(codes), n_classes), dtype=np.int64)
+    votes = np.zeros(len(codes), dtype=np.int64)
+    bag.add(sums, votes, [(seed, tree) for tree in range(trees)], n_jobs, progress)
+    extra = 0
+    while (missed := np.flatnonzero(votes == 0)).size and extra < TREES:
+        # A row that every tree saw: trees are drawn that leave its unit out.
+        bag.add(sums, votes, [(seed, trees + extra)], n_jobs, False, leave_out=np.unique(units[missed])[::2])
+        bag.add(sums, votes, [(seed, trees + extra + 1)], n_jobs, False, leave_out=np.unique(units[missed])[1::2])
+        extra += 2
+    if (votes == 0).any():
+        raise ModelError(
+            f"{int((votes == 0).sum()):,} rows could not be left out of any tree: all rows look alike, or belong to "
+            "one group. Add features, or pass your own pred_probs=."
+        )
+    probs = sums / sums.sum(axis=1, keepdims=True)
+    return probs, f"extra-trees, {trees} trees, out of bag", len(fitted)
+
+
+def _fitting_sample(known: IntArray, codes: IntArray, units: IntArray, seed: int) -> IntArray:
+    """The rows to fit on: all, or of a large table whole units drawn by content, by class alike."""
+    if known.size <= MOST_FITTED_ROWS:
+        return known
+    n_units = int(units.max()) + 1
+    ranks = np.random.default_rng([seed, 0xF17]).permutation(n_units)[units[known]]
+    share = MOST_FITTED_ROWS / known.size
+    chosen = np.zeros(n_units, dtype=bool)
+    for k in np.unique(codes[known]):
+        of_class = codes[known] == k
+        wanted = max(int(np.ceil(share * of_class.sum())), min(int(of_class.sum()), 50))
+        bar = np.partition(ranks[of_class], wanted - 1)[wanted - 1]
+        chosen[units[known][of_class & (ranks <= bar)]] = True
+    return known[chosen[units[known]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bag:
+    matrix: NDArray[np.float32]
+    codes: IntArray
+    n_classes: int
+    units: IntArray
+    fitted: IntArray
+    weights: FloatArray | None
+    rows_a_tree: int
+
+    def add(
+        self,
+        sums: IntArray,
+        votes: IntArray,
+        seeds: list[tuple[int, int]],
+        n_jobs: int | None,
+        progress: ProgressOption,
+        leave_out: IntArray | None = None,
+    ) -> None:
+        """Grow a tree per seed and add its leaves' class shares to the rows it did not see."""
+        threads = n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
+        with ThreadPoolExecutor(threads) as pool:
+            # No more trees are in flight than threads, so that what each found is held only briefly.
+            waiting = iter(seeds)
+            grown = {pool.submit(self._tree, seed, leave_out) for seed in islice(waiting, threads + 1)}
+            for done in _with_progress(_completed(pool, self._tree, grown, waiting, leave_out), len(seeds), progress):
+                rows, leaves, shares = done
+                # Whole numbers: the order in which trees finish does not show in their sum.
+                sums[rows] += shares[leaves]
+                votes[rows] += 1
+
+    def _tree(self, seed: tuple[int, int], leave_out: IntArray | None) -> tuple[IntArray, IntArray, IntArray]:
+        from sklearn.tree import ExtraTreeClassifier
+
+        rng = np.random.default_rng(seed)
+        unit_of_fitted, n_units = self.units[self.fitted], int(self.units.max()) + 1
+        present = np.unique(unit_of_fitted)
+        if leave_out is not None:
+            present = np.setdiff1d(present, leave_out)
+        draws = max(1, round(self.rows_a_tree * present.size / len(self.fitted)))
+        drawn = np.zeros(n_units, dtype=np.int64)
+        if present.size:
+            drawn[present] = np.bincount(rng.integers(0, present.size, draws), minlength=present.size)
+        times = drawn[unit_of_fitted]
+        inside = self.fitted[times > 0]
+        rows = np.flatnonzero(drawn[self.units] == 0)
+        if not inside.size:
+            return rows[:0], rows[:0], np.zeros((1, self.n_classes), dtype=np.int64)
+        weight = times[times > 0].astype(np.float64)
+        if self.weights is not None:
+            weight *= self.weights[inside]
+        if not weight.any():
+            return rows[:0], rows[:0], np.zeros((1, self.n_classes), dtype=np.int64)
+        tree = ExtraTreeClassifier(
+            min_samples_leaf=SMALLEST_LEAF, max_features="sqrt", random_state=int(rng.integers(2**31))
+        ).fit(self.matrix[inside], self.codes[inside], sample_weight=weight)
+        values = tree.tree_.value[:, 0, :]
+        shares = np.zeros((len(values), self.n_classes), dtype=np.int64)
+        total = values.sum(axis=1, keepdims=True)
+        shares[:, tree.classes_] = np.rint(values / np.where(total == 0, 1, total) * UNIT)
+        return rows, tree.apply(self.matrix[rows], check_input=False), shares
+
+
+def _completed(
+    pool: ThreadPoolExecutor,
+    grow: Callable[..., Any],
+    grown: set[Future[Any]],
+    waiting: Iterator[tuple[int, int]],
+    leave_out: IntArray | None,
+) -> Iterator[Any]:
+    """Results as they come, another tree begun for each."""
+    while grown:
+        finished, grown = wait(grown, return_when=FIRST_COMPLETED)
+        grown |= {pool.submit(grow, seed, leave_out) for seed in islice(waiting, len(finished))}
+        for done in finished:
+            yield done.result()
+
+
+def _cross_validated(
+    matrix: NDArray[np.float32],
+    codes: IntArray,
+    n_classes: int,
+    units: IntArray,
+    grouped: bool,
+    weights: FloatArray | None,
+    model: Any,
+    cv: Any,
+    seed: int,
+    n_jobs: int | None,
+    progress: ProgressOption,
+) -> tuple[FloatArray, str, int]:
+    """A clone a fold; rows without a label are judged by the mean of all clones."""
+    from sklearn.base import clone
+
+    model = _default_model(seed, n_jobs) if model is None else model
+    if not hasattr(model, "predict_proba"):
+        raise ModelError(
+            f"{type(model).__name__} gives no probabilities (no predict_proba). Wrap it in "
+            "sklearn.calibration.CalibratedClassifierCV, or pass your own pred_probs=."
+        )
+    if weights is not None and "sample_weight" not in inspect.signature(model.fit).parameters:
+        raise ModelError(f"{type(model).__name__}.fit takes no sample_weight. Leave the weights out.")
+    known = np.flatnonzero(codes >= 0)
+    folds = _folds(known, codes, units, grouped, cv, seed)
+    sums, votes = np.zeros((len(codes), n_classes)), np.zeros(len(codes), dtype=np.int64)
+    unlabelled = np.flatnonzero(codes < 0)
+    for train, test in _with_progress(folds, len(folds), progress):
+        fitted = clone(model)
+        params = fitted.get_params(deep=False)
+        if "random_state" in params and params["random_state"] is None:
+            fitted.set_params(random_state=seed)
+        _fit(fitted, matrix[train], codes[train], None if weights is None else weights[train])
+        rows = np.concatenate([test, unlabelled])
+        sums[rows] += _aligned(fitted, matrix[rows], n_classes)
+        votes[rows] += 1
+    if (votes == 0).any():
+        unjudged = int((votes == 0).sum())
+        raise ModelError(f"The folds of cv={cv!r} leave {unjudged:,} rows unjudged; every row must be in a test fold.")
+    return sums / votes[:, None], f"{type(model).__name__}, {len(folds)} folds", len(known)
+
+
+def _default_model(seed: int, n_jobs: int | None) -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=seed, n_jobs=n_jobs)
+
+
+def _fit(model: Any, matrix: NDArray[np.float32], codes: IntArray, weights: FloatArray | None) -> None:
+    if np.unique(codes).size < 2:
+        raise ModelError("A training fold holds a single class. Use fewer folds, or stratified ones (cv=5).")
+    try:
+        model.fit(matrix, codes) if weights is None else model.fit(matrix, codes, sample_weight=weights)
+    except (ValueError, TypeError, RuntimeError) as error:
+        note = (
+            f"while fitting {type(model).__name__} on {len(codes):,} rows of {matrix.shape[1]} features; missing "
+            "values are NaN in them, so a model that takes none needs a SimpleImputer before it"
+        )
+        if sys.version_info >= (3, 11):
+            error.add_note(note)
+        raise
+
+
+def _aligned(model: Any, matrix: NDArray[np.float32], n_classes: int) -> FloatArray:
+    """Its probabilities in the order of all classes; a class it never saw has probability 0."""
+    given = np.asarray(model.predict_proba(matrix), dtype=np.float64)
+    probs = np.zeros((len(matrix), n_classes))
+    seen = np.asarray(getattr(model, "classes_", np.arange(n_classes))).astype(np.int64)
+    if given.ndim != 2 or given.shape[1] != seen.size or not np.isfinite(given).all():
+        raise ModelError(
+            f"{type(model).__name__}.predict_proba gave shape {given.shape} for {seen.size} classes, or values that "
+            "are not finite."
+        )
+    probs[:, seen] = given
+    total = probs.sum(axis=1, keepdims=True)
+    if not (total > 0).all():
+        raise ModelError(f"{type(model).__name__}.predict_proba gave rows that sum to 0.")
+    return np.asarray(probs / total)
+
+
+def _folds(
+    known: IntArray, codes: IntArray, units: IntArray, grouped: bool, cv: Any, seed: int
+) -> list[tuple[IntArray, IntArray]]:
+    if isinstance(cv, str):
+        if cv != "time":
+            raise OptionError(f"cv={cv!r} is not known; pass a number of folds, a scikit-learn splitter, or 'time'.")
+        return _time_folds(known)
+    if hasattr(cv, "split"):
+        groups = units[known] if grouped else None
+        splits = cv.split(np.zeros((known.size, 1)), codes[known], groups)
+        return [(known[train], known[test]) for train, test in splits]
+    n_folds = FOLDS if cv is None else cv
+    if isinstance(n_folds, bool) or not isinstance(n_folds, (int, np.integer)) or n_folds < 2:
+        raise OptionError(f"cv={cv!r} is not known; pass at least 2 folds, a scikit-learn splitter, or 'time'.")
+    fold = _content_folds(known, codes, units, int(n_folds), seed)
+    parts = [(known[fold != at], known[fold == at]) for at in range(int(n_folds))]
+    return [(train, test) for train, test in parts if test.size]
+
+
+def _content_folds(known: IntArray, codes: IntArray, units: IntArray, n_folds: int, seed: int) -> IntArray:
+    """(m,) the fold of each known row: units dealt out class by class, in an order drawn by content."""
+    unit = units[known]
+    n_units = int(units.max()) + 1
+    rank = np.random.default_rng([seed, 0xF01D]).permutation(n_units)
+    # A unit of mixed labels is dealt out with its lowest class.
+    lowest = np.full(n_units, np.iinfo(np.int64).max)
+    np.minimum.at(lowest, unit, codes[known])
+    present = np.unique(unit)
+    order = present[np.lexsort((rank[present], lowest[present]))]
+    dealt = np.zeros(n_units, dtype=np.int64)
+    dealt[order] = np.arange(order.size) % n_folds
+    return dealt[unit]
+
+
+def _time_folds(known: IntArray) -> list[tuple[IntArray, IntArray]]:
+    blocks = np.array_split(known, FOLDS + 1)
+    later = [(np.concatenate(blocks[:at]), blocks[at]) for at in range(1, len(blocks))]
+    return [(np.concatenate(blocks[1:]), blocks[0]), *later]
+
+
+def _with_progress(steps: Iterable[Any], total: int, progress: ProgressOption) -> Iterator[Any]:
+    """The steps as they come, telling after each how far the work is."""
+    started = time.monotonic()
+    for done, step in enumerate(steps, start=1):
+        yield step
+        if callable(progress):
+            progress(done, total)
+        elif progress or (progress is None and sys.stderr.isatty()):
+            _show(done, total, time.monotonic() - started, forced=bool(progress))
+
+
+def _show(done: int, total: int, spent: float, *, forced: bool) -> None:
+    left = spent / done * (total - done)
+    if forced or spent + left > SILENT_SECONDS:
+        end = "\n" if done == total else ""
+        sys.stderr.write(f"\rJudging labels: {done}/{total}, about {left:.0f} s left{end}")
+        sys.stderr.flush()
