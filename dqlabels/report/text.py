@@ -1,0 +1,51 @@
+"""An audit's dict as lines of plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MOST_LINES = 5
+LONGEST_VALUE = 40
+
+
+def summary(facts: Mapping[str, Any]) -> str:
+    """The audit in a dozen lines: how much, how sure, which classes, which rows."""
+    rate = facts["noise_rate"]
+    missing = f", {facts['missing']:,} without a label" if facts["missing"] else ""
+    lines = [
+        f"Labels in {facts['label']!r}: {facts['audited']:,} rows audited{missing}, {facts['flagged']:,} flagged "
+        f"({facts['flagged_share']:.1%}).",
+        f"Estimated noise rate {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} to "
+        f"{rate['high']:.1%}, method {rate['method']!r}).",
+        rate["assumption"],
+        f"Judged by {facts['model']}; it disagrees with {facts['model_error']:.1%} of the given labels.",
+    ]
+    lines += confusion_lines(facts["confusions"])
+    lines += worst_lines(facts["worst"])
+    lines += [f"Note: {note}" for note in facts["warnings"]]
+    return "\n".join(lines)
+
+
+def confusion_lines(confusions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The commonest given -> suggested pairs, one line."""
+    if not confusions:
+        return []
+    pairs = [f"{_short(c['given'])} → {_short(c['suggested'])} ({c['rows']:,})" for c in confusions[:MOST_LINES]]
+    return ["Commonest: " + ", ".join(pairs) + "."]
+
+
+def worst_lines(worst: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The most suspicious rows, one a line."""
+    if not worst:
+        return []
+    shown = []
+    for row in worst[:MOST_LINES]:
+        change = f"{_short(row['given'])} → {_short(row['suggested'])}"
+        shown.append(f"  row {row['row']}: {change}, quality {row['quality']:.3f}, {row['kind']}")
+    return ["Worst rows:", *shown]
+
+
+def _short(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

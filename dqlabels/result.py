@@ -1,0 +1,297 @@
+"""The result of an audit: frozen, complete, and every number in it a table in the caller's frame library."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.columns import Frame, Labels
+from dqlabels.errors import OptionError
+from dqlabels.gate import Decide, GateResult, OnInconclusive, decide_gate
+from dqlabels.noise import METHODS, NoiseRate, anchor_noise, confident_noise
+from dqlabels.report import html, text
+
+# Of the probabilities: a flagged row whose two likeliest classes are nearer than this is overlap, not an error.
+AMBIGUOUS_MARGIN = 0.25
+MOST_ROWS_IN_DICT = 10
+MOST_PAIRS_IN_DICT = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the tables of a :class:`LabelAudit` are made from; arrays are over the m audited rows.
+
+    ``positions`` (m,) row numbers in the frame, ``codes`` (m,), ``probs`` (m, K), ``suggested`` (m,) codes,
+    ``quality`` (m,) in [0, 1], ``flagged`` (m,) bool, ``thresholds`` (K,), ``counts`` (K, K) raw confident
+    joint, ``joint`` (K, K) calibrated, sums to 1.
+    """
+
+    labels: Labels
+    positions: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    probs: NDArray[Any]
+    suggested: NDArray[np.int64]
+    quality: NDArray[np.float64]
+    flagged: NDArray[np.bool_]
+    thresholds: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    joint: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LabelAudit:
+    """What was found in one label column.
+
+    ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those
+    with a label, ``flagged`` those suspected; ``model_error`` is the share of audited rows whose likeliest
+    class, out of sample, is not the given one.
+    """
+
+    label: str
+    frame: Any
+    rows: int
+    audited: int
+    flagged: int
+    noise_rate: NoiseRate
+    model: str
+    model_error: float
+    warnings: tuple[str, ...]
+    names: tuple[str, str, str]
+    settings: dict[str, Any]
+    evidence: Evidence
+    table: Frame
+
+    @property
+    def flagged_share(self) -> float:
+        """Flagged rows over audited rows, in [0, 1]; not the noise rate."""
+        return self.flagged / self.audited if self.audited else 0.0
+
+    @property
+    def issues(self) -> Any:
+        """Flagged rows, worst first: row number, label, suggestion, quality, kind, then the other columns.
+
+        ``kind`` is ``error`` where the model is sure of another class and ``ambiguous`` where its two
+        likeliest classes are close.
+        """
+        order, kinds = self._worst()
+        rows = self.table[self.evidence.positions[order].tolist()]
+        quality, suggested, _ = self.names
+        first = [self.label, suggested, quality]
+        taken = {*rows.columns}
+        row, kind = _free_name("row", taken), _free_name("kind", taken)
+        backend = rows.implementation
+        rows = rows.with_columns(
+            nw.new_series(row, self.evidence.positions[order], backend=backend),
+            nw.new_series(kind, kinds, nw.String, backend=backend),
+        )
+        rest = [name for name in self.table.columns if name not in {*first, *self.names}]
+        return rows.select(row, *first, kind, *rest).to_native()
+
+    def _worst(self) -> tuple[NDArray[np.int64], list[str]]:
+        """Audited positions of the flagged rows, worst first, with the kind of each."""
+        evidence = self.evidence
+        found = np.flatnonzero(evidence.flagged)
+        order = found[np.argsort(evidence.quality[found], kind="stable")]
+        if not order.size:
+            return order, []
+        top_two = np.partition(evidence.probs[order], -2, axis=1)[:, -2:]
+        margins = np.abs(top_two[:, 1] - top_two[:, 0])
+        return order, ["ambiguous" if margin < AMBIGUOUS_MARGIN else "error" for margin in margins]
+
+    @property
+    def classes(self) -> Any:
+        """A row per class: rows, flagged, flagged share, estimated noise rate, threshold, mean quality."""
+        facts = self._class_facts()
+        return self._table({"class": np.arange(len(self.evidence.labels.classes))}, facts)
+
+    def _class_facts(self) -> dict[str, NDArray[Any]]:
+        evidence, k = self.evidence, len(self.evidence.labels.classes)
+        rows = np.bincount(evidence.codes, minlength=k)
+        flagged = np.bincount(evidence.codes[evidence.flagged], minlength=k)
+        quality = np.bincount(evidence.codes, weights=evidence.quality, minlength=k)
+        return {
+            "rows": rows,
+            "flagged": flagged,
+            "flagged_share": flagged / np.maximum(rows, 1),
+            "noise_rate": self.noise_rate.by_given_class,
+            "threshold": evidence.thresholds,
+            "mean_quality": quality / np.maximum(rows, 1),
+        }
+
+    @property
+    def confusions(self) -> Any:
+        """A row per given → suggested pair that was flagged, commonest first, with its share of the given class."""
+        given, suggested, rows, share = self._pairs()
+        return self._table({"given": given, "suggested": suggested}, {"rows": rows, "share": share})
+
+    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        evidence, k = self.evidence, len(self.evidence.labels.classes)
+        cells = evidence.codes[evidence.flagged] * k + evidence.suggested[evidence.flagged]
+        found, rows = np.unique(cells, return_counts=True)
+        order = np.lexsort((found, -rows))
+        given = found[order] // k
+        totals = np.bincount(evidence.codes, minlength=k)
+        return given, found[order] % k, rows[order], rows[order] / totals[given]
+
+    @property
+    def joint(self) -> Any:
+        """Calibrated joint of given and likely label, a row per cell that is not empty; ``share`` sums to 1."""
+        given, likely = np.nonzero(self.evidence.joint)
+        facts = {"rows": self.evidence.counts[given, likely], "share": self.evidence.joint[given, likely]}
+        return self._table({"given": given, "likely": likely}, facts)
+
+    @property
+    def noise_matrix(self) -> Any:
+        """P(given | true) and P(true | given) under the method of ``noise_rate``, a row per pair of classes."""
+        k = len(self.evidence.labels.classes)
+        true, given = (cells.ravel() for cells in np.indices((k, k)))
+        facts = {
+            "given_if_true": self.noise_rate.matrix[true, given],
+            "true_if_given": self.noise_rate.inverse[given, true],
+        }
+        return self._table({"true": true, "given": given}, facts)
+
+    @property
+    def probabilities(self) -> Any:
+        """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
+        columns: dict[str, Any] = {"row": self.evidence.positions}
+        for k, value in enumerate(self.evidence.labels.classes):
+            columns[_free_name(str(value), set(columns))] = self.evidence.probs[:, k]
+        return nw.from_dict(columns, backend=self.table.implementation).to_native()
+
+    def estimate_noise(self, method: str = "anchor", *, confidence: float = 0.90) -> NoiseRate:
+        """The noise rate by another method or at another confidence.
+
+        Raises:
+            OptionError: An unknown method, or a confidence outside (0, 1).
+        """
+        evidence, seed = self.evidence, self.settings["random_state"]
+        if method == "anchor":
+            return anchor_noise(evidence.codes, evidence.probs, confidence=confidence, random_state=seed)
+        if method == "confident":
+            counts = np.bincount(evidence.codes, minlength=len(evidence.labels.classes))
+            return confident_noise(evidence.counts, counts, confidence=confidence, random_state=seed)
+        raise OptionError(f"method={method!r} is none of {', '.join(map(repr, METHODS))}.")
+
+    def noise_rates(self) -> Any:
+        """Every method that needs no further input: estimate, interval and assumption, a row each."""
+        rates = [self.estimate_noise(method).to_dict() for method in METHODS]
+        columns = {key: [rate[key] for rate in rates] for key in rates[0]}
+        return nw.from_dict(columns, backend=self.table.implementation).to_native()
+
+    def gate(
+        self,
+        *,
+        max_noise_rate: float,
+        decide: Decide = "estimate",
+        on_inconclusive: OnInconclusive = "warn",
+    ) -> GateResult:
+        """Hold the noise rate against a limit; see :func:`dqlabels.gate.decide_gate`."""
+        facts = self.to_dict()
+        classes = sorted(facts["classes"], key=lambda c: -c["noise_rate"])[:3]
+        worst = ", ".join(f"{c['class']!r} {c['noise_rate']:.1%}" for c in classes)
+        details = [f"Worst classes: {worst}.", *text.confusion_lines(facts["confusions"])]
+        details += text.worst_lines(facts["worst"])
+        return decide_gate(
+            self.noise_rate,
+            max_noise_rate=max_noise_rate,
+            decide=decide,
+            on_inconclusive=on_inconclusive,
+            label=self.label,
+            details=details,
+        )
+
+    def summary(self) -> str:
+        """The audit in about a dozen lines of text."""
+        return text.summary(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
+        from dqlabels import __version__
+
+        facts = {name: values.tolist() for name, values in self._class_facts().items()}
+        classes = [plain(value) for value in self.evidence.labels.classes]
+        pairs = zip(*(part[:MOST_PAIRS_IN_DICT].tolist() for part in self._pairs()), strict=True)
+        return {
+            "label": str(self.label),
+            "rows": self.rows,
+            "audited": self.audited,
+            "missing": self.rows - self.audited,
+            "flagged": self.flagged,
+            "flagged_share": self.flagged_share,
+            "noise_rate": self.noise_rate.to_dict(),
+            "model": self.model,
+            "model_error": self.model_error,
+            "classes": [
+                {"class": value, **{name: plain(facts[name][k]) for name in facts}} for k, value in enumerate(classes)
+            ],
+            "confusions": [
+                {"given": classes[given], "suggested": classes[likely], "rows": rows, "share": share}
+                for given, likely, rows, share in pairs
+            ],
+            "worst": self._worst_facts(classes),
+            "warnings": list(self.warnings),
+            "settings": dict(self.settings),
+            "version": __version__,
+        }
+
+    def _worst_facts(self, classes: list[Any]) -> list[dict[str, Any]]:
+        order, kinds = self._worst()
+        evidence = self.evidence
+        return [
+            {
+                "row": int(evidence.positions[at]),
+                "given": classes[evidence.codes[at]],
+                "suggested": classes[evidence.suggested[at]],
+                "quality": float(evidence.quality[at]),
+                "kind": kind,
+            }
+            for at, kind in zip(order[:MOST_ROWS_IN_DICT], kinds, strict=False)
+        ]
+
+    def _table(self, labels: dict[str, NDArray[np.int64]], facts: dict[str, NDArray[Any]]) -> Any:
+        backend = self.table.implementation
+        columns = {name: self._fresh(self.evidence.labels.values(codes, name)) for name, codes in labels.items()}
+        table = nw.from_dict(dict(facts), backend=backend)
+        table = table.with_columns(*columns.values())
+        return table.select(*labels, *facts).to_native()
+
+    def _fresh(self, column: nw.Series[Any]) -> nw.Series[Any]:
+        """The values under a new index, where the frame library has one."""
+        native = column.to_native()
+        if hasattr(native, "reset_index"):
+            native = native.reset_index(drop=True)
+        return nw.from_native(native, series_only=True)
+
+    def __repr__(self) -> str:
+        found = f"{self.flagged:,} of {self.audited:,} rows flagged"
+        return f"<LabelAudit of {self.label!r}: {found}, noise rate {self.noise_rate}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return html.fragment(self.to_dict())
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: numbers, booleans and strings as they are, NaN as None, all else as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    return str(value)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
