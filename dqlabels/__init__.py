@@ -1,3 +1,52 @@
-"""Label quality for dataframes."""
+"""Label quality for dataframes: find wrong labels, estimate the noise rate, gate a pipeline on it.
+
+``import dqlabels`` registers ``df.labels`` on pandas and Polars and loads nothing heavy; the names below
+are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from dqlabels import accessor as _accessor
+from dqlabels.errors import DQLabelsError, LabelNoiseError, LabelWarning
+
+if TYPE_CHECKING:
+    from dqlabels.auditor import audit
+    from dqlabels.gate import GateResult
+    from dqlabels.noise import NoiseRate
+    from dqlabels.result import LabelAudit
 
 __version__ = "0.1.0"
+__all__ = [
+    "DQLabelsError",
+    "GateResult",
+    "LabelAudit",
+    "LabelNoiseError",
+    "LabelWarning",
+    "NoiseRate",
+    "audit",
+]
+
+_LAZY = {
+    "audit": "dqlabels.auditor",
+    "GateResult": "dqlabels.gate",
+    "LabelAudit": "dqlabels.result",
+    "NoiseRate": "dqlabels.noise",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'dqlabels' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+_accessor.register()

@@ -53,7 +53,8 @@ class Labels:
 
     def values(self, codes: NDArray[np.int64], name: str) -> Column:
         """The labels of ``codes``, in the dtype of the label column."""
-        return self.column[self.first_rows[codes].tolist()].alias(name)
+        values: Column = self.column[self.first_rows[codes].tolist()].alias(name)
+        return values
 
 
 def check_columns(frame: Frame) -> None:

@@ -48,7 +48,7 @@ def encode_features(frame: Frame, kinds: Mapping[str, Kind]) -> Encoded:
     >>> import polars as pl
     >>> frame = nw.from_native(pl.DataFrame({"x": [1, None], "c": ["a", "b"]}))
     >>> encode_features(frame, {"x": "number", "c": "category"}).matrix.shape
-    (2, 3)
+    (2, 2)
     """
     infinite: dict[str, int] = {}
     blocks: dict[str, slice] = {}

@@ -1,0 +1,157 @@
+"""``df.labels`` and ``lf.labels``: forwards to :func:`dqlabels.audit`, nothing else.
+
+Registered for pandas and Polars whichever is imported first: at once where the library is loaded, else by
+an import hook that waits for it, so that ``import dqlabels`` loads neither.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from dqlabels.errors import LabelWarning
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from dqlabels.noise import NoiseRate
+    from dqlabels.result import LabelAudit
+
+ACCESSOR = "labels"
+
+
+class AuditOptions(TypedDict, total=False):
+    """The options of :func:`dqlabels.audit`, for editors to complete."""
+
+    features: Sequence[str] | None
+    exclude: Iterable[str]
+    pred_probs: Any
+    classes: Sequence[Any] | None
+    model: Any
+    cv: Any
+    groups: Any
+    sample_weight: Any
+    filter_by: str
+    score: str
+    adjust: bool
+    names: tuple[str, str, str]
+    compat: str | None
+    random_state: int
+    n_jobs: int | None
+    progress: bool | Callable[[int, int], None] | None
+
+
+class LabelsAccessor:
+    """``df.labels``: audits of one label column of this frame. Options as in :func:`dqlabels.audit`."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+
+    def audit(self, label: str, **options: Unpack[AuditOptions]) -> Any:
+        """The same frame with ``label_quality``, ``suggested_label`` and ``is_label_issue`` added."""
+        return self.report(label, **options).frame
+
+    def report(self, label: str, **options: Unpack[AuditOptions]) -> LabelAudit:
+        """The full :class:`~dqlabels.LabelAudit`; it shows itself in a notebook."""
+        from dqlabels.auditor import audit
+
+        return audit(self._frame, label, **options)
+
+    def noise_rate(self, label: str, **options: Unpack[AuditOptions]) -> NoiseRate:
+        """The estimated share of wrong labels, a :class:`~dqlabels.NoiseRate`."""
+        return self.report(label, **options).noise_rate
+
+    def issues(self, label: str, **options: Unpack[AuditOptions]) -> Any:
+        """The suspicious rows, worst first."""
+        return self.report(label, **options).issues
+
+
+class PandasLabelsAccessor(LabelsAccessor):
+    """``df.labels`` on pandas, where a column of that name goes first."""
+
+    def __init__(self, frame: Any) -> None:
+        if ACCESSOR in frame.columns:
+            # pandas then falls back to the column: code that reads df.labels must not change by our import.
+            _say_shadowed()
+            raise AttributeError(f"column {ACCESSOR!r} goes before the accessor")
+        super().__init__(frame)
+
+
+_shadowed: list[bool] = []
+
+
+def _say_shadowed() -> None:
+    if not _shadowed:
+        _shadowed.append(True)
+        warnings.warn(
+            f"This frame has a column called {ACCESSOR!r}, so df.{ACCESSOR} is that column. "
+            "Audit the frame with dqlabels.audit(df, label) instead.",
+            LabelWarning,
+            stacklevel=5,
+        )
+
+
+def _register_pandas(pandas: ModuleType) -> None:
+    if not hasattr(pandas.DataFrame, ACCESSOR):
+        pandas.api.extensions.register_dataframe_accessor(ACCESSOR)(PandasLabelsAccessor)
+
+
+def _register_polars(polars: ModuleType) -> None:
+    if not hasattr(polars.DataFrame, ACCESSOR):
+        polars.api.register_dataframe_namespace(ACCESSOR)(LabelsAccessor)
+        polars.api.register_lazyframe_namespace(ACCESSOR)(LabelsAccessor)
+
+
+_REGISTER: dict[str, Callable[[ModuleType], None]] = {"pandas": _register_pandas, "polars": _register_polars}
+
+
+class _RegisterOnImport(importlib.abc.MetaPathFinder):
+    """Finds nothing itself: lets the other finders find pandas or Polars, and registers once it is loaded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name not in _REGISTER:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec"))
+        spec = next((found for finder in others if (found := finder.find_spec(name, path, target))), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Registering(spec.loader, _REGISTER[name])
+        return spec
+
+
+class _Registering(importlib.abc.Loader):
+    """Loads by the loader it wraps, then registers; everything else is asked of the wrapped one."""
+
+    def __init__(self, loader: Any, register: Callable[[ModuleType], None]) -> None:
+        self._loader, self._register = loader, register
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._register(module)
+
+
+def register() -> None:
+    """Register ``labels`` on the frame libraries that are loaded now, and on the others when they are."""
+    waiting = False
+    for name, register_on in _REGISTER.items():
+        module = sys.modules.get(name)
+        if module is not None and hasattr(module, "DataFrame"):
+            register_on(module)
+        else:
+            waiting = True
+    if waiting and not any(isinstance(finder, _RegisterOnImport) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _RegisterOnImport())

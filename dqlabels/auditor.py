@@ -1,0 +1,397 @@
+"""The one path from a frame to a :class:`LabelAudit`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.columns import Frame, Labels, check_columns, choose_features, read_labels, require
+from dqlabels.confident import FILTERS, SCORES
+from dqlabels.engines.memory import judge
+from dqlabels.errors import FeatureError, LabelWarning, OptionError, OutputColumnError, ProbabilityError
+from dqlabels.features import encode_features, leaks
+from dqlabels.models import out_of_sample
+from dqlabels.noise import anchor_noise
+from dqlabels.result import Evidence, LabelAudit
+
+NAMES = ("label_quality", "suggested_label", "is_label_issue")
+# Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
+ORDER_GAIN = 0.20
+FEWEST_ROWS_A_CLASS = 2
+# Rows for each distinct row of features, beyond which leaving out all alike leaves too little to judge by.
+COARSE = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """Probabilities (n, K) of every row, out of sample where it has a label, and how they came about."""
+
+    probs: NDArray[Any]
+    model: str
+    notes: tuple[str, ...]
+
+
+def audit(
+    frame: Any,
+    label: str,
+    *,
+    features: Sequence[str] | None = None,
+    exclude: Iterable[str] = (),
+    pred_probs: Sequence[str] | NDArray[Any] | None = None,
+    classes: Sequence[Any] | None = None,
+    model: Any = None,
+    cv: Any = None,
+    groups: str | NDArray[Any] | None = None,
+    sample_weight: str | NDArray[Any] | None = None,
+    filter_by: str = "prune_by_noise_rate",
+    score: str = "normalized_margin",
+    adjust: bool = False,
+    names: tuple[str, str, str] = NAMES,
+    compat: str | None = None,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    progress: bool | Callable[[int, int], None] | None = None,
+) -> LabelAudit:
+    """Audit one label column.
+
+    Args:
+        frame: pandas or Polars DataFrame, Polars LazyFrame (collected here), or PyArrow table; n rows.
+        label: The column that holds the given labels; rows where it is missing are kept, not estimated from.
+        features: Columns to judge by; default all others. Identifiers and copies of the label are left out.
+        exclude: Columns not to judge by.
+        pred_probs: Your own out-of-sample probabilities, as K column names or an (n, K) array; then no
+            model is trained.
+        classes: The class of each probability column, K of them, in the order of the columns.
+        model: A classifier with scikit-learn's interface, cross-validated; default bagged extra-trees judged
+            out of bag.
+        cv: Folds for ``model``: a number, a scikit-learn splitter, or ``"time"``.
+        groups: Column name or (n,) values; rows of one group are never on both sides of a split.
+        sample_weight: Column name or (n,) non-negative weights for fitting.
+        filter_by: The rule that flags rows, one of ``dqlabels.confident.FILTERS``.
+        score: The label quality, one of ``dqlabels.confident.SCORES``.
+        adjust: Subtract each class's mean confidence before scoring, so that hard classes are not all low.
+        names: The three columns to add: quality, suggestion, flag.
+        compat: ``"cleanlab"`` reproduces cleanlab 2.9 where it departs from the paper.
+        random_state: Seeds every random choice; the global generators are left alone.
+        n_jobs: Threads; the answer does not depend on it.
+        progress: Show progress: True, False, a callable ``(done, total)``, or None to decide by the work.
+
+    Returns:
+        The audit; ``.frame`` is the caller's frame, same type, rows and index, with three more columns.
+
+    Raises:
+        DQLabelsError: One of its subclasses, by what is wrong: the label column, the features, the
+            probabilities, an output column that exists, an option, or the model.
+
+    Source: Northcutt, Jiang & Chuang (2021), JAIR 70:1373-1411, for the flags and scores.
+
+    >>> import polars as pl
+    >>> labels = ["low"] * 20 + ["high"] + ["low"] * 29 + ["high"] * 50
+    >>> frame = pl.DataFrame({"x": [i / 10 for i in range(100)], "y": labels})
+    >>> audit(frame, "y").issues["row"].to_list()
+    [20]
+    """
+    check_options(filter_by, score, compat, names)
+    lazy, table = read_frame(frame)
+    check_columns(table)
+    labels = read_labels(table, label)
+    _check_outputs(table, label, names)
+    if pred_probs is not None:
+        judged = _given_probs(table, labels, label, pred_probs, classes)
+    else:
+        if classes is not None:
+            raise OptionError("classes= names the columns of pred_probs=, which was not given.")
+        fit = {"model": model, "cv": cv, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
+        fit["groups"] = _row_values(table, groups, "groups")
+        fit["sample_weight"] = _row_values(table, sample_weight, "sample_weight")
+        held = [name for name in (groups, sample_weight) if isinstance(name, str)]
+        judged = _model_probs(table, labels, label, features, [*_as_list(exclude), *held], fit)
+    settings = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
+    settings["random_state"] = random_state
+    result = _conclude(table, labels, label, judged, names, settings, n_jobs, lazy=lazy)
+    for note in result.warnings:
+        warnings.warn(note, LabelWarning, stacklevel=2)
+    return result
+
+
+def check_options(filter_by: str, score: str, compat: str | None, names: Sequence[str]) -> None:
+    """Refuse a choice that does not exist, before any work is done.
+
+    Raises:
+        OptionError: Naming the choices.
+    """
+    for option, value, choices in (
+        ("filter_by", filter_by, FILTERS),
+        ("score", score, SCORES),
+        ("compat", compat, (None, "cleanlab")),
+    ):
+        if value not in choices:
+            raise OptionError(f"{option}={value!r} is none of {', '.join(map(repr, choices))}.")
+    if len(names) != 3 or len(set(names)) != 3:
+        raise OptionError(f"names={tuple(names)!r} must be three different names: quality, suggestion, flag.")
+
+
+def read_frame(frame: Any) -> tuple[bool, Frame]:
+    """The frame as narwhals knows it, and whether it came lazily.
+
+    Raises:
+        OptionError: Not a frame that can be audited in memory.
+    """
+    try:
+        known = nw.from_native(frame)
+    except TypeError as error:
+        raise OptionError(
+            f"frame is a {type(frame).__module__}.{type(frame).__qualname__}; pass a pandas or Polars frame or a "
+            "PyArrow table."
+        ) from error
+    if isinstance(known, nw.LazyFrame):
+        if not known.implementation.is_polars():
+            raise OptionError(
+                f"A lazy {known.implementation} frame is not audited in memory. Collect it into a pandas, Polars or "
+                "PyArrow table first."
+            )
+        return True, known.collect()
+    return False, known
+
+
+def _check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:
+    there = [name for name in names if name in table.columns]
+    if there:
+        raise OutputColumnError(
+            f"Column{'s' if len(there) > 1 else ''} {', '.join(map(repr, there))} already in the frame, and would be "
+            f"overwritten by the audit of {label!r}. Drop them, or choose others: "
+            "names=(quality, suggestion, flag)."
+        )
+
+
+def _as_list(names: Iterable[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        require(table, [given], role)
+        return np.asarray(table[given].to_numpy())
+    values = np.asarray(given)
+    if values.shape != (len(table),):
+        raise OptionError(f"{role} has shape {values.shape}; one value for each of the {len(table):,} rows is needed.")
+    return values
+
+
+def _model_probs(
+    table: Frame,
+    labels: Labels,
+    label: str,
+    features: Sequence[str] | None,
+    exclude: Sequence[str],
+    fit: dict[str, Any],
+) -> Judged:
+    kinds, notes = choose_features(table, label, features, exclude)
+    encoded = encode_features(table, kinds)
+    copies, determining = leaks(encoded, kinds, labels.codes)
+    matrix = encoded.matrix
+    if copies:
+        kept = {name: kind for name, kind in kinds.items() if name not in copies}
+        if not kept:
+            raise FeatureError(
+                f"Every feature is a copy of the label {label!r} ({', '.join(map(repr, copies))}), so nothing can "
+                "judge it. Add columns that were not derived from the label."
+            )
+        matrix = np.hstack([matrix[:, encoded.blocks[name]] for name in kept])
+        notes.append(
+            f"Columns {', '.join(map(repr, copies))} copy the label {label!r} (one value a class) and were left out."
+        )
+    if determining:
+        notes.append(
+            f"Columns {', '.join(map(repr, determining))} alone determine the label {label!r} (leakage): "
+            "no label can look wrong beside them. Leave them out with exclude= unless they are known "
+            "independently of the label."
+        )
+    for name, rows in encoded.infinite.items():
+        notes.append(f"Column {name!r}: infinite in {rows:,} rows, treated as missing.")
+    answer = out_of_sample(matrix, labels.codes, len(labels.classes), **fit)
+    if answer.distinct_rows * COARSE < len(table):
+        notes.append(
+            f"The features tell only {answer.distinct_rows:,} kinds of row apart in {len(table):,}: rows alike are "
+            "judged by rows unlike them, which says little. Add features."
+        )
+    return Judged(answer.probs, answer.model, tuple(notes))
+
+
+def _given_probs(table: Frame, labels: Labels, label: str, pred_probs: Any, classes: Sequence[Any] | None) -> Judged:
+    if isinstance(pred_probs, (list, tuple)) and all(isinstance(name, str) for name in pred_probs):
+        require(table, pred_probs, "pred_probs")
+        columns = list(pred_probs)
+        probs = np.column_stack([table[name].to_numpy() for name in columns])
+    else:
+        columns = []
+        probs = np.asarray(pred_probs)
+    if probs.dtype not in (np.float32, np.float64):
+        probs = probs.astype(np.float64)
+    n_classes = len(labels.classes)
+    if probs.ndim != 2 or probs.shape[0] != len(table):
+        raise ProbabilityError(
+            f"pred_probs has shape {probs.shape}; one row for each of the {len(table):,} rows of the frame and one "
+            "column a class are needed."
+        )
+    order, extra = _column_order(labels, label, columns, probs.shape[1], classes)
+    if extra:
+        raise ProbabilityError(
+            f"pred_probs has columns for {', '.join(map(repr, extra))}, a class no row of {label!r} carries. Drop the "
+            f"columns and rescale the rest to sum to 1, or audit with rows of all {probs.shape[1]} classes."
+        )
+    probs = probs[:, order]
+    _check_order(probs[labels.known], labels.codes[labels.known], labels, label)
+    return Judged(probs, f"your probabilities ({n_classes} classes)", ())
+
+
+def _column_order(
+    labels: Labels, label: str, columns: Sequence[str], width: int, classes: Sequence[Any] | None
+) -> tuple[list[int], list[Any]]:
+    """The column of each class, and the classes that no row carries; never a guess."""
+    known = list(labels.classes)
+    if classes is None:
+        classes = _classes_by_name(known, columns, width)
+    if classes is None:
+        raise ProbabilityError(
+            f"Which class each of the {width} probability columns stands for is not known. Say it in their order, as "
+            f"in classes={known[:20]!r}."
+        )
+    listed = [value.item() if isinstance(value, np.generic) else value for value in classes]
+    if len(listed) != width or len(set(listed)) != width:
+        raise ProbabilityError(
+            f"classes= names {len(set(listed))} different classes for {width} probability columns; one each is needed."
+        )
+    absent = [value for value in known if value not in listed]
+    if absent:
+        raise ProbabilityError(
+            f"No probability column for {', '.join(map(repr, absent[:10]))}, which rows of {label!r} carry. "
+            f"Pass one column for each of the {len(known)} classes."
+        )
+    return [listed.index(value) for value in known], [value for value in listed if value not in known]
+
+
+def _classes_by_name(known: list[Any], columns: Sequence[str], width: int) -> list[Any] | None:
+    """Classes read off column names that end in them (``p_good``, ``proba0``), or 0..K-1 of an array."""
+    if not columns:
+        counted = width == len(known) and all(type(v) is int for v in known) and known == list(range(width))
+        return known if counted else None
+    named: list[Any] = []
+    for column in columns:
+        fits = [value for value in known if column.endswith(str(value))]
+        if not fits:
+            return None
+        named.append(max(fits, key=lambda value: len(str(value))))
+    return named if len(set(map(str, named))) == len(columns) else None
+
+
+def _check_order(probs: NDArray[Any], codes: NDArray[np.int64], labels: Labels, label: str) -> None:
+    """Raise where another order of the columns agrees with the labels far better than the given one."""
+    from scipy.optimize import linear_sum_assignment
+
+    if not codes.size or not np.isfinite(probs).all():
+        return
+    k = probs.shape[1]
+    agreed = np.bincount(codes * k + probs.argmax(axis=1), minlength=k * k).reshape(k, k)
+    given, column = linear_sum_assignment(-agreed)
+    here, best = np.trace(agreed) / codes.size, agreed[given, column].sum() / codes.size
+    if best - here > ORDER_GAIN and best > 2 * here:
+        swapped = [(labels.classes[g], labels.classes[c]) for g, c in zip(given, column, strict=True) if g != c]
+        pairs = ", ".join(f"{a!r} ↔ {b!r}" for a, b in swapped[:5])
+        raise ProbabilityError(
+            f"The probability columns look out of order: they agree with {label!r} in {here:.0%} of the rows, in "
+            f"another order in {best:.0%} ({pairs}). Check the order of classes= against the model's classes_."
+        )
+
+
+def _conclude(
+    table: Frame,
+    labels: Labels,
+    label: str,
+    judged: Judged,
+    names: tuple[str, str, str],
+    settings: dict[str, Any],
+    n_jobs: int | None,
+    *,
+    lazy: bool,
+) -> LabelAudit:
+    known = labels.known
+    positions = np.flatnonzero(known)
+    everyone = positions.size == known.size
+    codes = labels.codes if everyone else labels.codes[positions]
+    probs = judged.probs if everyone else judged.probs[positions]
+    tiny = labels.counts < FEWEST_ROWS_A_CLASS
+    options = {key: settings[key] for key in ("filter_by", "score", "adjust", "compat")}
+    verdict = judge(codes, probs, frozen_classes=tiny if tiny.any() else None, n_threads=n_jobs, **options)
+    notes = [*judged.notes]
+    if tiny.any():
+        named = ", ".join(repr(value) for value, few in zip(labels.classes, tiny, strict=True) if few)
+        notes.append(f"Classes with a single row cannot be judged and are never flagged: {named}.")
+    evidence = Evidence(
+        labels, positions, codes, probs, verdict.suggested, verdict.quality, verdict.flagged,
+        verdict.thresholds, verdict.confident_joint, verdict.joint,
+    )  # fmt: skip
+    whole = _with_columns(table, labels, judged.probs, evidence, names)
+    return LabelAudit(
+        label=label,
+        frame=whole.lazy().to_native() if lazy else whole.to_native(),
+        rows=len(table),
+        audited=positions.size,
+        flagged=int(verdict.flagged.sum()),
+        noise_rate=anchor_noise(codes, probs, random_state=settings["random_state"]),
+        model=judged.model,
+        model_error=float((verdict.likely != codes).mean()),
+        warnings=tuple(notes),
+        names=names,
+        settings=settings,
+        evidence=evidence,
+        table=whole,
+    )
+
+
+def _with_columns(
+    table: Frame, labels: Labels, probs: NDArray[Any], evidence: Evidence, names: tuple[str, str, str]
+) -> Frame:
+    """The frame with three more columns; quality and flag are null where the label is missing."""
+    known = labels.known
+    suggested = labels.codes.copy()
+    suggested[evidence.positions] = evidence.suggested
+    suggested[~known] = probs[~known].argmax(axis=1)
+    quality, flag = np.full(known.size, np.nan), np.zeros(known.size, dtype=bool)
+    quality[evidence.positions], flag[evidence.positions] = evidence.quality, evidence.flagged
+    return table.with_columns(
+        _nullable(names[0], quality, known, table),
+        _aligned(labels.values(suggested, names[1]), table),
+        _nullable(names[2], flag, known, table),
+    )
+
+
+def _nullable(name: str, values: NDArray[Any], known: NDArray[np.bool_], table: Frame) -> nw.Series[Any]:
+    backend = table.implementation
+    if known.all():
+        return _aligned(nw.new_series(name, values, backend=backend), table)
+    if backend.is_pandas_like():
+        native = table.implementation.to_native_namespace()
+        if values.dtype == bool:
+            values = native.array(values, dtype="boolean")
+            values[~known] = native.NA
+        return _aligned(nw.from_native(native.Series(values, name=name), series_only=True), table)
+    listed = [value if there else None for value, there in zip(values.tolist(), known, strict=True)]
+    dtype = nw.Boolean if values.dtype == bool else nw.Float64
+    return nw.new_series(name, listed, dtype, backend=backend)
+
+
+def _aligned(column: nw.Series[Any], table: Frame) -> nw.Series[Any]:
+    """The values in their order, under the index of the frame where its library has one."""
+    if not table.implementation.is_pandas_like():
+        return column
+    native = column.to_native().set_axis(table.to_native().index)
+    return nw.from_native(native, series_only=True)
