@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dqlabels import accessor as _accessor
 from dqlabels.errors import DQLabelsError, LabelNoiseError, LabelWarning
+from dqlabels.version import __version__
 
 if TYPE_CHECKING:
     from dqlabels.auditor import audit
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from dqlabels.noise import NoiseRate
     from dqlabels.result import LabelAudit
 
-__version__ = "0.1.0"
+
 __all__ = [
     "DQLabelsError",
     "GateResult",
@@ -26,6 +27,7 @@ __all__ = [
     "LabelNoiseError",
     "LabelWarning",
     "NoiseRate",
+    "__version__",
     "audit",
 ]
 

@@ -239,7 +239,9 @@ def _clean_shares(given: FloatArray, matrices: FloatArray, start: FloatArray, st
         expected = np.einsum("bk,bkj->bj", shares, matrices)
         weights = np.divide(given, expected, out=np.zeros_like(given), where=expected > 0)
         updated = shares * np.einsum("bkj,bj->bk", matrices, weights)
-        updated /= updated.sum(axis=1, keepdims=True)
+        # A replicate that gives none of the labels seen any chance stays where it is.
+        total = updated.sum(axis=1, keepdims=True)
+        updated = np.divide(updated, total, out=shares.copy(), where=total > 0)
         moved = float(np.abs(updated - shares).max())
         shares = updated
         if moved < EM_TOLERANCE:

@@ -213,7 +213,7 @@ class LabelAudit:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
-        from dqlabels import __version__
+        from dqlabels.version import __version__
 
         facts = {name: values.tolist() for name, values in self._class_facts().items()}
         classes = [plain(value) for value in self.evidence.labels.classes]

@@ -1,0 +1,115 @@
+"""Tables in files, by extension; an output appears whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from dqlabels.errors import OptionError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FORMATS = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "ipc",
+    ".ipc": "ipc",
+    ".feather": "ipc",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
+STANDARD = "-"
+
+
+def table_format(path: str, given: str | None) -> str:
+    """The format of a file: as given, else by its extension; CSV on standard input and output.
+
+    Raises:
+        OptionError: The extension or the given format is not known.
+    """
+    if given is not None:
+        if given not in FORMATS.values():
+            raise OptionError(f"--format {given!r} is none of {', '.join(sorted(set(FORMATS.values())))}.")
+        return given
+    if path == STANDARD:
+        return "csv"
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise OptionError(
+            f"{path}: the extension {suffix!r} is not known. Use one of {', '.join(FORMATS)}, or --format."
+        )
+    return FORMATS[suffix]
+
+
+def read_table(path: str, given_format: str | None = None) -> pl.DataFrame:
+    """A table from a file, or from standard input where ``path`` is ``-``.
+
+    Raises:
+        OptionError: Not a table of its format.
+        OSError: The file cannot be read.
+    """
+    import polars as pl
+
+    kind = table_format(path, given_format)
+    source: Any = io.BytesIO(sys.stdin.buffer.read()) if path == STANDARD else path
+    if path != STANDARD:
+        with Path(path).open("rb"):
+            pass  # a missing or unreadable file is said by the system's own error
+    readers: dict[str, Any] = {
+        "csv": lambda: pl.read_csv(source, infer_schema_length=None, try_parse_dates=True),
+        "parquet": lambda: pl.read_parquet(source),
+        "ipc": lambda: pl.read_ipc(source),
+        "ndjson": lambda: pl.read_ndjson(source, infer_schema_length=None),
+    }
+    try:
+        table: pl.DataFrame = readers[kind]()
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise OptionError(f"{path} cannot be read as {kind}: {reason}. Say what it is with --format.") from error
+    return table
+
+
+def write_table(table: pl.DataFrame, path: str, given_format: str | None = None) -> None:
+    """Write a table under a temporary name beside ``path`` and rename it: a former file stays until then.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    kind = table_format(path, given_format)
+    if path == STANDARD:
+        _write(table, sys.stdout.buffer, kind)
+        sys.stdout.buffer.flush()
+        return
+    target = Path(path)
+    descriptor, name = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _write(table, file, kind)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~umask)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _write(table: pl.DataFrame, file: BinaryIO, kind: str) -> None:
+    # Into memory first: Polars turns a full disk into an error of its own, Python into the system's.
+    buffer = io.BytesIO()
+    writers: dict[str, Any] = {
+        "csv": table.write_csv,
+        "parquet": table.write_parquet,
+        "ipc": table.write_ipc,
+        "ndjson": table.write_ndjson,
+    }
+    writers[kind](buffer)
+    file.write(buffer.getbuffer())
