@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dqlabels.version import __version__
 from dqlabels.errors import DQLabelsError, LabelWarning
 from dqlabels.files import STANDARD, read_table, table_format, write_table
+from dqlabels.version import __version__
 
 if TYPE_CHECKING:
     from dqlabels.gate import GateResult

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,8 +60,11 @@ class Labels:
 
 def check_columns(frame: Frame) -> None:
     """Refuse a frame whose column names repeat: no column of it can be named."""
-    names = [str(name) for name in frame.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    try:
+        names = [str(name) for name in frame.columns]
+    except nw.exceptions.DuplicateError:
+        names = [str(name) for name in frame.to_native().columns]
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise FeatureError(
             f"Column names repeat: {', '.join(map(repr, repeated))}. Rename them so that each column has its own."

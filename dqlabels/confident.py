@@ -96,7 +96,7 @@ def read_rows(codes: IntArray, probs: NDArray[Any], first_row: int = 0) -> Rows:
     at = np.arange(codes.size)
     given = take(probs, codes)
     if probs.shape[1] <= FEW_CLASSES:
-        columns = np.ascontiguousarray(probs.T)
+        columns = np.array(probs.T, order="C")  # a copy always: it is written to below
         sums, least = columns.sum(axis=0), columns.min(initial=0)
         _check_block(probs, sums, least, first_row)
         columns[codes, at] = -1

@@ -264,10 +264,9 @@ class LabelAudit:
 
     def _fresh(self, column: nw.Series[Any]) -> nw.Series[Any]:
         """The values under a new index, where the frame library has one."""
-        native = column.to_native()
-        if hasattr(native, "reset_index"):
-            native = native.reset_index(drop=True)
-        return nw.from_native(native, series_only=True)
+        if not column.implementation.is_pandas_like():
+            return column
+        return nw.from_native(column.to_native().reset_index(drop=True), series_only=True)
 
     def __repr__(self) -> str:
         found = f"{self.flagged:,} of {self.audited:,} rows flagged"

@@ -169,9 +169,9 @@ def test_renamed_classes_change_only_names():
 
 
 def test_the_global_generators_are_left_alone():
-    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    before = np.random.get_state()[1].tolist()
     dqlabels.audit(pl.DataFrame(two_classes()), "label")
-    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == before
 
 
 def test_the_warnings_filters_are_left_alone():

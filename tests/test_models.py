@@ -1,0 +1,179 @@
+"""Out-of-sample probabilities: nobody judges a row it has seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from dqlabels import models
+from dqlabels.errors import ModelError
+from dqlabels.models import out_of_sample
+
+
+def table(rows=150, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    codes = np.arange(rows) % classes
+    matrix = (rng.normal(size=(rows, 3)) + codes[:, None]).astype(np.float32)
+    return matrix, codes
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Remembers, in a list shared by its clones, which rows it was fitted on and asked about."""
+
+    log: list = []  # noqa: RUF012
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_ = np.unique(y)
+        self.seen_ = {row.tobytes() for row in X}
+        return self
+
+    def predict_proba(self, X):
+        Recorder.log.append(self.seen_ & {row.tobytes() for row in X})
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+@pytest.fixture(autouse=True)
+def empty_log():
+    Recorder.log = []
+
+
+@pytest.mark.parametrize("options", [{}, {"model": DecisionTreeClassifier()}], ids=["out of bag", "folds"])
+def test_random_labels_cannot_be_known(options):
+    rng = np.random.default_rng(0)
+    answer = out_of_sample(rng.normal(size=(600, 4)).astype(np.float32), rng.integers(0, 2, 600), 2, **options)
+    assert 0.42 < answer.error < 0.58
+
+
+@pytest.mark.parametrize("options", [{}, {"model": DecisionTreeClassifier()}], ids=["out of bag", "folds"])
+def test_copies_of_a_row_do_not_give_its_label_away(options):
+    rng = np.random.default_rng(0)
+    matrix, codes = rng.normal(size=(300, 4)).astype(np.float32), rng.integers(0, 2, 300)
+    answer = out_of_sample(np.tile(matrix, (4, 1)), np.tile(codes, 4), 2, **options)
+    assert 0.4 < answer.error < 0.6
+
+
+@pytest.mark.parametrize("options", [{}, {"model": DecisionTreeClassifier()}, {"cv": 3}])
+def test_rows_sum_to_one(options):
+    assert np.allclose(out_of_sample(*table(), 3, **options).probs.sum(axis=1), 1)
+
+
+def test_row_order_changes_nothing():
+    matrix, codes = table()
+    order = np.random.default_rng(1).permutation(len(codes))
+    whole = out_of_sample(matrix, codes, 3).probs
+    assert np.array_equal(out_of_sample(matrix[order], codes[order], 3).probs, whole[order])
+
+
+def test_thread_count_changes_nothing():
+    assert np.array_equal(out_of_sample(*table(), 3, n_jobs=1).probs, out_of_sample(*table(), 3, n_jobs=4).probs)
+
+
+def test_another_seed_gives_another_answer():
+    assert not np.array_equal(out_of_sample(*table(), 3).probs, out_of_sample(*table(), 3, random_state=1).probs)
+
+
+def test_missing_values_are_taken():
+    matrix, codes = table()
+    matrix[::7, 1] = np.nan
+    assert out_of_sample(matrix, codes, 3).error < 0.5
+
+
+def test_rows_without_a_label_are_judged_and_not_fitted():
+    matrix, codes = table()
+    hidden = codes.copy()
+    hidden[:30] = -1
+    answer = out_of_sample(matrix, hidden, 3)
+    assert answer.trained_rows == 120
+    assert (answer.probs[:30].argmax(axis=1) == codes[:30]).mean() > 0.5
+
+
+def test_a_large_table_is_fitted_on_a_sample_of_every_class(monkeypatch):
+    monkeypatch.setattr(models, "MOST_FITTED_ROWS", 200)
+    matrix, codes = table(rows=1000)
+    codes[:3] = 3
+    answer = out_of_sample(matrix, codes, 4)
+    assert 200 <= answer.trained_rows < 400
+    assert np.allclose(answer.probs.sum(axis=1), 1)
+
+
+def test_few_rows_are_each_left_out_at_some_time():
+    matrix, codes = table(rows=4, classes=2)
+    assert np.allclose(out_of_sample(matrix, codes, 2).probs.sum(axis=1), 1)
+
+
+def test_one_kind_of_row_cannot_be_judged():
+    with pytest.raises(ModelError, match="could not be left out of any tree"):
+        out_of_sample(np.zeros((20, 2), dtype=np.float32), np.arange(20) % 2, 2)
+
+
+def test_no_fold_judges_a_row_it_was_fitted_on():
+    out_of_sample(*table(), 3, model=Recorder())
+    assert [len(both) for both in Recorder.log] == [0] * 5
+
+
+def test_groups_are_never_on_both_sides():
+    matrix, codes = table()
+    matrix[:, 2] = np.arange(150) // 10  # what the recorder knows the group by
+    groups = np.arange(150) // 10
+    out_of_sample(np.repeat(matrix[:, 2:], 2, axis=1), codes, 3, model=Recorder(), groups=groups)
+    assert [len(both) for both in Recorder.log] == [0] * 5
+
+
+def test_time_folds_judge_each_block_by_those_before_it():
+    matrix = np.arange(120, dtype=np.float32)[:, None]
+    answer = out_of_sample(matrix, np.arange(120) % 2, 2, model=Recorder(), cv="time")
+    assert np.allclose(answer.probs, 0.5)
+    assert len(Recorder.log) == 6
+
+
+def test_a_class_that_a_fold_never_saw_has_probability_0():
+    matrix, codes = table()
+    codes = codes.copy()
+    codes[0] = 3
+    assert out_of_sample(matrix, codes, 4, model=LogisticRegression()).probs[0, 3] == 0
+
+
+def test_a_model_without_probabilities_is_told_what_to_do():
+    with pytest.raises(ModelError, match="CalibratedClassifierCV"):
+        out_of_sample(*table(), 3, model=RidgeClassifier())
+
+
+def test_weights_that_the_model_cannot_take_are_refused():
+    from sklearn.neighbors import KNeighborsClassifier
+
+    with pytest.raises(ModelError, match="takes no sample_weight"):
+        out_of_sample(*table(), 3, model=KNeighborsClassifier(), sample_weight=np.ones(150))
+
+
+def test_rows_of_no_weight_teach_nothing():
+    matrix, codes = table(rows=400, classes=2)
+    wrong = codes.copy()
+    wrong[:200] = 1 - wrong[:200]
+    weights = np.r_[np.zeros(200), np.ones(200)]
+    answer = out_of_sample(matrix, wrong, 2, sample_weight=weights)
+    assert (answer.probs[200:].argmax(axis=1) == codes[200:]).mean() > 0.7
+
+
+def test_the_model_given_is_never_fitted():
+    model = LogisticRegression()
+    out_of_sample(*table(), 3, model=model)
+    assert not hasattr(model, "classes_")
+
+
+def test_progress_is_told_to_a_callable():
+    told = []
+    out_of_sample(*table(), 3, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (models.TREES, models.TREES)
+
+
+def test_progress_can_be_shown(capsys):
+    out_of_sample(*table(), 3, progress=True)
+    assert f"{models.TREES}/{models.TREES}" in capsys.readouterr().err
+
+
+def test_short_work_shows_nothing(capsys):
+    out_of_sample(*table(), 3)
+    assert capsys.readouterr().err == ""
