@@ -71,15 +71,20 @@ class LabelsAccessor:
         return self.report(label, **options).issues
 
 
-class PandasLabelsAccessor(LabelsAccessor):
-    """``df.labels`` on pandas, where a column of that name goes first."""
+class _PandasLabels:
+    """``labels`` on pandas frames, giving way to a column of that name.
 
-    def __init__(self, frame: Any) -> None:
+    pandas' own registry would cache the accessor and hide the column; a plain descriptor that raises
+    ``AttributeError`` lets pandas go on to the column, for reading and for assigning.
+    """
+
+    def __get__(self, frame: Any, owner: type) -> Any:
+        if frame is None:
+            return LabelsAccessor
         if ACCESSOR in frame.columns:
-            # pandas then falls back to the column: code that reads df.labels must not change by our import.
             _say_shadowed()
             raise AttributeError(f"column {ACCESSOR!r} goes before the accessor")
-        super().__init__(frame)
+        return LabelsAccessor(frame)
 
 
 _shadowed: list[bool] = []
@@ -92,13 +97,13 @@ def _say_shadowed() -> None:
             f"This frame has a column called {ACCESSOR!r}, so df.{ACCESSOR} is that column. "
             "Audit the frame with dqlabels.audit(df, label) instead.",
             LabelWarning,
-            stacklevel=5,
+            stacklevel=3,
         )
 
 
 def _register_pandas(pandas: ModuleType) -> None:
     if not hasattr(pandas.DataFrame, ACCESSOR):
-        pandas.api.extensions.register_dataframe_accessor(ACCESSOR)(PandasLabelsAccessor)
+        pandas.DataFrame.labels = _PandasLabels()
 
 
 def _register_polars(polars: ModuleType) -> None:

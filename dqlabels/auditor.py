@@ -99,7 +99,6 @@ def audit(
     """
     check_options(filter_by, score, compat, names)
     lazy, table = read_frame(frame)
-    check_columns(table)
     labels = read_labels(table, label)
     _check_outputs(table, label, names)
     if pred_probs is not None:
@@ -150,6 +149,9 @@ def read_frame(frame: Any) -> tuple[bool, Frame]:
             f"frame is a {type(frame).__module__}.{type(frame).__qualname__}; pass a pandas or Polars frame or a "
             "PyArrow table."
         ) from error
+    except nw.exceptions.DuplicateError:
+        check_columns(getattr(frame, "columns", ()))
+        raise
     if isinstance(known, nw.LazyFrame):
         if not known.implementation.is_polars():
             raise OptionError(
@@ -157,6 +159,7 @@ def read_frame(frame: Any) -> tuple[bool, Frame]:
                 "PyArrow table first."
             )
         return True, known.collect()
+    check_columns(getattr(frame, "column_names", known.columns))
     return False, known
 
 

@@ -58,13 +58,9 @@ class Labels:
         return values
 
 
-def check_columns(frame: Frame) -> None:
-    """Refuse a frame whose column names repeat: no column of it can be named."""
-    try:
-        names = [str(name) for name in frame.columns]
-    except nw.exceptions.DuplicateError:
-        names = [str(name) for name in frame.to_native().columns]
-    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
+def check_columns(names: Iterable[Any]) -> None:
+    """Refuse column names that repeat: no column of such a frame can be named."""
+    repeated = sorted(str(name) for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise FeatureError(
             f"Column names repeat: {', '.join(map(repr, repeated))}. Rename them so that each column has its own."

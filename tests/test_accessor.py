@@ -74,6 +74,13 @@ def test_a_pandas_column_called_labels_goes_first(monkeypatch):
     assert values.tolist() == ["a", "b"]
 
 
+@pytest.mark.filterwarnings("ignore::dqlabels.LabelWarning")
+def test_a_pandas_column_called_labels_is_assigned_as_before():
+    frame = pd.DataFrame({"labels": ["a", "b"]})
+    frame.labels = ["c", "d"]
+    assert frame["labels"].tolist() == frame.labels.tolist() == ["c", "d"]
+
+
 def test_a_frame_with_a_column_called_labels_is_audited():
     frame = pd.DataFrame(two_classes()).rename(columns={"label": "labels"})
     assert dqlabels.audit(frame, "labels").audited == 120
