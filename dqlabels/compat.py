@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from dqlabels.confident import (
     LEAST_CONFIDENCE,
-    BoolArray,
-    FloatArray,
-    IntArray,
+    strongest_rival,
+    take,
     weighed_entropy,
 )
+from dqlabels.selection import BoolArray, FloatArray, IntArray
 
 TOLERANCE = 1e-6
 THRESHOLD_OF_ABSENT = 2.0
@@ -31,21 +31,18 @@ FEWEST_ROWS = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """``quality`` and ``flagged`` (n,), ``thresholds`` (K,), ``counts`` and ``joint`` (K, K)."""
+    """``flagged`` (n,), ``thresholds`` (K,), ``counts`` and ``joint`` (K, K)."""
 
-    quality: FloatArray
     flagged: BoolArray
     thresholds: FloatArray
     counts: IntArray
     joint: FloatArray
 
 
-def judge_like_cleanlab(
-    codes: IntArray, probs: NDArray[Any], rival: NDArray[Any], filter_by: str, score: str, *, adjust: bool
-) -> Found:
-    """The whole judgement; ``rival`` (n,) is each row's likeliest class other than the given one."""
-    n, k = probs.shape
-    given = probs[np.arange(n), codes]
+def flag_like_cleanlab(codes: IntArray, probs: NDArray[Any], filter_by: str) -> Found:
+    """The flags and what they rest on, by one of the seven rules."""
+    k = probs.shape[1]
+    given, top = take(probs, codes), strongest_rival(codes, probs)
     label_counts = np.bincount(codes, minlength=k)
     thresholds = class_thresholds(codes, given, k)
     confident = confident_class(codes, probs, thresholds)
@@ -54,14 +51,21 @@ def judge_like_cleanlab(
     counts = raw.copy()
     np.fill_diagonal(counts, np.maximum(np.diagonal(raw), 1))
     calibrated = calibrate(counts, label_counts)
-    top = probs[np.arange(n), rival]
-    nudged = given + TOLERANCE
-    agrees = (nudged > top) | ((nudged == top) & (codes < rival))
     off = counted & (confident != codes)
-    flagged = _flagged(filter_by, codes, probs, given, top, calibrated, off, agrees)
-    scored = adjust_probs(probs, thresholds) if adjust else probs
-    quality = label_quality(codes, scored, score)
-    return Found(quality, flagged, thresholds, counts, calibrated / max(calibrated.sum(), 1e-100))
+    flagged = _flagged(filter_by, codes, probs, given, top, calibrated, off, _agrees(codes, probs, given, top))
+    return Found(flagged, thresholds, counts, calibrated / max(calibrated.sum(), 1e-100))
+
+
+def _agrees(codes: IntArray, probs: NDArray[Any], given: NDArray[Any], top: NDArray[Any]) -> BoolArray:
+    """(n,) true where the label, its probability raised by the tolerance, is the likeliest class."""
+    nudged = given + TOLERANCE
+    agrees = nudged > top
+    tied = np.flatnonzero(nudged == top)
+    if tied.size:  # the lower class wins
+        others = probs[tied].copy()
+        others[np.arange(tied.size), codes[tied]] = -1
+        agrees[tied] = codes[tied] < others.argmax(axis=1)
+    return np.asarray(agrees)
 
 
 def class_thresholds(codes: IntArray, given: NDArray[Any], n_classes: int) -> FloatArray:
@@ -178,15 +182,16 @@ def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:
     return adjusted
 
 
-def label_quality(codes: IntArray, probs: NDArray[Any], score: str) -> FloatArray:
+def label_quality(codes: IntArray, probs: NDArray[Any], score: str, *, adjust: bool) -> FloatArray:
     """(n,) the score as cleanlab gives it: 0 for confidence-weighted entropy at probability 1."""
-    at = np.arange(codes.size)
-    given = probs[at, codes]
+    if adjust:
+        probs = adjust_probs(probs, class_thresholds(codes, take(probs, codes), probs.shape[1]))
+    given = take(probs, codes)
     if score == "self_confidence":
         return given.astype(np.float64)
     if score == "confidence_weighted_entropy":
         weighed = weighed_entropy(probs, given)
         return np.log(weighed + 1) / np.maximum(weighed, LEAST_CONFIDENCE)
     others = probs.copy()
-    others[at, codes] = -np.inf
+    others[np.arange(codes.size), codes] = -np.inf
     return np.asarray(((given - others.max(axis=1, initial=-np.inf) + 1) / 2).astype(np.float64))

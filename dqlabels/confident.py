@@ -16,10 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ProbabilityError
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from dqlabels.selection import UNIT, VALUE_BITS, BoolArray, FloatArray, IntArray, Selection
 
 FILTERS = (
     "prune_by_noise_rate",
@@ -32,12 +29,12 @@ FILTERS = (
 )
 SCORES = ("normalized_margin", "self_confidence", "confidence_weighted_entropy")
 
-# A probability becomes a whole number of these units, so that its sums are exact in any order.
-UNIT = 2**24
-# A selection sorts out what was offered once this many values wait.
-SELECT_EVERY = 1 << 18
-# Up to this many classes a block is turned on its side: numpy runs along columns of thousands of rows.
-FEW_CLASSES = 24
+# Up to this many classes numpy is fastest down the columns of a block, above it along the rows.
+FEW_CLASSES = 4
+# Where more rows than this need a look at all their classes, picking them out is not worth it.
+OPEN_SHARE = 0.5
+# Where more than this share of all cells want rows, whole rows are compared instead of pairing row and cell.
+DENSE_SHARE = 0.1
 # Rounding that a row's sum may show, by the precision of the matrix.
 SUM_TOLERANCE = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-3}
 # Entropy over a smaller self-confidence is no longer told apart (cleanlab's constant).
@@ -49,74 +46,75 @@ def take(probs: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
     k = probs.shape[1]
     if not probs.flags.c_contiguous:
         return np.asarray(probs[np.arange(len(probs)), classes])
-    return np.asarray(probs.ravel().take(np.arange(0, probs.size, k) + classes))
+    at = np.arange(0, probs.size, k)
+    at += classes
+    return np.asarray(probs.ravel().take(at))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """What each of m rows says, ties going to the lower class.
+def in_units(probs: NDArray[Any]) -> NDArray[Any]:
+    """Probabilities as whole numbers of 2**-24, in their own float type, which holds them exactly."""
+    units = np.multiply(probs, probs.dtype.type(UNIT))
+    return np.asarray(np.rint(units, out=units))
 
-    ``given`` (m,) p of its label, ``rival`` (m,) the likeliest other class, ``top`` (m,) p of that class.
+
+def likeliest(probs: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
+    """(m,) the likeliest class of each row, the lowest of those that tie, and (m,) its probability.
+
+    >>> [found.tolist() for found in likeliest(np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]))]
+    [[0, 0, 1], [0.9, 0.5, 0.8]]
     """
-
-    given: NDArray[Any]
-    rival: IntArray
-    top: NDArray[Any]
-
-    def disagree(self) -> BoolArray:
-        """(m,) true where another class is likelier than the given one."""
-        disagree: BoolArray = self.top > self.given
-        return disagree
-
-    def likely(self, codes: IntArray) -> IntArray:
-        """(m,) the likeliest of all classes."""
-        return np.where(self.wins(codes), self.rival, codes)
-
-    def wins(self, codes: IntArray) -> BoolArray:
-        """(m,) true where the rival is the likeliest of all classes."""
-        wins: BoolArray = (self.top > self.given) | ((self.top == self.given) & (self.rival < codes))
-        return wins
+    if probs.shape[1] > FEW_CLASSES:
+        likely = probs.argmax(axis=1)
+        return likely, take(probs, likely)
+    top, likely = probs[:, 0].copy(), np.zeros(len(probs), dtype=np.int64)
+    for k in range(1, probs.shape[1]):
+        np.putmask(likely, probs[:, k] > top, k)
+        np.maximum(top, probs[:, k], out=top)
+    return likely, top
 
 
-def read_rows(codes: IntArray, probs: NDArray[Any], first_row: int = 0) -> Rows:
-    """Check one block of probabilities and compare each row's label with its strongest rival.
+def likeliest_beside(codes: IntArray, given: NDArray[Any], probs: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
+    """As ``likeliest``, for rows (m, K) that sum to 1 and whose labels' probability (m,) is known.
 
-    Args:
-        codes: (m,) class positions.
-        probs: (m, K) float32 or float64, K >= 2.
-        first_row: Row number of the block's first row, for messages.
+    Where that is above one half no other class can be likelier, so those rows are not looked at.
+    """
+    open_rows = np.flatnonzero(given <= (1 + SUM_TOLERANCE[probs.dtype]) / 2)
+    if probs.shape[1] <= FEW_CLASSES or open_rows.size > OPEN_SHARE * codes.size:
+        return likeliest(probs)
+    likely, top = codes.copy(), given.copy()
+    likely[open_rows], top[open_rows] = likeliest(probs.take(open_rows, axis=0))
+    return likely, top
+
+
+def strongest_rival(codes: IntArray, probs: NDArray[Any]) -> NDArray[Any]:
+    """(m,) the probability of the likeliest class other than the given one."""
+    if probs.shape[1] == 2:
+        return take(probs, 1 - codes)
+    others = probs.copy()
+    others.ravel()[np.arange(0, probs.size, probs.shape[1]) + codes] = -1
+    return likeliest(others)[1]
+
+
+def row_sums(probs: NDArray[Any]) -> NDArray[Any]:
+    """(m,) sums of the rows."""
+    if probs.shape[1] > FEW_CLASSES:
+        return np.asarray(np.einsum("ij->i", probs))  # unlike sum(axis=1) without a call for each row
+    sums = probs[:, 0] + probs[:, 1]
+    for k in range(2, probs.shape[1]):
+        sums += probs[:, k]
+    return np.asarray(sums)
+
+
+def check_block(probs: NDArray[Any], first_row: int = 0) -> None:
+    """Refuse rows (m, K) that are not probabilities; ``first_row`` numbers the block's first row in messages.
 
     Raises:
-        ProbabilityError: A value that is not a probability, or a row that does not sum to 1.
-
-    >>> rows = read_rows(np.array([0, 1]), np.array([[0.9, 0.1], [0.7, 0.3]]))
-    >>> rows.disagree().tolist()
-    [False, True]
+        ProbabilityError: NaN, infinity, a negative value, or a row that does not sum to 1.
     """
-    at = np.arange(codes.size)
-    given = take(probs, codes)
-    if probs.shape[1] <= FEW_CLASSES:
-        columns = np.array(probs.T, order="C")  # a copy always: it is written to below
-        sums, least = columns.sum(axis=0), columns.min(initial=0)
-        _check_block(probs, sums, least, first_row)
-        columns[codes, at] = -1
-        top = columns[0].copy()
-        rival = np.zeros(codes.size, dtype=np.int64)
-        for k in range(1, columns.shape[0]):
-            np.putmask(rival, columns[k] > top, k)
-            np.maximum(top, columns[k], out=top)
-        return Rows(given, rival, top)
-    _check_block(probs, probs.sum(axis=1), probs.min(initial=0), first_row)
-    others = probs.copy()
-    others[at, codes] = -1
-    rival = others.argmax(axis=1)
-    return Rows(given, rival, others[at, rival])
-
-
-def _check_block(probs: NDArray[Any], sums: NDArray[Any], least: Any, first_row: int) -> None:
-    # With no value below 0 and every sum near 1 no value can be above 1; NaN fails both comparisons.
     tolerance = SUM_TOLERANCE[probs.dtype]
-    if least >= 0 and bool((np.abs(sums - 1) <= tolerance).all()):
+    sums = row_sums(probs)
+    # With no value below 0 and every sum near 1 no value can be above 1; NaN fails the comparisons.
+    if probs.min(initial=0) >= 0 and sums.min(initial=1) >= 1 - tolerance and sums.max(initial=1) <= 1 + tolerance:
         return
     if not np.isfinite(probs).all():
         bad = ~np.isfinite(probs).all(axis=1)
@@ -128,7 +126,7 @@ def _check_block(probs: NDArray[Any], sums: NDArray[Any], least: Any, first_row:
         bad = (probs > 1 + tolerance).any(axis=1)
         fault, advice = "hold values above 1", "Pass probabilities between 0 and 1, not percentages or scores."
     else:
-        bad = np.abs(sums - 1) > tolerance
+        bad = (sums < 1 - tolerance) | (sums > 1 + tolerance)
         fault, advice = "do not sum to 1", "Pass probabilities, not scores; for logits apply softmax first."
     first = int(np.argmax(bad))
     seen = ", ".join(f"{value:.4g}" for value in probs[first, :6].tolist())
@@ -153,10 +151,11 @@ class ClassTally:
 
     def update(self, codes: IntArray, given: NDArray[Any]) -> None:
         """Add the self-confidence (m,) of a block; a block of under 2**29 rows stays exact in float64."""
-        units = np.rint(given.astype(np.float64) * UNIT)
         k = self.rows.size
         self.rows += np.bincount(codes, minlength=k)
-        self.confidence += np.bincount(codes, weights=units, minlength=k).astype(np.int64)
+        summed = np.bincount(codes, weights=in_units(given), minlength=k)
+        # What is no number here is refused by check_block, which names the row.
+        self.confidence += np.nan_to_num(summed, nan=0, posinf=0, neginf=0).astype(np.int64)
 
     def merge(self, other: ClassTally) -> None:
         """Add what another state saw."""
@@ -189,58 +188,80 @@ class ClassTally:
         return np.where(self.rows > 0, bars, np.inf)
 
 
-def confident_class(codes: IntArray, probs: NDArray[Any], rows: Rows, bars: FloatArray) -> IntArray:
+def confident_class(probs: NDArray[Any], likely: IntArray, top: NDArray[Any], bars: FloatArray) -> IntArray:
     """(m,) the likeliest class among those whose bar the row reaches; -1 where it reaches none.
+
+    ``likely`` and ``top`` (m,) are each row's likeliest class of all and its probability.
 
     Source: the set X_{ỹ=i,y*=j} of Northcutt et al. (2021), equation 1.
     """
-    likely = rows.likely(codes)
-    strongest = np.maximum(rows.given, rows.top)
-    sure = strongest >= bars[likely]
-    # A row whose strongest class is below every bar reaches none: no need to look at its other classes.
-    unreached = strongest < bars.min()
-    likely[unreached] = -1
-    unsure = np.flatnonzero(~(sure | unreached))
+    unsure = np.flatnonzero(top < bars.take(likely))
     if not unsure.size:
         return likely
-    rest = probs[unsure]
-    if rest.shape[1] > FEW_CLASSES:
-        reached = rest >= bars
-        some = reached.any(axis=1)
-        likely[unsure[~some]] = -1
-        likely[unsure[some]] = np.where(reached[some], rest[some], -1).argmax(axis=1)
-        return likely
-    top = np.full(unsure.size, -1.0)
-    best = np.full(unsure.size, -1)
-    for k in range(rest.shape[1]):
-        column = rest[:, k]
-        better = (column >= bars[k]) & (column > top)
-        np.putmask(best, better, k)
-        np.putmask(top, better, column)
-    likely[unsure] = best
-    return likely
+    confident: IntArray = likely.copy()
+    confident[unsure] = -1
+    # A row whose strongest class is below every bar reaches none: no need to look at its other classes.
+    unsure = unsure[top[unsure] >= bars.min()]
+    rest = probs.take(unsure, axis=0)
+    reached = np.flatnonzero(rest >= bars)
+    if not reached.size:
+        return confident
+    at, values = reached // probs.shape[1], rest.ravel().take(reached)
+    starts = np.flatnonzero(np.diff(at, prepend=-1))
+    best = np.repeat(np.maximum.reduceat(values, starts), np.diff(starts, append=at.size))
+    # Backwards, so that of classes that tie the lowest is written last.
+    chosen = np.flatnonzero(values == best)[::-1]
+    confident[unsure.take(at[chosen])] = reached[chosen] % probs.shape[1]
+    return confident
 
 
 @dataclass(slots=True, eq=False)
 class JointTally:
-    """Counts (K, K) of given x confident class: the confident joint."""
+    """Counts (K, K) of given x confident class: the confident joint; ``waiting`` holds cells not yet counted."""
 
     counts: IntArray
+    waiting: list[IntArray]
+    waiting_rows: int
 
     @classmethod
     def empty(cls, n_classes: int) -> JointTally:
         """Nothing seen yet."""
-        return cls(np.zeros((n_classes, n_classes), dtype=np.int64))
+        return cls(np.zeros((n_classes, n_classes), dtype=np.int64), [], 0)
 
     def update(self, codes: IntArray, confident: IntArray) -> None:
         """Count a block's rows; those with no confident class (-1) count nowhere."""
-        k = self.counts.shape[0]
-        counted = confident >= 0
-        self.counts += np.bincount(codes[counted] * k + confident[counted], minlength=k * k).reshape(k, k)
+        # With a column of its own for -1 no row need be picked out.
+        cells = codes * (self.counts.shape[0] + 1)
+        cells += confident
+        cells += 1
+        self._wait([cells])
 
     def merge(self, other: JointTally) -> None:
         """Add what another state saw."""
         self.counts += other.counts
+        self._wait(other.waiting)
+
+    def _wait(self, parts: list[IntArray]) -> None:
+        self.waiting += parts
+        self.waiting_rows += sum(part.size for part in parts)
+        # Many classes have more cells than a block has rows: counting is worth a pass over them later.
+        if self.waiting_rows >= self.counts.size:
+            self.finish()
+
+    def finish(self) -> IntArray:
+        """The counts (K, K).
+
+        >>> joint = JointTally.empty(2)
+        >>> joint.update(np.array([0, 1, 1]), np.array([0, -1, 0]))
+        >>> joint.finish().tolist()
+        [[1, 0], [1, 0]]
+        """
+        if self.waiting:
+            k = self.counts.shape[0]
+            cells = np.bincount(np.concatenate(self.waiting), minlength=k * (k + 1))
+            self.counts += cells.reshape(k, k + 1)[:, 1:]
+            self.waiting, self.waiting_rows = [], 0
+        return self.counts
 
 
 def calibrate(counts: IntArray, label_counts: IntArray) -> FloatArray:
@@ -259,102 +280,107 @@ def calibrate(counts: IntArray, label_counts: IntArray) -> FloatArray:
 
 def prune_counts(counts: IntArray, label_counts: IntArray) -> IntArray:
     """(K, K) rows to prune from each given → likely cell: the calibrated joint to the nearest whole number."""
-    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    totals = counts.sum(axis=1)
+    given, likely = np.nonzero(counts)  # of many classes few pairs are ever seen
+    seen, total = counts[given, likely], totals[given]
+    prune = np.zeros_like(counts)
     # In whole numbers, half up: the same on every machine, and blind to the order of the classes.
-    return np.asarray((2 * counts * label_counts[:, None] + totals) // (2 * totals))
+    prune[given, likely] = (2 * seen * label_counts[given] + total) // (2 * total)
+    return prune
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """The given → likely cells that want rows: C of all K x K, in ascending order.
+
+    ``codes`` (C,) number them all; ``starts`` (K + 1,) is where each label's begin; ``limits`` (C,) is what
+    they want, of margins from ``least`` units on.
+    """
+
+    codes: IntArray
+    starts: IntArray
+    limits: IntArray
+    least: float
+
+    @classmethod
+    def of(cls, n_classes: int, codes: IntArray, limits: IntArray, least: float) -> Cells:
+        """Cells by their number, ascending, each with its limit."""
+        return cls(codes, np.searchsorted(codes, np.arange(n_classes + 1) * n_classes), limits, least)
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return self.starts.size - 1
+
+    @property
+    def dense(self) -> bool:
+        """Whether so many cells want rows that comparing whole rows beats picking values out of them."""
+        return self.codes.size >= DENSE_SHARE * self.n_classes**2
 
 
 @dataclass(slots=True, eq=False)
-class Selection:
-    """The rows with the ``limits`` largest values of each cell, and all that tie with the last of them.
+class Margins:
+    """The largest margins p_j - p_given of each of the ``cells``, in units: what prune by noise rate selects.
 
-    ``rows``, ``cells`` and ``values`` hold what is still in the running; ``cuts`` is the least value selected so
-    far, -inf while a cell has fewer values than its limit. ``waiting`` counts those not yet held against a cut.
+    Where many cells want rows, ``floors`` (K, K) is the least margin each still takes, infinite in the cells
+    that want none, and ``keys`` (K * K,) what turns a margin into a key of ``chosen``; otherwise both are empty.
+
+    Source: Northcutt et al. (2021), section 3.2.
     """
 
-    limits: IntArray
-    rows: IntArray
-    cells: IntArray
-    values: FloatArray
-    cuts: FloatArray
-    waiting: list[tuple[IntArray, IntArray, FloatArray]]
+    cells: Cells
+    chosen: Selection
+    floors: NDArray[Any]
+    keys: FloatArray
+    settled: int
 
     @classmethod
-    def empty(cls, limits: IntArray) -> Selection:
-        """Nothing seen yet; ``limits`` (C,) is how many to select in each cell."""
-        cuts = np.where(limits > 0, -np.inf, np.inf)
-        none = np.empty(0, dtype=np.int64)
-        return cls(limits, none, none, np.empty(0), cuts, [])
+    def empty(cls, cells: Cells, dtype: Any) -> Margins:
+        """Nothing seen yet, of probabilities of this float type."""
+        k = cells.n_classes if cells.dense else 0
+        floors, keys = np.full((k, k), np.inf, dtype), np.zeros(k * k)
+        if k:
+            floors.ravel()[cells.codes] = cells.least
+            keys[cells.codes] = np.arange(cells.codes.size) * float(1 << VALUE_BITS) + UNIT
+        return cls(cells, Selection.empty(cells.limits), floors, keys, 0)
 
-    def update(self, rows: IntArray, cells: IntArray, values: FloatArray) -> None:
-        """Offer the values (m,) of a block's rows (m,), each to its cell (m,)."""
-        running = values >= self.cuts[cells]
-        self.waiting.append((rows[running], cells[running], values[running]))
-        # Sorting out is worth its cost once as much is waiting as was kept.
-        if sum(part[0].size for part in self.waiting) > max(SELECT_EVERY, self.rows.size):
-            self._settle()
+    def update(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int = 0) -> None:
+        """Offer the margins of ``rows`` (m,), ascending, of a block with labels (b,) and probs (b, K)."""
+        offer = self._offer_whole_rows if self.cells.dense else self._offer_pairs
+        offer(rows, codes.take(rows), probs, first_row)
 
-    def merge(self, other: Selection) -> None:
-        """Offer all that another state kept."""
-        other._settle()
-        self.update(other.rows, other.cells, other.values)
+    def _offer_whole_rows(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int) -> None:
+        """Compare all classes of a row with the floors of its label."""
+        k = probs.shape[1]
+        margins = in_units(probs.take(rows, axis=0))
+        margins -= take(margins, codes)[:, None]
+        found = np.flatnonzero(margins >= self.floors.take(codes, axis=0))
+        at = found // k
+        keys = self.keys.take(found + ((codes - np.arange(codes.size)) * k).take(at))
+        keys += margins.ravel().take(found)
+        self.chosen.accept(rows.take(at) + first_row, keys)
+        if self.chosen.settled != self.settled:
+            self.settled = self.chosen.settled
+            self.floors.ravel()[self.cells.codes] = np.maximum(self.chosen.cuts, self.cells.least)
 
-    def _settle(self) -> None:
-        parts = [(self.rows, self.cells, self.values), *self.waiting]
-        self.waiting = []
-        rows, cells, values = (np.concatenate([part[at] for part in parts]) for at in range(3))
-        order = np.argsort(cells.astype(np.min_scalar_type(self.limits.size)), kind="stable")
-        rows, cells, values = rows[order], cells[order], values[order]
-        sizes = np.bincount(cells, minlength=self.limits.size)
-        ends = np.cumsum(sizes)
-        for cell in np.flatnonzero((sizes >= self.limits) & (self.limits > 0)):
-            found = values[ends[cell] - sizes[cell] : ends[cell]]
-            last = found.size - self.limits[cell]
-            self.cuts[cell] = np.partition(found, last)[last]
-        kept = values >= self.cuts[cells]
-        self.rows, self.cells, self.values = rows[kept], cells[kept], values[kept]
+    def _offer_pairs(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int) -> None:
+        """Pair each row with each of the few cells that its label wants."""
+        cells, k = self.cells, probs.shape[1]
+        wanted = np.diff(cells.starts).take(codes)
+        paired = rows.repeat(wanted)
+        places = np.arange(paired.size) - np.repeat(np.cumsum(wanted) - wanted - cells.starts.take(codes), wanted)
+        margins = in_units(probs[paired, cells.codes.take(places) % k])
+        margins -= in_units(probs[rows, codes]).repeat(wanted)
+        near = np.flatnonzero(margins >= cells.least)
+        self.chosen.update(paired[near] + first_row, places[near], margins[near])
 
-    def finish(self) -> FloatArray:
-        """Cuts (C,): a value at or above its cell's cut is selected; ``rows`` are then those selected.
+    def merge(self, other: Margins) -> None:
+        """Take in what another state saw."""
+        self.chosen.merge(other.chosen)
 
-        >>> chosen = Selection.empty(np.array([2, 1]))
-        >>> chosen.update(np.arange(4), np.array([0, 0, 0, 1]), np.array([0.1, 0.3, 0.2, 0.5]))
-        >>> chosen.finish().tolist(), sorted(chosen.rows.tolist())
-        ([0.2, 0.5], [1, 2, 3])
-        """
-        self._settle()
-        return self.cuts
-
-
-def offer_margins(
-    selection: Selection,
-    rows: IntArray,
-    codes: IntArray,
-    probs: NDArray[Any],
-    given: NDArray[Any],
-    wanted: BoolArray,
-    *,
-    least: float,
-) -> None:
-    """Offer p_j - p_given of a block to its given → j cells, where ``wanted`` (K, K) and above ``least``.
-
-    Source: the margin of prune by noise rate, Northcutt et al. (2021), section 3.2.
-    """
-    k = wanted.shape[0]
-    if k > FEW_CLASSES:
-        margins = probs - given[:, None]
-        above = np.flatnonzero(margins > least)
-        at, columns = np.divmod(above, k)
-        taken = wanted[codes[at], columns]
-        at, columns = at[taken], columns[taken]
-        selection.update(rows[at], codes[at] * k + columns, margins[at, columns].astype(np.float64))
-        return
-    for j in range(k):
-        margin = probs[:, j] - given
-        at = np.flatnonzero(margin > least)
-        at = at[wanted[codes[at], j]]
-        if at.size:
-            selection.update(rows[at], codes[at] * k + j, margin[at].astype(np.float64))
+    def finish(self) -> BoolArray:
+        """Cells (C,) that are full."""
+        return self.chosen.finish()
 
 
 def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:
@@ -397,6 +423,16 @@ def weighed_entropy(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:
     entropy = np.maximum(-(p * logs).sum(axis=1) / np.log(probs.shape[1]), 0.0)
     weighed: FloatArray = entropy / np.maximum(given, LEAST_CONFIDENCE)
     return weighed
+
+
+def block_quality(codes: IntArray, probs: NDArray[Any], score: str) -> FloatArray:
+    """The quality (m,) of a block's labels by one of ``SCORES``."""
+    given = take(probs, codes)
+    if score == "self_confidence":
+        return np.clip(given.astype(np.float64), 0.0, 1.0)
+    if score == "confidence_weighted_entropy":
+        return entropy_quality(probs, given)
+    return margin_quality(given, strongest_rival(codes, probs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,33 +19,33 @@ from dqlabels import compat as cleanlab
 from dqlabels.confident import (
     FILTERS,
     SCORES,
-    BoolArray,
+    SUM_TOLERANCE,
+    Cells,
     ClassTally,
-    FloatArray,
-    IntArray,
     JointTally,
     Judgement,
-    Rows,
-    Selection,
+    Margins,
     adjust_probs,
+    block_quality,
     calibrate,
+    check_block,
     confident_class,
-    entropy_quality,
-    margin_quality,
-    offer_margins,
+    in_units,
+    likeliest_beside,
     prune_counts,
-    read_rows,
     take,
 )
 from dqlabels.errors import OptionError, ProbabilityError
+from dqlabels.selection import UNIT, BoolArray, FloatArray, IntArray, Selection
 
-# A block of probabilities with its scratch fits a core's second-level cache.
-BLOCK_BYTES = 512 * 1024
-FEWEST_ROWS = 256
-
-
-# Margins are looked at from the top: few cells want more rows than have a positive one.
-DEPTHS = (0.0, -0.05, -0.25, -np.inf)
+# Large enough that threads seldom wait for each other, small enough for the last cache they share.
+BLOCK_BYTES = 2048 * 1024
+MOST_ROWS = 65536
+FEWEST_ROWS = 64
+# Where only a few values of a row are picked out, more rows make a block.
+FEWEST_ROWS_PICKED = 8192
+# Margins are looked at from the top, in shares of 1: few cells want more rows than have a positive margin.
+DEPTHS = (0.05, 0.25, 1.0)
 
 
 class Mergeable(Protocol):
@@ -71,7 +71,11 @@ class MemoryEngine:
         """An engine whose blocks suit a matrix of this width."""
         width = max(1, probs.shape[1] * probs.itemsize)
         threads = n_threads if n_threads and n_threads > 0 else os.cpu_count() or 1
-        return cls(len(probs), block_rows or max(FEWEST_ROWS, BLOCK_BYTES // width), threads)
+        return cls(len(probs), block_rows or max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_BYTES // width)), threads)
+
+    def wider(self) -> MemoryEngine:
+        """An engine for work on a few values of each row, whose blocks may be larger."""
+        return MemoryEngine(self.n_rows, max(self.block_rows, FEWEST_ROWS_PICKED), self.n_threads)
 
     def _blocks(self) -> list[slice]:
         starts = range(0, self.n_rows, self.block_rows)
@@ -89,8 +93,8 @@ class MemoryEngine:
 
         states = self._on_threads(run, len(blocks))
         whole = states[0] if states else make()
-        for state in states[1:]:
-            whole.merge(state)
+        while len(states) > 1:
+            whole.merge(states.pop())  # let go of, so that it is not held twice
         return whole
 
     def map(self, fill: Callable[[slice], None]) -> None:
@@ -111,21 +115,34 @@ class MemoryEngine:
             return list(pool.map(run, range(workers)))
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
+class Flags:
+    """What the rules need and find of n rows and K classes.
+
+    ``flagged`` (n,) bool; ``likely`` (n,) likeliest class, in as few bytes as hold it; ``label_counts`` (K,);
+    ``thresholds`` (K,); ``counts`` (K, K) raw confident joint; ``joint`` (K, K) calibrated, sums to 1.
+    """
+
+    flagged: BoolArray
+    likely: NDArray[Any]
+    label_counts: IntArray
+    thresholds: FloatArray
+    counts: IntArray
+    joint: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Pass:
-    """The rows under judgement and what the passes so far found of each: kept narrow, a few bytes a row."""
+    """The rows under judgement and what the passes so far found of each: kept narrow, a few bytes a row.
+
+    ``likely`` (n,) is the likeliest class; ``disagree`` (n,) true where it is likelier than the given one.
+    """
 
     engine: MemoryEngine
     codes: IntArray
     probs: NDArray[Any]
-    rival: NDArray[Any]
-    margin_up: BoolArray
-    wins: BoolArray
-
-    def rows(self, block: slice) -> Rows:
-        """The comparison of a block again, from what was kept."""
-        probs, rival = self.probs[block], self.rival[block].astype(np.int64)
-        return Rows(take(probs, self.codes[block]), rival, take(probs, rival))
+    likely: NDArray[Any]
+    disagree: BoolArray
 
 
 def judge(
@@ -161,29 +178,46 @@ def judge(
     [False, False, False, False, True]
     """
     _check(codes, probs, filter_by, score, adjust, compat)
-    engine = MemoryEngine.over(probs, n_threads, block_rows)
-    n, k = probs.shape
-    work = Pass(
-        engine, codes, probs, np.empty(n, np.min_scalar_type(k)), np.empty(n, dtype=bool), np.empty(n, dtype=bool)
-    )
-    quality = np.empty(n)
-    tally = _compare(work, quality)
-    if compat == "cleanlab":
-        found = cleanlab.judge_like_cleanlab(work.codes, probs, work.rival, filter_by, score, adjust=adjust)
-        thresholds, counts, joint, flagged = found.thresholds, found.counts, found.joint, found.flagged
-        quality = found.quality
-    else:
-        thresholds, bars = tally.finish(), tally.bars()
-        counts, confident_off = _count(work, bars, keep=filter_by == "confident_learning")
-        joint = calibrate(counts, tally.rows) / max(n, 1)
-        flagged = _flag(work, filter_by, counts, tally.rows, confident_off, quality)
-        if score != "normalized_margin" or adjust:
-            _score(work, quality, score, thresholds if adjust else None)
+    found = flag(codes, probs, filter_by=filter_by, compat=compat, n_threads=n_threads, block_rows=block_rows)
+    flagged, likely = found.flagged, found.likely.astype(np.int64)
     if frozen_classes is not None and frozen_classes.any():
         flagged = flagged & ~frozen_classes[codes]
-    likely = np.where(work.wins, work.rival, codes)
-    suggested = np.where(flagged, work.rival, codes)
-    return Judgement(quality, flagged, suggested, likely, tally.rows, thresholds, counts, joint)
+    if compat == "cleanlab":
+        quality = cleanlab.label_quality(codes, probs, score, adjust=adjust)
+    else:
+        engine = MemoryEngine.over(probs, n_threads, block_rows)
+        quality = _score(engine, codes, probs, score, found.thresholds if adjust else None)
+    suggested = np.where(flagged, likely, codes)
+    return Judgement(
+        quality, flagged, suggested, likely, found.label_counts, found.thresholds, found.counts, found.joint
+    )
+
+
+def flag(
+    codes: IntArray,
+    probs: NDArray[Any],
+    *,
+    filter_by: str = "prune_by_noise_rate",
+    compat: str | None = None,
+    n_threads: int | None = None,
+    block_rows: int | None = None,
+) -> Flags:
+    """The flags alone, in three passes over the probabilities; arguments and errors are those of ``judge``.
+
+    >>> flag(np.array([0, 0, 1, 1, 1]), np.array([[.9, .1], [.8, .2], [.2, .8], [.1, .9], [.9, .1]])).flagged.sum()
+    np.int64(1)
+    """
+    _check(codes, probs, filter_by, SCORES[0], False, compat)
+    engine = MemoryEngine.over(probs, n_threads, block_rows)
+    n, k = probs.shape
+    work = Pass(engine, codes, probs, np.empty(n, np.min_scalar_type(k - 1)), np.empty(n, dtype=bool))
+    tally = _tally(work)
+    counts, off = _count(work, tally.bars(), keep_off=filter_by == "confident_learning" and compat is None)
+    if compat == "cleanlab":
+        found = cleanlab.flag_like_cleanlab(codes, probs, filter_by)
+        return Flags(found.flagged, work.likely, tally.rows, found.thresholds, found.counts, found.joint)
+    flagged = _flag(work, filter_by, prune_counts(counts, tally.rows), off)
+    return Flags(flagged, work.likely, tally.rows, tally.finish(), counts, calibrate(counts, tally.rows) / max(n, 1))
 
 
 def _check(codes: IntArray, probs: NDArray[Any], filter_by: str, score: str, adjust: bool, compat: str | None) -> None:
@@ -211,134 +245,137 @@ def _check(codes: IntArray, probs: NDArray[Any], filter_by: str, score: str, adj
         )
 
 
-def _compare(work: Pass, quality: FloatArray) -> ClassTally:
-    """First pass: check, compare each label with its rival, score by margin, tally self-confidence."""
+def _tally(work: Pass) -> ClassTally:
+    """First pass: the self-confidence of each class."""
 
     def observe(tally: ClassTally, block: slice) -> None:
         codes = work.codes[block]
-        rows = read_rows(codes, work.probs[block], block.start)
-        work.rival[block] = rows.rival
-        work.margin_up[block] = rows.disagree()
-        work.wins[block] = rows.wins(codes)
-        quality[block] = margin_quality(rows.given, rows.top)
-        tally.update(codes, rows.given)
+        tally.update(codes, take(work.probs[block], codes))
 
-    return work.engine.reduce(lambda: ClassTally.empty(work.probs.shape[1]), observe)
+    return work.engine.wider().reduce(lambda: ClassTally.empty(work.probs.shape[1]), observe)
 
 
-def _count(work: Pass, bars: FloatArray, *, keep: bool) -> tuple[IntArray, BoolArray]:
-    """Second pass: the confident joint, and where asked which rows lie off its diagonal."""
-    off = np.zeros(work.codes.size if keep else 0, dtype=bool)
+def _count(work: Pass, bars: FloatArray, *, keep_off: bool) -> tuple[IntArray, BoolArray]:
+    """Second pass: check every row, compare its label with the likeliest class, count the confident joint.
+
+    Where asked, also (n,) which rows count off the diagonal of the joint.
+    """
+    off = np.zeros(work.codes.size if keep_off else 0, dtype=bool)
 
     def observe(joint: JointTally, block: slice) -> None:
-        codes = work.codes[block]
-        confident = confident_class(codes, work.probs[block], work.rows(block), bars)
+        codes, probs = work.codes[block], work.probs[block]
+        check_block(probs, block.start)
+        given = take(probs, codes)
+        likely, top = likeliest_beside(codes, given, probs)
+        work.likely[block] = likely
+        np.greater(top, given, out=work.disagree[block])
+        confident = confident_class(probs, likely, top, bars)
         joint.update(codes, confident)
-        if keep:
+        if keep_off:
             off[block] = (confident >= 0) & (confident != codes)
 
-    counts = work.engine.reduce(lambda: JointTally.empty(work.probs.shape[1]), observe).counts
-    return counts, off
+    return work.engine.reduce(lambda: JointTally.empty(work.probs.shape[1]), observe).finish(), off
 
 
-def _flag(
-    work: Pass, filter_by: str, counts: IntArray, label_counts: IntArray, off: BoolArray, quality: FloatArray
-) -> BoolArray:
+def _flag(work: Pass, filter_by: str, prune: IntArray, off: BoolArray) -> BoolArray:
     """The rows a rule selects, of those where another class is likelier than the given one."""
     if filter_by == "predicted_neq_given":
-        return work.margin_up
+        return work.disagree
     if filter_by == "confident_learning":
-        return off & work.margin_up
-    prune = prune_counts(counts, label_counts)
-    if filter_by.startswith("low_"):
-        number = int(prune.sum() - np.trace(prune))
-        scores = quality if filter_by == "low_normalized_margin" else _self_confidence(work)
-        return _lowest(scores, number) & work.margin_up
-    flagged = work.margin_up
+        return off & work.disagree
+    number = np.array([prune.sum() - np.trace(prune)])
+    if filter_by == "low_normalized_margin":
+        return _largest_margin(work, number)
+    if filter_by == "low_self_confidence":
+        return work.disagree & _least_confident(work, np.zeros_like(work.codes), number)
+    flagged = work.disagree
     if filter_by in ("prune_by_class", "both"):
-        flagged = flagged & _lowest_of_class(work, prune.sum(axis=1) - np.diagonal(prune))
+        flagged = flagged & _least_confident(work, work.codes, prune.sum(axis=1) - np.diagonal(prune))
     if filter_by in ("prune_by_noise_rate", "both"):
         flagged = flagged & _largest_margins(work, prune)
     return flagged
 
 
-def _lowest(scores: FloatArray, number: int) -> BoolArray:
-    if number <= 0:
-        return np.zeros(scores.size, dtype=bool)
-    number = min(number, scores.size)
-    return np.asarray(scores <= np.partition(scores, number - 1)[number - 1])
-
-
-def _self_confidence(work: Pass) -> FloatArray:
-    return take(work.probs, work.codes).astype(np.float64)
-
-
-def _lowest_of_class(work: Pass, numbers: IntArray) -> BoolArray:
-    """Rows among the ``numbers`` (K,) least self-confident of their class."""
-    given = _self_confidence(work)
+def _least_confident(work: Pass, cells: IntArray, numbers: IntArray) -> BoolArray:
+    """Rows among the ``numbers`` (C,) least self-confident of their cell (n,)."""
 
     def observe(selection: Selection, block: slice) -> None:
-        selection.update(np.arange(block.start, block.stop), work.codes[block], -given[block])
+        given = in_units(take(work.probs[block], work.codes[block]))
+        selection.update(np.arange(block.start, block.stop), cells[block], -given)
 
-    cuts = work.engine.reduce(lambda: Selection.empty(numbers), observe).finish()
-    return np.asarray(-given >= cuts[work.codes])
+    return _among(work, work.engine.reduce(lambda: Selection.empty(numbers), observe))
 
 
-def _largest_margins(work: Pass, prune: IntArray) -> BoolArray:
-    """Rows among the ``prune`` (K, K) largest margins of any of their given → likely cells.
+def _largest_margin(work: Pass, number: IntArray) -> BoolArray:
+    """Rows that disagree and are among the ``number`` (1,) with the largest margin of the likeliest class."""
 
-    A row can be flagged only where some margin of it is positive, and positive margins come first in every
-    cell; the others are looked at only for cells that want more than there are.
-    """
-    limits = prune.copy()
-    np.fill_diagonal(limits, 0)
+    def observe(selection: Selection, block: slice) -> None:
+        rows = np.flatnonzero(work.disagree[block])
+        codes, probs = work.codes[block][rows], work.probs[block].take(rows, axis=0)
+        margins = in_units(take(probs, work.likely[block][rows])) - in_units(take(probs, codes))
+        selection.update(rows + block.start, np.zeros_like(rows), margins)
+
+    return _among(work, work.engine.reduce(lambda: Selection.empty(number), observe))
+
+
+def _among(work: Pass, selection: Selection) -> BoolArray:
+    """(n,) true for the rows selected in any cell, full or not."""
+    selection.finish()
     found = np.zeros(work.codes.size, dtype=bool)
-    only: BoolArray | None = work.margin_up
-    for least in DEPTHS:
-        selection = _select(work, limits, only=only, least=least)
-        short = np.isneginf(selection.finish())
-        found[selection.rows[~short[selection.cells]]] = True
-        limits = np.where(short.reshape(limits.shape), limits, 0)
-        if not short.any():
-            return found
-        only = None
-    found[selection.rows] = True
+    found[selection.selected(selection.limits > 0)] = True
     return found
 
 
-def _select(work: Pass, limits: IntArray, *, only: BoolArray | None, least: float) -> Selection:
-    wanted = limits > 0
-    anywhere: BoolArray = np.asarray(wanted.any(axis=1))
+def _largest_margins(work: Pass, prune: IntArray) -> BoolArray:
+    """Rows that disagree and are among the ``prune`` (K, K) largest margins of any of their given → likely cells.
 
-    def observe(selection: Selection, block: slice) -> None:
-        rows: BoolArray = np.asarray(anywhere[work.codes[block]])
-        found = np.flatnonzero(rows if only is None else rows & only[block])
-        codes, probs = work.codes[block][found], work.probs[block][found]
-        given = take(probs, codes)
-        offer_margins(selection, found + block.start, codes, probs, given, wanted, least=least)
+    Only rows that disagree have positive margins, and these come first in every cell. The others matter only
+    in cells that want more rows than that, and only while a row that disagrees could still be found there.
+    """
+    k = len(prune)
+    given, likely = np.nonzero(prune)
+    off = given != likely
+    cells = Cells.of(k, (given * k + likely)[off], prune[given, likely][off], 1)
+    found = np.zeros(work.codes.size, dtype=bool)
+    margins = _select(work, cells, work.disagree)
+    for depth in (*DEPTHS, None):
+        full = margins.finish()
+        found[margins.chosen.selected(full if depth else cells.limits > 0)] = True
+        if depth is None or full.all():
+            break
+        still = np.bincount(work.codes[work.disagree & ~found], minlength=k) > 0
+        kept = ~full & still.take(cells.codes // k)
+        cells = Cells.of(k, cells.codes[kept], cells.limits[kept], -depth * UNIT)
+        margins = _select(work, cells, None)
+    found &= work.disagree
+    return found
 
-    return work.engine.reduce(lambda: Selection.empty(limits.ravel()), observe)
+
+def _select(work: Pass, cells: Cells, only: BoolArray | None) -> Margins:
+    """The largest margins that ``cells`` want; of all rows, or of ``only`` (n,)."""
+    wanted: BoolArray = np.diff(cells.starts) > 0
+    # p_j - p_given >= least and p_j + p_given <= 1 leave no row that is surer of its label than this.
+    surest = (1 - cells.least / UNIT) / 2 + SUM_TOLERANCE[work.probs.dtype]
+
+    def observe(margins: Margins, block: slice) -> None:
+        codes, probs = work.codes[block], work.probs[block]
+        chosen = wanted.take(codes)
+        chosen &= take(probs, codes) <= surest if only is None else only[block]
+        margins.update(np.flatnonzero(chosen), codes, probs, block.start)
+
+    engine = work.engine if cells.dense else work.engine.wider()
+    return engine.reduce(lambda: Margins.empty(cells, work.probs.dtype), observe)
 
 
-def _score(work: Pass, quality: FloatArray, score: str, thresholds: FloatArray | None) -> None:
-    """Last pass: a quality other than the plain margin."""
+def _score(
+    engine: MemoryEngine, codes: IntArray, probs: NDArray[Any], score: str, thresholds: FloatArray | None
+) -> FloatArray:
+    """The quality (n,) of every label, on probabilities less ``thresholds`` where given."""
+    quality = np.empty(codes.size)
 
     def fill(block: slice) -> None:
-        codes, probs = work.codes[block], work.probs[block]
-        if thresholds is not None:
-            probs = adjust_probs(probs, thresholds)
-        quality[block] = block_quality(codes, probs, score)
+        part = probs[block] if thresholds is None else adjust_probs(probs[block], thresholds)
+        quality[block] = block_quality(codes[block], part, score)
 
-    work.engine.map(fill)
-
-
-def block_quality(codes: IntArray, probs: NDArray[Any], score: str) -> FloatArray:
-    """The quality (m,) of a block's labels by one of ``SCORES``."""
-    given = probs[np.arange(codes.size), codes]
-    if score == "self_confidence":
-        return np.clip(given.astype(np.float64), 0.0, 1.0)
-    if score == "confidence_weighted_entropy":
-        return entropy_quality(probs, given)
-    rivals = probs.copy()
-    rivals[np.arange(codes.size), codes] = -1
-    return margin_quality(given, rivals.max(axis=1, initial=-1))
+    engine.map(fill)
+    return quality

@@ -1,0 +1,140 @@
+"""The largest values of each cell, as a statistic that merges: how rows are picked for pruning, out of core too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+# A probability becomes a whole number of these units, so that its sums are exact in any order.
+UNIT = 2**24
+# A selection's values lie in [-UNIT, UNIT]; a key holds the cell above this many bits and the value in them.
+VALUE_BITS = 26
+# A selection sorts out what was offered once this many values wait.
+SELECT_EVERY = 1 << 15
+# A histogram has about four bins a key, but no more counters than this unless that leaves a cell only a few.
+COUNTER_BITS, FEWEST_BIN_BITS = 17, 4
+
+
+@dataclass(slots=True, eq=False)
+class Selection:
+    """The rows with the ``limits`` largest values of each of C cells, and all that tie with the last of them.
+
+    Values are whole numbers in [-UNIT, UNIT], held in floats; ``cuts`` (C,) is the least of them still in the
+    running. ``rows`` and ``keys`` are what was kept, in parts; a key holds cell and value in one number.
+    """
+
+    limits: IntArray
+    cuts: FloatArray
+    rows: list[NDArray[Any]]
+    keys: list[NDArray[Any]]
+    waiting: int
+    settled: int
+
+    @classmethod
+    def empty(cls, limits: IntArray) -> Selection:
+        """Nothing seen yet; ``limits`` (C,) is how many to select in each cell."""
+        return cls(limits, np.where(limits > 0, float(-UNIT), np.inf), [], [], 0, 0)
+
+    def update(self, rows: IntArray, cells: IntArray, values: NDArray[Any]) -> None:
+        """Offer the values (m,) of a block's rows (m,), ascending, each to its cell (m,)."""
+        running = np.flatnonzero(values >= self.cuts.take(cells))
+        self.accept(rows[running], (cells[running] << VALUE_BITS) + values[running] + UNIT)
+
+    def accept(self, rows: IntArray, keys: NDArray[Any]) -> None:
+        """Take in keys (m,), cell * 2**VALUE_BITS + value + UNIT, of rows (m,) that reach their cells' cuts."""
+        if not rows.size:
+            return
+        self.rows.append(rows.astype(np.min_scalar_type(max(int(rows[-1]), 1 << 16))))
+        self.keys.append(keys.astype(np.min_scalar_type(self.limits.size << VALUE_BITS)))
+        self.waiting += rows.size
+        # Sorting out is worth its cost once as much is waiting as was kept.
+        if self.waiting > max(SELECT_EVERY, self.settled):
+            self._settle()
+
+    def merge(self, other: Selection) -> None:
+        """Take in all that another state kept, its cuts too: what they shut out cannot come back."""
+        np.maximum(self.cuts, other.cuts, out=self.cuts)
+        self.rows += other.rows
+        self.keys += other.keys
+        other.rows, other.keys = [], []
+
+    def _settle(self) -> BoolArray:
+        """Shut out what is beyond the limits; (C,) true for the cells that are full."""
+        if not self.keys:
+            return self.limits <= 0
+        keys = _joined(self.keys)
+        lowest, full = lowest_selected(keys, self.limits)
+        self.cuts[full] = (lowest[full] & ((1 << VALUE_BITS) - 1)).astype(np.float64) - UNIT
+        kept = keys >= lowest.take(_leading(keys, VALUE_BITS, self.limits.size))
+        if kept.all():
+            self.rows, self.keys = [_joined(self.rows)], [keys]
+        else:
+            self.keys = [keys[kept]]
+            del keys
+            self.rows = [_joined(self.rows)[kept]]
+        self.settled, self.waiting = self.keys[0].size, 0
+        settled = self.limits <= 0
+        settled[full] = True
+        return settled
+
+    def finish(self) -> BoolArray:
+        """Cells (C,) that are full: the others had fewer values than their limit; ``cuts`` of those are not cuts."""
+        return self._settle()
+
+    def selected(self, cells: BoolArray) -> NDArray[Any]:
+        """The rows that a finished selection holds in some of its ``cells`` (C,).
+
+        >>> chosen = Selection.empty(np.array([2, 1]))
+        >>> chosen.update(np.arange(4), np.array([0, 0, 0, 1]), np.array([1, 3, 2, 5]))
+        >>> sorted(chosen.selected(chosen.finish()).tolist())
+        [1, 2, 3]
+        """
+        if not self.keys:
+            return np.empty(0, dtype=np.int64)
+        parts = zip(self.rows, self.keys, strict=True)
+        return np.concatenate([rows[cells.take(keys >> VALUE_BITS)] for rows, keys in parts])
+
+
+def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Parts in one array; the list is emptied, so that they are not held twice."""
+    joined = np.concatenate(parts) if len(parts) > 1 else parts[0]
+    parts.clear()
+    return joined
+
+
+def _leading(keys: NDArray[Any], shift: int, bound: int) -> NDArray[Any]:
+    """(m,) keys without their last bits, in the narrowest type for numbers below ``bound``."""
+    return np.asarray((keys >> keys.dtype.type(shift)).astype(np.min_scalar_type(bound)))
+
+
+def lowest_selected(keys: NDArray[Any], limits: IntArray) -> tuple[NDArray[Any], IntArray]:
+    """(C,) the least key that each of C cells selects, 0 in a cell with fewer keys than its limit, and the full cells.
+
+    A radix select: a histogram of every cell's leading bits finds the bin of its cut, and only the keys in
+    those bins are sorted.
+    """
+    own, room = int(limits.size).bit_length(), int(keys.size).bit_length()
+    bin_bits = min(room + 2 - own, max(COUNTER_BITS - own, FEWEST_BIN_BITS))
+    shift = VALUE_BITS - min(max(bin_bits, 0), VALUE_BITS)
+    n_bins = 1 << (VALUE_BITS - shift)
+    heads = _leading(keys, shift, limits.size * n_bins)
+    counts = np.bincount(heads, minlength=limits.size * n_bins).reshape(limits.size, n_bins)
+    beyond = counts[:, ::-1].cumsum(axis=1)  # keys in a bin or above it, the highest bin first
+    full = np.flatnonzero((limits > 0) & (beyond[:, -1] >= limits))
+    place = (beyond[full] >= limits[full, None]).argmax(axis=1)
+    missing = limits[full] - beyond[full, place] + counts[full, n_bins - 1 - place]
+    heads_at_cut = np.zeros(limits.size, dtype=heads.dtype)
+    heads_at_cut[full] = full * n_bins + n_bins - 1 - place
+    close = np.sort(keys[heads == heads_at_cut.take(_leading(keys, VALUE_BITS, limits.size))])
+    # A cell that is not full left its head at 0, which only the first cell's lowest bin shares.
+    ends = np.searchsorted(_leading(close, shift, limits.size * n_bins), heads_at_cut[full], side="right")
+    lowest = np.zeros(limits.size, dtype=keys.dtype)
+    lowest[full] = close[ends - missing]
+    return lowest, full
