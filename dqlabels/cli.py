@@ -1,10 +1,16 @@
-"""``dqlabels``: audit a file from the shell. Exit status 0 done, 1 a gate failed, 2 a usage or data error."""
+"""``dqlabels``: audit a file from the shell.
+
+Exit status 0 done, 1 a gate failed, 2 a usage or data error, 70 a fault of the program, 130 interrupted.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,14 +19,14 @@ from rich.table import Table
 from rich.text import Text
 
 from dqlabels.errors import DQLabelsError, LabelWarning
-from dqlabels.files import STANDARD, read_table, table_format, write_table
+from dqlabels.files import STANDARD, check_output, read_table, write_table
 from dqlabels.version import __version__
 
 if TYPE_CHECKING:
     from dqlabels.gate import GateResult
     from dqlabels.result import LabelAudit
 
-FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
+FAILED, UNUSABLE, CRASHED, INTERRUPTED = 1, 2, 70, 130
 MOST_VALUES = 3
 MOST_PAIRS = 5
 MOST_CLASSES = 12
@@ -43,6 +49,16 @@ def run() -> None:
         _leave(str(error), UNUSABLE)
     except OSError as error:
         _leave(f"{error.filename or 'output'}: {error.strerror or error}", UNUSABLE)
+    except Exception:  # noqa: BLE001 - Python's own status of a traceback is 1, which means a failed gate here
+        traceback.print_exc()
+        raise SystemExit(CRASHED) from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C said in words, before typer says "Aborted!"."""
+    try:
+        yield
     except KeyboardInterrupt:
         _leave("interrupted; nothing was written", INTERRUPTED)
 
@@ -74,7 +90,10 @@ def audit_command(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Write the table with three more columns.")
     ] = None,
-    input_format: Annotated[str | None, typer.Option("--format", help="csv, parquet, ipc or ndjson.")] = None,
+    input_format: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet, ipc or ndjson; of FILE, and of -o - as well.")
+    ] = None,
+    output_format: Annotated[str | None, typer.Option(help="The format of -o, where it is another.")] = None,
     features: Annotated[str | None, typer.Option(help="Columns to judge by, with commas between.")] = None,
     exclude: Annotated[str | None, typer.Option(help="Columns not to judge by, with commas between.")] = None,
     pred_probs: Annotated[str | None, typer.Option(help="Probability columns of your own model.")] = None,
@@ -98,17 +117,18 @@ def audit_command(
     """Audit one label column of FILE."""
     from dqlabels.auditor import audit
 
-    if output is not None:
-        table_format(output, input_format if output == STANDARD else None)
+    output_format = output_format or (input_format if output == STANDARD else None)
     options: dict[str, Any] = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
     options |= {"features": _split(features), "exclude": _split(exclude) or (), "groups": groups}
     options |= {"random_state": random_state, "n_jobs": n_jobs, "cv": _folds(cv), "pred_probs": _split(pred_probs)}
     if names is not None:
         options["names"] = tuple(_split(names) or ())
     table = read_table(file, input_format)
+    if output is not None:
+        check_output(table, output, output_format)
     if classes is not None:
         options["classes"] = _as_labels(table, label, _split(classes) or [])
-    with warnings.catch_warnings():
+    with _interruptible(), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # the summary prints them as notes
         result = audit(table, label, **options)
         gate = None
@@ -116,15 +136,15 @@ def audit_command(
             choice: Any = {"decide": decide, "on_inconclusive": on_inconclusive}
             gate = result.gate(max_noise_rate=max_noise_rate, **choice)
     if output is not None:
-        write_table(result.frame, output, input_format if output == STANDARD else None)
+        write_table(result.frame, output, output_format)
     if as_json:
         facts = result.to_dict() | ({"gate": gate.to_dict()} if gate else {})
         typer.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False), err=output == STANDARD)
     elif not quiet:
         _print_summary(result, gate, worst, Console(stderr=output == STANDARD))
+    if gate is not None and gate.verdict != "pass" and (quiet or as_json):
+        typer.echo(gate.message, err=True)
     if gate is not None and not gate.passed:
-        if quiet or as_json:
-            typer.echo(gate.message, err=True)
         raise typer.Exit(FAILED)
 
 

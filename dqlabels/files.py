@@ -75,6 +75,26 @@ def read_table(path: str, given_format: str | None = None) -> pl.DataFrame:
     return table
 
 
+def check_output(table: pl.DataFrame, path: str, given_format: str | None = None) -> None:
+    """Refuse, before any work, an output that could not be written after it.
+
+    Raises:
+        OptionError: The format is unknown or cannot hold a column, or the folder does not exist.
+    """
+    import polars as pl
+
+    kind = table_format(path, given_format)
+    if path != STANDARD and not Path(path).absolute().parent.is_dir():
+        raise OptionError(f"{path} cannot be written: the folder {Path(path).absolute().parent} does not exist.")
+    try:
+        _write(table.head(1), io.BytesIO(), kind)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise OptionError(
+            f"{path} cannot be written as {kind}: {reason}. Write Parquet, which holds every column."
+        ) from error
+
+
 def write_table(table: pl.DataFrame, path: str, given_format: str | None = None) -> None:
     """Write a table under a temporary name beside ``path`` and rename it: a former file stays until then.
 

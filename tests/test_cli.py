@@ -155,3 +155,50 @@ def test_version():
     from dqlabels.version import __version__
 
     assert dqlabels("--version").stdout.decode().strip() == f"dqlabels {__version__}"
+
+
+def test_a_fault_of_the_program_is_not_a_failed_gate(table, tmp_path):
+    broken = "import dqlabels.auditor as a; a.audit = lambda *x, **y: 1 / 0; from dqlabels.cli import run; run()"
+    done = subprocess.run(
+        [sys.executable, "-c", broken, "audit", str(table), "--label", "label"], capture_output=True, check=False
+    )
+    assert done.returncode == 70
+    assert b"ZeroDivisionError" in done.stderr
+
+
+def test_an_interruption_is_said_in_words(table):
+    broken = (
+        "import dqlabels.auditor as a\ndef stop(*x, **y): raise KeyboardInterrupt\n"
+        "a.audit = stop\nfrom dqlabels.cli import run\nrun()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", broken, "audit", str(table), "--label", "label"], capture_output=True, check=False
+    )
+    assert done.returncode == 130
+    assert done.stderr == b"dqlabels: interrupted; nothing was written\n"
+
+
+def test_lists_cannot_be_written_as_csv_and_this_is_said_before_the_work(tmp_path):
+    source = tmp_path / "in.parquet"
+    pl.DataFrame({**two_classes(), "v": [[1.0, 2.0]] * 120}).write_parquet(source)
+    done = dqlabels("audit", str(source), "--label", "label", "-o", str(tmp_path / "out.csv"))
+    assert done.returncode == 2
+    assert b"Write Parquet" in done.stderr
+
+
+def test_a_missing_folder_is_said_before_the_work(table, tmp_path):
+    done = dqlabels("audit", str(table), "--label", "label", "-o", str(tmp_path / "no" / "out.csv"))
+    assert done.returncode == 2
+    assert b"does not exist" in done.stderr
+
+
+def test_a_pipe_may_change_the_format(table):
+    done = dqlabels("audit", "-", "-y", "label", "-o", "-", "--output-format", "ndjson", stdin=table.read_bytes())
+    assert done.stdout.startswith(b'{"x":')
+
+
+def test_an_inconclusive_gate_is_told_even_when_quiet(table):
+    limits = ["--max-noise-rate", "0.05", "--decide", "confident", "-q"]
+    done = dqlabels("audit", str(table), "--label", "label", *limits)
+    assert done.returncode == 0
+    assert b"inconclusive" in done.stderr.lower()
