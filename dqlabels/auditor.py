@@ -11,8 +11,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, Labels, check_columns, choose_features, read_labels, require
-from dqlabels.confident import FILTERS, SCORES
+from dqlabels.columns import AUDIT_COLUMNS, Frame, Labels, check_columns, choose_features, read_labels, require
+from dqlabels.confident import FILTERS, SCORES, check_block
 from dqlabels.engines.memory import judge
 from dqlabels.errors import FeatureError, LabelWarning, OptionError, OutputColumnError, ProbabilityError
 from dqlabels.features import encode_features, leaks
@@ -20,12 +20,9 @@ from dqlabels.models import out_of_sample
 from dqlabels.noise import anchor_noise
 from dqlabels.result import Evidence, LabelAudit
 
-NAMES = ("label_quality", "suggested_label", "is_label_issue")
 # Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
 ORDER_GAIN = 0.20
 FEWEST_ROWS_A_CLASS = 2
-# Rows for each distinct row of features, beyond which leaving out all alike leaves too little to judge by.
-COARSE = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +49,7 @@ def audit(
     filter_by: str = "prune_by_noise_rate",
     score: str = "normalized_margin",
     adjust: bool = False,
-    names: tuple[str, str, str] = NAMES,
+    names: tuple[str, str, str] = AUDIT_COLUMNS,
     compat: str | None = None,
     random_state: int = 0,
     n_jobs: int | None = None,
@@ -97,7 +94,7 @@ def audit(
     >>> audit(frame, "y").issues["row"].to_list()
     [20]
     """
-    check_options(filter_by, score, compat, names)
+    check_options(filter_by, score, compat, names, random_state)
     lazy, table = read_frame(frame)
     labels = read_labels(table, label)
     _check_outputs(table, label, names)
@@ -119,7 +116,7 @@ def audit(
     return result
 
 
-def check_options(filter_by: str, score: str, compat: str | None, names: Sequence[str]) -> None:
+def check_options(filter_by: str, score: str, compat: str | None, names: Sequence[str], random_state: int) -> None:
     """Refuse a choice that does not exist, before any work is done.
 
     Raises:
@@ -132,6 +129,8 @@ def check_options(filter_by: str, score: str, compat: str | None, names: Sequenc
     ):
         if value not in choices:
             raise OptionError(f"{option}={value!r} is none of {', '.join(map(repr, choices))}.")
+    if isinstance(random_state, bool) or not isinstance(random_state, (int, np.integer)) or random_state < 0:
+        raise OptionError(f"random_state={random_state!r} is not a whole number of at least 0.")
     if len(names) != 3 or len(set(names)) != 3:
         raise OptionError(f"names={tuple(names)!r} must be three different names: quality, suggestion, flag.")
 
@@ -142,6 +141,7 @@ def read_frame(frame: Any) -> tuple[bool, Frame]:
     Raises:
         OptionError: Not a frame that can be audited in memory.
     """
+    check_columns(getattr(frame, "column_names", ()))  # of a PyArrow table, whose columns are its values
     try:
         known = nw.from_native(frame)
     except TypeError as error:
@@ -159,7 +159,7 @@ def read_frame(frame: Any) -> tuple[bool, Frame]:
                 "PyArrow table first."
             )
         return True, known.collect()
-    check_columns(getattr(frame, "column_names", known.columns))
+    check_columns(known.columns)
     return False, known
 
 
@@ -168,8 +168,8 @@ def _check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:
     if there:
         raise OutputColumnError(
             f"Column{'s' if len(there) > 1 else ''} {', '.join(map(repr, there))} already in the frame, and would be "
-            f"overwritten by the audit of {label!r}. Drop them, or choose others: "
-            "names=(quality, suggestion, flag)."
+            f"overwritten by the audit of {label!r}. Drop them, or choose others with names=(quality, suggestion, "
+            "flag); columns of an earlier audit are then no features."
         )
 
 
@@ -221,10 +221,11 @@ def _model_probs(
     for name, rows in encoded.infinite.items():
         notes.append(f"Column {name!r}: infinite in {rows:,} rows, treated as missing.")
     answer = out_of_sample(matrix, labels.codes, len(labels.classes), **fit)
-    if answer.distinct_rows * COARSE < len(table):
+    if answer.coarse:
         notes.append(
-            f"The features tell only {answer.distinct_rows:,} kinds of row apart in {len(table):,}: rows alike are "
-            "judged by rows unlike them, which says little. Add features."
+            f"The features tell only {answer.distinct_rows:,} kinds of row apart in {len(table):,}: each row is judged "
+            "by the others of its kind, so a copy of a row can vouch for it. Add features, or name what repeats in "
+            "groups=."
         )
     return Judged(answer.probs, answer.model, tuple(notes))
 
@@ -252,6 +253,7 @@ def _given_probs(table: Frame, labels: Labels, label: str, pred_probs: Any, clas
             f"columns and rescale the rest to sum to 1, or audit with rows of all {probs.shape[1]} classes."
         )
     probs = probs[:, order]
+    check_block(probs[~labels.known])  # the judge checks the others
     _check_order(probs[labels.known], labels.codes[labels.known], labels, label)
     return Judged(probs, f"your probabilities ({n_classes} classes)", ())
 

@@ -20,6 +20,8 @@ Frame = nw.DataFrame[Any]
 Column = nw.Series[Any]
 Kind = Literal["number", "boolean", "category", "text", "date", "vector"]
 
+# What an audit adds: quality, suggestion, flag.
+AUDIT_COLUMNS = ("label_quality", "suggested_label", "is_label_issue")
 # Below this many rows "no value repeats" is no sign of an identifier or of a continuous label.
 FEWEST_ROWS_TO_JUDGE = 20
 # Strings with at most this many values are categories; so is any string column whose values repeat.
@@ -59,7 +61,18 @@ class Labels:
 
 
 def check_columns(names: Iterable[Any]) -> None:
-    """Refuse column names that repeat: no column of such a frame can be named."""
+    """Refuse column names that repeat or are not strings: such columns cannot be named in options and results.
+
+    Raises:
+        FeatureError: Naming them.
+    """
+    names = list(names)
+    odd = [name for name in names if not isinstance(name, str)]
+    if odd:
+        raise FeatureError(
+            f"Column names are not strings: {', '.join(map(repr, odd[:10]))}. Rename them, as with "
+            "frame.columns = frame.columns.astype(str) in pandas."
+        )
     repeated = sorted(str(name) for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise FeatureError(
@@ -113,7 +126,13 @@ def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
     missing = column.is_null().to_numpy().astype(bool)
     codes = np.full(len(column), -1, dtype=np.int64)
     if dtype.is_float():
-        missing |= np.isnan(column.cast(nw.Float64).to_numpy().astype(np.float64))
+        values = column.cast(nw.Float64).to_numpy().astype(np.float64)
+        missing |= np.isnan(values)
+        if np.isinf(values).any():
+            raise LabelColumnError(
+                f"Column {column.name!r} holds infinity in {int(np.isinf(values).sum()):,} rows, which is no class. "
+                "Replace it with null where the label is unknown."
+            )
     present = np.flatnonzero(~missing)
     if not present.size:
         return codes, ()
@@ -185,9 +204,15 @@ def choose_features(
         require(frame, features, "feature")
         if label in features:
             raise FeatureError(f"Column {label!r} is the label and cannot be a feature too. Remove it from features=.")
+        if not features:
+            raise FeatureError("features=[] names no column to judge by. Name some, or leave it out to use all.")
     names = [name for name in (features or frame.columns) if name != label and name not in left_out]
     kinds: dict[str, Kind] = {}
     unusable: dict[str, list[str]] = {}
+    if features is None and set(AUDIT_COLUMNS) <= set(names):
+        # They follow from the label: with them no label would look wrong.
+        names = [name for name in names if name not in AUDIT_COLUMNS]
+        unusable["audit"] = list(AUDIT_COLUMNS)
     for name in names:
         kind = column_kind(frame[name], named=features is not None)
         if kind in ("identifier", "empty", "constant", "unsupported"):
@@ -207,6 +232,7 @@ def _notes(unusable: dict[str, list[str]]) -> list[str]:
     words = {
         "identifier": "identify rows (no value repeats) and were left out as features; name them in features= to "
         "use them",
+        "audit": "are an earlier audit's answer and were left out as features",
         "empty": "hold no value and were left out as features",
         "unsupported": "have a dtype that cannot be a feature and were left out",
     }

@@ -405,7 +405,8 @@ def margin_quality(given: NDArray[Any], top: NDArray[Any]) -> FloatArray:
 def entropy_quality(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:
     """Confidence-weighted entropy (m,) in [0, 1]: log(1 + e) / e with e = normalized entropy / p_given.
 
-    As e goes to 0 this goes to 1: a row whose label has probability 1 is as good as can be.
+    As e goes to 0 this goes to 1: a row whose label has probability 1 is as good as can be. A row that is sure
+    of another class has no entropy either, and is as bad as can be: 0.
 
     Source: Kuan & Mueller (2022), "Model-agnostic label quality scoring".
 
@@ -413,7 +414,8 @@ def entropy_quality(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:
     [1.0, 0.549]
     """
     weighed = weighed_entropy(probs, given)
-    return np.divide(np.log1p(weighed), weighed, out=np.ones_like(weighed), where=weighed > 0)
+    sure = (np.asarray(given) > 0).astype(np.float64)
+    return np.divide(np.log1p(weighed), weighed, out=sure, where=weighed > 0)
 
 
 def weighed_entropy(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:

@@ -115,25 +115,27 @@ def _seconds(value: str | None) -> float:
 
 
 def _category(column: Column) -> FloatMatrix:
-    """One column a value while they are few; else the value's rank by name beside its frequency."""
-    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+    """The value's place in the order of names, and beside it one column a value while they are few.
 
-    values = _as_strings(column)
-    distinct = len(np.unique(values))
-    if distinct <= ONE_HOT_AT_MOST:
-        encoder = OneHotEncoder(dtype=np.float32, sparse_output=False, handle_unknown="ignore", drop="if_binary")
-        return np.asarray(encoder.fit_transform(values), dtype=np.float32)
-    codes = OrdinalEncoder(dtype=np.float64).fit_transform(values)[:, 0].astype(np.int64)
-    frequency = np.bincount(codes)[codes]
-    return np.column_stack([codes, frequency]).astype(np.float32)
+    Where they are many, how often the value occurs. A missing category is a value of its own: that it is
+    missing may well say something about the label.
+    """
+    from sklearn.preprocessing import OneHotEncoder
+
+    codes, distinct = _value_places(column)
+    places = codes.reshape(-1, 1)
+    if distinct > ONE_HOT_AT_MOST:
+        return np.column_stack([codes, np.bincount(codes)[codes]]).astype(np.float32)
+    encoder = OneHotEncoder(dtype=np.float32, sparse_output=False, drop="if_binary")
+    return np.asarray(encoder.fit_transform(places), dtype=np.float32)
 
 
-def _as_strings(column: Column) -> NDArray[np.object_]:
-    # A missing category is a value of its own: that it is missing may well say something about the label.
-    missing = column.is_null().to_numpy().astype(bool)
-    texts = column.to_list()
-    filled = ["" if gone else f"={text}" for text, gone in zip(texts, missing, strict=True)]
-    return np.array(filled, dtype=object).reshape(-1, 1)
+def _value_places(column: Column) -> tuple[NDArray[np.int64], int]:
+    """(n,) each value's place in the order of names, missing first, and how many values there are."""
+    missing = column.is_null().to_numpy().astype(bool).tolist()
+    texts = ["" if gone else f"={text}" for text, gone in zip(column.to_list(), missing, strict=True)]
+    place = {text: at for at, text in enumerate(sorted(set(texts)))}
+    return np.fromiter(map(place.__getitem__, texts), dtype=np.int64, count=len(texts)), len(place)
 
 
 def _text(column: Column) -> FloatMatrix:

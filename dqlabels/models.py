@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from os import cpu_count
@@ -24,13 +26,16 @@ ProgressOption = bool | Callable[[int, int], None] | None
 # Measured over real tables (docs/benchmarks.md): more trees add little beyond 200, fewer cost precision.
 TREES = 200
 # Rows x trees grow no further: larger tables take fewer trees, each row still judged by dozens.
-TREE_ROWS = 2_400_000
-FEWEST_TREES = 40
+TREE_ROWS = 1_800_000
+FEWEST_TREES = 32
 SMALLEST_LEAF = 2
 # Beyond this many rows a stratified sample is fitted; the rest are out of sample by construction.
 MOST_FITTED_ROWS = 200_000
 # A fully grown tree on this many rows is as good as one on more, and its leaves stay in cache.
-MOST_ROWS_A_TREE = 50_000
+MOST_ROWS_A_TREE = 30_000
+# Where more rows than this share each combination of features, rows alike are a cell of a coarse table rather
+# than copies of one another, and the best judges of each other.
+COARSE = 20
 UNIT = 2**24
 FOLDS = 5
 # Shorter work shows no progress: it would be gone before it is read.
@@ -42,7 +47,8 @@ class OutOfSample:
     """Probabilities of n rows, and what they came from.
 
     ``probs`` (n, K) rows sum to 1; ``error`` is the share of labelled rows whose likeliest class is not the
-    label; ``distinct_rows`` counts the units that were kept or left out together.
+    label; ``distinct_rows`` counts the kinds of row, or groups, that were kept or left out together, unless
+    ``coarse``: then rows alike were told apart after all.
     """
 
     probs: FloatArray
@@ -50,6 +56,7 @@ class OutOfSample:
     error: float
     trained_rows: int
     distinct_rows: int
+    coarse: bool
 
 
 def out_of_sample(
@@ -93,6 +100,10 @@ def out_of_sample(
     """
     weights = _weights(sample_weight, len(codes))
     units, order = _units(matrix, codes, groups)
+    distinct = int(units.max()) + 1
+    coarse = groups is None and distinct * COARSE < len(codes)
+    if coarse:
+        units[order] = np.arange(len(codes))
     known = codes >= 0
     if model is None and cv is None:
         answer = _out_of_bag(matrix, codes, n_classes, units, order, weights, random_state, n_jobs, progress)
@@ -102,7 +113,7 @@ def out_of_sample(
         )
     probs, name, trained = answer
     error = float((probs[known].argmax(axis=1) != codes[known]).mean())
-    return OutOfSample(probs, name, error, trained, int(units.max()) + 1)
+    return OutOfSample(probs, name, error, trained, distinct, coarse)
 
 
 def _weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
@@ -111,6 +122,8 @@ def _weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
     weights = np.asarray(given, dtype=np.float64)
     if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
         raise OptionError("sample_weight must hold one finite number of at least 0 for each row.")
+    if not weights.any():
+        raise OptionError("sample_weight is 0 in every row, so nothing can be fitted. Give some rows weight.")
     return weights
 
 
@@ -228,7 +241,9 @@ class _Bag:
     ) -> None:
         """Grow a tree per seed and add its leaves' class shares to the rows it did not see."""
         threads = n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
-        with ThreadPoolExecutor(threads) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+            # Many classes in few rows were allowed when the labels were read; scikit-learn would say so a tree.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             # No more trees are in flight than threads, so that what each found is held only briefly.
             waiting = iter(seeds)
             grown = {pool.submit(self._tree, seed, leave_out) for seed in islice(waiting, threads + 1)}
@@ -337,21 +352,28 @@ def _default_model(seed: int, n_jobs: int | None) -> Any:
 def _fit(model: Any, matrix: NDArray[np.float32], codes: IntArray, weights: FloatArray | None) -> None:
     if np.unique(codes).size < 2:
         raise ModelError("A training fold holds a single class. Use fewer folds, or stratified ones (cv=5).")
-    try:
+    with _noted(f"fitting {type(model).__name__} on {len(codes):,} rows of {matrix.shape[1]} features"):
         model.fit(matrix, codes) if weights is None else model.fit(matrix, codes, sample_weight=weights)
+
+
+@contextmanager
+def _noted(doing: str) -> Iterator[None]:
+    """Say what was being done, and the commonest cause, on an error of the caller's model."""
+    try:
+        yield
     except (ValueError, TypeError, RuntimeError) as error:
-        note = (
-            f"while fitting {type(model).__name__} on {len(codes):,} rows of {matrix.shape[1]} features; missing "
-            "values are NaN in them, so a model that takes none needs a SimpleImputer before it"
-        )
         if sys.version_info >= (3, 11):
-            error.add_note(note)
+            error.add_note(
+                f"while {doing}; missing values are NaN in them, so a model that takes none needs a SimpleImputer "
+                "before it"
+            )
         raise
 
 
 def _aligned(model: Any, matrix: NDArray[np.float32], n_classes: int) -> FloatArray:
     """Its probabilities in the order of all classes; a class it never saw has probability 0."""
-    given = np.asarray(model.predict_proba(matrix), dtype=np.float64)
+    with _noted(f"predicting {len(matrix):,} rows of {matrix.shape[1]} features with {type(model).__name__}"):
+        given = np.asarray(model.predict_proba(matrix), dtype=np.float64)
     probs = np.zeros((len(matrix), n_classes))
     seen = np.asarray(getattr(model, "classes_", np.arange(n_classes))).astype(np.int64)
     if given.ndim != 2 or given.shape[1] != seen.size or not np.isfinite(given).all():

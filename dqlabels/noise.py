@@ -18,6 +18,8 @@ SMALLEST_REGION = 20
 SMALLEST_REGION_SHARE = 0.05
 # The anchor region is chosen by a one-standard-error bound: two would prefer large regions that mix classes.
 WILSON_Z = 1.0
+# Pseudo-rows by which a class that nobody labelled is taken to be labelled right.
+SURE_ROWS = 1e6
 EM_STEPS = 500
 # A replicate starts from the estimate, from where a few steps reach its own answer.
 EM_STEPS_RESAMPLED = 50
@@ -155,7 +157,8 @@ def _rate_from_matrix(regions: IntArray, label_counts: IntArray, confidence: flo
     shares = _clean_shares(given[None], matrix[None], given[None], EM_STEPS)[0]
     rng = np.random.default_rng(seed)
     replicates = int(min(REPLICATES, max(20, REPLICATE_BUDGET // n_classes**2)))
-    matrices = np.stack([_normalise_rows(rng.multinomial(regions.sum(axis=1), matrix)) for _ in range(replicates)])
+    # A posterior rather than resampled counts: a region of 50 right labels does not say that none is wrong.
+    matrices = np.stack([rng.dirichlet(row, size=replicates) for row in _seen_or_prior(regions)], axis=1)
     resampled = rng.multinomial(rows, given, size=replicates) / rows
     start = np.broadcast_to(shares, resampled.shape)
     drawn = _noise(_clean_shares(resampled, matrices, start, EM_STEPS_RESAMPLED), matrices)
@@ -230,6 +233,14 @@ def _normalise_rows(counts: NDArray[Any]) -> FloatArray:
     shares: FloatArray = counts / np.where(totals == 0, 1, totals)
     shares[empty, empty] = 1.0
     return shares
+
+
+def _seen_or_prior(counts: IntArray) -> FloatArray:
+    """Counts with one more row spread evenly over the classes; a class without rows stays sure of itself."""
+    prior: FloatArray = counts + 1.0 / counts.shape[1]
+    empty = np.flatnonzero(counts.sum(axis=1) == 0)
+    prior[empty, empty] = SURE_ROWS
+    return prior
 
 
 def _clean_shares(given: FloatArray, matrices: FloatArray, start: FloatArray, steps: int) -> FloatArray:

@@ -253,3 +253,52 @@ def test_many_categories_are_a_feature(make_frame):
     with pytest.warns(LabelWarning, match="'c' alone determine"):
         result = dqlabels.audit(make_frame(data), "label")
     assert eager(result.frame).columns[:3] == ["c", "z", "label"]
+
+
+def test_column_names_that_are_not_strings_are_refused():
+    frame = pd.DataFrame({0: [1.0, 2.0], "label": ["a", "b"]})
+    with pytest.raises(FeatureError, match=r"not strings: 0\. Rename them"):
+        dqlabels.audit(frame, "label")
+
+
+def test_an_infinite_label_is_refused(make_frame):
+    with pytest.raises(LabelColumnError, match=r"holds infinity in 1 rows, which is no class"):
+        audit(make_frame, label=[float("inf")] + [1.0, 2.0] * 59 + [1.0])
+
+
+def test_no_features_at_all_are_refused(make_frame):
+    with pytest.raises(FeatureError, match=r"features=\[\] names no column"):
+        audit(make_frame, {"features": []})
+
+
+@pytest.mark.parametrize("seed", [-1, None, "x", True])
+def test_a_seed_that_is_none_is_refused(make_frame, seed):
+    with pytest.raises(OptionError, match=r"random_state=.* is not a whole number of at least 0"):
+        audit(make_frame, {"random_state": seed})
+
+
+def test_weights_that_are_all_0_are_refused(make_frame):
+    with pytest.raises(OptionError, match="sample_weight is 0 in every row"):
+        audit(make_frame, {"sample_weight": np.zeros(120)})
+
+
+@pytest.mark.parametrize("bad", [[np.nan, 1.0], [5.0, -4.0]])
+def test_probabilities_of_rows_without_a_label_are_checked_too(make_frame, bad):
+    probs = np.tile([0.7, 0.3], (120, 1))
+    probs[5] = bad
+    labels = ["a", "b"] * 60
+    labels[5] = None
+    with pytest.raises(ProbabilityError, match="pred_probs: 1 of the 1 rows"):
+        audit(make_frame, {"pred_probs": probs, "classes": ["a", "b"]}, label=labels)
+
+
+def test_an_earlier_audit_is_no_feature(make_frame):
+    first = dqlabels.audit(make_frame(two_classes()), "label").frame
+    with pytest.warns(LabelWarning, match="are an earlier audit's answer and were left out"):
+        again = dqlabels.audit(first, "label", names=("quality", "suggestion", "flag"))
+    assert column(again.frame, "flag") == column(first, "is_label_issue")
+
+
+def test_many_classes_in_few_rows_warn_of_nothing_but_themselves(make_frame):
+    labels = [f"c{i % 55}" for i in range(120)]
+    audit(make_frame, label=labels)

@@ -151,10 +151,11 @@ def test_every_row_that_ties_at_a_cut_is_flagged():
 
 
 def test_certainty_has_the_best_confidence_weighted_entropy():
-    probs = np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.3]])
-    quality = judge(np.array([0, 1, 0]), probs, score="confidence_weighted_entropy").quality
+    probs = np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.3], [1.0, 0.0]])
+    quality = judge(np.array([0, 1, 0, 1]), probs, score="confidence_weighted_entropy").quality
     assert quality[:2].tolist() == [1.0, 1.0]
-    assert quality[2] < 1
+    assert 0 < quality[2] < 1
+    assert quality[3] == 0  # as sure, but of another class
 
 
 def test_classes_without_rows_are_legal():

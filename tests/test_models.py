@@ -177,3 +177,13 @@ def test_progress_can_be_shown(capsys):
 def test_short_work_shows_nothing(capsys):
     out_of_sample(*table(), 3)
     assert capsys.readouterr().err == ""
+
+
+def test_rows_alike_judge_each_other_in_a_coarse_table():
+    # Two kinds of row, nine labels in ten right: without its kind each row could only be judged by the other kind.
+    matrix = np.repeat([0.0, 1.0], 200).astype(np.float32)[:, None]
+    codes = np.repeat([0, 1], 200)
+    codes[::10] = 1 - codes[::10]
+    found = out_of_sample(matrix, codes, 2)
+    assert found.coarse
+    assert found.error == pytest.approx(0.1)

@@ -188,6 +188,11 @@ def judge(
         engine = MemoryEngine.over(probs, n_threads, block_rows)
         quality = _score(engine, codes, probs, score, found.thresholds if adjust else None)
     suggested = np.where(flagged, likely, codes)
+    same = np.flatnonzero(flagged & (likely == codes))  # only cleanlab flags a row whose label is its likeliest class
+    if same.size:
+        others = probs[same].copy()
+        others[np.arange(same.size), codes[same]] = -1
+        suggested[same] = others.argmax(axis=1)
     return Judgement(
         quality, flagged, suggested, likely, found.label_counts, found.thresholds, found.counts, found.joint
     )
