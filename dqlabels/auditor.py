@@ -17,7 +17,7 @@ from dqlabels.engines.memory import judge
 from dqlabels.errors import FeatureError, LabelWarning, OptionError, OutputColumnError, ProbabilityError
 from dqlabels.features import encode_features, leaks
 from dqlabels.models import out_of_sample
-from dqlabels.noise import anchor_noise
+from dqlabels.noise import default_noise
 from dqlabels.result import Evidence, LabelAudit
 
 # Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
@@ -110,7 +110,10 @@ def audit(
         judged = _model_probs(table, labels, label, features, [*_as_list(exclude), *held], fit)
     settings = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
     settings["random_state"] = random_state
-    result = _conclude(table, labels, label, judged, names, settings, n_jobs, lazy=lazy)
+    again = None
+    if pred_probs is None:
+        again = _replay(table, labels, label, features, [*_as_list(exclude), *held], fit, settings, n_jobs)
+    result = _conclude(table, labels, label, judged, names, settings, n_jobs, lazy=lazy, again=again)
     for note in result.warnings:
         warnings.warn(note, LabelWarning, stacklevel=2)
     return result
@@ -327,6 +330,7 @@ def _conclude(
     n_jobs: int | None,
     *,
     lazy: bool,
+    again: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None,
 ) -> LabelAudit:
     known = labels.known
     positions = np.flatnonzero(known)
@@ -351,7 +355,7 @@ def _conclude(
         rows=len(table),
         audited=positions.size,
         flagged=int(verdict.flagged.sum()),
-        noise_rate=anchor_noise(codes, probs, random_state=settings["random_state"]),
+        noise_rate=default_noise(codes, probs, random_state=settings["random_state"]),
         model=judged.model,
         model_error=float((verdict.likely != codes).mean()),
         warnings=tuple(notes),
@@ -359,7 +363,31 @@ def _conclude(
         settings=settings,
         evidence=evidence,
         table=whole,
+        again=again,
     )
+
+
+def _replay(
+    table: Frame,
+    labels: Labels,
+    label: str,
+    features: Sequence[str] | None,
+    exclude: Sequence[str],
+    fit: dict[str, Any],
+    settings: dict[str, Any],
+    n_jobs: int | None,
+) -> Callable[[NDArray[np.int64]], NDArray[np.bool_]]:
+    """The same audit for other labels (m,) of the rows that have one: which of them are flagged."""
+
+    def again(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        changed = labels.codes.copy()
+        changed[labels.known] = codes
+        other = Labels(labels.column, changed, labels.classes, labels.first_rows)
+        probs = _model_probs(table, other, label, features, exclude, {**fit, "progress": False}).probs
+        options = {key: settings[key] for key in ("filter_by", "score", "adjust", "compat")}
+        return judge(codes, probs[labels.known], n_threads=n_jobs, **options).flagged
+
+    return again
 
 
 def _with_columns(

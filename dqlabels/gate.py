@@ -17,18 +17,48 @@ Decide = Literal["estimate", "confident"]
 OnInconclusive = Literal["warn", "fail", "pass"]
 DECIDE: tuple[str, ...] = ("estimate", "confident")
 ON_INCONCLUSIVE: tuple[str, ...] = ("warn", "fail", "pass")
+WORST_FIRST: tuple[str, ...] = ("fail", "inconclusive", "pass")
+MOST_FURTHER_CHECKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class GateCheck:
+    """One limit held against one estimate; shares of rows, in [0, 1] but for an increase, which may be negative."""
+
+    what: str
+    estimate: float
+    low: float
+    high: float
+    limit: float
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        words = {"pass": "is within", "fail": "exceeds", "inconclusive": "cannot be told from"}[self.verdict]
+        return (
+            f"{self.what}, {self.estimate:.1%} (interval {self.low:.1%} to {self.high:.1%}), {words} the limit of "
+            f"{self.limit:.1%}"
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, ready for JSON."""
+        return {key: getattr(self, key) for key in ("what", "estimate", "low", "high", "limit", "verdict")}
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """A verdict on one label column. ``passed`` is what a pipeline acts on."""
+    """A verdict on one label column. ``passed`` is what a pipeline acts on; ``checks`` are the limits one by one."""
 
     verdict: Verdict
     passed: bool
     message: str
-    limit: float
     decide: Decide
     noise_rate: NoiseRate
+    checks: tuple[GateCheck, ...]
+
+    @property
+    def limit(self) -> float:
+        """The limit of the first check."""
+        return self.checks[0].limit
 
     def raise_if_failed(self) -> GateResult:
         """Raise when the gate did not pass, else return itself.
@@ -49,46 +79,62 @@ class GateResult:
             "limit": self.limit,
             "decide": self.decide,
             "noise_rate": self.noise_rate.to_dict(),
+            "checks": [check.to_dict() for check in self.checks],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A share with its interval, and the most it may be. ``name`` is the option that set the limit."""
+
+    name: str
+    what: str
+    estimate: float
+    low: float
+    high: float
+    limit: float
 
 
 def decide_gate(
     noise_rate: NoiseRate,
+    measured: Sequence[Measured],
     *,
-    max_noise_rate: float,
     decide: Decide = "estimate",
     on_inconclusive: OnInconclusive = "warn",
     label: str = "label",
     details: Sequence[str] = (),
 ) -> GateResult:
-    """Hold a noise rate against a limit.
+    """Hold shares against their limits: the worst verdict among them is the gate's.
 
-    ``decide="estimate"`` fails when the estimate exceeds the limit. ``decide="confident"`` fails when the
-    whole interval does, passes when none of it does, and is otherwise inconclusive.
+    ``decide="estimate"`` fails when an estimate exceeds its limit. ``decide="confident"`` fails when a whole
+    interval does, passes when none of any does, and is otherwise inconclusive.
 
     Args:
-        noise_rate: The estimate with its interval.
-        max_noise_rate: The limit, a share of rows in [0, 1].
+        noise_rate: The table's rate, for the message.
+        measured: What to hold against which limit, at least one.
         decide: What must exceed the limit.
         on_inconclusive: Whether an inconclusive gate warns and passes, fails, or passes.
         label: The column's name, for the message.
         details: Further lines of the message: worst classes, commonest confusions, first rows.
 
     Raises:
-        OptionError: A limit outside [0, 1] or an unknown choice.
+        OptionError: No limit, a limit outside [0, 1] or an unknown choice.
     """
-    if isinstance(max_noise_rate, bool) or not 0 <= max_noise_rate <= 1:
-        raise OptionError(
-            f"max_noise_rate={max_noise_rate!r} is not a share of rows between 0 and 1; for 5% pass 0.05."
-        )
+    if not measured:
+        raise OptionError("The gate has no limit. Set max_noise_rate=, max_class_noise_rate= or another.")
+    for item in measured:
+        if isinstance(item.limit, bool) or not 0 <= item.limit <= 1:
+            raise OptionError(f"{item.name}={item.limit!r} is not a share of rows between 0 and 1; for 5% pass 0.05.")
     _check_choice("decide", decide, DECIDE)
     _check_choice("on_inconclusive", on_inconclusive, ON_INCONCLUSIVE)
-    verdict = _verdict(noise_rate, max_noise_rate, decide)
+    checks = [GateCheck(m.what, m.estimate, m.low, m.high, float(m.limit), _verdict(m, decide)) for m in measured]
+    checks.sort(key=lambda check: WORST_FIRST.index(check.verdict))
+    verdict = checks[0].verdict
     passed = verdict == "pass" or (verdict == "inconclusive" and on_inconclusive != "fail")
-    message = _message(noise_rate, max_noise_rate, verdict, label, details)
+    message = _message(noise_rate, checks, label, details)
     if verdict == "inconclusive" and on_inconclusive == "warn":
         warnings.warn(message, LabelWarning, stacklevel=3)
-    return GateResult(verdict, passed, message, float(max_noise_rate), decide, noise_rate)
+    return GateResult(verdict, passed, message, decide, noise_rate, tuple(checks))
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -96,32 +142,32 @@ def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
         raise OptionError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}.")
 
 
-def _verdict(rate: NoiseRate, limit: float, decide: Decide) -> Verdict:
+def _verdict(measured: Measured, decide: Decide) -> Verdict:
     if decide == "estimate":
-        return "fail" if rate.estimate > limit else "pass"
-    if rate.low > limit:
+        return "fail" if measured.estimate > measured.limit else "pass"
+    if measured.low > measured.limit:
         return "fail"
-    return "pass" if rate.high <= limit else "inconclusive"
+    return "pass" if measured.high <= measured.limit else "inconclusive"
 
 
-def _message(rate: NoiseRate, limit: float, verdict: Verdict, label: str, details: Sequence[str]) -> str:
-    words = {"pass": "is within", "fail": "exceeds", "inconclusive": "cannot be told from"}
-    lines = [
-        f"{verdict.upper()}: the label-noise rate of {label!r}, {rate}, {words[verdict]} the limit of {limit:.1%}."
-    ]
-    if verdict == "inconclusive":
-        lines.append(f"Reviewing about {rows_to_review(rate, limit):,} randomly chosen rows by hand would decide it.")
+def _message(rate: NoiseRate, checks: Sequence[GateCheck], label: str, details: Sequence[str]) -> str:
+    worst = checks[0]
+    lines = [f"{worst.verdict.upper()}: {worst} (column {label!r}, {rate.rows:,} rows, method {rate.method!r})."]
+    lines += [f"Also: {check}." for check in checks[1:] if check.verdict != "pass"][:MOST_FURTHER_CHECKS]
+    if worst.verdict == "inconclusive":
+        needed = rows_to_review(worst, rate)
+        lines.append(f"Reviewing about {needed:,} randomly chosen rows by hand would decide it.")
     lines.append(rate.assumption)
     return "\n".join([*lines, *details])
 
 
-def rows_to_review(rate: NoiseRate, limit: float) -> int:
+def rows_to_review(check: GateCheck, rate: NoiseRate) -> int:
     """Randomly drawn rows whose review would tell the estimate from the limit, at the interval's confidence.
 
     At least 50, at most all rows: below 50 the normal approximation of a share means little.
     """
     z = NormalDist().inv_cdf(0.5 + rate.confidence / 2)
-    share = min(max(rate.estimate, 0.01), 0.99)
-    distance = max(abs(rate.estimate - limit), 1e-6)
+    share = min(max(check.estimate, 0.01), 0.99)
+    distance = max(abs(check.estimate - check.limit), 1e-6)
     needed = math.ceil(z**2 * share * (1 - share) / distance**2)
     return min(max(needed, 50), rate.rows)

@@ -130,7 +130,7 @@ def _weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
 def _units(matrix: NDArray[np.float32], codes: IntArray, groups: NDArray[Any] | None) -> tuple[IntArray, IntArray]:
     """Units (n,) of rows that stay together, numbered by content, and an order (n,) of the rows by content."""
     clean = np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix) + np.float32(0))
-    hashes = _hash_rows(clean.view(np.uint32))
+    hashes = hash_rows(clean.view(np.uint32))
     order = np.lexsort((codes, hashes))
     keys = hashes
     if groups is not None:
@@ -157,7 +157,7 @@ def _joined(names: IntArray, hashes: NDArray[np.uint64], least: NDArray[np.uint6
         keys = joined
 
 
-def _hash_rows(words: NDArray[np.uint32]) -> NDArray[np.uint64]:
+def hash_rows(words: NDArray[np.uint32]) -> NDArray[np.uint64]:
     """A 64-bit hash (n,) of each row's words (splitmix64 over the columns)."""
     hashes = np.full(len(words), 0x9E3779B97F4A7C15, dtype=np.uint64)
     for column in range(words.shape[1]):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
+from dqlabels.mixture import fit_mixture
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -20,6 +25,8 @@ SMALLEST_REGION_SHARE = 0.05
 WILSON_Z = 1.0
 # Pseudo-rows by which a class that nobody labelled is taken to be labelled right.
 SURE_ROWS = 1e6
+# Where the trusted error is near chance a change of it says next to nothing.
+LEAST_SCALE = 0.2
 EM_STEPS = 500
 # A replicate starts from the estimate, from where a few steps reach its own answer.
 EM_STEPS_RESAMPLED = 50
@@ -29,6 +36,20 @@ REPLICATES = 200
 REPLICATE_BUDGET = 20_000_000
 
 ASSUMPTIONS = {
+    "variational": (
+        "Assumes that wrong labels fall on a class alike wherever its rows lie, that the sharpened model is right "
+        "about how sure one can be of a row's true class, and that a few percent wrong is the rule. Noise that "
+        "hides in ambiguous rows is missed in part. The interval allows for how far the method was off on tables "
+        "of known noise."
+    ),
+    "em": (
+        "Assumes that wrong labels fall on a class alike wherever its rows lie, and that the sharpened model is "
+        "right about how sure one can be of a row's true class. Small tables can be read as far too noisy."
+    ),
+    "reference": (
+        "The change against a trusted profile. Assumes that the model would be right as often on this table's true "
+        "labels as it was on the trusted ones; a change in the rows themselves reads as noise."
+    ),
     "anchor": (
         "Assumes each class has a region where the model is right about the true class, and that labels there "
         "are wrong as often as elsewhere in the class. Noise that hides in ambiguous rows is missed."
@@ -38,7 +59,19 @@ ASSUMPTIONS = {
         "the overlap is counted as noise, so this reads high on hard tables."
     ),
 }
-METHODS = tuple(ASSUMPTIONS)
+# Of what an audit keeps of trusted data; later versions read older ones.
+PROFILE_FORMAT = 1
+# Those that need no further input.
+METHODS = ("variational", "em", "anchor", "confident")
+# A mixture's matrix has K x K unknowns: with more classes the anchor region is the default.
+MOST_CLASSES_OF_A_MIXTURE = 60
+# Pseudo-rows of each row of the noise matrix, and the share of them that is wrong: the prior of ``variational``.
+PRIOR_ROWS = 20.0
+PRIOR_NOISE = 0.05
+# Error of the method itself, measured on tables of known noise (docs/benchmarks.md): a share of the model's
+# error that the estimate leaves unexplained, and a constant.
+UNEXPLAINED_SHARE = 0.3
+METHOD_ERROR = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +111,19 @@ class NoiseRate:
         """(K,) share of the rows carrying each label whose true class is another."""
         return 1.0 - np.diagonal(self.inverse)
 
+    def class_intervals(self, class_rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """(K,) low and (K,) high of ``by_given_class``, for classes of that many rows (K,).
+
+        The table's interval scaled to the class, widened by the sampling error of the class.
+        """
+        shares = self.by_given_class
+        z = NormalDist().inv_cdf(0.5 + self.confidence / 2)
+        sampling = z**2 * np.clip(shares * (1 - shares), 0.25 / (class_rows + 1), None) / np.maximum(class_rows, 1)
+        scale = np.maximum(shares, self.estimate) / max(self.estimate, 1e-9)
+        low = shares - np.sqrt(sampling + (scale * (self.estimate - self.low)) ** 2)
+        high = shares + np.sqrt(sampling + (scale * (self.high - self.estimate)) ** 2)
+        return np.clip(low, 0, 1), np.clip(high, 0, 1)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, ready for JSON."""
         return {
@@ -89,6 +135,39 @@ class NoiseRate:
             "assumption": self.assumption,
             "rows": self.rows,
         }
+
+
+def share_interval(share: float, rows: float, confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a share of ``rows``."""
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
+    centre = (share + z2 / (2 * rows)) / (1 + z2 / rows)
+    half = float(np.sqrt(z2 * (share * (1 - share) / rows + z2 / (4 * rows**2)))) / (1 + z2 / rows)
+    return centre - half, centre + half
+
+
+def read_profile(reference: Any) -> Mapping[str, Any]:
+    """A profile from itself, from an audit, or from the path of a JSON file that holds it.
+
+    Raises:
+        OptionError: None was given, or not one that this version reads.
+    """
+    if hasattr(reference, "profile"):
+        return dict(reference.profile())
+    if isinstance(reference, (str, Path)):
+        try:
+            reference = json.loads(Path(reference).read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise OptionError(f"{reference}: not the JSON of a profile ({error}).") from error
+    if not isinstance(reference, Mapping) or "format" not in reference:
+        raise OptionError(
+            "reference= is needed, and is no profile of an audit: pass an audit of trusted data, its profile(), or the "
+            "path of a JSON file that holds one."
+        )
+    if reference["format"] != PROFILE_FORMAT:
+        raise OptionError(
+            f"The reference has format {reference['format']!r}; this version of dqlabels reads {PROFILE_FORMAT}."
+        )
+    return reference
 
 
 def anchor_noise(codes: IntArray, probs: NDArray[Any], *, confidence: float = 0.90, random_state: int = 0) -> NoiseRate:
@@ -204,6 +283,97 @@ def confident_noise(
     joint = given[:, None] * likely_given
     matrix, inverse = _normalise_rows(joint.T), likely_given
     return _noise_rate(estimate, low, high, confidence, "confident", rows, matrix, inverse)
+
+
+def mixture_noise(
+    codes: IntArray,
+    probs: NDArray[Any],
+    *,
+    method: str = "variational",
+    confidence: float = 0.90,
+    random_state: int = 0,
+) -> NoiseRate:
+    """Noise rate from the noise matrix that best explains the labels, given what the model says of each row.
+
+    Args:
+        codes: (n,) class positions, all known.
+        probs: (n, K) out-of-sample probabilities.
+        method: ``"variational"`` with a Dirichlet prior on the matrix' rows, or ``"em"`` without one.
+        confidence: Of the interval, in (0, 1).
+        random_state: Seeds the posterior draws.
+
+    Raises:
+        OptionError: ``confidence`` is outside (0, 1).
+
+    Source: see :func:`dqlabels.mixture.fit_mixture`.
+
+    >>> codes = np.repeat([0, 1], 200)
+    >>> probs = np.where(np.eye(2)[codes] == 1, 0.9, 0.1)
+    >>> codes[:20] = 1
+    >>> 0.02 < mixture_noise(codes, probs).estimate < 0.06
+    True
+    """
+    _check_confidence(confidence)
+    k = probs.shape[1]
+    prior = None
+    if method == "variational":
+        prior = np.full((k, k), PRIOR_ROWS * PRIOR_NOISE / (k - 1))
+        np.fill_diagonal(prior, PRIOR_ROWS * (1 - PRIOR_NOISE))
+    found = fit_mixture(codes, probs, prior, random_state)
+    estimate = float(np.clip(1 - (found.shares * np.diagonal(found.matrix)).sum(), 0, 1))
+    low, high = _interval(found.drawn, estimate, confidence)
+    unexplained = max(float((probs.argmax(axis=1) != codes).mean()) - estimate, 0.0)
+    spare = METHOD_ERROR + UNEXPLAINED_SHARE * unexplained
+    low, high = max(low - spare, 0.0), min(high + spare, 1.0)
+    inverse = _normalise_rows((found.shares[:, None] * found.matrix).T)
+    return _noise_rate(estimate, low, high, confidence, method, codes.size, found.matrix, inverse)
+
+
+def default_noise(
+    codes: IntArray, probs: NDArray[Any], *, confidence: float = 0.90, random_state: int = 0
+) -> NoiseRate:
+    """The noise rate by the method that did best in the benchmark: ``variational``, or ``anchor`` for many classes."""
+    estimate = mixture_noise if probs.shape[1] <= MOST_CLASSES_OF_A_MIXTURE else anchor_noise
+    return estimate(codes, probs, confidence=confidence, random_state=random_state)
+
+
+def reference_noise(
+    error: float, rows: int, profile: Mapping[str, Any], base: NoiseRate, *, confidence: float = 0.90
+) -> NoiseRate:
+    """The change of the noise rate against a trusted profile, from the change of the out-of-sample error.
+
+    Labels of which a share r is wrong raise the error from e to e + r (1 - e K / (K - 1)) where wrong labels
+    fall on the other classes alike; ``estimate``, ``low`` and ``high`` are r, which may be negative.
+
+    Args:
+        error: Share of this table's labels that are not the model's likeliest class.
+        rows: Audited rows of this table.
+        profile: What ``LabelAudit.profile()`` gave on trusted data.
+        base: Gives the noise matrix.
+        confidence: Of the interval, in (0, 1).
+
+    Raises:
+        OptionError: The profile lacks what is needed, or ``confidence`` is outside (0, 1).
+    """
+    _check_confidence(confidence)
+    try:
+        trusted, trusted_rows, k = float(profile["model_error"]), int(profile["rows"]), len(profile["classes"])
+    except (KeyError, TypeError, ValueError) as problem:
+        raise OptionError("reference= is no profile of an audit: pass audit.profile() of trusted data.") from problem
+    scale = max(1 - trusted * k / (k - 1), LEAST_SCALE)
+    spread = (error * (1 - error) / rows + trusted * (1 - trusted) / trusted_rows) ** 0.5 / scale
+    estimate = (error - trusted) / scale
+    half = NormalDist().inv_cdf(0.5 + confidence / 2) * spread
+    return _noise_rate(
+        estimate,
+        estimate - half,
+        estimate + half,
+        confidence,
+        "reference",
+        rows,
+        base.matrix.copy(),
+        base.inverse.copy(),
+    )
 
 
 def _noise_rate(

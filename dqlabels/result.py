@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals as nw
@@ -13,9 +14,21 @@ from numpy.typing import NDArray
 
 from dqlabels.columns import Frame, Labels
 from dqlabels.errors import OptionError
-from dqlabels.gate import Decide, GateResult, OnInconclusive, decide_gate
-from dqlabels.noise import METHODS, NoiseRate, anchor_noise, confident_noise
+from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
+from dqlabels.noise import (
+    METHODS,
+    PROFILE_FORMAT,
+    NoiseRate,
+    anchor_noise,
+    confident_noise,
+    mixture_noise,
+    read_profile,
+    reference_noise,
+    share_interval,
+)
+from dqlabels.planted import PlantedRecall, plant_and_find
 from dqlabels.report import html, text
+from dqlabels.review import UNCLEAR, Answers, draw_sample, reviewed_noise
 
 # Of the probabilities: a flagged row whose two likeliest classes are nearer than this is overlap, not an error.
 AMBIGUOUS_MARGIN = 0.25
@@ -66,6 +79,7 @@ class LabelAudit:
     settings: dict[str, Any]
     evidence: Evidence
     table: Frame
+    again: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None
 
     @property
     def flagged_share(self) -> float:
@@ -165,19 +179,54 @@ class LabelAudit:
             columns[_free_name(str(value), set(columns))] = self.evidence.probs[:, k]
         return nw.from_dict(columns, backend=self.table.implementation).to_native()
 
-    def estimate_noise(self, method: str = "anchor", *, confidence: float = 0.90) -> NoiseRate:
+    def estimate_noise(
+        self, method: str = "variational", *, confidence: float = 0.90, reference: Any = None
+    ) -> NoiseRate:
         """The noise rate by another method or at another confidence.
 
+        Args:
+            method: One of ``dqlabels.noise.METHODS``, or ``"reference"``: the change against trusted data.
+            confidence: Of the interval, in (0, 1).
+            reference: For that: an audit of trusted data, what its ``profile()`` gave, or the path of its JSON.
+
         Raises:
-            OptionError: An unknown method, or a confidence outside (0, 1).
+            OptionError: An unknown method, a reference that is none, or a confidence outside (0, 1).
         """
         evidence, seed = self.evidence, self.settings["random_state"]
+        options: Any = {"confidence": confidence, "random_state": seed}
+        if method == "reference":
+            return self._change(reference, confidence)
+        if method in ("variational", "em"):
+            return mixture_noise(evidence.codes, evidence.probs, method=method, **options)
         if method == "anchor":
-            return anchor_noise(evidence.codes, evidence.probs, confidence=confidence, random_state=seed)
+            return anchor_noise(evidence.codes, evidence.probs, **options)
         if method == "confident":
             counts = np.bincount(evidence.codes, minlength=len(evidence.labels.classes))
-            return confident_noise(evidence.counts, counts, confidence=confidence, random_state=seed)
-        raise OptionError(f"method={method!r} is none of {', '.join(map(repr, METHODS))}.")
+            return confident_noise(evidence.counts, counts, **options)
+        raise OptionError(f"method={method!r} is none of {', '.join(map(repr, (*METHODS, 'reference')))}.")
+
+    def _change(self, reference: Any, confidence: float) -> NoiseRate:
+        profile = read_profile(reference)
+        classes = [str(value) for value in self.evidence.labels.classes]
+        unknown = sorted(set(classes) - set(map(str, profile.get("classes", classes))))
+        if unknown:
+            raise OptionError(
+                f"Classes {', '.join(map(repr, unknown[:10]))} of {self.label!r} are not in the reference, so the two "
+                "cannot be compared. Take a reference that holds all classes."
+            )
+        return reference_noise(self.model_error, self.audited, profile, self.noise_rate, confidence=confidence)
+
+    def profile(self) -> dict[str, Any]:
+        """What later audits compare themselves with: plain values, to keep as JSON beside trusted data."""
+        facts = self.to_dict()
+        keys = ("label", "model", "model_error", "settings", "version", "noise_rate")
+        return {
+            "format": PROFILE_FORMAT,
+            "rows": self.audited,
+            "classes": [str(value) for value in self.evidence.labels.classes],
+            "class_rows": np.bincount(self.evidence.codes, minlength=len(self.evidence.labels.classes)).tolist(),
+            **{key: facts[key] for key in keys},
+        }
 
     def noise_rates(self) -> Any:
         """Every method that needs no further input: estimate, interval and assumption, a row each."""
@@ -188,23 +237,163 @@ class LabelAudit:
     def gate(
         self,
         *,
-        max_noise_rate: float,
+        max_noise_rate: float | None = None,
+        max_class_noise_rate: float | Mapping[Any, float] | None = None,
+        max_pair_share: float | Mapping[tuple[Any, Any], float] | None = None,
+        max_increase: float | None = None,
+        reference: Any = None,
+        method: str | None = None,
         decide: Decide = "estimate",
         on_inconclusive: OnInconclusive = "warn",
     ) -> GateResult:
-        """Hold the noise rate against a limit; see :func:`dqlabels.gate.decide_gate`."""
+        """Hold what was found against limits, shares of rows in [0, 1]; see :func:`dqlabels.gate.decide_gate`.
+
+        Args:
+            max_noise_rate: Of the table.
+            max_class_noise_rate: Of the rows given each class: one limit for all, or a limit by class.
+            max_pair_share: Flagged given → suggested rows, of the rows of the given class: one limit for all
+                pairs, or a limit by ``(given, suggested)``.
+            max_increase: Of the change against ``reference``.
+            reference: As in ``estimate_noise``.
+            method: Of the rate; default that of ``noise_rate``.
+            decide: ``"estimate"`` or ``"confident"``.
+            on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
+
+        Raises:
+            OptionError: No limit, one outside [0, 1], an unknown class or choice, or no reference.
+        """
+        rate = self.noise_rate if method is None else self.estimate_noise(method, reference=reference)
+        measured: list[Measured] = []
+        if max_noise_rate is not None:
+            what = "the label-noise rate"
+            measured.append(Measured("max_noise_rate", what, rate.estimate, rate.low, rate.high, max_noise_rate))
+        if max_increase is not None:
+            change, what = self._change(reference, rate.confidence), "the increase of the noise rate"
+            measured.append(Measured("max_increase", what, change.estimate, change.low, change.high, max_increase))
+        measured += self._class_limits(rate, max_class_noise_rate) + self._pair_limits(rate, max_pair_share)
         facts = self.to_dict()
         classes = sorted(facts["classes"], key=lambda c: -c["noise_rate"])[:3]
         worst = ", ".join(f"{c['class']!r} {c['noise_rate']:.1%}" for c in classes)
         details = [f"Worst classes: {worst}.", *text.confusion_lines(facts["confusions"])]
         details += text.worst_lines(facts["worst"])
         return decide_gate(
-            self.noise_rate,
-            max_noise_rate=max_noise_rate,
-            decide=decide,
-            on_inconclusive=on_inconclusive,
-            label=self.label,
-            details=details,
+            rate, measured, decide=decide, on_inconclusive=on_inconclusive, label=self.label, details=details
+        )
+
+    def _class_limits(self, rate: NoiseRate, limits: Any) -> list[Measured]:
+        classes = list(self.evidence.labels.classes)
+        if limits is None:
+            return []
+        wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(classes, limits)
+        self._known(wanted)
+        low, high = rate.class_intervals(np.bincount(self.evidence.codes, minlength=len(classes)))
+        shares = rate.by_given_class
+        return [
+            Measured("max_class_noise_rate", f"the noise rate of class {value!r}", float(shares[k]), float(low[k]),
+                     float(high[k]), wanted[value])
+            for k, value in enumerate(classes) if value in wanted
+        ]  # fmt: skip
+
+    def _pair_limits(self, rate: NoiseRate, limits: Any) -> list[Measured]:
+        if limits is None:
+            return []
+        classes = list(self.evidence.labels.classes)
+        every = not isinstance(limits, Mapping)
+        if not every:
+            self._known(value for pair in limits for value in pair)
+        found = []
+        for given, suggested, rows, share in zip(*(part.tolist() for part in self._pairs()), strict=True):
+            pair = (classes[given], classes[suggested])
+            if every or pair in limits:
+                low, high = share_interval(share, rows / share, rate.confidence)
+                what = f"the share of {pair[0]!r} flagged as {pair[1]!r}"
+                limit = limits if every else limits[pair]
+                found.append(Measured("max_pair_share", what, share, low, high, limit))
+        none = Measured("max_pair_share", "the share flagged in any limited pair", 0.0, 0.0, 0.0, 0.0)
+        return found or [none]
+
+    def _known(self, values: Iterable[Any]) -> None:
+        classes = list(self.evidence.labels.classes)
+        unknown = [value for value in values if value not in classes]
+        if unknown:
+            raise OptionError(
+                f"{', '.join(map(repr, unknown[:10]))} is no class of {self.label!r}; the classes are "
+                f"{', '.join(map(repr, classes[:20]))}."
+            )
+
+    def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
+        """Rows to review by hand, stratified by quality, in random order, with an empty ``reviewed_label`` column.
+
+        Fill it with the right label, or ``"unclear"``, and hand the frame to :meth:`with_review`. The quality,
+        suggestion and flag are left out, so that they cannot sway the reviewer.
+
+        Raises:
+            OptionError: ``rows`` is not a whole number of at least 1.
+        """
+        seed = self.settings["random_state"] if random_state is None else random_state
+        positions = self.evidence.positions[draw_sample(self.evidence.quality, rows, seed)]
+        drawn = self.table[positions.tolist()]
+        taken = {*drawn.columns}
+        numbers = nw.new_series(_free_name("row", taken), positions, backend=drawn.implementation)
+        empty = nw.new_series("reviewed_label", [None] * positions.size, nw.String, backend=drawn.implementation)
+        if drawn.implementation.is_pandas_like():
+            drawn = nw.from_native(drawn.to_native().reset_index(drop=True), eager_only=True)
+        drawn = drawn.with_columns(numbers, empty)
+        rest = [name for name in self.table.columns if name not in {self.label, *self.names}]
+        return drawn.select(numbers.name, self.label, "reviewed_label", *rest).to_native()
+
+    def with_review(self, reviewed: Any, *, answer: str = "reviewed_label", confidence: float = 0.90) -> LabelAudit:
+        """The audit with the noise rate that a reviewed sample gives: unbiased, with an interval, no assumption.
+
+        Args:
+            reviewed: The frame of :meth:`review_sample` with ``answer`` filled in; rows left empty are ignored.
+            answer: The column of the right labels, written as the label column has them, or ``"unclear"``.
+            confidence: Of the interval, in (0, 1).
+
+        Raises:
+            OptionError: Rows that are not of this audit or repeat, or too few answers.
+        """
+        frame = nw.from_native(reviewed, eager_only=True)
+        row = _free_name("row", {*self.table.columns})
+        missing = [name for name in (row, answer) if name not in frame.columns]
+        if missing:
+            raise OptionError(
+                f"The review has no column {', '.join(map(repr, missing))}; pass a frame of review_sample()."
+            )
+        said = zip(frame[row].to_list(), frame[answer].to_list(), strict=True)
+        # An empty cell is None in Polars and NaN in pandas.
+        answers = self._answers([(int(at), str(value)) for at, value in said if plain(value) is not None])
+        evidence = self.evidence
+        rate = reviewed_noise(
+            evidence.quality, evidence.codes, len(evidence.labels.classes), answers, confidence=confidence
+        )
+        return replace(self, noise_rate=rate)
+
+    def _answers(self, said: list[tuple[int, str]]) -> Answers:
+        place = {int(at): here for here, at in enumerate(self.evidence.positions.tolist())}
+        code = {str(value): k for k, value in enumerate(self.evidence.labels.classes)} | {UNCLEAR: -1}
+        strange = [at for at, _ in said if at not in place]
+        if strange or len({at for at, _ in said}) < len(said):
+            raise OptionError(
+                f"The review holds rows that repeat or are not of this audit (rows {strange[:5] or 'twice'}). Pass the "
+                "sample of this very table, each row once."
+            )
+        return Answers(
+            np.array([place[at] for at, _ in said], dtype=np.int64),
+            np.array([code.get(value, len(self.evidence.labels.classes)) for _, value in said], dtype=np.int64),
+        )
+
+    def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
+        """The share of uniformly planted errors that this audit finds on this table, run again ``repeats`` times.
+
+        Raises:
+            OptionError: The audit trained no model (``pred_probs=``), or a share or number that means nothing.
+        """
+        if self.again is None:
+            raise OptionError("Planted errors need a model to be trained again; this audit was given pred_probs=.")
+        evidence = self.evidence
+        return plant_and_find(
+            evidence.codes, len(evidence.labels.classes), self.again, share, repeats, self.settings["random_state"]
         )
 
     def summary(self) -> str:
