@@ -99,7 +99,7 @@ class Selection:
         if not self.keys:
             return np.empty(0, dtype=np.int64)
         parts = zip(self.rows, self.keys, strict=True)
-        return np.concatenate([rows[cells.take(keys >> VALUE_BITS)] for rows, keys in parts])
+        return np.concatenate([rows[cells.take(_leading(keys, VALUE_BITS, cells.size))] for rows, keys in parts])
 
 
 def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
