@@ -74,6 +74,9 @@ def out_of_sample(
 ) -> OutOfSample:
     """Probabilities of every row from models that were fitted without it and without rows identical to it.
 
+    On coarse tables, where rows are more than 20 times the kinds of row and no groups are given, identical rows
+    may judge each other; ``coarse`` says so.
+
     By default bagged extra-trees, each row judged by the trees that left it out (out of bag): one fit instead
     of five. With ``model`` (or ``cv``), cross-validation. Neither depends on the order of the rows.
 

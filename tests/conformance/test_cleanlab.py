@@ -43,7 +43,7 @@ def shipped(name: str):
     return np.asarray(table["label"]).astype(np.int64), np.column_stack([table[f"p{k}"] for k in range(10)])
 
 
-CASES = list(range(100))
+CASES = list(range(200))
 REAL = ["cifar10", "mnist"]
 
 
