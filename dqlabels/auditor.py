@@ -15,10 +15,11 @@ from dqlabels.columns import AUDIT_COLUMNS, Frame, Labels, check_columns, choose
 from dqlabels.confident import FILTERS, SCORES, check_block
 from dqlabels.engines.memory import judge
 from dqlabels.errors import FeatureError, LabelWarning, OptionError, OutputColumnError, ProbabilityError
+from dqlabels.evidence import Evidence
 from dqlabels.features import encode_features, leaks
 from dqlabels.models import out_of_sample
 from dqlabels.noise import default_noise
-from dqlabels.result import Evidence, LabelAudit
+from dqlabels.result import LabelAudit
 
 # Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
 ORDER_GAIN = 0.20

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
-from dqlabels.noise import NoiseRate
+from dqlabels.noise import NoiseRate, share_interval
+
+IntArray = NDArray[np.int64]
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 Decide = Literal["estimate", "confident"]
@@ -93,6 +98,61 @@ class Measured:
     low: float
     high: float
     limit: float
+
+
+def class_limits(
+    rate: NoiseRate, label: str, classes: Sequence[Any], class_rows: IntArray, limits: Any
+) -> list[Measured]:
+    """The noise rate of each limited class; ``limits`` is one for all classes, or a limit by class, or None.
+
+    Raises:
+        OptionError: A limit for a class that the label column does not hold.
+    """
+    if limits is None:
+        return []
+    wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(classes, limits)
+    _known(label, classes, wanted)
+    low, high = rate.class_intervals(class_rows)
+    shares = rate.by_given_class
+    return [
+        Measured("max_class_noise_rate", f"the noise rate of class {value!r}", float(shares[k]), float(low[k]),
+                 float(high[k]), wanted[value])
+        for k, value in enumerate(classes) if value in wanted
+    ]  # fmt: skip
+
+
+def pair_limits(
+    rate: NoiseRate, label: str, classes: Sequence[Any], pairs: tuple[NDArray[Any], ...], limits: Any
+) -> list[Measured]:
+    """The flagged share of each limited given → suggested pair; ``pairs`` are given, suggested, rows and share.
+
+    Raises:
+        OptionError: A limit for a class that the label column does not hold.
+    """
+    if limits is None:
+        return []
+    every = not isinstance(limits, Mapping)
+    if not every:
+        _known(label, classes, (value for pair in limits for value in pair))
+    found = []
+    for given, suggested, rows, share in zip(*(part.tolist() for part in pairs), strict=True):
+        pair = (classes[given], classes[suggested])
+        if every or pair in limits:
+            low, high = share_interval(share, rows / share, rate.confidence)
+            what = f"the share of {pair[0]!r} flagged as {pair[1]!r}"
+            limit = limits if every else limits[pair]
+            found.append(Measured("max_pair_share", what, share, low, high, limit))
+    none = Measured("max_pair_share", "the share flagged in any limited pair", 0.0, 0.0, 0.0, 0.0)
+    return found or [none]
+
+
+def _known(label: str, classes: Sequence[Any], values: Iterable[Any]) -> None:
+    unknown = [value for value in values if value not in classes]
+    if unknown:
+        raise OptionError(
+            f"{', '.join(map(repr, unknown[:10]))} is no class of {label!r}; the classes are "
+            f"{', '.join(map(repr, classes[:20]))}."
+        )
 
 
 def decide_gate(

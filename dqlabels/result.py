@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +10,18 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, Labels
+from dqlabels.columns import Frame
 from dqlabels.errors import OptionError
-from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
+from dqlabels.evidence import Evidence, plain
+from dqlabels.gate import (
+    Decide,
+    GateResult,
+    Measured,
+    OnInconclusive,
+    class_limits,
+    decide_gate,
+    pair_limits,
+)
 from dqlabels.noise import (
     METHODS,
     PROFILE_FORMAT,
@@ -24,37 +31,13 @@ from dqlabels.noise import (
     mixture_noise,
     read_profile,
     reference_noise,
-    share_interval,
 )
 from dqlabels.planted import PlantedRecall, plant_and_find
 from dqlabels.report import html, text
-from dqlabels.review import UNCLEAR, Answers, draw_sample, reviewed_noise
+from dqlabels.review import draw_sample, read_answers, reviewed_noise
 
-# Of the probabilities: a flagged row whose two likeliest classes are nearer than this is overlap, not an error.
-AMBIGUOUS_MARGIN = 0.25
 MOST_ROWS_IN_DICT = 10
 MOST_PAIRS_IN_DICT = 20
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """What the tables of a :class:`LabelAudit` are made from; arrays are over the m audited rows.
-
-    ``positions`` (m,) row numbers in the frame, ``codes`` (m,), ``probs`` (m, K), ``suggested`` (m,) codes,
-    ``quality`` (m,) in [0, 1], ``flagged`` (m,) bool, ``thresholds`` (K,), ``counts`` (K, K) raw confident
-    joint, ``joint`` (K, K) calibrated, sums to 1.
-    """
-
-    labels: Labels
-    positions: NDArray[np.int64]
-    codes: NDArray[np.int64]
-    probs: NDArray[Any]
-    suggested: NDArray[np.int64]
-    quality: NDArray[np.float64]
-    flagged: NDArray[np.bool_]
-    thresholds: NDArray[np.float64]
-    counts: NDArray[np.int64]
-    joint: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -93,7 +76,7 @@ class LabelAudit:
         ``kind`` is ``error`` where the model is sure of another class and ``ambiguous`` where its two
         likeliest classes are close.
         """
-        order, kinds = self._worst()
+        order, kinds = self.evidence.worst()
         rows = self.table[self.evidence.positions[order].tolist()]
         quality, suggested, _ = self.names
         first = [self.label, suggested, quality]
@@ -107,51 +90,17 @@ class LabelAudit:
         rest = [name for name in self.table.columns if name not in {*first, *self.names}]
         return rows.select(row, *first, kind, *rest).to_native()
 
-    def _worst(self) -> tuple[NDArray[np.int64], list[str]]:
-        """Audited positions of the flagged rows, worst first, with the kind of each."""
-        evidence = self.evidence
-        found = np.flatnonzero(evidence.flagged)
-        order = found[np.argsort(evidence.quality[found], kind="stable")]
-        if not order.size:
-            return order, []
-        top_two = np.partition(evidence.probs[order], -2, axis=1)[:, -2:]
-        margins = np.abs(top_two[:, 1] - top_two[:, 0])
-        return order, ["ambiguous" if margin < AMBIGUOUS_MARGIN else "error" for margin in margins]
-
     @property
     def classes(self) -> Any:
         """A row per class: rows, flagged, flagged share, estimated noise rate, threshold, mean quality."""
-        facts = self._class_facts()
-        return self._table({"class": np.arange(len(self.evidence.labels.classes))}, facts)
-
-    def _class_facts(self) -> dict[str, NDArray[Any]]:
-        evidence, k = self.evidence, len(self.evidence.labels.classes)
-        rows = np.bincount(evidence.codes, minlength=k)
-        flagged = np.bincount(evidence.codes[evidence.flagged], minlength=k)
-        quality = np.bincount(evidence.codes, weights=evidence.quality, minlength=k)
-        return {
-            "rows": rows,
-            "flagged": flagged,
-            "flagged_share": flagged / np.maximum(rows, 1),
-            "noise_rate": self.noise_rate.by_given_class,
-            "threshold": evidence.thresholds,
-            "mean_quality": quality / np.maximum(rows, 1),
-        }
+        facts = self.evidence.class_facts(self.noise_rate.by_given_class)
+        return self._table({"class": np.arange(len(self.evidence.classes))}, facts)
 
     @property
     def confusions(self) -> Any:
         """A row per given → suggested pair that was flagged, commonest first, with its share of the given class."""
-        given, suggested, rows, share = self._pairs()
+        given, suggested, rows, share = self.evidence.pairs()
         return self._table({"given": given, "suggested": suggested}, {"rows": rows, "share": share})
-
-    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        evidence, k = self.evidence, len(self.evidence.labels.classes)
-        cells = evidence.codes[evidence.flagged] * k + evidence.suggested[evidence.flagged]
-        found, rows = np.unique(cells, return_counts=True)
-        order = np.lexsort((found, -rows))
-        given = found[order] // k
-        totals = np.bincount(evidence.codes, minlength=k)
-        return given, found[order] % k, rows[order], rows[order] / totals[given]
 
     @property
     def joint(self) -> Any:
@@ -163,7 +112,7 @@ class LabelAudit:
     @property
     def noise_matrix(self) -> Any:
         """P(given | true) and P(true | given) under the method of ``noise_rate``, a row per pair of classes."""
-        k = len(self.evidence.labels.classes)
+        k = len(self.evidence.classes)
         true, given = (cells.ravel() for cells in np.indices((k, k)))
         facts = {
             "given_if_true": self.noise_rate.matrix[true, given],
@@ -175,7 +124,7 @@ class LabelAudit:
     def probabilities(self) -> Any:
         """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
         columns: dict[str, Any] = {"row": self.evidence.positions}
-        for k, value in enumerate(self.evidence.labels.classes):
+        for k, value in enumerate(self.evidence.classes):
             columns[_free_name(str(value), set(columns))] = self.evidence.probs[:, k]
         return nw.from_dict(columns, backend=self.table.implementation).to_native()
 
@@ -201,13 +150,13 @@ class LabelAudit:
         if method == "anchor":
             return anchor_noise(evidence.codes, evidence.probs, **options)
         if method == "confident":
-            counts = np.bincount(evidence.codes, minlength=len(evidence.labels.classes))
+            counts = np.bincount(evidence.codes, minlength=len(evidence.classes))
             return confident_noise(evidence.counts, counts, **options)
         raise OptionError(f"method={method!r} is none of {', '.join(map(repr, (*METHODS, 'reference')))}.")
 
     def _change(self, reference: Any, confidence: float) -> NoiseRate:
         profile = read_profile(reference)
-        classes = [str(value) for value in self.evidence.labels.classes]
+        classes = [str(value) for value in self.evidence.classes]
         unknown = sorted(set(classes) - set(map(str, profile.get("classes", classes))))
         if unknown:
             raise OptionError(
@@ -223,8 +172,8 @@ class LabelAudit:
         return {
             "format": PROFILE_FORMAT,
             "rows": self.audited,
-            "classes": [str(value) for value in self.evidence.labels.classes],
-            "class_rows": np.bincount(self.evidence.codes, minlength=len(self.evidence.labels.classes)).tolist(),
+            "classes": [str(value) for value in self.evidence.classes],
+            "class_rows": self.evidence.class_rows.tolist(),
             **{key: facts[key] for key in keys},
         }
 
@@ -270,7 +219,9 @@ class LabelAudit:
         if max_increase is not None:
             change, what = self._change(reference, rate.confidence), "the increase of the noise rate"
             measured.append(Measured("max_increase", what, change.estimate, change.low, change.high, max_increase))
-        measured += self._class_limits(rate, max_class_noise_rate) + self._pair_limits(rate, max_pair_share)
+        evidence = self.evidence
+        measured += class_limits(rate, self.label, evidence.classes, evidence.class_rows, max_class_noise_rate)
+        measured += pair_limits(rate, self.label, evidence.classes, evidence.pairs(), max_pair_share)
         facts = self.to_dict()
         classes = sorted(facts["classes"], key=lambda c: -c["noise_rate"])[:3]
         worst = ", ".join(f"{c['class']!r} {c['noise_rate']:.1%}" for c in classes)
@@ -279,47 +230,6 @@ class LabelAudit:
         return decide_gate(
             rate, measured, decide=decide, on_inconclusive=on_inconclusive, label=self.label, details=details
         )
-
-    def _class_limits(self, rate: NoiseRate, limits: Any) -> list[Measured]:
-        classes = list(self.evidence.labels.classes)
-        if limits is None:
-            return []
-        wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(classes, limits)
-        self._known(wanted)
-        low, high = rate.class_intervals(np.bincount(self.evidence.codes, minlength=len(classes)))
-        shares = rate.by_given_class
-        return [
-            Measured("max_class_noise_rate", f"the noise rate of class {value!r}", float(shares[k]), float(low[k]),
-                     float(high[k]), wanted[value])
-            for k, value in enumerate(classes) if value in wanted
-        ]  # fmt: skip
-
-    def _pair_limits(self, rate: NoiseRate, limits: Any) -> list[Measured]:
-        if limits is None:
-            return []
-        classes = list(self.evidence.labels.classes)
-        every = not isinstance(limits, Mapping)
-        if not every:
-            self._known(value for pair in limits for value in pair)
-        found = []
-        for given, suggested, rows, share in zip(*(part.tolist() for part in self._pairs()), strict=True):
-            pair = (classes[given], classes[suggested])
-            if every or pair in limits:
-                low, high = share_interval(share, rows / share, rate.confidence)
-                what = f"the share of {pair[0]!r} flagged as {pair[1]!r}"
-                limit = limits if every else limits[pair]
-                found.append(Measured("max_pair_share", what, share, low, high, limit))
-        none = Measured("max_pair_share", "the share flagged in any limited pair", 0.0, 0.0, 0.0, 0.0)
-        return found or [none]
-
-    def _known(self, values: Iterable[Any]) -> None:
-        classes = list(self.evidence.labels.classes)
-        unknown = [value for value in values if value not in classes]
-        if unknown:
-            raise OptionError(
-                f"{', '.join(map(repr, unknown[:10]))} is no class of {self.label!r}; the classes are "
-                f"{', '.join(map(repr, classes[:20]))}."
-            )
 
     def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
         """Rows to review by hand, stratified by quality, in random order, with an empty ``reviewed_label`` column.
@@ -362,26 +272,14 @@ class LabelAudit:
             )
         said = zip(frame[row].to_list(), frame[answer].to_list(), strict=True)
         # An empty cell is None in Polars and NaN in pandas.
-        answers = self._answers([(int(at), str(value)) for at, value in said if plain(value) is not None])
         evidence = self.evidence
-        rate = reviewed_noise(
-            evidence.quality, evidence.codes, len(evidence.labels.classes), answers, confidence=confidence
+        answers = read_answers(
+            [(int(at), str(value)) for at, value in said if plain(value) is not None],
+            evidence.positions,
+            evidence.classes,
         )
+        rate = reviewed_noise(evidence.quality, evidence.codes, len(evidence.classes), answers, confidence=confidence)
         return replace(self, noise_rate=rate)
-
-    def _answers(self, said: list[tuple[int, str]]) -> Answers:
-        place = {int(at): here for here, at in enumerate(self.evidence.positions.tolist())}
-        code = {str(value): k for k, value in enumerate(self.evidence.labels.classes)} | {UNCLEAR: -1}
-        strange = [at for at, _ in said if at not in place]
-        if strange or len({at for at, _ in said}) < len(said):
-            raise OptionError(
-                f"The review holds rows that repeat or are not of this audit (rows {strange[:5] or 'twice'}). Pass the "
-                "sample of this very table, each row once."
-            )
-        return Answers(
-            np.array([place[at] for at, _ in said], dtype=np.int64),
-            np.array([code.get(value, len(self.evidence.labels.classes)) for _, value in said], dtype=np.int64),
-        )
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
         """The share of uniformly planted errors that this audit finds on this table, run again ``repeats`` times.
@@ -393,7 +291,7 @@ class LabelAudit:
             raise OptionError("Planted errors need a model to be trained again; this audit was given pred_probs=.")
         evidence = self.evidence
         return plant_and_find(
-            evidence.codes, len(evidence.labels.classes), self.again, share, repeats, self.settings["random_state"]
+            evidence.codes, len(evidence.classes), self.again, share, repeats, self.settings["random_state"]
         )
 
     def summary(self) -> str:
@@ -404,9 +302,11 @@ class LabelAudit:
         """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
         from dqlabels.version import __version__
 
-        facts = {name: values.tolist() for name, values in self._class_facts().items()}
-        classes = [plain(value) for value in self.evidence.labels.classes]
-        pairs = zip(*(part[:MOST_PAIRS_IN_DICT].tolist() for part in self._pairs()), strict=True)
+        facts = {
+            name: values.tolist() for name, values in self.evidence.class_facts(self.noise_rate.by_given_class).items()
+        }
+        classes = [plain(value) for value in self.evidence.classes]
+        pairs = zip(*(part[:MOST_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
         return {
             "label": str(self.label),
             "rows": self.rows,
@@ -424,25 +324,11 @@ class LabelAudit:
                 {"given": classes[given], "suggested": classes[likely], "rows": rows, "share": share}
                 for given, likely, rows, share in pairs
             ],
-            "worst": self._worst_facts(classes),
+            "worst": self.evidence.worst_facts(MOST_ROWS_IN_DICT),
             "warnings": list(self.warnings),
             "settings": dict(self.settings),
             "version": __version__,
         }
-
-    def _worst_facts(self, classes: list[Any]) -> list[dict[str, Any]]:
-        order, kinds = self._worst()
-        evidence = self.evidence
-        return [
-            {
-                "row": int(evidence.positions[at]),
-                "given": classes[evidence.codes[at]],
-                "suggested": classes[evidence.suggested[at]],
-                "quality": float(evidence.quality[at]),
-                "kind": kind,
-            }
-            for at, kind in zip(order[:MOST_ROWS_IN_DICT], kinds, strict=False)
-        ]
 
     def _table(self, labels: dict[str, NDArray[np.int64]], facts: dict[str, NDArray[Any]]) -> Any:
         backend = self.table.implementation
@@ -466,17 +352,6 @@ class LabelAudit:
 
     def _repr_html_(self) -> str:
         return html.fragment(self.to_dict())
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON knows it: numbers, booleans and strings as they are, NaN as None, all else as text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (datetime.date, datetime.datetime)):
-        return value.isoformat()
-    return str(value)
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -73,6 +74,26 @@ class Answers:
 
     positions: IntArray
     codes: IntArray
+
+
+def read_answers(said: Sequence[tuple[int, str]], audited: IntArray, classes: Sequence[Any]) -> Answers:
+    """Answers, each a row number of the frame and a label as it is written, for the rows ``audited`` (m,).
+
+    Raises:
+        OptionError: Rows that were not audited, or that repeat.
+    """
+    place = {int(at): here for here, at in enumerate(audited.tolist())}
+    code = {str(value): k for k, value in enumerate(classes)} | {UNCLEAR: -1}
+    strange = [at for at, _ in said if at not in place]
+    if strange or len({at for at, _ in said}) < len(said):
+        raise OptionError(
+            f"The review holds rows that repeat or are not of this audit (rows {strange[:5] or 'twice'}). Pass the "
+            "sample of this very table, each row once."
+        )
+    return Answers(
+        np.array([place[at] for at, _ in said], dtype=np.int64),
+        np.array([code.get(value, len(classes)) for _, value in said], dtype=np.int64),
+    )
 
 
 def reviewed_noise(

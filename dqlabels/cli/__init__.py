@@ -1,0 +1,5 @@
+"""The command line: one file a command, each of which adds itself to ``app``."""
+
+from dqlabels.cli import audit as audit
+from dqlabels.cli import demo as demo
+from dqlabels.cli.app import run as run

@@ -1,0 +1,72 @@
+"""What the commands print on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from dqlabels.gate import GateResult
+    from dqlabels.result import LabelAudit
+
+MOST_VALUES = 3
+MOST_PAIRS = 5
+MOST_CLASSES = 12
+LONGEST_VALUE = 32
+
+
+def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, console: Console) -> None:
+    """Everything that came from data is printed as it is: no markup of it is obeyed, no control character sent."""
+    facts = result.to_dict()
+    rate = facts["noise_rate"]
+    missing = f", {facts['missing']:,} without a label" if facts["missing"] else ""
+    console.print(
+        _text(
+            f"{facts['label']}: {facts['flagged']:,} of {facts['audited']:,} labels flagged "
+            f"({facts['flagged_share']:.1%}){missing}"
+        ),
+        style="bold",
+    )
+    console.print(
+        f"Estimated noise rate {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} to "
+        f"{rate['high']:.1%}, method {rate['method']}), model error {facts['model_error']:.1%} ({facts['model']})."
+    )
+    console.print(_text(rate["assumption"]), style="dim")
+    heads = ("class", "rows", "flagged", "flagged_share", "noise_rate")
+    ranked = sorted(facts["classes"], key=lambda row: -row["flagged_share"])
+    console.print(_grid("Classes", heads, [[row[head] for head in heads] for row in ranked[:MOST_CLASSES]]))
+    if facts["flagged"]:
+        columns = ("given", "suggested", "rows", "share")
+        pairs = [[pair[head] for head in columns] for pair in facts["confusions"][:MOST_PAIRS]]
+        console.print(_grid("Commonest confusions", columns, pairs))
+        issues = result.issues.head(worst)
+        shown = issues.columns[: 5 + MOST_VALUES]
+        console.print(_grid("Most suspicious rows", shown, issues.select(shown).rows()))
+    for note in facts["warnings"]:
+        console.print(_text(f"Note: {note}"))
+    if gate is not None:
+        style = {"pass": "green", "fail": "red", "inconclusive": "yellow"}[gate.verdict]
+        console.print(_text(gate.message.splitlines()[0]), style=style)
+
+
+def _grid(title: str, heads: Any, rows: Any) -> Table:
+    grid = Table(title=title, title_justify="left", header_style="bold")
+    for head in heads:
+        grid.add_column(_text(str(head).replace("_", " ")), no_wrap=True)
+    for row in rows:
+        grid.add_row(*(_text(_shown(head, value)) for head, value in zip(heads, row, strict=True)))
+    return grid
+
+
+def _shown(head: str, value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.1%}" if head in ("flagged_share", "noise_rate", "share") else f"{value:.4g}"
+    return f"{value:,}" if type(value) is int and head != "row" else str(value)
+
+
+def _text(value: str) -> Text:
+    clean = "".join(letter if letter.isprintable() else "�" for letter in value)
+    return Text(clean if len(clean) <= LONGEST_VALUE or " " in clean else clean[: LONGEST_VALUE - 1] + "…")

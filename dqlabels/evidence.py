@@ -1,0 +1,105 @@
+"""What an audit found, as arrays: what its tables, its messages and its gates are made from."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.columns import Labels
+
+# Of the probabilities: a flagged row whose two likeliest classes are nearer than this is overlap, not an error.
+AMBIGUOUS_MARGIN = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the tables of a :class:`~dqlabels.LabelAudit` are made from; arrays are over the m audited rows.
+
+    ``positions`` (m,) row numbers in the frame, ``codes`` (m,), ``probs`` (m, K), ``suggested`` (m,) codes,
+    ``quality`` (m,) in [0, 1], ``flagged`` (m,) bool, ``thresholds`` (K,), ``counts`` (K, K) raw confident
+    joint, ``joint`` (K, K) calibrated, sums to 1.
+    """
+
+    labels: Labels
+    positions: NDArray[np.int64]
+    codes: NDArray[np.int64]
+    probs: NDArray[Any]
+    suggested: NDArray[np.int64]
+    quality: NDArray[np.float64]
+    flagged: NDArray[np.bool_]
+    thresholds: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    joint: NDArray[np.float64]
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The K classes in order."""
+        return self.labels.classes
+
+    @property
+    def class_rows(self) -> NDArray[np.int64]:
+        """(K,) audited rows that carry each label."""
+        return np.bincount(self.codes, minlength=len(self.classes))
+
+    def worst(self) -> tuple[NDArray[np.int64], list[str]]:
+        """Audited positions of the flagged rows, worst first, with the kind of each."""
+        found = np.flatnonzero(self.flagged)
+        order = found[np.argsort(self.quality[found], kind="stable")]
+        if not order.size:
+            return order, []
+        top_two = np.partition(self.probs[order], -2, axis=1)[:, -2:]
+        margins = np.abs(top_two[:, 1] - top_two[:, 0])
+        return order, ["ambiguous" if margin < AMBIGUOUS_MARGIN else "error" for margin in margins]
+
+    def class_facts(self, noise_rates: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """Columns (K,) of the class table; ``noise_rates`` (K,) by given class."""
+        rows, k = self.class_rows, len(self.classes)
+        flagged = np.bincount(self.codes[self.flagged], minlength=k)
+        quality = np.bincount(self.codes, weights=self.quality, minlength=k)
+        return {
+            "rows": rows,
+            "flagged": flagged,
+            "flagged_share": flagged / np.maximum(rows, 1),
+            "noise_rate": noise_rates,
+            "threshold": self.thresholds,
+            "mean_quality": quality / np.maximum(rows, 1),
+        }
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Flagged given → suggested pairs, commonest first: given, suggested, rows, share of the given class."""
+        k = len(self.classes)
+        cells = self.codes[self.flagged] * k + self.suggested[self.flagged]
+        found, rows = np.unique(cells, return_counts=True)
+        order = np.lexsort((found, -rows))
+        given = found[order] // k
+        return given, found[order] % k, rows[order], rows[order] / self.class_rows[given]
+
+    def worst_facts(self, most: int) -> list[dict[str, Any]]:
+        """The ``most`` most suspicious rows as plain values."""
+        order, kinds = self.worst()
+        return [
+            {
+                "row": int(self.positions[at]),
+                "given": plain(self.classes[self.codes[at]]),
+                "suggested": plain(self.classes[self.suggested[at]]),
+                "quality": float(self.quality[at]),
+                "kind": kind,
+            }
+            for at, kind in zip(order[:most], kinds, strict=False)
+        ]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: numbers, booleans and strings as they are, NaN as None, all else as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (datetime.date, datetime.datetime)):
+        return value.isoformat()
+    return str(value)
