@@ -39,6 +39,8 @@ DENSE_SHARE = 0.1
 SUM_TOLERANCE = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-3}
 # Entropy over a smaller self-confidence is no longer told apart (cleanlab's constant).
 LEAST_CONFIDENCE = 1e-6
+# In units: a row is pruned for another class only where that one is likelier than the given one.
+LEAST_MARGIN = 1
 
 
 def take(probs: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
@@ -294,18 +296,17 @@ class Cells:
     """The given → likely cells that want rows: C of all K x K, in ascending order.
 
     ``codes`` (C,) number them all; ``starts`` (K + 1,) is where each label's begin; ``limits`` (C,) is what
-    they want, of margins from ``least`` units on.
+    they want.
     """
 
     codes: IntArray
     starts: IntArray
     limits: IntArray
-    least: float
 
     @classmethod
-    def of(cls, n_classes: int, codes: IntArray, limits: IntArray, least: float) -> Cells:
+    def of(cls, n_classes: int, codes: IntArray, limits: IntArray) -> Cells:
         """Cells by their number, ascending, each with its limit."""
-        return cls(codes, np.searchsorted(codes, np.arange(n_classes + 1) * n_classes), limits, least)
+        return cls(codes, np.searchsorted(codes, np.arange(n_classes + 1) * n_classes), limits)
 
     @property
     def n_classes(self) -> int:
@@ -320,7 +321,7 @@ class Cells:
 
 @dataclass(slots=True, eq=False)
 class Margins:
-    """The largest margins p_j - p_given of each of the ``cells``, in units: what prune by noise rate selects.
+    """The largest positive margins p_j - p_given of each of the ``cells``, in units: what prune by noise rate selects.
 
     Where many cells want rows, ``floors`` (K, K) is the least margin each still takes, infinite in the cells
     that want none, and ``keys`` (K * K,) what turns a margin into a key of ``chosen``; otherwise both are empty.
@@ -340,7 +341,7 @@ class Margins:
         k = cells.n_classes if cells.dense else 0
         floors, keys = np.full((k, k), np.inf, dtype), np.zeros(k * k)
         if k:
-            floors.ravel()[cells.codes] = cells.least
+            floors.ravel()[cells.codes] = LEAST_MARGIN
             keys[cells.codes] = np.arange(cells.codes.size) * float(1 << VALUE_BITS) + UNIT
         return cls(cells, Selection.empty(cells.limits), floors, keys, 0)
 
@@ -361,7 +362,7 @@ class Margins:
         self.chosen.accept(rows.take(at) + first_row, keys)
         if self.chosen.settled != self.settled:
             self.settled = self.chosen.settled
-            self.floors.ravel()[self.cells.codes] = np.maximum(self.chosen.cuts, self.cells.least)
+            self.floors.ravel()[self.cells.codes] = np.maximum(self.chosen.cuts, LEAST_MARGIN)
 
     def _offer_pairs(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int) -> None:
         """Pair each row with each of the few cells that its label wants."""
@@ -371,7 +372,7 @@ class Margins:
         places = np.arange(paired.size) - np.repeat(np.cumsum(wanted) - wanted - cells.starts.take(codes), wanted)
         margins = in_units(probs[paired, cells.codes.take(places) % k])
         margins -= in_units(probs[rows, codes]).repeat(wanted)
-        near = np.flatnonzero(margins >= cells.least)
+        near = np.flatnonzero(margins >= LEAST_MARGIN)
         self.chosen.update(paired[near] + first_row, places[near], margins[near])
 
     def merge(self, other: Margins) -> None:

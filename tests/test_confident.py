@@ -47,7 +47,7 @@ def paper(codes, probs):
             number = min(int(prune[i, j]), rows.size)
             if i != j and number:
                 margin = q[rows, j] - q[rows, i]
-                flagged[rows[margin >= np.sort(margin)[-number]]] = True
+                flagged[rows[margin >= max(np.sort(margin)[-number], 1)]] = True
     others = probs.copy()
     others[np.arange(n), codes] = -1
     return counts, flagged & (others.max(axis=1) > given)
@@ -66,6 +66,16 @@ def test_the_joint_and_the_flags_are_the_papers(rows):
     found = judge(codes, probs, block_rows=16)
     assert np.array_equal(found.confident_joint, counts)
     assert np.array_equal(found.flagged, flagged)
+
+
+def test_a_rare_class_that_the_model_never_finds_draws_no_flags():
+    rng = np.random.default_rng(0)
+    first = rng.beta(0.5, 0.5, 1000) * 0.99
+    probs = np.column_stack([first, 0.99 - first, np.full(1000, 0.01)])
+    codes = (rng.uniform(0, 0.99, 1000) > first).astype(int)  # overlap: the model is right about how sure it is
+    without = judge(codes, probs).flagged.sum()
+    codes[[150, 160]] = 2  # its threshold is 0.01, which every row reaches
+    assert judge(codes, probs).flagged.sum() <= without + 2
 
 
 @settings(max_examples=60, deadline=None)

@@ -19,7 +19,6 @@ from dqlabels import compat as cleanlab
 from dqlabels.confident import (
     FILTERS,
     SCORES,
-    SUM_TOLERANCE,
     Cells,
     ClassTally,
     JointTally,
@@ -36,7 +35,7 @@ from dqlabels.confident import (
     take,
 )
 from dqlabels.errors import OptionError, ProbabilityError
-from dqlabels.selection import UNIT, BoolArray, FloatArray, IntArray, Selection
+from dqlabels.selection import BoolArray, FloatArray, IntArray, Selection
 
 # Large enough that threads seldom wait for each other, small enough for the last cache they share.
 BLOCK_BYTES = 2048 * 1024
@@ -44,8 +43,6 @@ MOST_ROWS = 65536
 FEWEST_ROWS = 64
 # Where only a few values of a row are picked out, more rows make a block.
 FEWEST_ROWS_PICKED = 8192
-# Margins are looked at from the top, in shares of 1: few cells want more rows than have a positive margin.
-DEPTHS = (0.05, 0.25, 1.0)
 
 
 class Mergeable(Protocol):
@@ -332,44 +329,23 @@ def _among(work: Pass, selection: Selection) -> BoolArray:
 
 
 def _largest_margins(work: Pass, prune: IntArray) -> BoolArray:
-    """Rows that disagree and are among the ``prune`` (K, K) largest margins of any of their given → likely cells.
+    """Rows among the ``prune`` (K, K) largest margins of any of their given → other cells where that one is likelier.
 
-    Only rows that disagree have positive margins, and these come first in every cell. The others matter only
-    in cells that want more rows than that, and only while a row that disagrees could still be found there.
+    Only rows that disagree have such a margin.
     """
     k = len(prune)
     given, likely = np.nonzero(prune)
     off = given != likely
-    cells = Cells.of(k, (given * k + likely)[off], prune[given, likely][off], 1)
-    found = np.zeros(work.codes.size, dtype=bool)
-    margins = _select(work, cells, work.disagree)
-    for depth in (*DEPTHS, None):
-        full = margins.finish()
-        found[margins.chosen.selected(full if depth else cells.limits > 0)] = True
-        if depth is None or full.all():
-            break
-        still = np.bincount(work.codes[work.disagree & ~found], minlength=k) > 0
-        kept = ~full & still.take(cells.codes // k)
-        cells = Cells.of(k, cells.codes[kept], cells.limits[kept], -depth * UNIT)
-        margins = _select(work, cells, None)
-    found &= work.disagree
-    return found
-
-
-def _select(work: Pass, cells: Cells, only: BoolArray | None) -> Margins:
-    """The largest margins that ``cells`` want; of all rows, or of ``only`` (n,)."""
+    cells = Cells.of(k, (given * k + likely)[off], prune[given, likely][off])
     wanted: BoolArray = np.diff(cells.starts) > 0
-    # p_j - p_given >= least and p_j + p_given <= 1 leave no row that is surer of its label than this.
-    surest = (1 - cells.least / UNIT) / 2 + SUM_TOLERANCE[work.probs.dtype]
 
     def observe(margins: Margins, block: slice) -> None:
-        codes, probs = work.codes[block], work.probs[block]
-        chosen = wanted.take(codes)
-        chosen &= take(probs, codes) <= surest if only is None else only[block]
-        margins.update(np.flatnonzero(chosen), codes, probs, block.start)
+        codes = work.codes[block]
+        rows = np.flatnonzero(wanted.take(codes) & work.disagree[block])
+        margins.update(rows, codes, work.probs[block], block.start)
 
     engine = work.engine if cells.dense else work.engine.wider()
-    return engine.reduce(lambda: Margins.empty(cells, work.probs.dtype), observe)
+    return _among(work, engine.reduce(lambda: Margins.empty(cells, work.probs.dtype), observe).chosen)
 
 
 def _score(
