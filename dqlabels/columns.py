@@ -138,6 +138,8 @@ def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
         return codes, ()
     known = column if present.size == len(column) else column.filter((~missing).tolist())
     if dtype.is_integer() or dtype.is_float() or dtype == nw.Boolean:
+        if dtype in (nw.Int128, nw.UInt128):
+            known = _narrowed(known)
         values, inverse = np.unique(known.to_numpy(), return_inverse=True)
         codes[present] = inverse.astype(np.int64)
         return codes, tuple(value.item() for value in values)
@@ -145,6 +147,21 @@ def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
     lookup = {value: position for position, value in enumerate(order)}
     codes[present] = np.fromiter((lookup[value] for value in found), dtype=np.int64, count=len(found))
     return codes, tuple(order)
+
+
+def _narrowed(column: Column) -> Column:
+    """A column of 128-bit integers, which NumPy has not, as 64-bit ones.
+
+    Raises:
+        LabelColumnError: A value that 64 bits do not hold.
+    """
+    least, most = column.min(), column.max()
+    if least < -(2**63) or most >= 2**63:
+        raise LabelColumnError(
+            f"Column {column.name!r} holds whole numbers of more than 64 bits (from {least} to {most}). Turn its "
+            "labels into strings."
+        )
+    return column.cast(nw.Int64)
 
 
 def _distinct(known: Column) -> tuple[list[Any], list[Any]]:

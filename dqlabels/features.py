@@ -22,7 +22,8 @@ FloatMatrix = NDArray[np.float32]
 ONE_HOT_AT_MOST = 16
 # Hashed words keep a text column's width fixed and need no vocabulary to carry to a later batch.
 TEXT_COLUMNS = 256
-FLOAT32_MAX = float(np.finfo(np.float32).max)
+# Short of the largest float32, so that sums of a million such values stay finite in float32 too.
+LARGEST = 2.0**100
 SECONDS_PER_DAY = 86_400.0
 
 
@@ -71,8 +72,8 @@ def encode_features(frame: Frame, kinds: Mapping[str, Kind]) -> Encoded:
 
 def _number(column: Column) -> FloatMatrix:
     values = _as_float(column)
-    # A finite double beyond float32 stays the largest float32 instead of turning infinite.
-    clipped = np.where(np.isfinite(values), np.clip(values, -FLOAT32_MAX, FLOAT32_MAX), values)
+    # A finite double beyond that stays the largest value instead of turning infinite.
+    clipped = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), values)
     return clipped.astype(np.float32).reshape(-1, 1)
 
 

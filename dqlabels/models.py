@@ -320,6 +320,8 @@ def _cross_validated(
     from sklearn.base import clone
 
     model = _default_model(seed, n_jobs) if model is None else model
+    if isinstance(model, type):
+        raise ModelError(f"model={model.__name__} is a class. Pass an instance of it, as in {model.__name__}().")
     if not hasattr(model, "predict_proba"):
         raise ModelError(
             f"{type(model).__name__} gives no probabilities (no predict_proba). Wrap it in "

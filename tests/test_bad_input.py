@@ -302,3 +302,26 @@ def test_an_earlier_audit_is_no_feature(make_frame):
 def test_many_classes_in_few_rows_warn_of_nothing_but_themselves(make_frame):
     labels = [f"c{i % 55}" for i in range(120)]
     audit(make_frame, label=labels)
+
+
+def test_a_model_class_in_place_of_a_model_is_named(make_frame):
+    from sklearn.linear_model import LogisticRegression
+
+    with pytest.raises(DQLabelsError, match=r"model=LogisticRegression is a class.*LogisticRegression\(\)"):
+        audit(make_frame, {"model": LogisticRegression})
+
+
+def test_numbers_beyond_single_precision_are_judged_without_a_warning(make_frame):
+    sizes = (np.random.default_rng(0).normal(size=120) * 1e300).tolist()
+    assert column(audit(make_frame, z=sizes).frame, "z") == sizes
+
+
+def test_labels_of_128_bits_keep_their_type():
+    frame = pl.DataFrame(two_classes()).with_columns(label=(pl.col("label") == "yes").cast(pl.Int128))
+    assert dqlabels.audit(frame, "label").frame["suggested_label"].dtype == pl.Int128
+
+
+def test_labels_that_64_bits_do_not_hold_are_refused():
+    frame = pl.DataFrame(two_classes()).with_columns(label=(pl.col("label") == "yes").cast(pl.Int128) * 10**25)
+    with pytest.raises(LabelColumnError, match="more than 64 bits"):
+        dqlabels.audit(frame, "label")
