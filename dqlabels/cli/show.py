@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from dqlabels.gate import GateResult
     from dqlabels.result import LabelAudit
 
-MOST_VALUES = 3
+# Of a suspicious row: its number, label, suggestion, quality and kind, and then some of its values.
+FIRST_COLUMNS, MOST_VALUES = 5, 3
+WIDEST = 10_000
 MOST_PAIRS = 5
 MOST_CLASSES = 12
 LONGEST_VALUE = 32
@@ -43,13 +45,22 @@ def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, conso
         pairs = [[pair[head] for head in columns] for pair in facts["confusions"][:MOST_PAIRS]]
         console.print(_grid("Commonest confusions", columns, pairs))
         issues = result.issues.head(worst)
-        shown = issues.columns[: 5 + MOST_VALUES]
-        console.print(_grid("Most suspicious rows", shown, issues.select(shown).rows()))
+        console.print(_as_wide_as_fits("Most suspicious rows", issues, console))
     for note in facts["warnings"]:
         console.print(_text(f"Note: {note}"))
     if gate is not None:
         style = {"pass": "green", "fail": "red", "inconclusive": "yellow"}[gate.verdict]
         console.print(_text(gate.message.splitlines()[0]), style=style)
+
+
+def _as_wide_as_fits(title: str, issues: Any, console: Console) -> Table:
+    """A table of suspicious rows with as many of their values as the terminal has room for."""
+    for values in range(MOST_VALUES, -1, -1):
+        shown = issues.columns[: FIRST_COLUMNS + values]
+        grid = _grid(title, shown, issues.select(shown).rows())
+        if grid.__rich_measure__(console, console.options.update(width=WIDEST)).maximum <= console.width:
+            break
+    return grid
 
 
 def _grid(title: str, heads: Any, rows: Any) -> Table:
