@@ -226,10 +226,11 @@ def choose_features(
     names = [name for name in (features or frame.columns) if name != label and name not in left_out]
     kinds: dict[str, Kind] = {}
     unusable: dict[str, list[str]] = {}
-    if features is None and set(AUDIT_COLUMNS) <= set(names):
+    earlier = earlier_audit(frame, label) if features is None else []
+    if earlier:
         # They follow from the label: with them no label would look wrong.
-        names = [name for name in names if name not in AUDIT_COLUMNS]
-        unusable["audit"] = list(AUDIT_COLUMNS)
+        names = [name for name in names if name not in earlier]
+        unusable["audit"] = earlier
     for name in names:
         kind = column_kind(frame[name], named=features is not None)
         if kind in ("identifier", "empty", "constant", "unsupported"):
@@ -243,6 +244,28 @@ def choose_features(
             "Name the columns to use in features=, or pass pred_probs= from your own model."
         )
     return kinds, _notes(unusable)
+
+
+def earlier_audit(frame: Frame, label: str) -> list[str]:
+    """Columns that an audit of this label added before: known by their names, or by what they say.
+
+    An audit adds a quality, a suggestion of the label's type and a flag side by side, and the flag is true
+    exactly where the suggestion is another label.
+
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"y": [1, 2], "q": [0.1, 0.9], "s": [2, 2], "f": [True, False]})
+    >>> earlier_audit(nw.from_native(frame), "y")
+    ['q', 's', 'f']
+    """
+    found = list(AUDIT_COLUMNS) if set(AUDIT_COLUMNS) <= set(frame.columns) else []
+    given, names = frame[label], [name for name in frame.columns if name != label]
+    known = ~given.is_null()
+    for quality, suggested, flag in zip(names, names[1:], names[2:], strict=False):
+        if frame[flag].dtype != nw.Boolean or frame[suggested].dtype != given.dtype or quality in found:
+            continue
+        if frame[quality].dtype.is_float() and ((frame[suggested] != given) == frame[flag]).filter(known).all():
+            found += [quality, suggested, flag]
+    return found
 
 
 def _notes(unusable: dict[str, list[str]]) -> list[str]:

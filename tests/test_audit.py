@@ -291,3 +291,10 @@ def test_an_unsure_gate_says_how_many_rows_to_review():
 def test_untouched_overlapping_classes_read_less_noisy_than_by_the_joint():
     audit = dqlabels.audit(pl.read_csv(ROOT / "examples/data/german_credit.csv"), "risk")
     assert audit.estimate_noise("anchor").estimate < 0.5 * audit.estimate_noise("confident").estimate
+
+
+def test_an_earlier_audit_under_other_names_is_no_feature(make_frame):
+    once = dqlabels.audit(make_frame(two_classes()), "label", names=("q", "s", "f"))
+    with pytest.warns(LabelWarning, match="'q', 's', 'f' are an earlier audit's answer"):
+        twice = dqlabels.audit(once.frame, "label")
+    assert column(twice.frame, "label_quality") == column(once.frame, "q")
