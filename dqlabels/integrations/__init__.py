@@ -1,0 +1,1 @@
+"""Where other tools meet an audit; nothing else in the package imports these."""

@@ -1,0 +1,237 @@
+"""What the expectations share: the fields, the audit they read, and how a verdict becomes a result."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from great_expectations.compatibility import pydantic
+from great_expectations.core.suite_parameters import is_suite_parameter
+from great_expectations.execution_engine import ExecutionEngine
+from great_expectations.expectations.model_field_types import ConditionParser
+from great_expectations.expectations.row_conditions import RowConditionType
+from numpy.typing import NDArray
+
+from dqlabels.confident import FILTERS, SCORES
+from dqlabels.errors import OptionError
+from dqlabels.gate import DECIDE, ON_INCONCLUSIVE, GateCheck, GateResult
+from dqlabels.integrations.great_expectations.metric import AUDIT_KEYS, METRIC_NAME, AuditOutcome
+from dqlabels.integrations.great_expectations.rendering import LabelRenderers
+from dqlabels.integrations.great_expectations.results import audit_facts, format_result
+from dqlabels.noise import METHODS
+from dqlabels.result import LabelAudit
+
+# ``dict`` is a method of every expectation, so it is no name for a type inside one.
+Fields = dict[str, Any]
+# A value that is given when the suite is run: ``{"$PARAMETER": "max_noise"}``.
+Parameter = dict[str, Any]
+
+# Of the default model, the rules and the estimators together. A change to any that moves an estimate takes the
+# next number, so that a stored suite either means what it meant or is refused by name.
+METHOD_VERSION = 1
+CHOICES: Fields = {
+    "filter_by": FILTERS,
+    "score": SCORES,
+    "compat": (None, "cleanlab"),
+    "decide": DECIDE,
+    "on_inconclusive": ON_INCONCLUSIVE,
+}
+MOST_CHECKS = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """What an expectation makes of an audit.
+
+    ``observed`` a share, or None where rows are judged one by one; ``facts`` plain values for the details;
+    ``rows`` (m,) bool, the audited rows to list (None: those flagged), described by ``counted``.
+    """
+
+    success: bool
+    observed: float | None
+    facts: Fields
+    rows: NDArray[np.bool_] | None = None
+    counted: str = "flagged"
+
+
+class LabelExpectation(LabelRenderers, ABC):
+    """Fields and validation of every expectation on labels."""
+
+    column: pydantic.StrictStr = pydantic.Field(min_length=1, description="The column that holds the labels.")
+    features: list[str] | Parameter | None = pydantic.Field(
+        default=None, description="Columns to judge by; all others where empty."
+    )
+    exclude: list[str] | Parameter | None = pydantic.Field(default=None, description="Columns not to judge by.")
+    pred_probs: list[str] | Parameter | None = pydantic.Field(
+        default=None, description="Columns of out-of-sample probabilities, one a class; then no model is trained."
+    )
+    classes: list[Any] | Parameter | None = pydantic.Field(
+        default=None, description="The class of each column of pred_probs, in their order."
+    )
+    groups: str | Parameter | None = pydantic.Field(
+        default=None, description="Column whose rows of one value are never on both sides of a split."
+    )
+    sample_weight: str | Parameter | None = pydantic.Field(default=None, description="Column of weights.")
+    cv: int | str | Parameter | None = pydantic.Field(default=None, description='Number of folds, or "time".')
+    filter_by: str | Parameter = pydantic.Field(default=FILTERS[0], description="The rule that flags rows.")
+    score: str | Parameter = pydantic.Field(default=SCORES[0], description="The label quality.")
+    adjust: bool | Parameter = pydantic.Field(default=False, description="Score relative to each class's mean.")
+    compat: str | Parameter | None = pydantic.Field(default=None, description='"cleanlab" for its numbers.')
+    random_state: int | Parameter = pydantic.Field(default=0, description="Seeds every random choice.")
+    method: str | Parameter = pydantic.Field(
+        default=f"default/{METHOD_VERSION}", description="The estimator of the noise rate, and its version."
+    )
+    row_condition: RowConditionType = pydantic.Field(default=None, description="The rows to audit; all where empty.")
+    condition_parser: ConditionParser | None = None
+
+    # Great Expectations stores what differs from the default and nothing else. These are stored always, so that
+    # a suite keeps its meaning when a default changes.
+    stored_keys: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "random_state", "method")
+    metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC_NAME,)
+    domain_keys: ClassVar[tuple[str, ...]] = ("batch_id", "column", "row_condition", "condition_parser")
+    # A field that is missing here reaches neither the metric nor the result, without an error.
+    success_keys: ClassVar[tuple[str, ...]] = (*AUDIT_KEYS[1:], "method")
+    library_metadata: ClassVar[Fields] = {
+        "maturity": "beta",
+        "tags": ["label quality", "label noise"],
+        "contributors": ["The dqlabels developers"],
+        "requirements": ["dqlabels"],
+    }
+
+    @pydantic.validator("features", "exclude", pre=True)
+    def _sorted_names(cls, value: Any) -> Any:
+        """One order, so that expectations which name the same columns share an audit."""
+        if isinstance(value, str):
+            value = [value]
+        return sorted(set(value)) if isinstance(value, (list, tuple, set)) else value
+
+    @pydantic.validator(*CHOICES, pre=True, check_fields=False)
+    def _chosen(cls, value: Any, field: Any) -> Any:
+        if not is_suite_parameter(value) and value not in CHOICES[field.name]:
+            raise ValueError(f"{field.name}={value!r} is none of {', '.join(map(repr, CHOICES[field.name]))}.")
+        return value
+
+    @pydantic.validator("method", pre=True)
+    def _versioned(cls, value: Any) -> Any:
+        """An estimator named without a version is stored with the present one."""
+        if not isinstance(value, str):
+            return value
+        name, _, version = value.partition("/")
+        known = ("default", *METHODS)
+        if name not in known:
+            raise ValueError(f"method={value!r} is none of {', '.join(map(repr, known))}.")
+        return value if version else f"{name}/{METHOD_VERSION}"
+
+    @pydantic.validator("random_state", pre=True)
+    def _seed(cls, value: Any) -> Any:
+        if not is_suite_parameter(value) and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise ValueError(f"random_state={value!r} is not a whole number of at least 0.")
+        return value
+
+    def dict(self, **options: Any) -> Fields:
+        """The fields, those that fix the meaning of the expectation even where they are at their defaults."""
+        fields: Fields = super().dict(**options)
+        if options.get("exclude_defaults"):
+            for key in self.stored_keys:
+                fields.setdefault(key, getattr(self, key))
+        return fields
+
+    def estimator(self) -> str | None:
+        """The estimator of the rate, None for the default of an audit.
+
+        Raises:
+            OptionError: The suite was written for a version that this dqlabels does not compute.
+        """
+        name, _, version = str(self.method).partition("/")
+        if version != str(METHOD_VERSION):
+            raise OptionError(
+                f"method={self.method!r}: this dqlabels estimates by version {METHOD_VERSION}, and another version can "
+                "give another rate. Install the dqlabels that the suite was written with, or set method="
+                f"{name + '/' + str(METHOD_VERSION)!r} and look at the limits again."
+            )
+        return None if name == "default" else name
+
+    @abstractmethod
+    def _judge(self, audit: LabelAudit, method: str | None) -> Verdict:
+        """The verdict on an audit, by an estimator."""
+
+    def _validate(
+        self,
+        metrics: Fields,
+        runtime_configuration: Fields | None = None,
+        execution_engine: ExecutionEngine[Any] | None = None,
+    ) -> Fields:
+        outcome: AuditOutcome = metrics[METRIC_NAME]
+        audit = outcome.audit
+        verdict = self._judge(audit, self.estimator())
+        details = verdict.facts | {"counted": verdict.counted, "method": self.method} | audit_facts(audit)
+        chosen = audit.evidence.flagged if verdict.rows is None else verdict.rows
+        wanted = (runtime_configuration or {}).get("result_format") or "SUMMARY"
+        result = format_result(audit, chosen, verdict.observed, details, wanted)
+        return {"success": bool(verdict.success), "result": result}
+
+
+class GateExpectation(LabelExpectation, ABC):
+    """An expectation that holds a rate against a limit, with the three answers of a gate."""
+
+    decide: str | Parameter = pydantic.Field(
+        default="estimate", description='"estimate", or "confident": the whole interval must exceed the limit to fail.'
+    )
+    on_inconclusive: str | Parameter = pydantic.Field(
+        default="warn", description='"warn" and pass, "fail" or "pass" where "confident" cannot decide.'
+    )
+
+    stored_keys: ClassVar[tuple[str, ...]] = (*LabelExpectation.stored_keys, "decide", "on_inconclusive")
+    success_keys: ClassVar[tuple[str, ...]] = (*LabelExpectation.success_keys, "decide", "on_inconclusive")
+
+    @abstractmethod
+    def _gate(self, audit: LabelAudit, options: Fields) -> GateResult:
+        """The gate on an audit; ``options`` are what the fields of every gate say."""
+
+    def _judge(self, audit: LabelAudit, method: str | None) -> Verdict:
+        gate = self._gate(audit, {"method": method, "decide": self.decide, "on_inconclusive": self.on_inconclusive})
+        check = _nearest(gate)
+        return Verdict(gate.passed, check.estimate, gate_facts(gate, check))
+
+
+def _nearest(gate: GateResult) -> GateCheck:
+    """Of the limits that decided the verdict, the one that its estimate exceeds most, or comes nearest to."""
+    return max(
+        (check for check in gate.checks if check.verdict == gate.verdict),
+        key=lambda check: check.estimate - check.limit,
+    )
+
+
+def checked_share(name: str, value: Any) -> Any:
+    """The value, where it is a share of rows or a parameter that will be one.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if is_suite_parameter(value):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(f"{name}={value!r} is not a share between 0 and 1; for 5% pass 0.05.")
+    return float(value)
+
+
+def gate_facts(gate: GateResult, check: GateCheck) -> Fields:
+    """A gate as plain values for the details of a result, with one of its checks before the others."""
+    rate = gate.noise_rate
+    return {
+        "headline": f"{gate.verdict.upper()}: {check}.",
+        "message": gate.message,
+        "verdict": gate.verdict,
+        "decide": gate.decide,
+        "what": check.what,
+        "estimate": check.estimate,
+        "low": check.low,
+        "high": check.high,
+        "limit": check.limit,
+        "confidence": rate.confidence,
+        "estimator": rate.method,
+        "assumption": rate.assumption,
+        "checks": [each.to_dict() for each in gate.checks[:MOST_CHECKS]],
+    }

@@ -1,0 +1,205 @@
+"""How the expectations read in Data Docs. Everything that came from data is a parameter, which is escaped there."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from great_expectations.core.suite_parameters import is_suite_parameter
+from great_expectations.expectations.expectation import BatchExpectation, render_suite_parameter_string
+from great_expectations.render import (
+    CollapseContent,
+    LegacyDiagnosticRendererType,
+    LegacyRendererType,
+    RenderedStringTemplateContent,
+    RenderedTableContent,
+)
+from great_expectations.render.renderer.renderer import renderer
+from great_expectations.render.renderer_configuration import RendererConfiguration, RendererValueType
+from great_expectations.render.util import parse_row_condition_string
+
+MOST_CLASSES = 5
+MOST_PAIRS = 5
+COLOURS = {"pass": "text-muted", "fail": "text-danger", "inconclusive": "text-warning"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What must hold, as words with ``$names``, and the strings that stand for them."""
+
+    words: str
+    params: dict[str, str] = field(default_factory=dict)
+
+
+class LabelRenderers(BatchExpectation, ABC):
+    """The renderers of every expectation on labels."""
+
+    # Shown where the expectation failed, and folded away elsewhere; the tables are classes, confusions and rows.
+    open_tables: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    @abstractmethod
+    def _sentence(cls, kwargs: Mapping[str, Any]) -> Sentence:
+        """What must hold; any field may be absent, or a parameter that has no value yet."""
+
+    @classmethod
+    def _statement(cls, kwargs: Mapping[str, Any], *, with_column: bool) -> Sentence:
+        sentence = cls._sentence(kwargs)
+        words, params = sentence.words, {"column": str(kwargs.get("column")), **sentence.params}
+        words = f"$column: {words}" if with_column else words[0].upper() + words[1:]
+        if kwargs.get("decide") == "confident":
+            words += ", failing only where the whole interval lies above that"
+        if kwargs.get("row_condition") is not None:
+            params["condition"] = parse_row_condition_string(kwargs["row_condition"])
+            words += ", of the rows where $condition"
+        return Sentence(f"{words}.", params)
+
+    @classmethod
+    def _prescriptive_template(cls, renderer_configuration: RendererConfiguration[Any]) -> RendererConfiguration[Any]:
+        statement = cls._statement(
+            renderer_configuration.kwargs or {}, with_column=renderer_configuration.include_column_name
+        )
+        for name, value in statement.params.items():
+            renderer_configuration.add_param(name=name, param_type=RendererValueType.STRING, value=value)
+        renderer_configuration.template_str = statement.words
+        return renderer_configuration
+
+    @classmethod
+    @renderer(renderer_type=LegacyRendererType.PRESCRIPTIVE)
+    @render_suite_parameter_string
+    def _prescriptive_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None, **_: Any
+    ) -> list[RenderedStringTemplateContent]:
+        runtime = runtime_configuration or {}
+        kwargs = configuration.kwargs if configuration else {}
+        statement = cls._statement(kwargs, with_column=runtime.get("include_column_name") is not False)
+        return [_text(statement.words, statement.params, styling=runtime.get("styling"))]
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
+    def _diagnostic_observed_value_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None, **_: Any
+    ) -> str:
+        found = (result.result if result else None) or {}
+        details = found.get("details")
+        if not details:
+            return "--"
+        if found.get("observed_value") is None:
+            return f"{100 - found['unexpected_percent']:.1f}% of the labels"
+        interval = f"{details['confidence']:.0%} interval {details['low']:.1%} to {details['high']:.1%}"
+        return f"{details['estimate']:.1%} ({interval})"
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_STATEMENT)
+    def _diagnostic_unexpected_statement_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None, **_: Any
+    ) -> list[Any]:
+        details = ((result.result if result else None) or {}).get("details")
+        if not details:
+            inherited: list[Any] = super()._diagnostic_unexpected_statement_renderer(result=result)
+            return inherited
+        colour = COLOURS[details["verdict"]]
+        headline = _text("\n\n$headline", {"headline": details["headline"]}, classes=[colour], tag="strong")
+        return [headline, _counted(result.result, details)]
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_TABLE)
+    def _diagnostic_unexpected_table_renderer(
+        cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None, **_: Any
+    ) -> list[Any] | None:
+        details = ((result.result if result else None) or {}).get("details")
+        if not details:
+            return None
+        shown = cls.open_tables if details["verdict"] != "pass" else ()
+        tables = _tables(details)
+        blocks = [block for name in shown for block in tables.pop(name)]
+        folded = [block for table in tables.values() for block in table]
+        if folded:
+            link = "Show what else was found" if blocks else "Show what was found"
+            blocks.append(CollapseContent(collapse_toggle_link=link, collapse=folded))
+        return [*blocks, CollapseContent(collapse_toggle_link="Show how this was found", collapse=_ways(details))]
+
+
+def percent(value: Any, unit: str = "%") -> str:
+    """A share as a reader wants it, or the name of the parameter that will give it."""
+    if is_suite_parameter(value):
+        return f"${value['$PARAMETER']}"
+    if value is None:
+        return "?"
+    return f"{100 * value:g}{unit if unit == '%' else ' ' + unit}"
+
+
+def _counted(found: Mapping[str, Any], details: Mapping[str, Any]) -> RenderedStringTemplateContent:
+    missing = found.get("missing_count", 0)
+    words = "\n$count of $audited labels $counted ($share)" + (", $missing rows without a label." if missing else ".")
+    params = {
+        "count": f"{found['unexpected_count']:,}",
+        "audited": f"{details['audited']:,}",
+        "counted": str(details["counted"]),
+        "share": f"{found['unexpected_percent']:.1f}%",
+        "missing": f"{missing:,}",
+    }
+    return _text(words, params)
+
+
+def _tables(details: Mapping[str, Any]) -> dict[str, list[Any]]:
+    classes = [
+        [str(row["class"]), f"{row['rows']:,}", f"{row['flagged']:,}", f"{row['noise_rate']:.1%}"]
+        for row in details["classes"][:MOST_CLASSES]
+    ]
+    pairs = [
+        [str(pair["given"]), str(pair["suggested"]), f"{pair['rows']:,}", f"{pair['share']:.1%}"]
+        for pair in details["confusions"][:MOST_PAIRS]
+    ]
+    rows = [
+        [_named(row["index"], details["column"]), str(row["given"]), str(row["suggested"]), f"{row['quality']:.3f}"]
+        for row in details["rows"]
+    ]
+    return {
+        "classes": _table("Worst classes", ["Label", "Rows", "Flagged", "Estimated wrong"], classes),
+        "confusions": _table("Commonest confusions", ["Given", "Suggested", "Rows", "Share of the class"], pairs),
+        "rows": _table("Most suspicious rows", ["Row", "Given", "Suggested", "Quality"], rows),
+    }
+
+
+def _named(index: Any, label: str) -> str:
+    """A row by its index, or by the columns that name it; its label has a column of its own."""
+    if isinstance(index, dict):
+        return ", ".join(f"{name} {value}" for name, value in index.items() if name != label)
+    return str(index)
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Any]:
+    if not rows:
+        return []
+    cells = [[_text("$value", {"value": value}) for value in row] for row in rows]
+    styling = {"body": {"classes": ["table-bordered", "table-sm", "mt-1", "mb-3"]}}
+    heading = _text(title, {}, classes=["mt-3", "font-weight-bold"], tag="div")
+    header = [_text(head, {}, classes=["px-1"]) for head in heads]
+    return [heading, RenderedTableContent(table=cells, header_row=header, styling=styling)]
+
+
+def _ways(details: Mapping[str, Any]) -> list[RenderedStringTemplateContent]:
+    """Model, estimator, assumption and notes, a paragraph each."""
+    model = {"model": details["model"], "error": f"{details['model_error']:.1%}", "method": details["method"]}
+    lines = [_text("Judged by $model, which disagrees with $error of the labels; method $method.", model, tag="p")]
+    said = [details.get("assumption"), *details["notes"]]
+    return [*lines, *(_text("$said", {"said": words}, tag="p") for words in said if words)]
+
+
+def _text(
+    words: str,
+    params: Mapping[str, str],
+    *,
+    classes: Sequence[str] = (),
+    tag: str = "span",
+    styling: Mapping[str, Any] | None = None,
+) -> RenderedStringTemplateContent:
+    template: dict[str, Any] = {"template": words, "params": dict(params), "tag": tag}
+    if styling is not None:
+        template["styling"] = dict(styling)
+    elif classes:
+        template["styling"] = {"classes": list(classes)}
+    return RenderedStringTemplateContent(content_block_type="string_template", string_template=template)

@@ -1,0 +1,50 @@
+"""The expectations store to name in ``great_expectations.yml``, so that any process knows the expectations.
+
+.. code-block:: yaml
+
+    stores:
+      expectations_store:
+        class_name: ExpectationsStore
+        module_name: dqlabels.integrations.great_expectations.store
+        store_backend: ...
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from great_expectations.data_context.store import ExpectationsStore as _ExpectationsStore
+from great_expectations.exceptions import ExpectationNotFoundError
+from great_expectations.expectations.registry import get_expectation_impl
+
+import dqlabels.integrations.great_expectations as _registers_the_expectations  # noqa: F401
+from dqlabels.integrations.great_expectations.suites import SuiteIncompleteError, refuse_lost
+
+
+class ExpectationsStore(_ExpectationsStore):
+    """Great Expectations' own store, but for two things.
+
+    Where it is named the expectations of dqlabels are registered, and a suite with an expectation of a type that
+    nobody registered is refused rather than handed out without it.
+    """
+
+    def get(self, key: Any) -> dict[str, Any]:
+        """The stored suite.
+
+        Raises:
+            SuiteIncompleteError: An expectation in it is of an unknown type.
+        """
+        stored: dict[str, Any] = super().get(key)
+        refuse_lost(stored["name"], [item["type"] for item in stored["expectations"] if not _known(item["type"])])
+        return stored
+
+
+def _known(name: str) -> bool:
+    try:
+        get_expectation_impl(name)
+    except ExpectationNotFoundError:
+        return False
+    return True
+
+
+__all__ = ["ExpectationsStore", "SuiteIncompleteError"]

@@ -1,0 +1,128 @@
+"""Suites that gate the columns of an audit, and the check that a suite is whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from great_expectations import expectations as gxe
+from great_expectations.core import ExpectationSuite
+
+from dqlabels.columns import AUDIT_COLUMNS
+from dqlabels.errors import DQLabelsError, OptionError
+
+if TYPE_CHECKING:
+    from great_expectations.data_context import AbstractDataContext
+
+# A limit of 0.07 is a least share of 0.93, not of 0.9299999999999999.
+DIGITS = 12
+
+
+class SuiteIncompleteError(DQLabelsError):
+    """A suite was loaded without expectations that are stored in it."""
+
+
+def materialised_suite(
+    name: str,
+    *,
+    max_flagged_share: float | None = None,
+    min_quality: float | None = None,
+    mostly: float = 1.0,
+    min_audited_share: float = 0.5,
+    names: tuple[str, str, str] = AUDIT_COLUMNS,
+    severity: str = "critical",
+) -> ExpectationSuite:
+    """A suite of core expectations that gate the columns which an audit wrote, on any engine.
+
+    Nothing needs to be imported where it runs. It asks that the columns are there, that they are filled, and that
+    the limits hold; an empty table, or one that was never audited, fails.
+
+    Args:
+        name: Of the suite.
+        max_flagged_share: The most rows that may be flagged, a share of those with a label; this is the flagged
+            share, not the estimated noise rate, which no column holds.
+        min_quality: The least quality of a label, in [0, 1].
+        mostly: The share of the rows with a label that must reach it.
+        min_audited_share: The least share of all rows that must carry a quality; the others have no label.
+        names: The three columns of the audit: quality, suggestion, flag.
+        severity: ``"critical"``, ``"warning"`` or ``"info"``, of the limits.
+
+    Raises:
+        OptionError: No limit, or a share outside [0, 1].
+
+    >>> suite = materialised_suite("labels", max_flagged_share=0.05)
+    >>> [expectation.expectation_type for expectation in suite.expectations][-1]
+    'expect_column_values_to_be_in_set'
+    """
+    quality, suggestion, flag = names
+    if max_flagged_share is None and min_quality is None:
+        raise OptionError("The suite has no limit. Set max_flagged_share= or min_quality=, or both.")
+    shares = {"max_flagged_share": max_flagged_share, "min_quality": min_quality, "mostly": mostly}
+    for option, value in {**shares, "min_audited_share": min_audited_share}.items():
+        if value is not None and (isinstance(value, bool) or not 0 <= value <= 1):
+            raise OptionError(f"{option}={value!r} is not a share between 0 and 1; for 5% pass 0.05.")
+    suite = ExpectationSuite(name=name)
+    suite.add_expectation(gxe.ExpectTableRowCountToBeBetween(min_value=1))
+    for column in (quality, suggestion, flag):
+        suite.add_expectation(gxe.ExpectColumnToExist(column=column))
+    for column in (quality, flag):
+        suite.add_expectation(gxe.ExpectColumnValuesToNotBeNull(column=column, mostly=min_audited_share))
+    limit: Any = {"severity": severity}
+    if min_quality is not None:
+        suite.add_expectation(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=quality, min_value=min_quality, max_value=1, mostly=mostly, **limit
+            )
+        )
+    if max_flagged_share is not None:
+        least = round(1 - max_flagged_share, DIGITS)
+        # Not the mean of the flags: several databases take no mean of a boolean.
+        suite.add_expectation(gxe.ExpectColumnValuesToBeInSet(column=flag, value_set=[False], mostly=least, **limit))
+    return suite
+
+
+def assert_suite_complete(context: AbstractDataContext, suite: Any) -> None:
+    """Raise where a suite in hand has fewer expectations than are stored for it.
+
+    Great Expectations drops an expectation whose class is not imported from a suite that it loads, runs the rest
+    and reports success; saving such a suite deletes what was dropped. Call this before either.
+
+    Args:
+        context: The data context that holds the suite.
+        suite: Its name, or what was loaded: an ``ExpectationSuite``, ``ValidationDefinition`` or ``Checkpoint``.
+
+    Raises:
+        SuiteIncompleteError: Expectations were lost.
+    """
+    for loaded in _suites(context, suite):
+        store = context.suites._store  # the factory hands out no stored text
+        stored = store.get(store.get_key(name=loaded.name, id=loaded.id))["expectations"]
+        lost = Counter(item["type"] for item in stored)
+        lost.subtract(expectation.expectation_type for expectation in loaded.expectations)
+        refuse_lost(loaded.name, [name for name, times in lost.items() if times > 0])
+
+
+def refuse_lost(suite: str, types: Sequence[str]) -> None:
+    """Raise where types of a suite's expectations are lost.
+
+    Raises:
+        SuiteIncompleteError: Naming them, and the way out.
+    """
+    if not types:
+        return
+    listed = ", ".join(map(repr, sorted(set(types))))
+    raise SuiteIncompleteError(
+        f"Suite {suite!r} is stored with expectations that were not loaded: {listed}. A validation would pass without "
+        "them, and saving the suite would delete them. Import the module that defines them before the suite is loaded "
+        "(for those of dqlabels: import dqlabels.integrations.great_expectations), or name the store "
+        "dqlabels.integrations.great_expectations.store in great_expectations.yml; then load the suite again."
+    )
+
+
+def _suites(context: AbstractDataContext, suite: Any) -> Iterable[ExpectationSuite]:
+    if isinstance(suite, str):
+        return [context.suites.get(suite)]
+    if hasattr(suite, "validation_definitions"):
+        return [definition.suite for definition in suite.validation_definitions]
+    return [suite.suite if hasattr(suite, "batch_definition") else suite]
