@@ -1,0 +1,58 @@
+"""Runs of Great Expectations that its tests share: one context, a suite a call."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import two_classes
+
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+gx = pytest.importorskip("great_expectations")
+
+_names = (f"run {at}" for at in count())
+
+
+# What ``x`` says of the class of ``two_classes``: two normals four apart. With them an audit trains no model.
+PROBS = {"pred_probs": ["p_no", "p_yes"]}
+
+
+def noisy(rows: int = 120) -> pd.DataFrame:
+    """Two classes with every 20th label wrong: 5%."""
+    frame = pd.DataFrame(two_classes(rows))
+    frame["p_yes"] = 1 / (1 + np.exp(8 - 4 * frame.x))
+    return frame.assign(p_no=1 - frame.p_yes)
+
+
+def clean(rows: int = 120) -> pd.DataFrame:
+    frame = noisy(rows)
+    frame["label"] = [("no", "yes")[row % 2] for row in range(rows)]
+    return frame
+
+
+def dirtied(rows: int = 120) -> pd.DataFrame:
+    """Every fifth label wrong: 20%."""
+    frame = clean(rows)
+    wrong = frame.index[frame.index % 5 == 2]
+    frame.loc[wrong, "label"] = frame.loc[wrong, "label"].map({"no": "yes", "yes": "no"})
+    return frame
+
+
+def validate(
+    frame: Any, *expectations: Any, result_format: Any = "SUMMARY", parameters: dict[str, Any] | None = None
+) -> list[Any]:
+    """The results of expectations on one batch, in the order of the expectations' types as given."""
+    context = gx.get_context(mode="ephemeral")
+    source = context.data_sources.add_pandas(next(_names))
+    batch = source.add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
+    suite = context.suites.add(gx.ExpectationSuite(name=next(_names), expectations=list(expectations)))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=next(_names), data=batch, suite=suite))
+    result = definition.run(
+        batch_parameters={"dataframe": frame}, result_format=result_format, expectation_parameters=parameters
+    )
+    types = [expectation.expectation_type for expectation in expectations]
+    return sorted(result.results, key=lambda found: types.index(found.expectation_config.type))
