@@ -98,8 +98,7 @@ class LabelRenderers(BatchExpectation, ABC):
     ) -> list[Any]:
         details = ((result.result if result else None) or {}).get("details")
         if not details:
-            inherited: list[Any] = super()._diagnostic_unexpected_statement_renderer(result=result)
-            return inherited
+            return _exception(result.exception_info) if result and result.exception_info else []
         colour = COLOURS[details["verdict"]]
         headline = _text("\n\n$headline", {"headline": details["headline"]}, classes=[colour], tag="strong")
         return [headline, _counted(result.result, details)]
@@ -129,6 +128,18 @@ def percent(value: Any, unit: str = "%") -> str:
     if value is None:
         return "?"
     return f"{100 * value:g}{unit if unit == '%' else ' ' + unit}"
+
+
+def _exception(info: Mapping[str, Any]) -> list[Any]:
+    """What was raised. Great Expectations' own words for it take the traceback, and the data in it, for markup."""
+    # By the metric where it was raised by one, else flat.
+    raised = [one for one in ([info] if "raised_exception" in info else info.values()) if one["raised_exception"]]
+    if not raised:
+        return []
+    first = {key: str(raised[0][key] or "") for key in ("exception_message", "exception_traceback")}
+    message = _text("\n\nraised an exception: $exception_message", first, classes=["text-danger"], tag="strong")
+    traceback = _text("$exception_traceback", first, tag="pre")
+    return [message, CollapseContent(collapse_toggle_link="Show exception traceback...", collapse=[traceback])]
 
 
 def _counted(found: Mapping[str, Any], details: Mapping[str, Any]) -> RenderedStringTemplateContent:
