@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,14 @@ def test_a_ready_made_checkpoint_passes_clean_labels_and_fails_dirtied_ones(proj
 def test_the_project_holds_nothing_that_the_tests_do_not_run():
     for kind in ("expectations", "validation_definitions", "checkpoints"):
         assert sorted(path.stem for path in (PROJECT / kind).glob("*.json")) == sorted(READY)
+
+
+def test_the_projects_readme_runs(project, monkeypatch):
+    monkeypatch.chdir(project.parent)
+    blocks = re.findall(r"^```python\n(.*?)^```", (PROJECT / "README.md").read_text(), flags=re.M | re.S)
+    names = {"frame": mislabelled(tumours()), "trusted": tumours()}
+    exec("\n".join(blocks), names)  # noqa: S102 - our own page
+    assert names["result"].success is False
 
 
 # --- In a new process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,12 @@ from great_expectations.render import (
 from great_expectations.render.renderer.renderer import renderer
 from great_expectations.render.renderer_configuration import RendererConfiguration, RendererValueType
 from great_expectations.render.util import parse_row_condition_string
+from great_expectations.render.view.view import DefaultJinjaView
 
 MOST_CLASSES = 5
 MOST_PAIRS = 5
+# Earlier versions put parameters into the page as they are.
+ESCAPED_THERE = hasattr(DefaultJinjaView, "_escape_template_param_value")
 COLOURS = {"pass": "text-muted", "fail": "text-danger", "inconclusive": "text-warning"}
 
 
@@ -208,7 +212,8 @@ def _text(
     tag: str = "span",
     styling: Mapping[str, Any] | None = None,
 ) -> RenderedStringTemplateContent:
-    template: dict[str, Any] = {"template": words, "params": dict(params), "tag": tag}
+    safe = {name: value if ESCAPED_THERE else html.escape(value, quote=False) for name, value in params.items()}
+    template: dict[str, Any] = {"template": words, "params": safe, "tag": tag}
     if styling is not None:
         template["styling"] = dict(styling)
     elif classes:

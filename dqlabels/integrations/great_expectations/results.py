@@ -12,7 +12,8 @@ from great_expectations.expectations.expectation_configuration import parse_resu
 from numpy.typing import NDArray
 
 from dqlabels.columns import require
-from dqlabels.result import LabelAudit, plain
+from dqlabels.evidence import plain
+from dqlabels.result import LabelAudit
 
 MOST_CLASSES = 20
 MOST_ROWS = 10
