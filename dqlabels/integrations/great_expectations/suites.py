@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from great_expectations import expectations as gxe
 from great_expectations.core import ExpectationSuite
+from great_expectations.expectations.expectation import Expectation
 
 from dqlabels.columns import AUDIT_COLUMNS
 from dqlabels.errors import DQLabelsError, OptionError
@@ -55,31 +56,26 @@ def materialised_suite(
     >>> [expectation.expectation_type for expectation in suite.expectations][-1]
     'expect_column_values_to_be_in_set'
     """
-    quality, suggestion, flag = names
+    quality, _, flag = names
     if max_flagged_share is None and min_quality is None:
         raise OptionError("The suite has no limit. Set max_flagged_share= or min_quality=, or both.")
     shares = {"max_flagged_share": max_flagged_share, "min_quality": min_quality, "mostly": mostly}
     for option, value in {**shares, "min_audited_share": min_audited_share}.items():
         if value is not None and (isinstance(value, bool) or not 0 <= value <= 1):
             raise OptionError(f"{option}={value!r} is not a share between 0 and 1; for 5% pass 0.05.")
-    suite = ExpectationSuite(name=name)
-    suite.add_expectation(gxe.ExpectTableRowCountToBeBetween(min_value=1))
-    for column in (quality, suggestion, flag):
-        suite.add_expectation(gxe.ExpectColumnToExist(column=column))
-    for column in (quality, flag):
-        suite.add_expectation(gxe.ExpectColumnValuesToNotBeNull(column=column, mostly=min_audited_share))
+    checks: list[Expectation] = [gxe.ExpectTableRowCountToBeBetween(min_value=1)]
+    checks += [gxe.ExpectColumnToExist(column=column) for column in names]
+    checks += [gxe.ExpectColumnValuesToNotBeNull(column=column, mostly=min_audited_share) for column in (quality, flag)]
     limit: Any = {"severity": severity}
     if min_quality is not None:
-        suite.add_expectation(
-            gxe.ExpectColumnValuesToBeBetween(
-                column=quality, min_value=min_quality, max_value=1, mostly=mostly, **limit
-            )
-        )
+        limits: Any = {"min_value": min_quality, "max_value": 1, "mostly": mostly}
+        checks.append(gxe.ExpectColumnValuesToBeBetween(column=quality, **limits, **limit))
     if max_flagged_share is not None:
         least = round(1 - max_flagged_share, DIGITS)
         # Not the mean of the flags: several databases take no mean of a boolean.
-        suite.add_expectation(gxe.ExpectColumnValuesToBeInSet(column=flag, value_set=[False], mostly=least, **limit))
-    return suite
+        checks.append(gxe.ExpectColumnValuesToBeInSet(column=flag, value_set=[False], mostly=least, **limit))
+    # In one go: to add to a suite, Great Expectations wants a data context to be there.
+    return ExpectationSuite(name=name, expectations=checks)
 
 
 def assert_suite_complete(context: AbstractDataContext, suite: Any) -> None:
