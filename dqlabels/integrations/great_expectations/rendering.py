@@ -26,7 +26,7 @@ MOST_CLASSES = 5
 MOST_PAIRS = 5
 # Earlier versions put parameters into the page as they are.
 ESCAPED_THERE = hasattr(DefaultJinjaView, "_escape_template_param_value")
-COLOURS = {"pass": "text-muted", "fail": "text-danger", "inconclusive": "text-warning"}
+CLASSES = {"pass": ["text-muted"], "fail": ["text-danger"], "inconclusive": ["alert-warning", "p-1"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,12 @@ class LabelRenderers(BatchExpectation, ABC):
         details = ((result.result if result else None) or {}).get("details")
         if not details:
             return _exception(result.exception_info) if result and result.exception_info else []
-        colour = COLOURS[details["verdict"]]
-        headline = _text("\n\n$headline", {"headline": details["headline"]}, classes=[colour], tag="strong")
-        return [headline, _counted(result.result, details)]
+        words, params = "$headline", {"headline": str(details["headline"])}
+        if details.get("rows_to_review"):
+            words += " Reviewing about $rows randomly chosen rows by hand would decide it."
+            params["rows"] = f"{details['rows_to_review']:,}"
+        headline = _text(words, params, classes=CLASSES[details["verdict"]], tag="strong")
+        return [_text("\n\n", {}), headline, _counted(result.result, details)]
 
     @classmethod
     @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_TABLE)
@@ -142,7 +145,7 @@ def _exception(info: Mapping[str, Any]) -> list[Any]:
         return []
     first = {key: str(raised[0][key] or "") for key in ("exception_message", "exception_traceback")}
     message = _text("\n\nraised an exception: $exception_message", first, classes=["text-danger"], tag="strong")
-    traceback = _text("$exception_traceback", first, tag="pre")
+    traceback = _text("$exception_traceback", first, tag="div", styling={"styles": {"white-space": "pre-wrap"}})
     return [message, CollapseContent(collapse_toggle_link="Show exception traceback...", collapse=[traceback])]
 
 
