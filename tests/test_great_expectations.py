@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 import warnings
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from great_expectations.compatibility import pydantic
-from great_expectations.expectations.row_conditions import Column
-from gx_runs import PROBS, clean, dirtied, gx, noisy, validate
+from gx_runs import PROBS, Column, clean, dirtied, gx, noisy, pydantic, validate
 
 import dqlabels
 from dqlabels.integrations.great_expectations import (
@@ -475,3 +475,10 @@ def test_a_column_that_is_not_there_is_named(make):
 def test_what_is_no_frame_is_refused():
     with pytest.raises(dqlabels.DQLabelsError, match=r"frame is a builtins\.dict"):
         as_gx_dataframe({"a": [1]})
+
+
+def test_without_great_expectations_the_cure_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "great_expectations", None)
+    monkeypatch.delitem(sys.modules, "dqlabels.integrations.great_expectations")
+    with pytest.raises(ImportError, match=r'pip install "dqlabels\[great-expectations\]"'):
+        importlib.import_module("dqlabels.integrations.great_expectations")

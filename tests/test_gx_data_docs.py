@@ -6,9 +6,7 @@ import re
 
 import pandas as pd
 import pytest
-from great_expectations.checkpoint import UpdateDataDocsAction
-from great_expectations.expectations.row_conditions import Column
-from gx_runs import PROBS, clean, dirtied, gx, noisy
+from gx_runs import PROBS, Column, clean, dirtied, gx, noisy
 
 from dqlabels.integrations.great_expectations import (
     ExpectClassLabelNoiseRatesToBeAtMost,
@@ -39,7 +37,7 @@ def page(tmp_path):
         checkpoint = gx.Checkpoint(
             name="labels",
             validation_definitions=[definition],
-            actions=[UpdateDataDocsAction(name="docs")],
+            actions=[gx.checkpoint.UpdateDataDocsAction(name="docs")],
             result_format=result_format,
         )
         context.checkpoints.add(checkpoint).run(
