@@ -411,6 +411,7 @@ def test_values_are_left_out_where_that_is_asked_for():
     (result,) = validate(dirtied(), Rate(**LABEL, max_value=0.05), result_format=wanted)
     assert not {"unexpected_list", "partial_unexpected_list", "partial_unexpected_counts"} & set(result.result)
     assert result.result["details"]["rows"] == []
+    assert "→" not in result.result["details"]["message"]
 
 
 def test_a_result_is_json():

@@ -85,7 +85,8 @@ def format_result(
         if wanted.get("include_unexpected_rows"):
             result["unexpected_rows"] = listed.frame().head(few)
     else:
-        details["rows"] = []
+        # The message ends in rows with their labels.
+        details |= {"rows": [], "message": details["headline"]}
     if level in ("SUMMARY", "COMPLETE"):
         result["partial_unexpected_index_list"] = listed.index(few)
     if level == "COMPLETE":
