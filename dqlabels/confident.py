@@ -10,13 +10,13 @@ Source: Northcutt, Jiang & Chuang (2021), JAIR 70:1373-1411 (arXiv 1911.00068).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ProbabilityError
-from dqlabels.selection import UNIT, VALUE_BITS, BoolArray, FloatArray, IntArray, Selection
+from dqlabels.selection import UNIT, BoolArray, FloatArray, IntArray
 
 FILTERS = (
     "prune_by_noise_rate",
@@ -29,18 +29,19 @@ FILTERS = (
 )
 SCORES = ("normalized_margin", "self_confidence", "confidence_weighted_entropy")
 
-# Up to this many classes numpy is fastest down the columns of a block, above it along the rows.
-FEW_CLASSES = 4
+# Up to this many classes numpy is fastest down the columns of a block, which are laid out anew for it, above it
+# along the rows. Sums are as fast along the rows from a few classes on.
+FEW_CLASSES, FEW_SUMMANDS = 16, 4
+# What is gone over twice is taken in parts of so many bytes, which stay in a core's own cache.
+CACHE_BYTES = 1024 * 1024
 # Where more rows than this need a look at all their classes, picking them out is not worth it.
 OPEN_SHARE = 0.5
-# Where more than this share of all cells want rows, whole rows are compared instead of pairing row and cell.
-DENSE_SHARE = 0.1
+# Where there are more cells than this to a row, the rows are counted by sorting them.
+CELLS_A_ROW = 8
 # Rounding that a row's sum may show, by the precision of the matrix.
 SUM_TOLERANCE = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-3}
 # Entropy over a smaller self-confidence is no longer told apart (cleanlab's constant).
 LEAST_CONFIDENCE = 1e-6
-# In units: a row is pruned for another class only where that one is likelier than the given one.
-LEAST_MARGIN = 1
 
 
 def take(probs: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
@@ -48,9 +49,14 @@ def take(probs: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
     k = probs.shape[1]
     if not probs.flags.c_contiguous:
         return np.asarray(probs[np.arange(len(probs)), classes])
-    at = np.arange(0, probs.size, k)
-    at += classes
-    return np.asarray(probs.ravel().take(at))
+    return np.asarray(probs.ravel().take(np.arange(0, probs.size, k) + classes))
+
+
+def pick(probs: NDArray[Any], rows: IntArray, classes: IntArray) -> NDArray[Any]:
+    """(m,) the probability of one class (m,) in each of some rows (m,)."""
+    if not probs.flags.c_contiguous:
+        return np.asarray(probs[rows, classes])
+    return np.asarray(probs.ravel().take(rows * probs.shape[1] + classes))
 
 
 def in_units(probs: NDArray[Any]) -> NDArray[Any]:
@@ -65,41 +71,64 @@ def likeliest(probs: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
     >>> [found.tolist() for found in likeliest(np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]))]
     [[0, 0, 1], [0.9, 0.5, 0.8]]
     """
-    if probs.shape[1] > FEW_CLASSES:
+    k = probs.shape[1]
+    if k > FEW_CLASSES:
         likely = probs.argmax(axis=1)
         return likely, take(probs, likely)
-    top, likely = probs[:, 0].copy(), np.zeros(len(probs), dtype=np.int64)
-    for k in range(1, probs.shape[1]):
-        np.putmask(likely, probs[:, k] > top, k)
-        np.maximum(top, probs[:, k], out=top)
-    return likely, top
+    columns = np.ascontiguousarray(probs.T)
+    top = columns.max(axis=0)
+    # The highest of K, K - 1, ... 1 over the classes that tie tells the lowest of them.
+    marks = (columns == top).view(np.uint8)
+    marks *= np.arange(k, 0, -1, dtype=np.uint8)[:, None]
+    return k - marks.max(axis=0).astype(np.int64), top
 
 
-def likeliest_beside(codes: IntArray, given: NDArray[Any], probs: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
-    """As ``likeliest``, for rows (m, K) that sum to 1 and whose labels' probability (m,) is known.
+def likeliest_checked(
+    codes: IntArray, given: NDArray[Any], probs: NDArray[Any], first_row: int = 0
+) -> tuple[IntArray, NDArray[Any]]:
+    """As ``likeliest``, for rows whose labels' probability (m,) is known; every row is checked on the way.
 
     Where that is above one half no other class can be likelier, so those rows are not looked at.
+
+    Raises:
+        ProbabilityError: As ``check_block``.
     """
-    open_rows = np.flatnonzero(given <= (1 + SUM_TOLERANCE[probs.dtype]) / 2)
-    if probs.shape[1] <= FEW_CLASSES or open_rows.size > OPEN_SHARE * codes.size:
-        return likeliest(probs)
     likely, top = codes.copy(), given.copy()
-    likely[open_rows], top[open_rows] = likeliest(probs.take(open_rows, axis=0))
+    open_rows = np.flatnonzero(given <= (1 + SUM_TOLERANCE[probs.dtype]) / 2)
+    for part in in_cache(probs):
+        rest = probs[part]
+        if not _are_probabilities(rest):
+            _refuse(probs, first_row)
+        rows = open_rows[slice(*np.searchsorted(open_rows, (part.start, part.stop)))]
+        if rows.size > OPEN_SHARE * len(rest):
+            likely[part], top[part] = likeliest(rest)
+        elif rows.size:
+            likely[rows], top[rows] = likeliest(probs.take(rows, axis=0))
     return likely, top
+
+
+def in_cache(probs: NDArray[Any]) -> list[slice]:
+    """Parts of a block that stay in a core's own cache while they are gone over more than once."""
+    step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
+    return [slice(start, min(start + step, len(probs))) for start in range(0, len(probs), step)]
 
 
 def strongest_rival(codes: IntArray, probs: NDArray[Any]) -> NDArray[Any]:
     """(m,) the probability of the likeliest class other than the given one."""
     if probs.shape[1] == 2:
         return take(probs, 1 - codes)
-    others = probs.copy()
-    others.ravel()[np.arange(0, probs.size, probs.shape[1]) + codes] = -1
-    return likeliest(others)[1]
+    return likeliest(_without(probs.copy(), codes))[1]
+
+
+def _without(probs: NDArray[Any], classes: IntArray) -> NDArray[Any]:
+    """The rows (m, K) themselves, with one class (m,) of each at -1, so that it is never the likeliest."""
+    probs.ravel()[np.arange(0, probs.size, probs.shape[1]) + classes] = -1
+    return probs
 
 
 def row_sums(probs: NDArray[Any]) -> NDArray[Any]:
     """(m,) sums of the rows."""
-    if probs.shape[1] > FEW_CLASSES:
+    if probs.shape[1] > FEW_SUMMANDS:
         return np.asarray(np.einsum("ij->i", probs))  # unlike sum(axis=1) without a call for each row
     sums = probs[:, 0] + probs[:, 1]
     for k in range(2, probs.shape[1]):
@@ -113,11 +142,21 @@ def check_block(probs: NDArray[Any], first_row: int = 0) -> None:
     Raises:
         ProbabilityError: NaN, infinity, a negative value, or a row that does not sum to 1.
     """
-    tolerance = SUM_TOLERANCE[probs.dtype]
-    sums = row_sums(probs)
+    for part in in_cache(probs):
+        if not _are_probabilities(probs[part]):
+            _refuse(probs, first_row)
+
+
+def _are_probabilities(probs: NDArray[Any]) -> bool:
     # With no value below 0 and every sum near 1 no value can be above 1; NaN fails the comparisons.
-    if probs.min(initial=0) >= 0 and sums.min(initial=1) >= 1 - tolerance and sums.max(initial=1) <= 1 + tolerance:
-        return
+    if not probs.min() >= 0:
+        return False
+    sums, tolerance = row_sums(probs), SUM_TOLERANCE[probs.dtype]
+    return bool(sums.min() >= 1 - tolerance and sums.max() <= 1 + tolerance)
+
+
+def _refuse(probs: NDArray[Any], first_row: int) -> NoReturn:
+    tolerance, sums = SUM_TOLERANCE[probs.dtype], row_sums(probs)
     if not np.isfinite(probs).all():
         bad = ~np.isfinite(probs).all(axis=1)
         fault, advice = "hold NaN or infinity", "Predict for every row, or drop the rows that have no prediction."
@@ -153,9 +192,14 @@ class ClassTally:
 
     def update(self, codes: IntArray, given: NDArray[Any]) -> None:
         """Add the self-confidence (m,) of a block; a block of under 2**29 rows stays exact in float64."""
-        k = self.rows.size
-        self.rows += np.bincount(codes, minlength=k)
-        summed = np.bincount(codes, weights=in_units(given), minlength=k)
+        k, units = self.rows.size, in_units(given)
+        if k == 2:  # sums of whole numbers: exact in any order, and faster than counting by class
+            second, summed_second = codes.sum(), (units * codes).sum(dtype=np.float64)
+            rows = np.array([codes.size - second, second])
+            summed = np.array([units.sum(dtype=np.float64) - summed_second, summed_second])
+        else:
+            rows, summed = np.bincount(codes, minlength=k), np.bincount(codes, weights=units, minlength=k)
+        self.rows += rows
         # What is no number here is refused by check_block, which names the row.
         self.confidence += np.nan_to_num(summed, nan=0, posinf=0, neginf=0).astype(np.int64)
 
@@ -202,9 +246,13 @@ def confident_class(probs: NDArray[Any], likely: IntArray, top: NDArray[Any], ba
         return likely
     confident: IntArray = likely.copy()
     confident[unsure] = -1
-    # A row whose strongest class is below every bar reaches none: no need to look at its other classes.
-    unsure = unsure[top[unsure] >= bars.min()]
-    rest = probs.take(unsure, axis=0)
+    # A row whose strongest class is below every bar reaches none, and where the strongest leaves less than the
+    # lowest bar no other class reaches its own: no need to look at their other classes.
+    highest, lowest_bar = top[unsure], bars.min()
+    unsure = unsure[(highest >= lowest_bar) & (highest <= 1 + SUM_TOLERANCE[probs.dtype] - lowest_bar)]
+    rest = _without(probs.take(unsure, axis=0), likely[unsure])
+    near = np.flatnonzero(likeliest(rest)[1] >= lowest_bar)
+    unsure, rest = unsure[near], rest[near]
     reached = np.flatnonzero(rest >= bars)
     if not reached.size:
         return confident
@@ -217,6 +265,35 @@ def confident_class(probs: NDArray[Any], likely: IntArray, top: NDArray[Any], ba
     return confident
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OfTwo:
+    """What is seen of rows of two classes, as masks (m,) that take a byte a row.
+
+    ``likely`` is the likelier class; ``disagree`` where that is not the given one and they do not tie; ``off``
+    where the other class is confident; ``counts`` (2, 2) is what they add to the confident joint.
+    """
+
+    likely: BoolArray
+    disagree: BoolArray
+    off: BoolArray
+    counts: IntArray
+
+    @classmethod
+    def of(cls, labelled: BoolArray, probs: NDArray[Any], bars: FloatArray) -> OfTwo:
+        """``likeliest`` and ``confident_class`` of rows with labels (m,), true for the second class."""
+        first, second = np.ascontiguousarray(probs.T)
+        likely, less = second > first, first > second
+        as_first, as_second = first >= bars[0], second >= bars[1]
+        as_second &= likely | ~as_first
+        as_first &= ~as_second
+        both, seen = np.count_nonzero(as_second & labelled), np.count_nonzero(as_second)
+        wrong, others = np.count_nonzero(as_first & labelled), np.count_nonzero(as_first)
+        counts = np.array([[others - wrong, seen - both], [wrong, both]])
+        less &= labelled
+        off = as_first & labelled | as_second & ~labelled
+        return cls(likely, less | likely & ~labelled, off, counts)
+
+
 @dataclass(slots=True, eq=False)
 class JointTally:
     """Counts (K, K) of given x confident class: the confident joint; ``waiting`` holds cells not yet counted."""
@@ -224,11 +301,12 @@ class JointTally:
     counts: IntArray
     waiting: list[IntArray]
     waiting_rows: int
+    counted_rows: int
 
     @classmethod
     def empty(cls, n_classes: int) -> JointTally:
         """Nothing seen yet."""
-        return cls(np.zeros((n_classes, n_classes), dtype=np.int64), [], 0)
+        return cls(np.zeros((n_classes, n_classes), dtype=np.int64), [], 0, 0)
 
     def update(self, codes: IntArray, confident: IntArray) -> None:
         """Count a block's rows; those with no confident class (-1) count nowhere."""
@@ -238,9 +316,15 @@ class JointTally:
         cells += 1
         self._wait([cells])
 
+    def add(self, counts: IntArray, rows: int) -> None:
+        """Add the counts (K, K) of so many rows."""
+        self.counts += counts
+        self.counted_rows += rows
+
     def merge(self, other: JointTally) -> None:
         """Add what another state saw."""
-        self.counts += other.counts
+        if other.counted_rows:
+            self.add(other.counts, other.counted_rows)
         self._wait(other.waiting)
 
     def _wait(self, parts: list[IntArray]) -> None:
@@ -260,8 +344,13 @@ class JointTally:
         """
         if self.waiting:
             k = self.counts.shape[0]
-            cells = np.bincount(np.concatenate(self.waiting), minlength=k * (k + 1))
-            self.counts += cells.reshape(k, k + 1)[:, 1:]
+            cells = np.concatenate(self.waiting)
+            if cells.size * CELLS_A_ROW >= self.counts.size:
+                self.counts += np.bincount(cells, minlength=k * (k + 1)).reshape(k, k + 1)[:, 1:]
+            else:
+                seen, number = np.unique(cells[cells % (k + 1) > 0], return_counts=True)
+                self.counts[seen // (k + 1), seen % (k + 1) - 1] += number
+            self.counted_rows += self.waiting_rows
             self.waiting, self.waiting_rows = [], 0
         return self.counts
 
@@ -274,114 +363,25 @@ def calibrate(counts: IntArray, label_counts: IntArray) -> FloatArray:
     >>> calibrate(np.array([[3, 1], [0, 0]]), np.array([8, 2])).tolist()
     [[6.0, 2.0], [0.0, 2.0]]
     """
-    filled = counts.astype(np.float64)
-    empty = counts.sum(axis=1) == 0
-    filled[empty, empty] = 1.0
-    return np.asarray(filled * (label_counts / filled.sum(axis=1))[:, None])
+    totals = counts.sum(axis=1)
+    empty = np.flatnonzero(totals == 0)
+    scale = label_counts / np.where(totals == 0, 1, totals)
+    given, likely = np.nonzero(counts != 0)  # of many classes few pairs are ever seen
+    joint = np.zeros(counts.shape)
+    joint[given, likely] = counts[given, likely] * scale[given]
+    joint[empty, empty] = label_counts[empty]
+    return joint
 
 
 def prune_counts(counts: IntArray, label_counts: IntArray) -> IntArray:
     """(K, K) rows to prune from each given → likely cell: the calibrated joint to the nearest whole number."""
     totals = counts.sum(axis=1)
-    given, likely = np.nonzero(counts)  # of many classes few pairs are ever seen
+    given, likely = np.nonzero(counts != 0)
     seen, total = counts[given, likely], totals[given]
-    prune = np.zeros_like(counts)
+    prune = np.zeros(counts.shape, dtype=np.int64)
     # In whole numbers, half up: the same on every machine, and blind to the order of the classes.
     prune[given, likely] = (2 * seen * label_counts[given] + total) // (2 * total)
     return prune
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cells:
-    """The given → likely cells that want rows: C of all K x K, in ascending order.
-
-    ``codes`` (C,) number them all; ``starts`` (K + 1,) is where each label's begin; ``limits`` (C,) is what
-    they want.
-    """
-
-    codes: IntArray
-    starts: IntArray
-    limits: IntArray
-
-    @classmethod
-    def of(cls, n_classes: int, codes: IntArray, limits: IntArray) -> Cells:
-        """Cells by their number, ascending, each with its limit."""
-        return cls(codes, np.searchsorted(codes, np.arange(n_classes + 1) * n_classes), limits)
-
-    @property
-    def n_classes(self) -> int:
-        """K."""
-        return self.starts.size - 1
-
-    @property
-    def dense(self) -> bool:
-        """Whether so many cells want rows that comparing whole rows beats picking values out of them."""
-        return self.codes.size >= DENSE_SHARE * self.n_classes**2
-
-
-@dataclass(slots=True, eq=False)
-class Margins:
-    """The largest positive margins p_j - p_given of each of the ``cells``, in units: what prune by noise rate selects.
-
-    Where many cells want rows, ``floors`` (K, K) is the least margin each still takes, infinite in the cells
-    that want none, and ``keys`` (K * K,) what turns a margin into a key of ``chosen``; otherwise both are empty.
-
-    Source: Northcutt et al. (2021), section 3.2.
-    """
-
-    cells: Cells
-    chosen: Selection
-    floors: NDArray[Any]
-    keys: FloatArray
-    settled: int
-
-    @classmethod
-    def empty(cls, cells: Cells, dtype: Any) -> Margins:
-        """Nothing seen yet, of probabilities of this float type."""
-        k = cells.n_classes if cells.dense else 0
-        floors, keys = np.full((k, k), np.inf, dtype), np.zeros(k * k)
-        if k:
-            floors.ravel()[cells.codes] = LEAST_MARGIN
-            keys[cells.codes] = np.arange(cells.codes.size) * float(1 << VALUE_BITS) + UNIT
-        return cls(cells, Selection.empty(cells.limits), floors, keys, 0)
-
-    def update(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int = 0) -> None:
-        """Offer the margins of ``rows`` (m,), ascending, of a block with labels (b,) and probs (b, K)."""
-        offer = self._offer_whole_rows if self.cells.dense else self._offer_pairs
-        offer(rows, codes.take(rows), probs, first_row)
-
-    def _offer_whole_rows(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int) -> None:
-        """Compare all classes of a row with the floors of its label."""
-        k = probs.shape[1]
-        margins = in_units(probs.take(rows, axis=0))
-        margins -= take(margins, codes)[:, None]
-        found = np.flatnonzero(margins >= self.floors.take(codes, axis=0))
-        at = found // k
-        keys = self.keys.take(found + ((codes - np.arange(codes.size)) * k).take(at))
-        keys += margins.ravel().take(found)
-        self.chosen.accept(rows.take(at) + first_row, keys)
-        if self.chosen.settled != self.settled:
-            self.settled = self.chosen.settled
-            self.floors.ravel()[self.cells.codes] = np.maximum(self.chosen.cuts, LEAST_MARGIN)
-
-    def _offer_pairs(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int) -> None:
-        """Pair each row with each of the few cells that its label wants."""
-        cells, k = self.cells, probs.shape[1]
-        wanted = np.diff(cells.starts).take(codes)
-        paired = rows.repeat(wanted)
-        places = np.arange(paired.size) - np.repeat(np.cumsum(wanted) - wanted - cells.starts.take(codes), wanted)
-        margins = in_units(probs[paired, cells.codes.take(places) % k])
-        margins -= in_units(probs[rows, codes]).repeat(wanted)
-        near = np.flatnonzero(margins >= LEAST_MARGIN)
-        self.chosen.update(paired[near] + first_row, places[near], margins[near])
-
-    def merge(self, other: Margins) -> None:
-        """Take in what another state saw."""
-        self.chosen.merge(other.chosen)
-
-    def finish(self) -> BoolArray:
-        """Cells (C,) that are full."""
-        return self.chosen.finish()
 
 
 def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:

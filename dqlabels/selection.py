@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,9 @@ UNIT = 2**24
 # A selection's values lie in [-UNIT, UNIT]; a key holds the cell above this many bits and the value in them.
 VALUE_BITS = 26
 # A selection sorts out what was offered once this many values wait.
-SELECT_EVERY = 1 << 15
-# A histogram has about four bins a key, but no more counters than this unless that leaves a cell only a few.
-COUNTER_BITS, FEWEST_BIN_BITS = 17, 4
+SELECT_EVERY = 1 << 16
+# A histogram has about four bins a key, but no more than this many counters unless there are more cells.
+COUNTER_BITS = 12
 
 
 @dataclass(slots=True, eq=False)
@@ -69,17 +70,13 @@ class Selection:
         """Shut out what is beyond the limits; (C,) true for the cells that are full."""
         if not self.keys:
             return self.limits <= 0
-        keys = _joined(self.keys)
-        lowest, full = lowest_selected(keys, self.limits)
+        lowest, full = lowest_selected(self.keys, self.limits)
         self.cuts[full] = (lowest[full] & ((1 << VALUE_BITS) - 1)).astype(np.float64) - UNIT
-        kept = keys >= lowest.take(_leading(keys, VALUE_BITS, self.limits.size))
-        if kept.all():
-            self.rows, self.keys = [_joined(self.rows)], [keys]
-        else:
-            self.keys = [keys[kept]]
-            del keys
-            self.rows = [_joined(self.rows)[kept]]
-        self.settled, self.waiting = self.keys[0].size, 0
+        for at, keys in enumerate(self.keys):
+            kept = np.flatnonzero(keys >= lowest.take(_leading(keys, VALUE_BITS, self.limits.size)))
+            if kept.size < keys.size:
+                self.keys[at], self.rows[at] = keys[kept], self.rows[at][kept]
+        self.settled, self.waiting = sum(keys.size for keys in self.keys), 0
         settled = self.limits <= 0
         settled[full] = True
         return settled
@@ -96,17 +93,22 @@ class Selection:
         >>> sorted(chosen.selected(chosen.finish()).tolist())
         [1, 2, 3]
         """
-        if not self.keys:
-            return np.empty(0, dtype=np.int64)
-        parts = zip(self.rows, self.keys, strict=True)
-        return np.concatenate([rows[cells.take(_leading(keys, VALUE_BITS, cells.size))] for rows, keys in parts])
+        return np.concatenate([np.empty(0, dtype=np.uint8), *self.selected_parts(cells)])
+
+    def selected_parts(self, cells: BoolArray) -> Iterator[NDArray[Any]]:
+        """The same rows, a part at a time."""
+        for rows, keys in zip(self.rows, self.keys, strict=True):
+            yield rows[cells.take(_leading(keys, VALUE_BITS, cells.size))]
 
 
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """Parts in one array; the list is emptied, so that they are not held twice."""
-    joined = np.concatenate(parts) if len(parts) > 1 else parts[0]
-    parts.clear()
-    return joined
+def _grouped(parts: list[NDArray[Any]], size: int) -> Iterator[NDArray[Any]]:
+    """The same keys in fewer parts, of about ``size`` where they were smaller."""
+    waiting: list[NDArray[Any]] = []
+    for at, keys in enumerate(parts, start=1):
+        waiting.append(keys)
+        if at == len(parts) or sum(part.size for part in waiting) >= size:
+            yield np.concatenate(waiting) if len(waiting) > 1 else keys
+            waiting = []
 
 
 def _leading(keys: NDArray[Any], shift: int, bound: int) -> NDArray[Any]:
@@ -114,27 +116,29 @@ def _leading(keys: NDArray[Any], shift: int, bound: int) -> NDArray[Any]:
     return np.asarray((keys >> keys.dtype.type(shift)).astype(np.min_scalar_type(bound)))
 
 
-def lowest_selected(keys: NDArray[Any], limits: IntArray) -> tuple[NDArray[Any], IntArray]:
+def lowest_selected(parts: list[NDArray[Any]], limits: IntArray) -> tuple[NDArray[Any], IntArray]:
     """(C,) the least key that each of C cells selects, 0 in a cell with fewer keys than its limit, and the full cells.
 
     A radix select: a histogram of every cell's leading bits finds the bin of its cut, and only the keys in
     those bins are sorted.
     """
-    own, room = int(limits.size).bit_length(), int(keys.size).bit_length()
-    bin_bits = min(room + 2 - own, max(COUNTER_BITS - own, FEWEST_BIN_BITS))
-    shift = VALUE_BITS - min(max(bin_bits, 0), VALUE_BITS)
+    own, room = int(limits.size).bit_length(), sum(keys.size for keys in parts).bit_length()
+    shift = VALUE_BITS - max(min(room + 2, COUNTER_BITS) - own, 0)
     n_bins = 1 << (VALUE_BITS - shift)
-    heads = _leading(keys, shift, limits.size * n_bins)
-    counts = np.bincount(heads, minlength=limits.size * n_bins).reshape(limits.size, n_bins)
+    size = limits.size * n_bins
+    totals = np.zeros(size, dtype=np.int64)
+    for keys in _grouped(parts, size):
+        totals += np.bincount(_leading(keys, shift, size), minlength=size)
+    counts = totals.reshape(limits.size, n_bins)
     beyond = counts[:, ::-1].cumsum(axis=1)  # keys in a bin or above it, the highest bin first
     full = np.flatnonzero((limits > 0) & (beyond[:, -1] >= limits))
     place = (beyond[full] >= limits[full, None]).argmax(axis=1)
     missing = limits[full] - beyond[full, place] + counts[full, n_bins - 1 - place]
-    heads_at_cut = np.zeros(limits.size, dtype=heads.dtype)
-    heads_at_cut[full] = full * n_bins + n_bins - 1 - place
-    close = np.sort(keys[heads == heads_at_cut.take(_leading(keys, VALUE_BITS, limits.size))])
-    # A cell that is not full left its head at 0, which only the first cell's lowest bin shares.
-    ends = np.searchsorted(_leading(close, shift, limits.size * n_bins), heads_at_cut[full], side="right")
-    lowest = np.zeros(limits.size, dtype=keys.dtype)
+    at_cut = np.zeros(size, dtype=bool)
+    heads = full * n_bins + n_bins - 1 - place
+    at_cut[heads] = True
+    close = np.sort(np.concatenate([keys[at_cut.take(_leading(keys, shift, size))] for keys in parts]))
+    ends = np.searchsorted(_leading(close, shift, size), heads, side="right")
+    lowest = np.zeros(limits.size, dtype=close.dtype)
     lowest[full] = close[ends - missing]
     return lowest, full

@@ -19,30 +19,30 @@ from dqlabels import compat as cleanlab
 from dqlabels.confident import (
     FILTERS,
     SCORES,
-    Cells,
     ClassTally,
     JointTally,
     Judgement,
-    Margins,
+    OfTwo,
     adjust_probs,
     block_quality,
     calibrate,
     check_block,
     confident_class,
     in_units,
-    likeliest_beside,
+    likeliest_checked,
     prune_counts,
     take,
 )
 from dqlabels.errors import OptionError, ProbabilityError
+from dqlabels.pruning import Cells, Margins
 from dqlabels.selection import BoolArray, FloatArray, IntArray, Selection
 
-# Large enough that threads seldom wait for each other, small enough for the last cache they share.
-BLOCK_BYTES = 2048 * 1024
-MOST_ROWS = 65536
+# Large enough that threads seldom wait for each other; what is gone over twice is so in parts that stay in cache.
+BLOCK_BYTES = 8192 * 1024
+MOST_ROWS = 16384
 FEWEST_ROWS = 64
-# Where only a few values of a row are picked out, more rows make a block.
-FEWEST_ROWS_PICKED = 8192
+# Where only a few values of a row, or a few rows, are picked out, more rows make a block: so many are picked.
+FEWEST_ROWS_PICKED = 4096
 
 
 class Mergeable(Protocol):
@@ -73,6 +73,11 @@ class MemoryEngine:
     def wider(self) -> MemoryEngine:
         """An engine for work on a few values of each row, whose blocks may be larger."""
         return MemoryEngine(self.n_rows, max(self.block_rows, FEWEST_ROWS_PICKED), self.n_threads)
+
+    def picking(self, share: float) -> MemoryEngine:
+        """An engine for work on this share of the rows, spread over all blocks."""
+        rows = int(FEWEST_ROWS_PICKED / max(share, 1 / 16))
+        return MemoryEngine(self.n_rows, max(self.block_rows, rows), self.n_threads)
 
     def _blocks(self) -> list[slice]:
         starts = range(0, self.n_rows, self.block_rows)
@@ -219,7 +224,9 @@ def flag(
         found = cleanlab.flag_like_cleanlab(codes, probs, filter_by)
         return Flags(found.flagged, work.likely, tally.rows, found.thresholds, found.counts, found.joint)
     flagged = _flag(work, filter_by, prune_counts(counts, tally.rows), off)
-    return Flags(flagged, work.likely, tally.rows, tally.finish(), counts, calibrate(counts, tally.rows) / max(n, 1))
+    joint = calibrate(counts, tally.rows)
+    joint /= max(n, 1)
+    return Flags(flagged, work.likely, tally.rows, tally.finish(), counts, joint)
 
 
 def _check(codes: IntArray, probs: NDArray[Any], filter_by: str, score: str, adjust: bool, compat: str | None) -> None:
@@ -264,11 +271,19 @@ def _count(work: Pass, bars: FloatArray, *, keep_off: bool) -> tuple[IntArray, B
     """
     off = np.zeros(work.codes.size if keep_off else 0, dtype=bool)
 
+    def observe_two(joint: JointTally, block: slice) -> None:
+        codes, probs = work.codes[block].astype(bool), work.probs[block]
+        check_block(probs, block.start)
+        found = OfTwo.of(codes, probs, bars)
+        work.likely[block], work.disagree[block] = found.likely, found.disagree
+        joint.add(found.counts, len(probs))
+        if keep_off:
+            off[block] = found.off
+
     def observe(joint: JointTally, block: slice) -> None:
         codes, probs = work.codes[block], work.probs[block]
-        check_block(probs, block.start)
         given = take(probs, codes)
-        likely, top = likeliest_beside(codes, given, probs)
+        likely, top = likeliest_checked(codes, given, probs, block.start)
         work.likely[block] = likely
         np.greater(top, given, out=work.disagree[block])
         confident = confident_class(probs, likely, top, bars)
@@ -276,7 +291,8 @@ def _count(work: Pass, bars: FloatArray, *, keep_off: bool) -> tuple[IntArray, B
         if keep_off:
             off[block] = (confident >= 0) & (confident != codes)
 
-    return work.engine.reduce(lambda: JointTally.empty(work.probs.shape[1]), observe).finish(), off
+    k = work.probs.shape[1]
+    return work.engine.reduce(lambda: JointTally.empty(k), observe_two if k == 2 else observe).finish(), off
 
 
 def _flag(work: Pass, filter_by: str, prune: IntArray, off: BoolArray) -> BoolArray:
@@ -290,12 +306,10 @@ def _flag(work: Pass, filter_by: str, prune: IntArray, off: BoolArray) -> BoolAr
         return _largest_margin(work, number)
     if filter_by == "low_self_confidence":
         return work.disagree & _least_confident(work, np.zeros_like(work.codes), number)
-    flagged = work.disagree
-    if filter_by in ("prune_by_class", "both"):
-        flagged = flagged & _least_confident(work, work.codes, prune.sum(axis=1) - np.diagonal(prune))
-    if filter_by in ("prune_by_noise_rate", "both"):
-        flagged = flagged & _largest_margins(work, prune)
-    return flagged
+    if filter_by == "prune_by_noise_rate":
+        return _largest_margins(work, prune)
+    flagged = work.disagree & _least_confident(work, work.codes, prune.sum(axis=1) - np.diagonal(prune))
+    return flagged if filter_by == "prune_by_class" else flagged & _largest_margins(work, prune)
 
 
 def _least_confident(work: Pass, cells: IntArray, numbers: IntArray) -> BoolArray:
@@ -331,21 +345,44 @@ def _among(work: Pass, selection: Selection) -> BoolArray:
 def _largest_margins(work: Pass, prune: IntArray) -> BoolArray:
     """Rows among the ``prune`` (K, K) largest margins of any of their given → other cells where that one is likelier.
 
-    Only rows that disagree have such a margin.
+    Only rows that disagree have such a margin. The answer takes the place of ``work.disagree``, so that no other
+    array of n is held.
     """
     k = len(prune)
-    given, likely = np.nonzero(prune)
+    given, likely = np.nonzero(prune != 0)
     off = given != likely
-    cells = Cells.of(k, (given * k + likely)[off], prune[given, likely][off])
-    wanted: BoolArray = np.diff(cells.starts) > 0
+    margins = _select(work, Cells.of(k, (given * k + likely)[off], prune[given, likely][off]))
+    margins.finish()
+    found = work.disagree
+    found[:] = False
+    for rows in margins.chosen.selected_parts(margins.cells.limits > 0):
+        found[rows] = True
+    return found
 
-    def observe(margins: Margins, block: slice) -> None:
-        codes = work.codes[block]
-        rows = np.flatnonzero(wanted.take(codes) & work.disagree[block])
-        margins.update(rows, codes, work.probs[block], block.start)
 
-    engine = work.engine if cells.dense else work.engine.wider()
-    return _among(work, engine.reduce(lambda: Margins.empty(cells, work.probs.dtype), observe).chosen)
+def _select(work: Pass, cells: Cells) -> Margins:
+    """The largest margins that ``cells`` want, offered by the rows that disagree."""
+    share, cuts = float(work.disagree.mean()) if work.disagree.size else 0.0, None
+    engine = work.engine.picking(share)
+
+    def rows(block: slice) -> IntArray:
+        return np.flatnonzero(work.disagree[block])
+
+    if cells.dense:
+        # Most of what a cell wants are rows whose likeliest class is its own. Their margins alone, a value a row,
+        # leave of all others only those that are as large.
+        def observe_likeliest(margins: Margins, block: slice) -> None:
+            margins.update_likeliest(rows(block), work.codes[block], work.likely[block], work.probs[block], block.start)
+
+        margins = engine.reduce(lambda: Margins.empty(cells, work.probs.dtype), observe_likeliest)
+        if cells.n_classes == 2:
+            return margins
+        margins.finish()
+        cuts = margins.chosen.cuts
+    return engine.reduce(
+        lambda: Margins.empty(cells, work.probs.dtype, cuts),
+        lambda margins, block: margins.update(rows(block), work.codes[block], work.probs[block], block.start),
+    )
 
 
 def _score(
