@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels import boosting
 from dqlabels.errors import ModelError, OptionError
 
 FloatArray = NDArray[np.float64]
@@ -29,6 +30,8 @@ TREES = 200
 TREE_ROWS = 1_800_000
 FEWEST_TREES = 32
 SMALLEST_LEAF = 2
+# Beside boosting fewer and smaller trees find as much: so both together take about the time of the trees alone.
+TREE_ROWS_BESIDE, FEWEST_TREES_BESIDE, MOST_ROWS_A_TREE_BESIDE = 900_000, 16, 15_000
 # Beyond this many rows a stratified sample is fitted; the rest are out of sample by construction.
 MOST_FITTED_ROWS = 200_000
 # A fully grown tree on this many rows is as good as one on more, and its leaves stay in cache.
@@ -78,7 +81,8 @@ def out_of_sample(
     may judge each other; ``coarse`` says so.
 
     By default bagged extra-trees, each row judged by the trees that left it out (out of bag): one fit instead
-    of five. With ``model`` (or ``cv``), cross-validation. Neither depends on the order of the rows.
+    of five; on tables of many rows a class the mean of these and boosted trees that saw only the half without the
+    row. With ``model`` (or ``cv``), cross-validation. Neither depends on the order of the rows.
 
     Args:
         matrix: (n, d) float32, NaN where missing.
@@ -186,9 +190,15 @@ def _out_of_bag(
 ) -> tuple[FloatArray, str, int]:
     """Rows in the order of their content, so that neither the draws nor the trees depend on the caller's order."""
     known = order[codes[order] >= 0]
-    fitted = _fitting_sample(known, codes, units, seed)
-    trees = int(np.clip(TREE_ROWS // max(len(fitted), 1), FEWEST_TREES, TREES))
-    bag = _Bag(matrix, codes, n_classes, units, fitted, weights, min(len(fitted), MOST_ROWS_A_TREE))
+    fitted = _fitting_sample(known, codes, units, seed, MOST_FITTED_ROWS)
+    boosted = None
+    if boosting.is_worth_boosting(len(known), matrix.shape[1], n_classes):
+        boosted = _by_halves(matrix, codes, n_classes, units, order, weights, seed, n_jobs)
+    tree_rows, fewest, most_rows = TREE_ROWS, FEWEST_TREES, MOST_ROWS_A_TREE
+    if boosted is not None:
+        tree_rows, fewest, most_rows = TREE_ROWS_BESIDE, FEWEST_TREES_BESIDE, MOST_ROWS_A_TREE_BESIDE
+    trees = int(np.clip(tree_rows // max(len(fitted), 1), fewest, TREES))
+    bag = _Bag(matrix, codes, n_classes, units, fitted, weights, min(len(fitted), most_rows))
     sums = np.zeros((len(codes), n_classes), dtype=np.int64)
     votes = np.zeros(len(codes), dtype=np.int64)
     bag.add(sums, votes, [(seed, tree) for tree in range(trees)], n_jobs, progress)
@@ -204,16 +214,42 @@ def _out_of_bag(
             "one group. Add features, or pass your own pred_probs=."
         )
     probs = sums / sums.sum(axis=1, keepdims=True)
-    return probs, f"extra-trees, {trees} trees, out of bag", len(fitted)
+    if boosted is None:
+        return probs, f"extra-trees, {trees} trees, out of bag", len(fitted)
+    return (probs + boosted) / 2, f"extra-trees, {trees} trees, out of bag, and boosting in halves", len(fitted)
 
 
-def _fitting_sample(known: IntArray, codes: IntArray, units: IntArray, seed: int) -> IntArray:
+def _by_halves(
+    matrix: NDArray[np.float32],
+    codes: IntArray,
+    n_classes: int,
+    units: IntArray,
+    order: IntArray,
+    weights: FloatArray | None,
+    seed: int,
+    n_jobs: int | None,
+) -> FloatArray | None:
+    """Probabilities (n, K) by boosting; a unit's rows, labelled or not, are judged by the half without it."""
+    fitted = _fitting_sample(order[codes[order] >= 0], codes, units, seed, boosting.MOST_ROWS)
+    half_of_unit = np.full(int(units.max()) + 1, -1, dtype=np.int64)
+    half_of_unit[units[fitted]] = _content_folds(fitted, codes, units, 2, seed)
+    return boosting.judge_by_halves(
+        matrix, codes, n_classes, fitted=fitted, halves=half_of_unit[units], order=order, weights=weights, seed=seed,
+        n_threads=_threads(n_jobs),
+    )  # fmt: skip
+
+
+def _threads(n_jobs: int | None) -> int:
+    return n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
+
+
+def _fitting_sample(known: IntArray, codes: IntArray, units: IntArray, seed: int, most: int) -> IntArray:
     """The rows to fit on: all, or of a large table whole units drawn by content, by class alike."""
-    if known.size <= MOST_FITTED_ROWS:
+    if known.size <= most:
         return known
     n_units = int(units.max()) + 1
     ranks = np.random.default_rng([seed, 0xF17]).permutation(n_units)[units[known]]
-    share = MOST_FITTED_ROWS / known.size
+    share = most / known.size
     chosen = np.zeros(n_units, dtype=bool)
     for k in np.unique(codes[known]):
         of_class = codes[known] == k
@@ -243,7 +279,7 @@ class _Bag:
         leave_out: IntArray | None = None,
     ) -> None:
         """Grow a tree per seed and add its leaves' class shares to the rows it did not see."""
-        threads = n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
+        threads = _threads(n_jobs)
         with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
             # Many classes in few rows were allowed when the labels were read; scikit-learn would say so a tree.
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from dqlabels import models
+from dqlabels import boosting, models
 from dqlabels.errors import ModelError
 from dqlabels.models import out_of_sample
 
@@ -69,6 +69,55 @@ def test_row_order_changes_nothing():
 
 def test_thread_count_changes_nothing():
     assert np.array_equal(out_of_sample(*table(), 3, n_jobs=1).probs, out_of_sample(*table(), 3, n_jobs=4).probs)
+
+
+@pytest.fixture
+def boosted_table(monkeypatch):
+    """A table that boosting takes part in judging, with copies of some rows."""
+    monkeypatch.setattr(boosting, "ROWS_A_CLASS", 50)
+    monkeypatch.setattr(boosting, "ITERATIONS", 3)
+    matrix, codes = table(rows=600)
+    matrix[300:360] = matrix[:60]
+    return matrix, codes
+
+
+def test_boosting_takes_part_where_classes_are_large(boosted_table):
+    assert out_of_sample(*boosted_table, 3).model.endswith("and boosting in halves")
+
+
+def test_row_order_changes_nothing_in_a_boosted_table(boosted_table):
+    matrix, codes = boosted_table
+    order = np.random.default_rng(1).permutation(len(codes))
+    whole = out_of_sample(matrix, codes, 3).probs
+    assert np.array_equal(out_of_sample(matrix[order], codes[order], 3).probs, whole[order])
+
+
+def test_thread_count_changes_nothing_in_a_boosted_table(boosted_table):
+    one, many = (out_of_sample(*boosted_table, 3, n_jobs=threads).probs for threads in (1, 2))
+    assert np.array_equal(one, many)
+
+
+def test_the_label_of_a_row_or_its_copy_says_nothing_of_it_in_a_boosted_table(monkeypatch):
+    monkeypatch.setattr(boosting, "ROWS_A_CLASS", 50)
+    rng = np.random.default_rng(0)
+    matrix, codes = rng.normal(size=(300, 4)).astype(np.float32), rng.integers(0, 2, 300)
+    answer = out_of_sample(np.tile(matrix, (4, 1)), np.tile(codes, 4), 2)
+    assert 0.4 < answer.error < 0.6
+
+
+def test_rows_in_neither_half_are_judged_by_both(boosted_table, monkeypatch):
+    monkeypatch.setattr(boosting, "MOST_ROWS", 200)
+    matrix, codes = boosted_table
+    answer = out_of_sample(matrix, np.where(np.arange(600) < 30, -1, codes), 3)
+    assert np.allclose(answer.probs.sum(axis=1), 1)
+    assert (answer.probs[:30].argmax(axis=1) == codes[:30]).mean() > 0.5
+
+
+def test_a_half_of_a_single_class_is_left_to_the_trees(boosted_table):
+    matrix, codes = boosted_table
+    weights = (codes == 0).astype(float)
+    weights[1] = 1
+    assert out_of_sample(matrix, codes, 3, sample_weight=weights).model.endswith("out of bag")
 
 
 def test_another_seed_gives_another_answer():
