@@ -43,5 +43,9 @@ class LabelNoiseError(DQLabelsError):
         self.result = result
 
 
+class GateNotRunError(DQLabelsError):
+    """A gate was asked for and did not look at the labels; never to be taken for a pass."""
+
+
 class LabelWarning(UserWarning):
     """Something about the table that the reader of an audit should know; nothing was lost."""

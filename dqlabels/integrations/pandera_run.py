@@ -1,0 +1,133 @@
+"""Seeing to it that label checks run: pandera skips the data of a LazyFrame, and all checks where it is told to."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import warnings
+from typing import Any
+
+from pandera.config import ValidationDepth, config_context, get_config_context, get_config_global
+
+from dqlabels.errors import GateNotRunError, LabelWarning, OptionError
+from dqlabels.integrations.pandera_check import LabelCheck, answered
+
+# The library, where pandera keeps its schema, and the frames that the schema takes.
+GUARDED = (
+    ("polars", "pandera.api.polars.container", ("LazyFrame", "DataFrame")),
+    ("pandas", "pandera.api.pandas.container", ("DataFrame",)),
+)
+
+
+def validate(schema: Any, frame: Any, *, lazy: bool = False) -> Any:
+    """Validate a frame, and prove that every label check of the schema has looked at the data.
+
+    As ``schema.validate(frame)``, but a Polars LazyFrame is checked with its data unless pandera was told otherwise.
+
+    Args:
+        schema: A ``DataFrameSchema`` or ``DataFrameModel``, of pandas or Polars.
+        frame: A frame of that library; a LazyFrame is collected by each check, and comes back lazy.
+        lazy: Collect all failures before raising, as in pandera.
+
+    Returns:
+        What ``schema.validate`` returns.
+
+    Raises:
+        GateNotRunError: pandera is configured not to run checks of data, or a label check did not run.
+        OptionError: The schema holds no label check.
+        SchemaError, SchemaErrors: pandera's own, where a check fails.
+    """
+    if isinstance(schema, type) and hasattr(schema, "to_schema"):
+        schema = schema.to_schema()
+    wanted = label_checks(schema)
+    if not wanted:
+        raise OptionError(
+            f"The schema {schema.name!r} holds no label check, so nothing would say whether its labels are sound. Add "
+            "one with checks=[label_noise_at_most(...)], or call schema.validate(frame)."
+        )
+    guard_lazy_frames()
+    depth = _told_depth()
+    if not get_config_context().validation_enabled or depth is ValidationDepth.SCHEMA_ONLY:
+        told = (
+            "validation_enabled=False" if depth is not ValidationDepth.SCHEMA_ONLY else "validation_depth=SCHEMA_ONLY"
+        )
+        raise GateNotRunError(
+            f"pandera is configured with {told}, so {_named(wanted)} would not run. Remove the setting (the "
+            "environment variables PANDERA_VALIDATION_ENABLED and PANDERA_VALIDATION_DEPTH set it too)."
+        )
+    said: list[Any] = []
+    token = answered.set(said)
+    try:
+        with config_context(validation_depth=depth or ValidationDepth.SCHEMA_AND_DATA):
+            found = schema.validate(frame, lazy=lazy)
+    finally:
+        answered.reset(token)
+    missing = [check for check in wanted if not any(check is ran for ran in said)]
+    if missing:
+        raise GateNotRunError(f"{_named(missing)} did not run, though the schema {schema.name!r} holds it.")
+    return found
+
+
+def label_checks(schema: Any) -> list[LabelCheck]:
+    """The label checks of a schema."""
+    return [check for check in schema.checks if isinstance(check, LabelCheck)]
+
+
+def guard_lazy_frames() -> None:
+    """Make pandera's back ends say when a schema with a label check is validated without its data.
+
+    Given a LazyFrame pandera checks types only, unless configured, and passes; nothing in a check can see that, so
+    the back end is asked to. Schemas without a label check are not affected.
+    """
+    for library, module, frames in GUARDED:
+        if importlib.util.find_spec(library) is None:
+            continue
+        schema = importlib.import_module(module).DataFrameSchema
+        for name in frames:
+            frame = getattr(importlib.import_module(library), name)
+            schema.register_default_backends(frame)
+            backend = schema.BACKEND_REGISTRY[schema, frame]
+            if not issubclass(backend, _Guard):
+                guarded = type(backend.__name__, (_Guard, backend), {"__module__": backend.__module__})
+                schema.BACKEND_REGISTRY[schema, frame] = guarded
+
+
+class _Guard:
+    """In front of a back end: refuses, or at least says, that label checks are skipped or their errors dropped."""
+
+    def validate(self, check_obj: Any, schema: Any, **options: Any) -> Any:
+        checks = label_checks(schema)
+        if checks and get_config_context().validation_depth is ValidationDepth.SCHEMA_ONLY:
+            if _told_globally() is not ValidationDepth.SCHEMA_ONLY and hasattr(check_obj, "collect_schema"):
+                raise GateNotRunError(
+                    f"{_named(checks)} would not run: given a LazyFrame, pandera checks its types and skips its data. "
+                    "Call dqlabels.integrations.pandera.validate(schema, frame), collect the frame first, or set "
+                    "PANDERA_VALIDATION_DEPTH=SCHEMA_AND_DATA."
+                )
+            warnings.warn(
+                f"{_named(checks)} did not run: pandera is configured with validation_depth=SCHEMA_ONLY.",
+                LabelWarning,
+                stacklevel=4,
+            )
+        backend: Any = super()
+        return backend.validate(check_obj, schema, **options)
+
+    def drop_invalid_rows(self, check_obj: Any, error_handler: Any) -> Any:
+        """Raise what dropping rows cannot mend: an error of a label check, or a failed one that names no row."""
+        for failed in error_handler.schema_errors:
+            if isinstance(failed.check, LabelCheck) and not hasattr(failed.failure_cases, "columns"):
+                raise failed
+        backend: Any = super()
+        return backend.drop_invalid_rows(check_obj, error_handler)
+
+
+def _told_depth() -> ValidationDepth | None:
+    return get_config_context(validation_depth_default=None).validation_depth or _told_globally()
+
+
+def _told_globally() -> ValidationDepth | None:
+    return get_config_global().validation_depth
+
+
+def _named(checks: list[LabelCheck]) -> str:
+    return ", ".join(f"{check.name}({check.label!r})" for check in checks)
