@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from dqlabels.atomic import replacing
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -106,20 +105,8 @@ def write_table(table: pl.DataFrame, path: str, given_format: str | None = None)
         _write(table, sys.stdout.buffer, kind)
         sys.stdout.buffer.flush()
         return
-    target = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            _write(table, file, kind)
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~umask)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        _write(table, file, kind)
 
 
 def _write(table: pl.DataFrame, file: BinaryIO, kind: str) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
-from dqlabels.cli.options import as_labels, folds, split
 from dqlabels.cli.show import print_summary
 from dqlabels.errors import LabelWarning
 from dqlabels.files import STANDARD, check_output, read_table, write_table
@@ -18,8 +18,8 @@ from dqlabels.files import STANDARD, check_output, read_table, write_table
 
 @app.command("audit")
 def audit_command(
-    file: Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")],
-    label: Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")],
+    file: given.File,
+    label: given.Label,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Write the table with three more columns.")
     ] = None,
@@ -27,22 +27,22 @@ def audit_command(
         str | None, typer.Option("--format", help="csv, parquet, ipc or ndjson; of FILE, and of -o - as well.")
     ] = None,
     output_format: Annotated[str | None, typer.Option(help="The format of -o, where it is another.")] = None,
-    features: Annotated[str | None, typer.Option(help="Columns to judge by, with commas between.")] = None,
-    exclude: Annotated[str | None, typer.Option(help="Columns not to judge by, with commas between.")] = None,
-    pred_probs: Annotated[str | None, typer.Option(help="Probability columns of your own model.")] = None,
-    classes: Annotated[str | None, typer.Option(help="The class of each probability column.")] = None,
-    cv: Annotated[str | None, typer.Option(help="Cross-validate: a number of folds, or 'time'.")] = None,
-    groups: Annotated[str | None, typer.Option(help="Column whose groups stay together.")] = None,
-    filter_by: Annotated[str, typer.Option(help="The rule that flags rows.")] = "prune_by_noise_rate",
-    score: Annotated[str, typer.Option(help="The label quality.")] = "normalized_margin",
-    adjust: Annotated[bool, typer.Option("--adjust", help="Score relative to each class's mean.")] = False,
+    features: given.Features = None,
+    exclude: given.Exclude = None,
+    pred_probs: given.PredProbs = None,
+    classes: given.Classes = None,
+    cv: given.Cv = None,
+    groups: given.Groups = None,
+    filter_by: given.FilterBy = "prune_by_noise_rate",
+    score: given.Score = "normalized_margin",
+    adjust: given.Adjust = False,
     names: Annotated[str | None, typer.Option(help="Names of the three columns.")] = None,
-    compat: Annotated[str | None, typer.Option(help="'cleanlab' for cleanlab 2.9's numbers.")] = None,
-    random_state: Annotated[int, typer.Option(help="Seed.")] = 0,
-    n_jobs: Annotated[int | None, typer.Option(help="Threads.")] = None,
-    max_noise_rate: Annotated[float | None, typer.Option(help="Exit with 1 above this share, as in 0.05.")] = None,
-    decide: Annotated[str, typer.Option(help="Hold 'estimate' or the 'confident' interval against it.")] = "estimate",
-    on_inconclusive: Annotated[str, typer.Option(help="'warn', 'fail' or 'pass'.")] = "warn",
+    compat: given.Compat = None,
+    random_state: given.RandomState = 0,
+    n_jobs: given.NJobs = None,
+    max_noise_rate: given.MaxNoiseRate = None,
+    decide: given.Decide = "estimate",
+    on_inconclusive: given.OnInconclusive = "warn",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
     worst: Annotated[int, typer.Option(help="How many suspicious rows to print.")] = 10,
@@ -51,16 +51,17 @@ def audit_command(
     from dqlabels.auditor import audit
 
     output_format = output_format or (input_format if output == STANDARD else None)
-    options: dict[str, Any] = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
-    options |= {"features": split(features), "exclude": split(exclude) or (), "groups": groups}
-    options |= {"random_state": random_state, "n_jobs": n_jobs, "cv": folds(cv), "pred_probs": split(pred_probs)}
+    options = given.audit_options(
+        features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
+        score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
+    )  # fmt: skip
     if names is not None:
-        options["names"] = tuple(split(names) or ())
+        options["names"] = tuple(given.split(names) or ())
     table = read_table(file, input_format)
     if output is not None:
         check_output(table, output, output_format)
     if classes is not None:
-        options["classes"] = as_labels(table, label, split(classes) or [])
+        options["classes"] = given.as_labels(table, label, given.split(classes) or [])
     with interruptible(), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # the summary prints them as notes
         result = audit(table, label, **options)

@@ -2,7 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from dqlabels.errors import OptionError
+
+File = Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")]
+Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")]
+InputFormat = Annotated[str | None, typer.Option(help="csv, parquet, ipc or ndjson; of FILE.")]
+Features = Annotated[str | None, typer.Option(help="Columns to judge by, with commas between.")]
+Exclude = Annotated[str | None, typer.Option(help="Columns not to judge by, with commas between.")]
+PredProbs = Annotated[str | None, typer.Option(help="Probability columns of your own model.")]
+Classes = Annotated[str | None, typer.Option(help="The class of each probability column.")]
+Cv = Annotated[str | None, typer.Option(help="Cross-validate: a number of folds, or 'time'.")]
+Groups = Annotated[str | None, typer.Option(help="Column whose groups stay together.")]
+FilterBy = Annotated[str, typer.Option(help="The rule that flags rows.")]
+Score = Annotated[str, typer.Option(help="The label quality.")]
+Adjust = Annotated[bool, typer.Option("--adjust", help="Score relative to each class's mean.")]
+Compat = Annotated[str | None, typer.Option(help="'cleanlab' for cleanlab 2.9's numbers.")]
+RandomState = Annotated[int, typer.Option(help="Seed.")]
+NJobs = Annotated[int | None, typer.Option(help="Threads.")]
+MaxNoiseRate = Annotated[float | None, typer.Option(help="Exit with 1 above this share, as in 0.05.")]
+Decide = Annotated[str, typer.Option(help="Hold 'estimate' or the 'confident' interval against it.")]
+OnInconclusive = Annotated[str, typer.Option(help="'warn', 'fail' or 'pass'.")]
+
+
+def audit_options(
+    *,
+    features: str | None,
+    exclude: str | None,
+    pred_probs: str | None,
+    cv: str | None,
+    groups: str | None,
+    filter_by: str,
+    score: str,
+    adjust: bool,
+    compat: str | None,
+    random_state: int,
+    n_jobs: int | None,
+) -> dict[str, Any]:
+    """The options of :func:`dqlabels.audit` from those of a command."""
+    options: dict[str, Any] = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
+    options |= {"features": split(features), "exclude": split(exclude) or (), "groups": groups}
+    options |= {"random_state": random_state, "n_jobs": n_jobs, "cv": folds(cv), "pred_probs": split(pred_probs)}
+    return options
 
 
 def split(listed: str | None) -> list[str] | None:
@@ -21,3 +66,48 @@ def as_labels(table: Any, label: str, classes: list[str]) -> list[Any]:
         return list(classes)
     written = {str(value): value for value in table[label].unique().to_list()}
     return [written.get(name, name) for name in classes]
+
+
+def class_limits(table: Any, label: str, option: str, given: Sequence[str] | None) -> Any:
+    """One limit (``0.1``), or limits by class (``bad=0.1``).
+
+    Raises:
+        OptionError: Not written like that.
+    """
+    found = _limits(option, given, "CLASS=0.1")
+    if not isinstance(found, dict):
+        return found
+    return dict(zip(as_labels(table, label, list(found)), found.values(), strict=True))
+
+
+def pair_limits(table: Any, label: str, option: str, given: Sequence[str] | None) -> Any:
+    """One limit (``0.1``), or limits by given and suggested class (``good,bad=0.1``).
+
+    Raises:
+        OptionError: Not written like that.
+    """
+    found = _limits(option, given, "GIVEN,SUGGESTED=0.1")
+    if not isinstance(found, dict):
+        return found
+    pairs = {}
+    for name, limit in found.items():
+        pair = as_labels(table, label, split(name) or [])
+        if len(pair) != 2:
+            raise OptionError(f"{option} {name}={limit}: a pair is GIVEN,SUGGESTED, as in {option} good,bad=0.1.")
+        pairs[tuple(pair)] = limit
+    return pairs
+
+
+def _limits(option: str, given: Sequence[str] | None, form: str) -> Any:
+    if not given:
+        return None
+    written = dict(text.rpartition("=")[::2] for text in given)
+    try:
+        limits = {name: float(limit) for name, limit in written.items()}
+    except ValueError as error:
+        raise OptionError(f"{option} {' '.join(given)}: a limit is a number, as in 0.1 or {form}.") from error
+    if "" not in limits:
+        return limits
+    if len(limits) > 1 or len(given) > 1:
+        raise OptionError(f"{option} {' '.join(given)}: give one limit for all, or one for each as {form}.")
+    return limits[""]

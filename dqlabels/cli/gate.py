@@ -1,0 +1,168 @@
+"""``dqlabels gate`` and ``dqlabels profile``: stop a job on its labels, and what a later job compares itself with."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dqlabels.atomic import replacing
+from dqlabels.cli import options as given
+from dqlabels.cli.app import FAILED, app, interruptible
+from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
+from dqlabels.files import STANDARD, read_table
+from dqlabels.report import gate as report
+
+FORMATS = ("text", "json", "github", "junit")
+
+
+@app.command("gate")
+def gate_command(
+    file: given.File,
+    label: given.Label,
+    max_noise_rate: Annotated[float | None, typer.Option(help="Of the table, as in 0.05.")] = None,
+    max_class_noise_rate: Annotated[
+        list[str] | None, typer.Option(help="Of each class: 0.1, or bad=0.1 (may repeat).")
+    ] = None,
+    max_pair_share: Annotated[
+        list[str] | None, typer.Option(help="Of a class flagged as another: 0.1, or good,bad=0.1 (may repeat).")
+    ] = None,
+    max_increase: Annotated[float | None, typer.Option(help="Of the noise rate, since --reference.")] = None,
+    reference: Annotated[str | None, typer.Option(help="What 'dqlabels profile' wrote on trusted data.")] = None,
+    method: Annotated[str | None, typer.Option(help="Of the noise rate.")] = None,
+    decide: given.Decide = "estimate",
+    on_inconclusive: given.OnInconclusive = "warn",
+    output_format: Annotated[str, typer.Option("--format", help="text, json, github or junit.")] = "text",
+    output: Annotated[str | None, typer.Option("--output", "-o", help="Write the answer there.")] = None,
+    input_format: given.InputFormat = None,
+    features: given.Features = None,
+    exclude: given.Exclude = None,
+    pred_probs: given.PredProbs = None,
+    classes: given.Classes = None,
+    cv: given.Cv = None,
+    groups: given.Groups = None,
+    filter_by: given.FilterBy = "prune_by_noise_rate",
+    score: given.Score = "normalized_margin",
+    adjust: given.Adjust = False,
+    compat: given.Compat = None,
+    random_state: given.RandomState = 0,
+    n_jobs: given.NJobs = None,
+) -> None:
+    """Hold the labels of FILE against limits: exit with 0 where they pass, with 1 where they fail."""
+    if output_format not in FORMATS:
+        raise OptionError(f"--format {output_format!r} is none of {', '.join(FORMATS)}.")
+    _check_folder(output)
+    options = given.audit_options(
+        features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
+        score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
+    )  # fmt: skip
+    limits: dict[str, Any] = {"max_noise_rate": max_noise_rate, "max_increase": max_increase, "reference": reference}
+    limits |= {"method": method, "decide": decide, "on_inconclusive": on_inconclusive}
+    written = {"max_class_noise_rate": max_class_noise_rate, "max_pair_share": max_pair_share}
+    try:
+        result, gate = _run(file, label, input_format, options, classes, limits, written)
+    except (DQLabelsError, OSError) as error:
+        _write_error(error, file, label, output_format, output)
+        raise
+    facts = {"file": file, "label": label, **gate.to_dict(), "warnings": list(result.warnings)}
+    texts = {
+        "text": "\n".join([gate.message, *(f"Note: {note}" for note in result.warnings)]) + "\n",
+        "json": json.dumps(facts, ensure_ascii=False, allow_nan=False) + "\n",
+        "github": report.github_annotations(file, label, gate),
+        "junit": report.junit_xml(file, label, gate),
+    }
+    _write(texts[output_format], output)
+    told = output in (None, STANDARD) and output_format in ("text", "github")
+    if gate.verdict != "pass" and not told:
+        typer.echo(gate.message, err=True)
+    if not gate.passed:
+        raise typer.Exit(FAILED)
+
+
+@app.command("profile")
+def profile_command(
+    file: given.File,
+    label: given.Label,
+    output: Annotated[str | None, typer.Option("--output", "-o", help="Write it there, as JSON.")] = None,
+    input_format: given.InputFormat = None,
+    features: given.Features = None,
+    exclude: given.Exclude = None,
+    pred_probs: given.PredProbs = None,
+    classes: given.Classes = None,
+    cv: given.Cv = None,
+    groups: given.Groups = None,
+    filter_by: given.FilterBy = "prune_by_noise_rate",
+    score: given.Score = "normalized_margin",
+    adjust: given.Adjust = False,
+    compat: given.Compat = None,
+    random_state: given.RandomState = 0,
+    n_jobs: given.NJobs = None,
+) -> None:
+    """Write what later gates of the same label compare themselves with: run it on data you trust."""
+    _check_folder(output)
+    options = given.audit_options(
+        features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
+        score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
+    )  # fmt: skip
+    result, _ = _run(file, label, input_format, options, classes, {}, {})
+    _write(json.dumps(result.profile(), ensure_ascii=False, allow_nan=False, indent=1) + "\n", output)
+    for note in result.warnings:
+        typer.echo(f"Note: {note}", err=True)
+
+
+def _run(
+    file: str,
+    label: str,
+    input_format: str | None,
+    options: dict[str, Any],
+    classes: str | None,
+    limits: dict[str, Any],
+    written: dict[str, list[str] | None],
+) -> Any:
+    """The audit, and its gate where limits are given."""
+    from dqlabels.auditor import audit
+
+    table = read_table(file, input_format)
+    if classes is not None:
+        options["classes"] = given.as_labels(table, label, given.split(classes) or [])
+    readers = {"max_class_noise_rate": given.class_limits, "max_pair_share": given.pair_limits}
+    for name, texts in written.items():
+        limits[name] = readers[name](table, label, f"--{name.replace('_', '-')}", texts)
+    if limits and all(value is None for name, value in limits.items() if name.startswith("max_")):
+        raise OptionError("The gate has no limit. Set --max-noise-rate 0.05 or another --max- option.")
+    with interruptible(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", LabelWarning)  # told as notes, and by the verdict
+        result = audit(table, label, **options)
+        gate = result.gate(**limits) if limits else None
+    return result, gate
+
+
+def _check_folder(output: str | None) -> None:
+    if output not in (None, STANDARD) and not Path(str(output)).absolute().parent.is_dir():
+        raise OptionError(f"{output} cannot be written: its folder does not exist.")
+
+
+def _write(text: str, output: str | None) -> None:
+    if output in (None, STANDARD):
+        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        sys.stdout.buffer.flush()
+        return
+    with replacing(str(output)) as file:
+        file.write(text.encode("utf-8", "replace"))
+
+
+def _write_error(error: Exception, file: str, label: str, output_format: str, output: str | None) -> None:
+    """Say in the format asked for that the gate did not run, so that no former file there is taken for its answer."""
+    message = str(error)
+    facts = {"file": file, "label": label, "verdict": "error", "passed": False, "message": message}
+    texts = {
+        "text": f"ERROR: {message}\n" if output is not None else "",
+        "json": json.dumps(facts, ensure_ascii=False) + "\n",
+        "github": report.github_error(file, label, message),
+        "junit": report.junit_error(file, label, message),
+    }
+    _write(texts[output_format], output)
