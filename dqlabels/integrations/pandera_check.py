@@ -89,9 +89,12 @@ class LabelCheck(Check):
         self._said: dict[int, str] = {}
         # Written to YAML and JSON. pandera looks a check up by the name of its function, so that is the maker.
         value_name = "min_value" if "min_value" in limits else "max_value"
-        stored = {name: given for name, given in {**settings, **self.options}.items() if given != UNSAID.get(name)}
+        told = {name: given for name, given in settings.items() if name not in UNSAID or given != UNSAID[name]}
         super().__init__(
-            made_by, ignore_na=False, statistics={"label": label, value_name: value, **stored}, **of_pandera
+            made_by,
+            ignore_na=False,
+            statistics={"label": label, value_name: value, **told, **self.options},
+            **of_pandera,
         )
 
     def judge(self, audit: LabelAudit) -> Judgement:
