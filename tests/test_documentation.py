@@ -14,7 +14,10 @@ from conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What a page needs beyond the library itself.
-NEEDS = {"great-expectations.md": "great_expectations"}
+NEEDS = {
+    "great-expectations.md": "great_expectations",
+    "pandera.md": "pandera.backends.narwhals",  # a pandera that writes Polars schemas
+}
 # Great Expectations imports two modules that Python 3.11 deprecates.
 IGNORED = [f"ignore:module {name!r} is deprecated:DeprecationWarning" for name in ("sre_constants", "sre_parse")]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

@@ -36,6 +36,12 @@ def validate(schema: Any, frame: Any, *, lazy: bool = False) -> Any:
         GateNotRunError: pandera is configured not to run checks of data, or a label check did not run.
         OptionError: The schema holds no label check.
         SchemaError, SchemaErrors: pandera's own, where a check fails.
+
+    >>> import polars as pl, pandera.polars as pa
+    >>> from dqlabels.integrations.pandera import label_noise_at_most
+    >>> frame = pl.LazyFrame({"x": [k / 10 for k in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+    >>> validate(pa.DataFrameSchema(checks=[label_noise_at_most("y", 0.05)]), frame).collect().shape
+    (100, 2)
     """
     if isinstance(schema, type) and hasattr(schema, "to_schema"):
         schema = schema.to_schema()

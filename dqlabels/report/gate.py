@@ -40,7 +40,11 @@ def github_annotations(file: str, label: str, gate: GateResult) -> str:
 
 
 def github_error(file: str, label: str, message: str) -> str:
-    """The annotation of a gate that could not run."""
+    """The annotation of a gate that could not run.
+
+    >>> github_error("loans.csv", "risk", "no such column").strip()
+    "::error file=loans.csv,title=Labels of 'risk' were not checked::no such column"
+    """
     return _annotation("error", file, f"Labels of {label!r} were not checked", message) + "\n"
 
 
@@ -71,7 +75,11 @@ def junit_xml(file: str, label: str, gate: GateResult) -> str:
 
 
 def junit_error(file: str, label: str, message: str) -> str:
-    """A JUnit report of a gate that could not run: an error, so that no former report stands for it."""
+    """A JUnit report of a gate that could not run: an error, so that no former report stands for it.
+
+    >>> ElementTree.fromstring(junit_error("loans.csv", "risk", "no such column").encode()).attrib["errors"]
+    '1'
+    """
     suite = _suite(file, label, {})
     case = _case(suite, label, "the labels can be audited")
     first, _, _ = message.partition("\n")
