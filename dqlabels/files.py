@@ -83,8 +83,8 @@ def check_output(table: pl.DataFrame, path: str, given_format: str | None = None
     import polars as pl
 
     kind = table_format(path, given_format)
-    if path != STANDARD and not Path(path).absolute().parent.is_dir():
-        raise OptionError(f"{path} cannot be written: the folder {Path(path).absolute().parent} does not exist.")
+    if path != STANDARD:
+        check_folder(path)
     try:
         _write(table.head(1), io.BytesIO(), kind)
     except pl.exceptions.PolarsError as error:
@@ -92,6 +92,16 @@ def check_output(table: pl.DataFrame, path: str, given_format: str | None = None
         raise OptionError(
             f"{path} cannot be written as {kind}: {reason}. Write Parquet, which holds every column."
         ) from error
+
+
+def check_folder(path: str) -> None:
+    """Refuse, before any work, a file whose folder does not exist.
+
+    Raises:
+        OptionError: Naming the folder.
+    """
+    if not Path(path).absolute().parent.is_dir():
+        raise OptionError(f"{path} cannot be written: the folder {Path(path).absolute().parent} does not exist.")
 
 
 def write_table(table: pl.DataFrame, path: str, given_format: str | None = None) -> None:

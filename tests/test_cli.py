@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import two_classes
+from conftest import ROOT, two_classes
 
 READ = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc, "ndjson": pl.read_ndjson}
 WRITE = {"csv": "write_csv", "parquet": "write_parquet", "arrow": "write_ipc", "ndjson": "write_ndjson"}
@@ -202,3 +202,14 @@ def test_an_inconclusive_gate_is_told_even_when_quiet(table):
     done = dqlabels("audit", str(table), "--label", "label", *limits)
     assert done.returncode == 0
     assert b"inconclusive" in done.stderr.lower()
+
+
+def test_the_rows_of_a_narrow_terminal_show_their_number_and_label_whole(tmp_path):
+    loans = ROOT / "examples" / "data" / "german_credit.csv"
+    done = subprocess.run(
+        [sys.executable, "-m", "dqlabels", "audit", str(loans), "-y", "risk"],
+        capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ, "COLUMNS": "60"},
+    )  # fmt: skip
+    table = done.stdout[done.stdout.index("Most suspicious rows") :]
+    assert "│ 998 │ bad  │ good" in table
+    assert "…" not in table

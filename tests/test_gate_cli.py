@@ -170,7 +170,7 @@ MISTAKES = [
     (["--label", "label", "--max-increase", "0.1"], "reference= is needed"),
     (["--label", "label", "--max-increase", "0.1", "--reference", "nowhere.json"], "nowhere.json"),
     (["--label", "label", "--max-noise-rate", "0.1", "--format", "html"], "text, json, github, junit"),
-    (["--label", "label", "--max-noise-rate", "0.1", "-o", "nowhere/gate.json"], "folder does not exist"),
+    (["--label", "label", "--max-noise-rate", "0.1", "-o", "nowhere/gate.json"], "does not exist"),
 ]
 
 

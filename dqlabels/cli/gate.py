@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +13,7 @@ from dqlabels.atomic import replacing
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
-from dqlabels.files import STANDARD, read_table
+from dqlabels.files import STANDARD, check_folder, read_table
 from dqlabels.report import gate as report
 
 FORMATS = ("text", "json", "github", "junit")
@@ -55,7 +54,8 @@ def gate_command(
     """Hold the labels of FILE against limits: exit with 0 where they pass, with 1 where they fail."""
     if output_format not in FORMATS:
         raise OptionError(f"--format {output_format!r} is none of {', '.join(FORMATS)}.")
-    _check_folder(output)
+    if output not in (None, STANDARD):
+        check_folder(str(output))
     options = given.audit_options(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
         score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
@@ -103,7 +103,8 @@ def profile_command(
     n_jobs: given.NJobs = None,
 ) -> None:
     """Write what later gates of the same label compare themselves with: run it on data you trust."""
-    _check_folder(output)
+    if output not in (None, STANDARD):
+        check_folder(str(output))
     options = given.audit_options(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
         score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
@@ -139,11 +140,6 @@ def _run(
         result = audit(table, label, **options)
         gate = result.gate(**limits) if limits else None
     return result, gate
-
-
-def _check_folder(output: str | None) -> None:
-    if output not in (None, STANDARD) and not Path(str(output)).absolute().parent.is_dir():
-        raise OptionError(f"{output} cannot be written: its folder does not exist.")
 
 
 def _write(text: str, output: str | None) -> None:
