@@ -356,7 +356,7 @@ def _conclude(
         rows=len(table),
         audited=positions.size,
         flagged=int(verdict.flagged.sum()),
-        noise_rate=default_noise(codes, probs, random_state=settings["random_state"]),
+        noise_rate=default_noise(codes, probs, verdict.confident_joint, random_state=settings["random_state"]),
         model=judged.model,
         model_error=float((verdict.likely != codes).mean()),
         warnings=tuple(notes),

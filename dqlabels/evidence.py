@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Labels
+from dqlabels.columns import Frame, Labels
 
 # Of the probabilities: a flagged row whose two likeliest classes are nearer than this is overlap, not an error.
 AMBIGUOUS_MARGIN = 0.25
@@ -56,8 +56,10 @@ class Evidence:
         margins = np.abs(top_two[:, 1] - top_two[:, 0])
         return order, ["ambiguous" if margin < AMBIGUOUS_MARGIN else "error" for margin in margins]
 
-    def class_facts(self, noise_rates: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-        """Columns (K,) of the class table; ``noise_rates`` (K,) by given class."""
+    def class_facts(
+        self, noise_rates: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+    ) -> dict[str, NDArray[Any]]:
+        """Columns (K,) of the class table; ``noise_rates`` (K,) by given class, with their intervals."""
         rows, k = self.class_rows, len(self.classes)
         flagged = np.bincount(self.codes[self.flagged], minlength=k)
         quality = np.bincount(self.codes, weights=self.quality, minlength=k)
@@ -66,6 +68,8 @@ class Evidence:
             "flagged": flagged,
             "flagged_share": flagged / np.maximum(rows, 1),
             "noise_rate": noise_rates,
+            "noise_rate_low": low,
+            "noise_rate_high": high,
             "threshold": self.thresholds,
             "mean_quality": quality / np.maximum(rows, 1),
         }
@@ -79,12 +83,13 @@ class Evidence:
         given = found[order] // k
         return given, found[order] % k, rows[order], rows[order] / self.class_rows[given]
 
-    def worst_facts(self, most: int) -> list[dict[str, Any]]:
-        """The ``most`` most suspicious rows as plain values."""
+    def worst_facts(self, most: int, index: Any = None) -> list[dict[str, Any]]:
+        """The ``most`` most suspicious rows as plain values, with the value of each in ``index``, if any."""
         order, kinds = self.worst()
         return [
             {
                 "row": int(self.positions[at]),
+                **({} if index is None else {"index": plain(index[int(self.positions[at])])}),
                 "given": plain(self.classes[self.codes[at]]),
                 "suggested": plain(self.classes[self.suggested[at]]),
                 "quality": float(self.quality[at]),
@@ -94,10 +99,21 @@ class Evidence:
         ]
 
 
+def index_values(table: Frame) -> Any:
+    """The index of a pandas frame, or None where it has none that says more than the row number."""
+    if not table.implementation.is_pandas_like():
+        return None
+    index = table.to_native().index
+    counted = (getattr(index, "start", None), getattr(index, "step", None), index.name) == (0, 1, None)
+    return None if counted else index
+
+
 def plain(value: Any) -> Any:
     """A value as JSON knows it: numbers, booleans and strings as they are, NaN as None, all else as text."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, np.generic):
+        return plain(value.item())
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (datetime.date, datetime.datetime)):

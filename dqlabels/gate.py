@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
 from dqlabels.noise import NoiseRate, share_interval
+from dqlabels.review import rows_to_decide
 
 IntArray = NDArray[np.int64]
 
@@ -28,7 +27,11 @@ MOST_FURTHER_CHECKS = 5
 
 @dataclass(frozen=True, slots=True)
 class GateCheck:
-    """One limit held against one estimate; shares of rows, in [0, 1] but for an increase, which may be negative."""
+    """One limit held against one estimate; shares of rows, in [0, 1] but for an increase, which may be negative.
+
+    ``rows_to_review`` is, where the check is inconclusive, about how many rows of ``audit.review_sample`` to review
+    to decide it; None where a review cannot.
+    """
 
     what: str
     estimate: float
@@ -36,6 +39,7 @@ class GateCheck:
     high: float
     limit: float
     verdict: Verdict
+    rows_to_review: int | None = None
 
     def __str__(self) -> str:
         words = {"pass": "is within", "fail": "exceeds", "inconclusive": "cannot be told from"}[self.verdict]
@@ -46,7 +50,8 @@ class GateCheck:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
-        return {key: getattr(self, key) for key in ("what", "estimate", "low", "high", "limit", "verdict")}
+        keys = ("what", "estimate", "low", "high", "limit", "verdict", "rows_to_review")
+        return {key: getattr(self, key) for key in keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,11 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A share with its interval, and the most it may be. ``name`` is the option that set the limit."""
+    """A share with its interval, and the most it may be. ``name`` is the option that set the limit.
+
+    ``rows`` counts what it is a share of, None where no review tells it; ``table`` the rows a review is drawn from.
+    Not ``supported``, it decides nothing.
+    """
 
     name: str
     what: str
@@ -98,6 +107,25 @@ class Measured:
     low: float
     high: float
     limit: float
+    rows: int | None = None
+    table: int = 0
+    supported: bool = True
+
+
+def table_limit(rate: NoiseRate, limit: float | None) -> list[Measured]:
+    """The noise rate of the table, where it is limited."""
+    if limit is None:
+        return []
+    what = "the label-noise rate"
+    numbers = (rate.estimate, rate.low, rate.high, limit, rate.rows, rate.rows)
+    return [Measured("max_noise_rate", what, *numbers, supported=rate.supported)]
+
+
+def increase_limit(change: NoiseRate, limit: float) -> list[Measured]:
+    """The increase of the noise rate over a reference."""
+    what = "the increase of the noise rate"
+    numbers = (change.estimate, change.low, change.high, limit, change.rows, change.rows)
+    return [Measured("max_increase", what, *numbers, supported=change.supported)]
 
 
 def class_limits(
@@ -112,11 +140,10 @@ def class_limits(
         return []
     wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(classes, limits)
     _known(label, classes, wanted)
-    low, high = rate.class_intervals(class_rows)
-    shares = rate.by_given_class
+    shares, low, high = (part.tolist() for part in (rate.by_given_class, rate.class_low, rate.class_high))
     return [
-        Measured("max_class_noise_rate", f"the noise rate of class {value!r}", float(shares[k]), float(low[k]),
-                 float(high[k]), wanted[value])
+        Measured("max_class_noise_rate", f"the noise rate of class {value!r}", shares[k], low[k], high[k],
+                 wanted[value], int(class_rows[k]), rate.rows, rate.supported and high[k] - low[k] < 1)
         for k, value in enumerate(classes) if value in wanted
     ]  # fmt: skip
 
@@ -167,7 +194,8 @@ def decide_gate(
     """Hold shares against their limits: the worst verdict among them is the gate's.
 
     ``decide="estimate"`` fails when an estimate exceeds its limit. ``decide="confident"`` fails when a whole
-    interval does, passes when none of any does, and is otherwise inconclusive.
+    interval does, passes when none of any does, and is otherwise inconclusive. What the table cannot support is
+    inconclusive either way.
 
     Args:
         noise_rate: The table's rate, for the message.
@@ -187,7 +215,7 @@ def decide_gate(
             raise OptionError(f"{item.name}={item.limit!r} is not a share of rows between 0 and 1; for 5% pass 0.05.")
     _check_choice("decide", decide, DECIDE)
     _check_choice("on_inconclusive", on_inconclusive, ON_INCONCLUSIVE)
-    checks = [GateCheck(m.what, m.estimate, m.low, m.high, float(m.limit), _verdict(m, decide)) for m in measured]
+    checks = [_check(item, decide, noise_rate.confidence) for item in measured]
     checks.sort(key=lambda check: WORST_FIRST.index(check.verdict))
     verdict = checks[0].verdict
     passed = verdict == "pass" or (verdict == "inconclusive" and on_inconclusive != "fail")
@@ -202,7 +230,17 @@ def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
         raise OptionError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}.")
 
 
+def _check(measured: Measured, decide: Decide, confidence: float) -> GateCheck:
+    verdict, needed, m = _verdict(measured, decide), None, measured
+    if verdict == "inconclusive" and m.rows:
+        among = rows_to_decide(m.estimate, m.limit, population=m.rows, confidence=confidence)
+        needed = min(round(among * m.table / m.rows), m.table)
+    return GateCheck(m.what, m.estimate, m.low, m.high, float(m.limit), verdict, needed)
+
+
 def _verdict(measured: Measured, decide: Decide) -> Verdict:
+    if not measured.supported:
+        return "inconclusive"
     if decide == "estimate":
         return "fail" if measured.estimate > measured.limit else "pass"
     if measured.low > measured.limit:
@@ -214,20 +252,11 @@ def _message(rate: NoiseRate, checks: Sequence[GateCheck], label: str, details: 
     worst = checks[0]
     lines = [f"{worst.verdict.upper()}: {worst} (column {label!r}, {rate.rows:,} rows, method {rate.method!r})."]
     lines += [f"Also: {check}." for check in checks[1:] if check.verdict != "pass"][:MOST_FURTHER_CHECKS]
-    if worst.verdict == "inconclusive":
-        needed = rows_to_review(worst, rate)
-        lines.append(f"Reviewing about {needed:,} randomly chosen rows by hand would decide it.")
-    lines.append(rate.assumption)
-    return "\n".join([*lines, *details])
-
-
-def rows_to_review(check: GateCheck, rate: NoiseRate) -> int:
-    """Randomly drawn rows whose review would tell the estimate from the limit, at the interval's confidence.
-
-    At least 50, at most all rows: below 50 the normal approximation of a share means little.
-    """
-    z = NormalDist().inv_cdf(0.5 + rate.confidence / 2)
-    share = min(max(check.estimate, 0.01), 0.99)
-    distance = max(abs(check.estimate - check.limit), 1e-6)
-    needed = math.ceil(z**2 * share * (1 - share) / distance**2)
-    return min(max(needed, 50), rate.rows)
+    needed = max((check.rows_to_review or 0 for check in checks), default=0)
+    if needed:
+        lines.append(
+            f"Reviewing about {needed:,} rows by hand would decide it, if the estimate is right: draw them with "
+            f"review_sample({needed})."
+        )
+    lines += [rate.caution] if rate.caution else []
+    return "\n".join([*lines, rate.assumption, *details])

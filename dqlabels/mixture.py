@@ -1,9 +1,9 @@
 """Noise rate as a mixture: which true classes, through which noise matrix, explain the labels best.
 
 A row's label is drawn from the noise matrix' row of its true class. What the model says of the row is taken as
-the distribution of the true class once it is sharpened by a temperature: out-of-sample probabilities of
-bagged trees are blurred, by the noise among other things. Temperature and matrix are fitted together; several
-temperatures are kept, weighed by how well each explains the labels.
+the distribution of the true class once it is sharpened by an exponent: out-of-sample probabilities of bagged
+trees are blurred, by the noise among other things. Exponent and matrix are fitted together; all exponents are
+kept, weighed by how well each explains the labels.
 """
 
 from __future__ import annotations
@@ -18,99 +18,137 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # Exponents of the model's probabilities; 1 takes them as they are.
-SHARPNESS = (1.0, 1.5, 2.0, 3.0, 4.5, 7.0)
-# More rows sharpen the interval less than they cost; they are chosen by content, whatever the order.
-MOST_ROWS = 5000
+SHARPNESS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)
+# How much a row's evidence for an exponent counts. Rows are less independent than the model takes them to be, so
+# at 1 a single exponent takes all the weight on any but the smallest tables (docs/benchmarks.md).
+TEMPER = 0.3
+# More rows sharpen the estimate less than they cost; they are chosen by content, whatever the order.
+MOST_ROWS = 4000
 MOST_VALUES = 500_000
-STEPS = 40
+STEPS = 30
 CONVERGED = 1e-5
 LEAST_PROBABILITY = 1e-6
-DRAWS = 400
+LEAST_COUNT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class NoisePrior:
+    """What is thought of a noise matrix before a label is seen.
+
+    Each of its rows is Dirichlet with ``class_rows`` pseudo-rows around the level of the whole table, which the
+    labels themselves teach; that level is held by ``table_rows`` pseudo-rows of which the share ``level`` is wrong.
+    """
+
+    class_rows: float
+    table_rows: float
+    level: float
+
+    def dirichlet(self, counts: FloatArray) -> FloatArray:
+        """Parameters (K, K) of the matrix' rows, given the true x given counts (K, K) so far."""
+        k, rows = len(counts), float(counts.sum())
+        wrong = (rows - float(np.trace(counts)) + self.level * self.table_rows) / (rows + self.table_rows)
+        prior = np.full((k, k), self.class_rows * wrong / (k - 1))
+        np.fill_diagonal(prior, self.class_rows * (1 - wrong))
+        return prior
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """``matrix`` (K, K) is P(given | true), ``shares`` (K,) of the true classes, ``drawn`` (R,) noise rates."""
+    """``matrix`` (K, K) is P(given | true), ``shares`` (K,) of the true classes."""
 
     matrix: FloatArray
     shares: FloatArray
-    drawn: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Fit:
-    counts: FloatArray  # Dirichlet parameters (K, K) of the matrix' rows
+    counts: FloatArray  # true x given (K, K), expected
+    posterior: FloatArray  # Dirichlet parameters (K, K) of the matrix' rows
     shares: FloatArray
     evidence: float
 
 
-def fit_mixture(codes: IntArray, probs: NDArray[Any], prior: FloatArray | None, random_state: int) -> Mixture:
-    """Fit temperature and matrix, by variational inference under a Dirichlet ``prior`` (K, K), or by EM without one.
+def fit_mixture(codes: IntArray, probs: NDArray[Any], prior: NoisePrior | None) -> Mixture:
+    """Fit exponent and matrix, by variational inference under a ``prior``, or by EM without one.
 
     Args:
         codes: (n,) class positions.
         probs: (n, K) out-of-sample probabilities.
-        prior: Dirichlet parameters of each row of the matrix; None for maximum likelihood.
-        random_state: Seeds the draws of the interval.
+        prior: Of the matrix; None for maximum likelihood.
 
     Source: EM for a mixture with known component weights per row (Dempster, Laird & Rubin 1977); mean field
-    with a Dirichlet prior as in Bishop (2006), section 10.2. Sharpening is ours: docs/noise-rate.md.
+    with a Dirichlet prior as in Bishop (2006), section 10.2, whose level is learned from all classes together
+    (empirical Bayes). Tempered evidence: Grünwald & van Ommen (2017), Bayesian Analysis 12:1069-1103.
+    Sharpening is ours: docs/noise-rate.md.
     """
     codes, probs = _some_rows(codes, probs)
-    fits, counts = [], None
+    logs, fits = np.log(probs), list[_Fit]()
     for sharpness in SHARPNESS:
-        fits.append(_fit(codes, probs, sharpness, prior, counts))
-        counts = fits[-1].counts - (0 if prior is None else prior)
-    evidence = np.array([fit.evidence for fit in fits])
+        fits.append(_fit(codes, logs, sharpness, prior, fits[-1].counts if fits else None))
+    evidence = TEMPER * np.array([fit.evidence for fit in fits])
     weights = np.exp(evidence - evidence.max())
     weights /= weights.sum()
-    matrices = [fit.counts / fit.counts.sum(axis=1, keepdims=True) for fit in fits]
+    matrices = [fit.posterior / fit.posterior.sum(axis=1, keepdims=True) for fit in fits]
     shares = np.einsum("f,fk->k", weights, [fit.shares for fit in fits])
     joint = np.einsum("f,fk,fkj->kj", weights, [fit.shares for fit in fits], matrices)
-    rng = np.random.default_rng(random_state)
-    drawn = [_draw(fit, round(DRAWS * weight), len(codes), rng) for fit, weight in zip(fits, weights, strict=True)]
-    return Mixture(joint / shares[:, None], shares, np.concatenate(drawn))
+    matrix = np.where(shares[:, None] > 0, joint / np.where(shares > 0, shares, 1)[:, None], np.eye(len(joint)))
+    return Mixture(matrix, shares)
 
 
 def _some_rows(codes: IntArray, probs: NDArray[Any]) -> tuple[IntArray, FloatArray]:
-    """Rows chosen and ordered by a hash of their content, so that their order in the table does not show."""
+    """Rows chosen and ordered by a hash of their content, so that neither their order nor that of the classes shows.
+
+    Copies of a row are numbered, so that a table of few kinds of row gives some of each kind.
+    """
     from dqlabels.models import hash_rows
 
     most = min(MOST_ROWS, max(1, MOST_VALUES // probs.shape[1]))
-    words = np.column_stack([codes, np.rint(probs * 2**24)]).astype(np.uint32)
-    chosen = np.argsort(hash_rows(words), kind="stable")[:most]
+    units = np.rint(probs * 2**24)
+    exact = hash_rows(np.column_stack([codes, units]).astype(np.uint32))
+    order = np.argsort(exact, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(exact[order]) != 0])
+    copy = np.empty(codes.size, dtype=np.int64)
+    copy[order] = np.arange(codes.size) - np.repeat(starts, np.diff(np.r_[starts, codes.size]))
+    own = units[np.arange(codes.size), codes]
+    alike = hash_rows(np.column_stack([own, np.sort(units, axis=1), copy]).astype(np.uint32))
+    if codes.size > most:
+        chosen = np.flatnonzero(alike <= np.partition(alike, most - 1)[most - 1])
+    else:
+        chosen = np.arange(codes.size)
+    chosen = chosen[np.lexsort((exact[chosen], alike[chosen]))]
     return codes[chosen], np.maximum(probs[chosen].astype(np.float64), LEAST_PROBABILITY)
 
 
 def _fit(
-    codes: IntArray, probs: FloatArray, sharpness: float, prior: FloatArray | None, start: FloatArray | None
+    codes: IntArray, logs: FloatArray, sharpness: float, prior: NoisePrior | None, start: FloatArray | None
 ) -> _Fit:
-    n, k = probs.shape
-    sharp = probs**sharpness
+    n, k = logs.shape
+    sharp = np.exp(sharpness * (logs - logs.max(axis=1, keepdims=True)))
     sharp /= sharp.sum(axis=1, keepdims=True)
     labels = np.zeros((n, k))
     labels[np.arange(n), codes] = 1
     counts = np.full((k, k), 0.1 * n / k**2) + 0.9 * n / k * np.eye(k) if start is None else start
     for _ in range(STEPS):
-        weights = _row_weights(counts, prior)
-        shared = sharp * weights[:, codes].T
-        total = shared.sum(axis=1, keepdims=True)
-        shared /= np.maximum(total, 1e-300)
+        believed = None if prior is None else prior.dirichlet(counts)
+        shared = sharp * _row_weights(counts, believed)[:, codes].T
+        total = np.maximum(shared.sum(axis=1, keepdims=True), 1e-300)
+        shared /= total
         updated = shared.T @ labels
         moved = float(np.abs(updated - counts).max()) / n
         counts = updated
         if moved < CONVERGED:
             break
-    evidence = float(np.log(np.maximum(total, 1e-300)).sum())
-    if prior is None:
-        return _Fit(counts + 1e-9, shared.mean(axis=0), evidence)
-    return _Fit(counts + prior, shared.mean(axis=0), evidence - _divergence(counts + prior, prior))
+    evidence = float(np.log(total).sum())
+    if believed is None:
+        return _Fit(counts, counts + LEAST_COUNT, shared.mean(axis=0), evidence)
+    posterior = counts + believed
+    return _Fit(counts, posterior, shared.mean(axis=0), evidence - _divergence(posterior, believed))
 
 
 def _row_weights(counts: FloatArray, prior: FloatArray | None) -> FloatArray:
     """P(given | true) (K, K), or under a prior the exponential of its mean logarithm."""
     if prior is None:
-        counts = counts + 1e-9
+        counts = counts + LEAST_COUNT
         return np.asarray(counts / counts.sum(axis=1, keepdims=True))
     from scipy.special import digamma
 
@@ -125,12 +163,3 @@ def _divergence(posterior: FloatArray, prior: FloatArray) -> float:
     moved = (posterior - prior) * (digamma(posterior) - digamma(posterior.sum(axis=1, keepdims=True)))
     norms = gammaln(posterior.sum(axis=1)) - gammaln(prior.sum(axis=1))
     return float((norms - (gammaln(posterior) - gammaln(prior)).sum(axis=1) + moved.sum(axis=1)).sum())
-
-
-def _draw(fit: _Fit, draws: int, rows: int, rng: np.random.Generator) -> FloatArray:
-    """(draws,) noise rates from the posterior of one temperature."""
-    if not draws:
-        return np.empty(0)
-    kept = np.stack([rng.dirichlet(row, draws)[:, k] for k, row in enumerate(fit.counts)], axis=1)
-    shares = rng.dirichlet(fit.shares * rows + 1e-6, draws)
-    return np.asarray(1 - (shares * kept).sum(axis=1))

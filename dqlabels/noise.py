@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -13,7 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.mixture import fit_mixture
+from dqlabels.mixture import NoisePrior, fit_mixture
+from dqlabels.rate import ASSUMPTIONS, NoiseRate, check_confidence, noise_rate, share_interval, with_support
+
+__all__ = [
+    "METHODS",
+    "PROFILE_FORMAT",
+    "NoiseRate",
+    "anchor_noise",
+    "confident_noise",
+    "default_noise",
+    "mixture_noise",
+    "read_profile",
+    "reference_level",
+    "reference_noise",
+    "share_interval",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -25,8 +40,6 @@ SMALLEST_REGION_SHARE = 0.05
 WILSON_Z = 1.0
 # Pseudo-rows by which a class that nobody labelled is taken to be labelled right.
 SURE_ROWS = 1e6
-# Where the trusted error is near chance a change of it says next to nothing.
-LEAST_SCALE = 0.2
 EM_STEPS = 500
 # A replicate starts from the estimate, from where a few steps reach its own answer.
 EM_STEPS_RESAMPLED = 50
@@ -35,139 +48,24 @@ REPLICATES = 200
 # Replicates x classes^2, in numbers held at once: many classes take fewer replicates.
 REPLICATE_BUDGET = 20_000_000
 
-ASSUMPTIONS = {
-    "variational": (
-        "Assumes that wrong labels fall on a class alike wherever its rows lie, that the sharpened model is right "
-        "about how sure one can be of a row's true class, and that a few percent wrong is the rule. Noise that "
-        "hides in ambiguous rows is missed in part. The interval allows for how far the method was off on tables "
-        "of known noise."
-    ),
-    "em": (
-        "Assumes that wrong labels fall on a class alike wherever its rows lie, and that the sharpened model is "
-        "right about how sure one can be of a row's true class. Small tables can be read as far too noisy."
-    ),
-    "reference": (
-        "The change against a trusted profile. Assumes that the model would be right as often on this table's true "
-        "labels as it was on the trusted ones; a change in the rows themselves reads as noise."
-    ),
-    "anchor": (
-        "Assumes each class has a region where the model is right about the true class, and that labels there "
-        "are wrong as often as elsewhere in the class. Noise that hides in ambiguous rows is missed."
-    ),
-    "confident": (
-        "Assumes a row the model confidently puts in another class is mislabelled. Where classes truly overlap, "
-        "the overlap is counted as noise, so this reads high on hard tables."
-    ),
-}
 # Of what an audit keeps of trusted data; later versions read older ones.
 PROFILE_FORMAT = 1
+# Where the trusted error is near chance a change of it says next to nothing.
+LEAST_SCALE = 0.2
 # Those that need no further input.
 METHODS = ("variational", "em", "anchor", "confident")
 # A mixture's matrix has K x K unknowns: with more classes the anchor region is the default.
 MOST_CLASSES_OF_A_MIXTURE = 60
-# Pseudo-rows of each row of the noise matrix, and the share of them that is wrong: the prior of ``variational``.
-PRIOR_ROWS = 20.0
-PRIOR_NOISE = 0.05
-# Error of the method itself, measured on tables of known noise (docs/benchmarks.md): a share of the model's
-# error that the estimate leaves unexplained, and a constant.
-UNEXPLAINED_SHARE = 0.3
-METHOD_ERROR = 0.01
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NoiseRate:
-    """An estimated share of wrong labels, never without its interval and its assumption.
-
-    ``estimate``, ``low`` and ``high`` are shares of the audited rows, in [0, 1]; the interval holds the
-    sampling error at ``confidence`` under ``assumption``, not the error of the assumption itself.
-    ``matrix`` is (K, K), row k = P(given label | true class k); ``inverse`` is (K, K), row j =
-    P(true class | given label j); both in the order of the classes.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    confidence: float
-    method: str
-    assumption: str
-    rows: int
-    matrix: FloatArray
-    inverse: FloatArray
-
-    def __str__(self) -> str:
-        return (
-            f"{self.estimate:.1%} ({self.confidence:.0%} interval {self.low:.1%} to {self.high:.1%}, "
-            f"method {self.method!r}, {self.rows:,} rows)"
-        )
-
-    def __repr__(self) -> str:
-        return (
-            f"NoiseRate(estimate={self.estimate:.4f}, low={self.low:.4f}, high={self.high:.4f}, "
-            f"confidence={self.confidence}, method={self.method!r}, rows={self.rows})"
-        )
-
-    @property
-    def by_given_class(self) -> FloatArray:
-        """(K,) share of the rows carrying each label whose true class is another."""
-        return 1.0 - np.diagonal(self.inverse)
-
-    def class_intervals(self, class_rows: IntArray) -> tuple[FloatArray, FloatArray]:
-        """(K,) low and (K,) high of ``by_given_class``, for classes of that many rows (K,).
-
-        The table's interval scaled to the class, widened by the sampling error of the class.
-        """
-        shares = self.by_given_class
-        z = NormalDist().inv_cdf(0.5 + self.confidence / 2)
-        sampling = z**2 * np.clip(shares * (1 - shares), 0.25 / (class_rows + 1), None) / np.maximum(class_rows, 1)
-        scale = np.maximum(shares, self.estimate) / max(self.estimate, 1e-9)
-        low = shares - np.sqrt(sampling + (scale * (self.estimate - self.low)) ** 2)
-        high = shares + np.sqrt(sampling + (scale * (self.high - self.estimate)) ** 2)
-        return np.clip(low, 0, 1), np.clip(high, 0, 1)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON."""
-        return {
-            "estimate": self.estimate,
-            "low": self.low,
-            "high": self.high,
-            "confidence": self.confidence,
-            "method": self.method,
-            "assumption": self.assumption,
-            "rows": self.rows,
-        }
-
-
-def share_interval(share: float, rows: float, confidence: float) -> tuple[float, float]:
-    """Wilson's interval of a share of ``rows``."""
-    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
-    centre = (share + z2 / (2 * rows)) / (1 + z2 / rows)
-    half = float(np.sqrt(z2 * (share * (1 - share) / rows + z2 / (4 * rows**2)))) / (1 + z2 / rows)
-    return centre - half, centre + half
-
-
-def read_profile(reference: Any) -> Mapping[str, Any]:
-    """A profile from itself, from an audit, or from the path of a JSON file that holds it.
-
-    Raises:
-        OptionError: None was given, or not one that this version reads.
-    """
-    if hasattr(reference, "profile"):
-        return dict(reference.profile())
-    if isinstance(reference, (str, Path)):
-        try:
-            reference = json.loads(Path(reference).read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
-            raise OptionError(f"{reference}: not the JSON of a profile ({error}).") from error
-    if not isinstance(reference, Mapping) or "format" not in reference:
-        raise OptionError(
-            "reference= is needed, and is no profile of an audit: pass an audit of trusted data, its profile(), or the "
-            "path of a JSON file that holds one."
-        )
-    if reference["format"] != PROFILE_FORMAT:
-        raise OptionError(
-            f"The reference has format {reference['format']!r}; this version of dqlabels reads {PROFILE_FORMAT}."
-        )
-    return reference
+# Chosen over 33 tables of known noise, with the figures of tables left out of the choice in docs/benchmarks.md.
+PRIOR = NoisePrior(class_rows=60.0, table_rows=300.0, level=0.06)
+# The joint reads high and the anchor region low: where they are this near and both above the mixture, with this
+# many rows in the smallest class, the joint is right.
+NARROW_GAP = 0.04
+FEWEST_ROWS_A_CLASS = 100
+# How far the truth lay from the estimate, 5% and 95% quantile over the same tables: a constant, and a share of the
+# model's error that the estimate leaves unexplained.
+METHOD_ERROR = {"variational": ((0.032, 0.17), (0.022, 0.33)), "em": ((0.018, 1.27), (0.024, 0.28))}
+METHOD_ERROR_CONFIDENCE = 0.90
 
 
 def anchor_noise(codes: IntArray, probs: NDArray[Any], *, confidence: float = 0.90, random_state: int = 0) -> NoiseRate:
@@ -193,7 +91,7 @@ def anchor_noise(codes: IntArray, probs: NDArray[Any], *, confidence: float = 0.
     >>> round(anchor_noise(codes, np.eye(2)[codes]).estimate, 3)
     0.0
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     n_classes = probs.shape[1]
     label_counts = np.bincount(codes, minlength=n_classes)
     region_counts = np.stack([_region(codes, probs[:, k], k, label_counts) for k in range(n_classes)])
@@ -245,8 +143,7 @@ def _rate_from_matrix(regions: IntArray, label_counts: IntArray, confidence: flo
     low, high = _interval(drawn, estimate, confidence)
     joint = shares[:, None] * matrix
     inverse = _normalise_rows(joint.T)
-    method = "anchor"
-    return _noise_rate(estimate, low, high, confidence, method, rows, matrix, inverse)
+    return noise_rate((estimate, low, high), confidence, "anchor", label_counts, matrix, inverse)
 
 
 def confident_noise(
@@ -268,7 +165,7 @@ def confident_noise(
     >>> round(confident_noise(np.array([[9, 1], [0, 10]]), np.array([10, 10])).estimate, 3)
     0.05
     """
-    _check_confidence(confidence)
+    check_confidence(confidence)
     rows, n_classes = int(label_counts.sum()), label_counts.size
     likely_given = _normalise_rows(counts.astype(np.float64))
     given = label_counts / rows
@@ -282,7 +179,7 @@ def confident_noise(
     low, high = _interval(1.0 - (resampled * right).sum(axis=1), estimate, confidence)
     joint = given[:, None] * likely_given
     matrix, inverse = _normalise_rows(joint.T), likely_given
-    return _noise_rate(estimate, low, high, confidence, "confident", rows, matrix, inverse)
+    return noise_rate((estimate, low, high), confidence, "confident", label_counts, matrix, inverse)
 
 
 def mixture_noise(
@@ -290,6 +187,7 @@ def mixture_noise(
     probs: NDArray[Any],
     *,
     method: str = "variational",
+    counts: IntArray | None = None,
     confidence: float = 0.90,
     random_state: int = 0,
 ) -> NoiseRate:
@@ -298,9 +196,10 @@ def mixture_noise(
     Args:
         codes: (n,) class positions, all known.
         probs: (n, K) out-of-sample probabilities.
-        method: ``"variational"`` with a Dirichlet prior on the matrix' rows, or ``"em"`` without one.
+        method: ``"variational"`` with a prior on the matrix, or ``"em"`` without one.
+        counts: (K, K) raw confident joint, given x likely; default it is counted here.
         confidence: Of the interval, in (0, 1).
-        random_state: Seeds the posterior draws.
+        random_state: Seeds what the joint and the anchor region draw, where these are asked.
 
     Raises:
         OptionError: ``confidence`` is outside (0, 1).
@@ -313,87 +212,63 @@ def mixture_noise(
     >>> 0.02 < mixture_noise(codes, probs).estimate < 0.06
     True
     """
-    _check_confidence(confidence)
-    k = probs.shape[1]
-    prior = None
-    if method == "variational":
-        prior = np.full((k, k), PRIOR_ROWS * PRIOR_NOISE / (k - 1))
-        np.fill_diagonal(prior, PRIOR_ROWS * (1 - PRIOR_NOISE))
-    found = fit_mixture(codes, probs, prior, random_state)
+    check_confidence(confidence)
+    found = fit_mixture(codes, probs, PRIOR if method == "variational" else None)
     estimate = float(np.clip(1 - (found.shares * np.diagonal(found.matrix)).sum(), 0, 1))
-    low, high = _interval(found.drawn, estimate, confidence)
-    unexplained = max(float((probs.argmax(axis=1) != codes).mean()) - estimate, 0.0)
-    spare = METHOD_ERROR + UNEXPLAINED_SHARE * unexplained
-    low, high = max(low - spare, 0.0), min(high + spare, 1.0)
-    inverse = _normalise_rows((found.shares[:, None] * found.matrix).T)
-    return _noise_rate(estimate, low, high, confidence, method, codes.size, found.matrix, inverse)
+    matrix, inverse = found.matrix, _normalise_rows((found.shares[:, None] * found.matrix).T)
+    label_counts = np.bincount(codes, minlength=probs.shape[1])
+    error = float((probs.argmax(axis=1) != codes).mean())
+    if method == "variational":
+        joint = _agreed_joint(codes, probs, counts, estimate, random_state)
+        if joint is not None and joint.estimate <= error:
+            estimate, matrix, inverse = joint.estimate, joint.matrix, joint.inverse
+    interval = _with_method_error(estimate, error, codes.size, method, confidence)
+    rate = noise_rate((estimate, *interval), confidence, method, label_counts, matrix, inverse)
+    return with_support(rate, error, rate) if method == "variational" else rate
+
+
+def _agreed_joint(
+    codes: IntArray, probs: NDArray[Any], counts: IntArray | None, mixture: float, seed: int
+) -> NoiseRate | None:
+    """The rate of the confident joint where the anchor region agrees with it that the mixture reads too little."""
+    label_counts = np.bincount(codes, minlength=probs.shape[1])
+    if label_counts.min() < FEWEST_ROWS_A_CLASS:
+        return None
+    if counts is None:
+        from dqlabels.engines.memory import flag
+
+        counts = flag(codes, probs).counts
+    joint = confident_noise(counts, label_counts, random_state=seed)
+    anchor = anchor_noise(codes, probs, random_state=seed).estimate
+    return joint if abs(joint.estimate - anchor) <= NARROW_GAP and min(anchor, joint.estimate) > mixture else None
+
+
+def _with_method_error(estimate: float, error: float, rows: int, method: str, confidence: float) -> tuple[float, float]:
+    """Low and high: how far the method was off on tables of known noise, and the sampling error of a share."""
+    unexplained = max(error - estimate, 0.0)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    scale = z / NormalDist().inv_cdf(0.5 + METHOD_ERROR_CONFIDENCE / 2)
+    sampling = z * (max(estimate * (1 - estimate), 0.25 / (rows + 1)) / rows) ** 0.5
+    below, above = (
+        float(np.hypot(scale * (constant + share * unexplained), sampling)) for constant, share in METHOD_ERROR[method]
+    )
+    return max(estimate - below, 0.0), min(estimate + above, 1.0)
 
 
 def default_noise(
-    codes: IntArray, probs: NDArray[Any], *, confidence: float = 0.90, random_state: int = 0
+    codes: IntArray,
+    probs: NDArray[Any],
+    counts: IntArray | None = None,
+    *,
+    confidence: float = 0.90,
+    random_state: int = 0,
 ) -> NoiseRate:
     """The noise rate by the method that did best in the benchmark: ``variational``, or ``anchor`` for many classes."""
-    estimate = mixture_noise if probs.shape[1] <= MOST_CLASSES_OF_A_MIXTURE else anchor_noise
-    return estimate(codes, probs, confidence=confidence, random_state=random_state)
-
-
-def reference_noise(
-    error: float, rows: int, profile: Mapping[str, Any], base: NoiseRate, *, confidence: float = 0.90
-) -> NoiseRate:
-    """The change of the noise rate against a trusted profile, from the change of the out-of-sample error.
-
-    Labels of which a share r is wrong raise the error from e to e + r (1 - e K / (K - 1)) where wrong labels
-    fall on the other classes alike; ``estimate``, ``low`` and ``high`` are r, which may be negative.
-
-    Args:
-        error: Share of this table's labels that are not the model's likeliest class.
-        rows: Audited rows of this table.
-        profile: What ``LabelAudit.profile()`` gave on trusted data.
-        base: Gives the noise matrix.
-        confidence: Of the interval, in (0, 1).
-
-    Raises:
-        OptionError: The profile lacks what is needed, or ``confidence`` is outside (0, 1).
-    """
-    _check_confidence(confidence)
-    try:
-        trusted, trusted_rows, k = float(profile["model_error"]), int(profile["rows"]), len(profile["classes"])
-    except (KeyError, TypeError, ValueError) as problem:
-        raise OptionError("reference= is no profile of an audit: pass audit.profile() of trusted data.") from problem
-    scale = max(1 - trusted * k / (k - 1), LEAST_SCALE)
-    spread = (error * (1 - error) / rows + trusted * (1 - trusted) / trusted_rows) ** 0.5 / scale
-    estimate = (error - trusted) / scale
-    half = NormalDist().inv_cdf(0.5 + confidence / 2) * spread
-    return _noise_rate(
-        estimate,
-        estimate - half,
-        estimate + half,
-        confidence,
-        "reference",
-        rows,
-        base.matrix.copy(),
-        base.inverse.copy(),
-    )
-
-
-def _noise_rate(
-    estimate: float,
-    low: float,
-    high: float,
-    confidence: float,
-    method: str,
-    rows: int,
-    matrix: FloatArray,
-    inverse: FloatArray,
-) -> NoiseRate:
-    matrix.setflags(write=False)
-    inverse.setflags(write=False)
-    return NoiseRate(estimate, low, high, confidence, method, ASSUMPTIONS[method], rows, matrix, inverse)
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0 < confidence < 1:
-        raise OptionError(f"confidence={confidence!r} is not between 0 and 1; for a 90% interval pass 0.90.")
+    options: Any = {"confidence": confidence, "random_state": random_state}
+    if probs.shape[1] <= MOST_CLASSES_OF_A_MIXTURE:
+        return mixture_noise(codes, probs, counts=counts, **options)
+    rate = anchor_noise(codes, probs, **options)
+    return with_support(rate, float((probs.argmax(axis=1) != codes).mean()), rate)
 
 
 def _normalise_rows(counts: NDArray[Any]) -> FloatArray:
@@ -439,3 +314,96 @@ def _interval(drawn: FloatArray, estimate: float, confidence: float) -> tuple[fl
     tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(min(low, estimate)), float(max(high, estimate))
+
+
+def read_profile(reference: Any) -> Mapping[str, Any]:
+    """A profile from itself, from an audit, or from the path of a JSON file that holds it.
+
+    Raises:
+        OptionError: None was given, or not one that this version reads.
+    """
+    if hasattr(reference, "profile"):
+        return dict(reference.profile())
+    if isinstance(reference, (str, Path)):
+        try:
+            reference = json.loads(Path(reference).read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise OptionError(f"{reference}: not the JSON of a profile ({error}).") from error
+    if not isinstance(reference, Mapping) or "format" not in reference:
+        raise OptionError(
+            "reference= is needed, and is no profile of an audit: pass an audit of trusted data, its profile(), or the "
+            "path of a JSON file that holds one."
+        )
+    if reference["format"] != PROFILE_FORMAT:
+        raise OptionError(
+            f"The reference has format {reference['format']!r}; this version of dqlabels reads {PROFILE_FORMAT}."
+        )
+    return reference
+
+
+def reference_noise(
+    error: float, rows: int, profile: Mapping[str, Any], base: NoiseRate, *, confidence: float = 0.90
+) -> NoiseRate:
+    """The change of the noise rate against a trusted profile, from the change of the out-of-sample error.
+
+    Labels of which a share r is wrong raise the error from e to e + r (1 - e K / (K - 1)) where wrong labels
+    fall on the other classes alike; ``estimate``, ``low`` and ``high`` are r, which may be negative.
+
+    Args:
+        error: Share of this table's labels that are not the model's likeliest class.
+        rows: Audited rows of this table.
+        profile: What ``LabelAudit.profile()`` gave on trusted data.
+        base: Gives the noise matrix.
+        confidence: Of the interval, in (0, 1).
+
+    Raises:
+        OptionError: The profile lacks what is needed, or ``confidence`` is outside (0, 1).
+    """
+    check_confidence(confidence)
+    try:
+        trusted, trusted_rows, k = float(profile["model_error"]), int(profile["rows"]), len(profile["classes"])
+    except (KeyError, TypeError, ValueError) as problem:
+        raise OptionError("reference= is no profile of an audit: pass audit.profile() of trusted data.") from problem
+    scale = max(1 - trusted * k / (k - 1), LEAST_SCALE)
+    spread = (error * (1 - error) / rows + trusted * (1 - trusted) / trusted_rows) ** 0.5 / scale
+    estimate = (error - trusted) / scale
+    half = NormalDist().inv_cdf(0.5 + confidence / 2) * spread
+    shown: dict[str, Any] = {
+        "estimate": estimate,
+        "low": estimate - half,
+        "high": estimate + half,
+        "confidence": confidence,
+    }
+    # What changed in a class is not known from the error of the whole table.
+    shown |= {"class_low": np.zeros(base.matrix.shape[0]), "class_high": np.ones(base.matrix.shape[0])}
+    caution = ""
+    if 1 - trusted * k / (k - 1) < LEAST_SCALE:
+        caution = (
+            f"This table cannot support an estimate: the model disagrees with {trusted:.0%} of the trusted labels, "
+            "so a change of that says next to nothing. Review a sample of rows."
+        )
+    return replace(
+        base, **shown, method="reference", assumption=ASSUMPTIONS["reference"], rows=rows,
+        supported=not caution, caution=caution,
+    )  # fmt: skip
+
+
+def reference_level(change: NoiseRate, profile: Mapping[str, Any]) -> NoiseRate:
+    """The noise rate itself: that of the trusted data and the change since.
+
+    The rate of the trusted data is the one a review of them gave; without a review they are taken to be right.
+    """
+    known = profile.get("noise_rate") or {}
+    reviewed = known.get("method") == "reviewed"
+    base, low, high = (float(known[key]) if reviewed else 0.0 for key in ("estimate", "low", "high"))
+    estimate = min(max(base + change.estimate, 0.0), 1.0)
+    below = float(np.hypot(base - low, change.estimate - change.low))
+    above = float(np.hypot(high - base, change.high - change.estimate))
+    words = "as noisy as their review found" if reviewed else "right"
+    return replace(
+        change,
+        estimate=estimate,
+        low=min(max(base + change.estimate - below, 0.0), estimate),
+        high=max(min(base + change.estimate + above, 1.0), estimate),
+        assumption=f"{change.assumption} The trusted labels are taken to be {words}.",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.columns import Frame
-from dqlabels.errors import OptionError
-from dqlabels.evidence import Evidence, plain
+from dqlabels.errors import LabelWarning, OptionError
+from dqlabels.evidence import Evidence, index_values, plain
 from dqlabels.gate import (
     Decide,
     GateResult,
-    Measured,
     OnInconclusive,
     class_limits,
     decide_gate,
+    increase_limit,
     pair_limits,
+    table_limit,
 )
 from dqlabels.noise import (
     METHODS,
@@ -28,13 +30,16 @@ from dqlabels.noise import (
     NoiseRate,
     anchor_noise,
     confident_noise,
+    default_noise,
     mixture_noise,
     read_profile,
+    reference_level,
     reference_noise,
 )
 from dqlabels.planted import PlantedRecall, plant_and_find
+from dqlabels.rate import with_support
 from dqlabels.report import html, text
-from dqlabels.review import draw_sample, read_answers, reviewed_noise
+from dqlabels.review import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
 
 MOST_ROWS_IN_DICT = 10
 MOST_PAIRS_IN_DICT = 20
@@ -92,8 +97,8 @@ class LabelAudit:
 
     @property
     def classes(self) -> Any:
-        """A row per class: rows, flagged, flagged share, estimated noise rate, threshold, mean quality."""
-        facts = self.evidence.class_facts(self.noise_rate.by_given_class)
+        """A row per class: rows, flagged, flagged share, noise rate with interval, threshold, mean quality."""
+        facts = self._class_facts()
         return self._table({"class": np.arange(len(self.evidence.classes))}, facts)
 
     @property
@@ -112,13 +117,7 @@ class LabelAudit:
     @property
     def noise_matrix(self) -> Any:
         """P(given | true) and P(true | given) under the method of ``noise_rate``, a row per pair of classes."""
-        k = len(self.evidence.classes)
-        true, given = (cells.ravel() for cells in np.indices((k, k)))
-        facts = {
-            "given_if_true": self.noise_rate.matrix[true, given],
-            "true_if_given": self.noise_rate.inverse[given, true],
-        }
-        return self._table({"true": true, "given": given}, facts)
+        return self._by_pair(self.noise_rate)
 
     @property
     def probabilities(self) -> Any:
@@ -146,13 +145,23 @@ class LabelAudit:
         if method == "reference":
             return self._change(reference, confidence)
         if method in ("variational", "em"):
-            return mixture_noise(evidence.codes, evidence.probs, method=method, **options)
-        if method == "anchor":
-            return anchor_noise(evidence.codes, evidence.probs, **options)
-        if method == "confident":
-            counts = np.bincount(evidence.codes, minlength=len(evidence.classes))
-            return confident_noise(evidence.counts, counts, **options)
-        raise OptionError(f"method={method!r} is none of {', '.join(map(repr, (*METHODS, 'reference')))}.")
+            rate = mixture_noise(evidence.codes, evidence.probs, method=method, counts=evidence.counts, **options)
+        elif method == "anchor":
+            rate = anchor_noise(evidence.codes, evidence.probs, **options)
+        elif method == "confident":
+            rate = confident_noise(evidence.counts, evidence.class_rows, **options)
+        else:
+            raise OptionError(f"method={method!r} is none of {', '.join(map(repr, (*METHODS, 'reference')))}.")
+        return with_support(rate, self.model_error, self._modelled())
+
+    def _modelled(self) -> NoiseRate:
+        """The default rate, whatever a review has put in its place."""
+        if self.noise_rate.method != "reviewed":
+            return self.noise_rate
+        evidence = self.evidence
+        return default_noise(
+            evidence.codes, evidence.probs, evidence.counts, random_state=self.settings["random_state"]
+        )
 
     def _change(self, reference: Any, confidence: float) -> NoiseRate:
         profile = read_profile(reference)
@@ -177,11 +186,52 @@ class LabelAudit:
             **{key: facts[key] for key in keys},
         }
 
-    def noise_rates(self) -> Any:
-        """Every method that needs no further input: estimate, interval and assumption, a row each."""
-        rates = [self.estimate_noise(method).to_dict() for method in METHODS]
-        columns = {key: [rate[key] for rate in rates] for key in rates[0]}
-        return nw.from_dict(columns, backend=self.table.implementation).to_native()
+    def noise_rates(self, by: str = "method") -> Any:
+        """Every method that needs no further input, and the one in use: estimate, interval and assumption, a row each.
+
+        Args:
+            by: ``"method"`` for a row a method; ``"class"`` for a row a method and class: the share of the rows
+                given that class whose label is wrong, with its interval; ``"pair"`` for a row a method and pair of
+                classes: P(given | true) and P(true | given).
+
+        Raises:
+            OptionError: ``by`` is none of these.
+        """
+        rates = {method: self.estimate_noise(method) for method in METHODS}
+        rates = {self.noise_rate.method: self.noise_rate} | rates
+        if by == "method":
+            listed = [rate.to_dict() for rate in rates.values()]
+            columns = {key: [rate[key] for rate in listed] for key in listed[0]}
+            return nw.from_dict(columns, backend=self.table.implementation).to_native()
+        if by not in ("class", "pair"):
+            raise OptionError(f"by={by!r} is none of 'method', 'class', 'pair'.")
+        tables = [
+            nw.from_native(self._by_class(rate) if by == "class" else self._by_pair(rate), eager_only=True)
+            for rate in rates.values()
+        ]
+        named = [
+            table.select(nw.lit(method).alias("method"), nw.all()) for method, table in zip(rates, tables, strict=True)
+        ]
+        return self._fresh_table(nw.concat(named)).to_native()
+
+    def _by_class(self, rate: NoiseRate) -> Any:
+        facts = {"noise_rate": rate.by_given_class, "low": rate.class_low, "high": rate.class_high}
+        return self._table({"class": np.arange(len(self.evidence.classes))}, facts)
+
+    def _by_pair(self, rate: NoiseRate) -> Any:
+        k = len(self.evidence.classes)
+        true, given = (cells.ravel() for cells in np.indices((k, k)))
+        facts = {"given_if_true": rate.matrix[true, given], "true_if_given": rate.inverse[given, true]}
+        return self._table({"true": true, "given": given}, facts)
+
+    def _fresh_table(self, table: Frame) -> Frame:
+        if not table.implementation.is_pandas_like():
+            return table
+        return nw.from_native(table.to_native().reset_index(drop=True), eager_only=True)
+
+    def _class_facts(self) -> dict[str, NDArray[Any]]:
+        rate = self.noise_rate
+        return self.evidence.class_facts(rate.by_given_class, rate.class_low, rate.class_high)
 
     def gate(
         self,
@@ -205,31 +255,35 @@ class LabelAudit:
             max_increase: Of the change against ``reference``.
             reference: As in ``estimate_noise``.
             method: Of the rate; default that of ``noise_rate``.
-            decide: ``"estimate"`` or ``"confident"``.
+            decide: ``"estimate"`` or ``"confident"``, which relies on a review, else on ``reference``, where there
+                is one.
             on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
 
         Raises:
             OptionError: No limit, one outside [0, 1], an unknown class or choice, or no reference.
         """
-        rate = self.noise_rate if method is None else self.estimate_noise(method, reference=reference)
-        measured: list[Measured] = []
-        if max_noise_rate is not None:
-            what = "the label-noise rate"
-            measured.append(Measured("max_noise_rate", what, rate.estimate, rate.low, rate.high, max_noise_rate))
-        if max_increase is not None:
-            change, what = self._change(reference, rate.confidence), "the increase of the noise rate"
-            measured.append(Measured("max_increase", what, change.estimate, change.low, change.high, max_increase))
+        rate = self._rate_for(method, decide, reference)
         evidence = self.evidence
-        measured += class_limits(rate, self.label, evidence.classes, evidence.class_rows, max_class_noise_rate)
+        by_class = self.noise_rate if rate.method == "reference" else rate
+        measured = table_limit(rate, max_noise_rate)
+        if max_increase is not None:
+            measured += increase_limit(self._change(reference, rate.confidence), max_increase)
+        measured += class_limits(by_class, self.label, evidence.classes, evidence.class_rows, max_class_noise_rate)
         measured += pair_limits(rate, self.label, evidence.classes, evidence.pairs(), max_pair_share)
         facts = self.to_dict()
-        classes = sorted(facts["classes"], key=lambda c: -c["noise_rate"])[:3]
-        worst = ", ".join(f"{c['class']!r} {c['noise_rate']:.1%}" for c in classes)
-        details = [f"Worst classes: {worst}.", *text.confusion_lines(facts["confusions"])]
+        details = [*text.class_lines(facts["classes"]), *text.confusion_lines(facts["confusions"])]
         details += text.worst_lines(facts["worst"])
         return decide_gate(
             rate, measured, decide=decide, on_inconclusive=on_inconclusive, label=self.label, details=details
         )
+
+    def _rate_for(self, method: str | None, decide: str, reference: Any) -> NoiseRate:
+        """The rate that a gate holds against its limit: a review or a reference, where one is at hand, settles it."""
+        if method is not None:
+            return self.estimate_noise(method, reference=reference)
+        if decide != "confident" or reference is None or self.noise_rate.method == "reviewed":
+            return self.noise_rate
+        return reference_level(self._change(reference, self.noise_rate.confidence), read_profile(reference))
 
     def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
         """Rows to review by hand, stratified by quality, in random order, with an empty ``reviewed_label`` column.
@@ -252,6 +306,23 @@ class LabelAudit:
         rest = [name for name in self.table.columns if name not in {self.label, *self.names}]
         return drawn.select(numbers.name, self.label, "reviewed_label", *rest).to_native()
 
+    def review_plan(
+        self, *, width: float | None = None, max_noise_rate: float | None = None, confidence: float = 0.90
+    ) -> ReviewPlan:
+        """How many rows of :meth:`review_sample` to review, at the noise rate that is estimated now.
+
+        Args:
+            width: Of the interval wanted, high less low, in (0, 1).
+            max_noise_rate: Or a limit from which the rate is to be told.
+            confidence: Of the interval, in (0, 1).
+
+        Raises:
+            OptionError: Neither or both of width and limit, or a number outside (0, 1).
+        """
+        return plan_review(
+            self.noise_rate.estimate, self.audited, width=width, limit=max_noise_rate, confidence=confidence
+        )
+
     def with_review(self, reviewed: Any, *, answer: str = "reviewed_label", confidence: float = 0.90) -> LabelAudit:
         """The audit with the noise rate that a reviewed sample gives: unbiased, with an interval, no assumption.
 
@@ -261,7 +332,11 @@ class LabelAudit:
             confidence: Of the interval, in (0, 1).
 
         Raises:
-            OptionError: Rows that are not of this audit or repeat, or too few answers.
+            OptionError: Rows that are not of this audit or repeat, labels that are not this table's, or too few
+                answers.
+
+        Warns:
+            LabelWarning: Answers that are no class of the label column; each counts as a wrong label.
         """
         frame = nw.from_native(reviewed, eager_only=True)
         row = _free_name("row", {*self.table.columns})
@@ -272,14 +347,15 @@ class LabelAudit:
             )
         said = zip(frame[row].to_list(), frame[answer].to_list(), strict=True)
         # An empty cell is None in Polars and NaN in pandas.
-        evidence = self.evidence
-        answers = read_answers(
-            [(int(at), str(value)) for at, value in said if plain(value) is not None],
-            evidence.positions,
-            evidence.classes,
-        )
+        evidence, told = self.evidence, [(int(at), value) for at, value in said if plain(value) is not None]
+        answers = read_answers(told, evidence.positions, evidence.classes)
+        if self.label in frame.columns:
+            given = zip(frame[row].to_list(), frame[self.label].to_list(), strict=True)
+            check_sample(dict(given), evidence.positions, evidence.codes, evidence.classes, self.label)
         rate = reviewed_noise(evidence.quality, evidence.codes, len(evidence.classes), answers, confidence=confidence)
-        return replace(self, noise_rate=rate)
+        for note in answers.notes:
+            warnings.warn(note, LabelWarning, stacklevel=2)
+        return replace(self, noise_rate=rate, warnings=(*self.warnings, *answers.notes))
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
         """The share of uniformly planted errors that this audit finds on this table, run again ``repeats`` times.
@@ -302,9 +378,7 @@ class LabelAudit:
         """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
         from dqlabels.version import __version__
 
-        facts = {
-            name: values.tolist() for name, values in self.evidence.class_facts(self.noise_rate.by_given_class).items()
-        }
+        facts = {name: values.tolist() for name, values in self._class_facts().items()}
         classes = [plain(value) for value in self.evidence.classes]
         pairs = zip(*(part[:MOST_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
         return {
@@ -324,7 +398,7 @@ class LabelAudit:
                 {"given": classes[given], "suggested": classes[likely], "rows": rows, "share": share}
                 for given, likely, rows, share in pairs
             ],
-            "worst": self.evidence.worst_facts(MOST_ROWS_IN_DICT),
+            "worst": self.evidence.worst_facts(MOST_ROWS_IN_DICT, index_values(self.table)),
             "warnings": list(self.warnings),
             "settings": dict(self.settings),
             "version": __version__,

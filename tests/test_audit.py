@@ -283,7 +283,7 @@ def test_a_failed_gate_raises_with_its_result():
 def test_an_unsure_gate_says_how_many_rows_to_review():
     audit = dqlabels.audit(pl.DataFrame(two_classes()), "label")
     limit = (audit.noise_rate.low + audit.noise_rate.high) / 2
-    with pytest.warns(LabelWarning, match=r"Reviewing about [\d,]+ randomly chosen rows"):
+    with pytest.warns(LabelWarning, match=r"Reviewing about [\d,]+ rows by hand"):
         gate = audit.gate(max_noise_rate=limit, decide="confident")
     assert gate.verdict == "inconclusive"
 

@@ -84,7 +84,7 @@ def test_nothing_is_called_an_unexpected_value(page, frame):
 def test_an_undecided_gate_is_seen_though_it_passed(page):
     said = words(page(noisy(), rate(decide="confident", on_inconclusive="pass")))
     assert "INCONCLUSIVE: the label-noise rate, " in said
-    assert re.search(r"Reviewing about \d+ randomly chosen rows by hand would decide it", said)
+    assert re.search(r"Reviewing about \d+ rows by hand, drawn by review_sample, would decide it", said)
     assert "Status: Succeeded" in said
 
 

@@ -36,6 +36,8 @@ def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, conso
         f"Estimated noise rate {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} to "
         f"{rate['high']:.1%}, method {rate['method']}), model error {facts['model_error']:.1%} ({facts['model']})."
     )
+    if rate["caution"]:
+        console.print(_text(rate["caution"]), style="yellow")
     console.print(_text(rate["assumption"]), style="dim")
     heads = ("class", "rows", "flagged", "flagged_share", "noise_rate")
     ranked = sorted(facts["classes"], key=lambda row: -row["flagged_share"])

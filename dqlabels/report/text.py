@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_LINES = 5
+MOST_CLASSES = 3
 LONGEST_VALUE = 40
 
 
@@ -18,6 +19,7 @@ def summary(facts: Mapping[str, Any]) -> str:
         f"({facts['flagged_share']:.1%}).",
         f"Estimated noise rate {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} to "
         f"{rate['high']:.1%}, method {rate['method']!r}).",
+        *([rate["caution"]] if rate["caution"] else []),
         rate["assumption"],
         f"Judged by {facts['model']}; it disagrees with {facts['model_error']:.1%} of the given labels.",
     ]
@@ -25,6 +27,16 @@ def summary(facts: Mapping[str, Any]) -> str:
     lines += worst_lines(facts["worst"])
     lines += [f"Note: {note}" for note in facts["warnings"]]
     return "\n".join(lines)
+
+
+def class_lines(classes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The classes whose labels are wrong most often, one line."""
+    ranked = sorted(classes, key=lambda c: -c["noise_rate"])[:MOST_CLASSES]
+    shown = [
+        f"{_short(c['class'])} {c['noise_rate']:.1%} ({c['noise_rate_low']:.1%} to {c['noise_rate_high']:.1%})"
+        for c in ranked
+    ]
+    return ["Worst classes: " + ", ".join(shown) + "."]
 
 
 def confusion_lines(confusions: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -42,7 +54,8 @@ def worst_lines(worst: Sequence[Mapping[str, Any]]) -> list[str]:
     shown = []
     for row in worst[:MOST_LINES]:
         change = f"{_short(row['given'])} → {_short(row['suggested'])}"
-        shown.append(f"  row {row['row']}: {change}, quality {row['quality']:.3f}, {row['kind']}")
+        where = f"row {row['row']}" + (f" (index {_short(row['index'])})" if "index" in row else "")
+        shown.append(f"  {where}: {change}, quality {row['quality']:.3f}, {row['kind']}")
     return ["Worst rows:", *shown]
 
 

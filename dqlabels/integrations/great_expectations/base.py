@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dqlabels.confident import FILTERS, SCORES
 from dqlabels.errors import OptionError
-from dqlabels.gate import DECIDE, ON_INCONCLUSIVE, GateCheck, GateResult, rows_to_review
+from dqlabels.gate import DECIDE, ON_INCONCLUSIVE, GateCheck, GateResult
 from dqlabels.integrations.great_expectations.metric import AUDIT_KEYS, METRIC_NAME, AuditOutcome
 from dqlabels.integrations.great_expectations.rendering import LabelRenderers
 from dqlabels.integrations.great_expectations.results import audit_facts, format_result
@@ -220,7 +220,6 @@ def checked_share(name: str, value: Any) -> Any:
 def gate_facts(gate: GateResult, check: GateCheck) -> Fields:
     """A gate as plain values for the details of a result, with one of its checks before the others."""
     rate = gate.noise_rate
-    undecided = gate.verdict == "inconclusive"
     return {
         "headline": f"{gate.verdict.upper()}: {check}.",
         "message": gate.message,
@@ -234,6 +233,6 @@ def gate_facts(gate: GateResult, check: GateCheck) -> Fields:
         "confidence": rate.confidence,
         "estimator": rate.method,
         "assumption": rate.assumption,
-        "rows_to_review": rows_to_review(check, rate) if undecided else None,
+        "rows_to_review": check.rows_to_review,
         "checks": [each.to_dict() for each in gate.checks[:MOST_CHECKS]],
     }

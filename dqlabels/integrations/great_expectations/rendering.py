@@ -105,7 +105,7 @@ class LabelRenderers(BatchExpectation, ABC):
             return _exception(result.exception_info) if result and result.exception_info else []
         words, params = "$headline", {"headline": str(details["headline"])}
         if details.get("rows_to_review"):
-            words += " Reviewing about $rows randomly chosen rows by hand would decide it."
+            words += " Reviewing about $rows rows by hand, drawn by review_sample, would decide it."
             params["rows"] = f"{details['rows_to_review']:,}"
         headline = _text(words, params, classes=CLASSES[details["verdict"]], tag="strong")
         return [_text("\n\n", {}), headline, _counted(result.result, details)]
