@@ -3,4 +3,5 @@
 from dqlabels.cli import audit as audit
 from dqlabels.cli import demo as demo
 from dqlabels.cli import gate as gate
+from dqlabels.cli import review_sample as review_sample
 from dqlabels.cli.app import run as run

@@ -40,6 +40,7 @@ def audit_command(
     compat: given.Compat = None,
     random_state: given.RandomState = 0,
     n_jobs: given.NJobs = None,
+    reviewed: given.Reviewed = None,
     max_noise_rate: given.MaxNoiseRate = None,
     decide: given.Decide = "estimate",
     on_inconclusive: given.OnInconclusive = "warn",
@@ -64,7 +65,7 @@ def audit_command(
         options["classes"] = given.as_labels(table, label, given.split(classes) or [])
     with interruptible(), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # the summary prints them as notes
-        result = audit(table, label, **options)
+        result = given.with_answers(audit(table, label, **options), reviewed)
         gate = None
         if max_noise_rate is not None:
             choice: Any = {"decide": decide, "on_inconclusive": on_inconclusive}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dqlabels.errors import OptionError
+
+if TYPE_CHECKING:
+    from dqlabels.result import LabelAudit
 
 File = Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")]
 Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")]
@@ -27,6 +30,9 @@ NJobs = Annotated[int | None, typer.Option(help="Threads.")]
 MaxNoiseRate = Annotated[float | None, typer.Option(help="Exit with 1 above this share, as in 0.05.")]
 Decide = Annotated[str, typer.Option(help="Hold 'estimate' or the 'confident' interval against it.")]
 OnInconclusive = Annotated[str, typer.Option(help="'warn', 'fail' or 'pass'.")]
+Reviewed = Annotated[
+    str | None, typer.Option(help="What 'dqlabels review-sample' wrote, with its reviewed_label filled in.")
+]
 
 
 def audit_options(
@@ -48,6 +54,15 @@ def audit_options(
     options |= {"features": split(features), "exclude": split(exclude) or (), "groups": groups}
     options |= {"random_state": random_state, "n_jobs": n_jobs, "cv": folds(cv), "pred_probs": split(pred_probs)}
     return options
+
+
+def with_answers(result: LabelAudit, reviewed: str | None) -> LabelAudit:
+    """The audit with the noise rate that the answers in a file give, where one is named."""
+    if reviewed is None:
+        return result
+    from dqlabels.files import read_table
+
+    return result.with_review(read_table(reviewed))
 
 
 def split(listed: str | None) -> list[str] | None:
