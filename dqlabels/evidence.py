@@ -99,9 +99,12 @@ class Evidence:
         ]
 
 
-def index_values(table: Frame) -> Any:
-    """The index of a pandas frame, or None where it has none that says more than the row number."""
-    if not table.implementation.is_pandas_like():
+def index_values(table: Frame | None) -> Any:
+    """The index of a pandas frame, or None where it has none that says more than the row number.
+
+    An audit that several checks share is kept without its table.
+    """
+    if table is None or not table.implementation.is_pandas_like():
         return None
     index = table.to_native().index
     counted = (getattr(index, "start", None), getattr(index, "step", None), index.name) == (0, 1, None)
