@@ -1,0 +1,260 @@
+"""What the estimators share: reading X and y, the default classifier, the noise matrix, and predicting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from dqlabels.errors import ModelError, OptionError
+from dqlabels.learn.rows import FloatArray, IntArray, Rows, class_probabilities
+from dqlabels.noise import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise
+
+# A class whose labels are nearly all wrong would otherwise be weighed beyond reason.
+MOST_WEIGHT = 10.0
+# A single column of these is a mistake; one of texts is what a text pipeline takes.
+NUMBERS = tuple(np.dtype(code) for code in np.typecodes["AllInteger"] + "efdFD?")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseModel:
+    """``rate`` in [0, 1], ``matrix`` (K, K) P(given | true), ``inverse`` (K, K) P(true | given), ``prior`` (K,)."""
+
+    rate: float
+    matrix: FloatArray
+    inverse: FloatArray
+    prior: FloatArray
+
+
+class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Base of the estimators: a classifier around ``estimator`` that is told how to learn by ``_learn``.
+
+    The classifier inside is cloned, never fitted itself, and sees class positions 0..K-1 as labels. Rows are
+    fitted in the order of their content, so the order in which they are given does not show.
+    """
+
+    estimator: Any
+    cv: Any
+    random_state: Any
+    n_jobs: int | None
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NoisyLabelClassifier:
+        """Learn from rows some of whose labels are wrong.
+
+        Args:
+            X: (n, d) array, sparse matrix, pandas or Polars frame: whatever ``estimator`` takes.
+            y: (n,) given labels: strings, numbers or booleans, none missing.
+            sample_weight: (n,) weights, not negative.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            DQLabelsError: An option has no meaning, or the classifier inside cannot be fitted.
+            ValueError: X or y cannot be used.
+        """
+        self._learn(self._read(X, y, sample_weight))
+        return self
+
+    def _learn(self, rows: Rows) -> None:
+        raise NotImplementedError
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """(n, K) probabilities of the classes in the order of ``classes_``."""
+        check_is_fitted(self)
+        X = _as_rows(X)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return class_probabilities(self.estimator_, X, len(self.classes_))
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """(n,) the likeliest class of each row."""
+        probs = self.predict_proba(X)
+        return np.asarray(self.classes_[probs.argmax(axis=1)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self._classifier())
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.input_tags.sparse = inner.input_tags.sparse
+        tags.input_tags.string = inner.input_tags.string
+        tags.classifier_tags.poor_score = inner.classifier_tags.poor_score
+        return tags
+
+    def _classifier(self) -> Any:
+        if self.estimator is not None:
+            return self.estimator
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        return HistGradientBoostingClassifier()
+
+    def _read(self, X: Any, y: Any, sample_weight: Any) -> Rows:
+        """Validated rows; sets ``classes_`` and what scikit-learn wants to know of the features."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the given labels."
+            )
+        X = _as_rows(X)
+        if not X.shape[0]:
+            raise ValueError("Found array with 0 sample(s): there are no rows to learn from.")
+        validate_data(self, X, skip_check_array=True)
+        labels = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
+        check_consistent_length(X, labels)
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if self.classes_.size < 2:
+            raise ModelError(f"y holds one class, {self.classes_[0]!r}; at least two classes are needed to tell apart.")
+        classifier = self._classifier()
+        if not hasattr(classifier, "predict_proba"):
+            raise ModelError(
+                f"{type(classifier).__name__} gives no probabilities (no predict_proba). Wrap it in "
+                "sklearn.calibration.CalibratedClassifierCV."
+            )
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, labels, dtype=np.float64, ensure_non_negative=True)
+        self._check_options()
+        return Rows.of(
+            X, codes.astype(np.int64), self.classes_.size, weights, classifier, self.cv, self._seed(), self.n_jobs
+        )
+
+    def _check_options(self) -> None:
+        """Refuse options that mean nothing, before any work is done."""
+
+    def _seed(self) -> int:
+        if self.random_state is None:
+            # Fresh, without a draw from the global generator.
+            return int(np.random.default_rng().integers(2**31))
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+
+def _as_rows(X: Any) -> Any:
+    """X as it is where rows can be taken of it, lists as an array."""
+    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
+        raise OptionError("X is a lazy frame, whose rows have no fixed order to match y. Collect it first.")
+    if hasattr(X, "tocsr"):
+        return X.tocsr()
+    if isinstance(X, (list, tuple)) or not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if len(X.shape) == 0 or (len(X.shape) == 1 and getattr(X, "dtype", np.dtype(object)) in NUMBERS):
+        raise ValueError(
+            f"Expected 2D array, got an array of shape {X.shape} instead. Reshape your data: X.reshape(-1, 1) if it "
+            "has a single feature, X.reshape(1, -1) if it is a single row."
+        )
+    if len(X.shape) > 1 and X.shape[1] == 0:
+        raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
+    return X
+
+
+def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
+    """Refuse a value that is none of the choices.
+
+    Raises:
+        OptionError: Naming them.
+    """
+    if value not in choices:
+        raise OptionError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}.")
+
+
+def check_number(name: str, value: Any, low: float, high: float) -> None:
+    """Refuse what is not a number in [low, high].
+
+    Raises:
+        OptionError: Naming the range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not low <= value <= high:
+        raise OptionError(f"{name}={value!r} is not a number from {low:g} to {high:g}.")
+
+
+def noise_model(noise: Any, codes: IntArray, probs: FloatArray, seed: int) -> NoiseModel:
+    """The noise of the labels: estimated by a method of :mod:`dqlabels.noise`, or a matrix as given.
+
+    Args:
+        noise: "default", one of ``dqlabels.noise.METHODS``, or (K, K) P(given | true), rows summing to 1.
+        codes: (n,) given labels.
+        probs: (n, K) out-of-fold probabilities.
+        seed: Of the estimate's interval.
+
+    Raises:
+        OptionError: Neither a method nor such a matrix.
+    """
+    k = probs.shape[1]
+    if isinstance(noise, str):
+        check_choice("noise", noise, ("default", *METHODS))
+        if noise == "default":
+            found = default_noise(codes, probs, random_state=seed)
+        elif noise == "anchor":
+            found = anchor_noise(codes, probs, random_state=seed)
+        elif noise == "confident":
+            found = confident_noise(_confident_counts(codes, probs), np.bincount(codes, minlength=k), random_state=seed)
+        else:
+            found = mixture_noise(codes, probs, method=noise, random_state=seed)
+        prior = np.bincount(codes, minlength=k) / codes.size @ found.inverse
+        return NoiseModel(found.estimate, found.matrix, found.inverse, prior)
+    matrix = np.asarray(noise, dtype=np.float64)
+    if matrix.shape != (k, k) or (matrix < 0).any() or not np.allclose(matrix.sum(axis=1), 1, atol=1e-3):
+        raise OptionError(
+            f"noise is an array of shape {matrix.shape}; pass the name of a method, or a ({k}, {k}) matrix of "
+            "P(given | true) in the order of the sorted classes, whose rows sum to 1."
+        )
+    return _given_matrix(matrix, np.bincount(codes, minlength=k) / codes.size)
+
+
+def _given_matrix(matrix: FloatArray, given: FloatArray) -> NoiseModel:
+    """The clean shares whose noisy image is nearest the given ones in likelihood, by EM."""
+    prior = given.copy()
+    for _ in range(500):
+        prior = prior * (matrix @ np.divide(given, prior @ matrix, out=np.zeros_like(given), where=given > 0))
+        prior /= prior.sum()
+    joint = (prior[:, None] * matrix).T
+    totals = joint.sum(axis=1, keepdims=True)
+    inverse = np.divide(joint, totals, out=np.eye(len(given)), where=totals > 0)
+    return NoiseModel(float(1 - prior @ np.diagonal(matrix)), matrix, inverse, prior)
+
+
+def _confident_counts(codes: IntArray, probs: FloatArray) -> IntArray:
+    from dqlabels.engines.memory import judge
+
+    counts: IntArray = judge(codes, probs).confident_joint
+    return counts
+
+
+def deconvolve(probs: FloatArray, matrix: FloatArray, steps: int = 20) -> FloatArray:
+    """Clean posteriors (n, K) whose noisy image ``clean @ matrix`` is nearest the noisy ``probs`` in likelihood.
+
+    Richardson-Lucy steps from the noisy posterior: unlike ``probs @ inverse(matrix)`` they never leave the simplex.
+
+    >>> matrix = np.array([[0.8, 0.2], [0.4, 0.6]])
+    >>> deconvolve(np.array([[0.8, 0.2]]), matrix, steps=2000).round(2).tolist()
+    [[1.0, 0.0]]
+    """
+    clean = probs.copy()
+    for _ in range(steps):
+        expected = np.maximum(clean @ matrix, 1e-12)
+        clean = clean * ((probs / expected) @ matrix.T)
+        clean /= clean.sum(axis=1, keepdims=True)
+    return np.asarray(clean)
+
+
+def posterior(clean: FloatArray, codes: IntArray, matrix: FloatArray) -> FloatArray:
+    """(n, K) P(true = k | x, given): what the model says of the row times the chance of its label under each class.
+
+    >>> posterior(np.array([[0.5, 0.5]]), np.array([0]), np.array([[0.9, 0.1], [0.3, 0.7]])).round(2).tolist()
+    [[0.75, 0.25]]
+    """
+    shared = clean * matrix[:, codes].T
+    total = shared.sum(axis=1, keepdims=True)
+    # A label that no class could have got under the matrix: the model alone speaks.
+    return np.asarray(np.where(total > 1e-12, shared / np.maximum(total, 1e-12), clean))

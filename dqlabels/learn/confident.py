@@ -1,0 +1,84 @@
+"""Prune and re-weight: confident learning as a classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dqlabels.confident import FILTERS
+from dqlabels.engines.memory import judge
+from dqlabels.learn.base import MOST_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_model
+from dqlabels.learn.rows import Rows
+
+
+class ConfidentLearningClassifier(NoisyLabelClassifier):
+    """Drop the rows whose labels look wrong, weigh the rest by 1 / P(given = k | true = k), fit again.
+
+    Args:
+        estimator: Any classifier with probabilities; default histogram gradient boosting.
+        filter_by: The rule that prunes, one of ``dqlabels.confident.FILTERS``.
+        reweight: Make up for the rows each class lost.
+        noise: The noise matrix: "default", a method of ``dqlabels.noise``, or a (K, K) array P(given | true).
+        min_noise: Nothing is pruned where less of the labels is estimated to be wrong: at 5% even an oracle
+            gains under one point of accuracy, and pruning clean rows costs up to 2.4.
+        cv: Folds that judge the rows: a number or a scikit-learn splitter.
+        random_state: Seeds folds, and the classifier where it has no seed of its own.
+        n_jobs: Folds fitted at a time.
+
+    After ``fit``: ``estimator_``, ``classes_``, ``noise_rate_``, ``noise_matrix_`` (K, K), ``kept_`` (n,) bool,
+    ``class_weight_`` (K,) and ``label_quality_`` (n,).
+
+    Source: Northcutt, Jiang & Chuang (2021), arXiv 1911.00068, section 3.2 (pruning) and the re-weighting by
+    Q_y*[i] / Q[i][i] under it. cleanlab's ``CleanLearning`` does the same, with three differences here: a second
+    ``fit`` starts afresh, where it keeps the noise matrix and the issues of the first; the global random
+    generators are not seeded; and labels may be strings.
+
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = make_blobs(200, centers=2, cluster_std=2, random_state=0)
+    >>> noisy = np.where(np.arange(200) % 5 == 0, 0, y)
+    >>> ConfidentLearningClassifier(LogisticRegression()).fit(X, noisy).score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        filter_by: str = "prune_by_noise_rate",
+        reweight: bool = True,
+        noise: Any = "default",
+        min_noise: float = 0.05,
+        cv: Any = 5,
+        random_state: Any = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.filter_by = filter_by
+        self.reweight = reweight
+        self.noise = noise
+        self.min_noise = min_noise
+        self.cv = cv
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def _check_options(self) -> None:
+        check_choice("filter_by", self.filter_by, FILTERS)
+        check_number("min_noise", self.min_noise, 0, 1)
+
+    def _learn(self, rows: Rows) -> None:
+        probs = rows.out_of_fold()
+        noise = noise_model(self.noise, rows.codes, probs, rows.seed)
+        verdict = judge(rows.codes, probs, filter_by=self.filter_by)
+        kept = ~verdict.flagged if noise.rate >= self.min_noise else np.ones(rows.codes.size, dtype=bool)
+        # A class none of whose rows is trusted would vanish from the model: it keeps them all.
+        lost = np.bincount(rows.codes[kept], minlength=rows.n_classes) == 0
+        kept |= lost[rows.codes]
+        self.noise_rate_, self.noise_matrix_ = noise.rate, noise.matrix
+        self.label_quality_, self.kept_ = verdict.quality, kept
+        self.class_weight_ = np.ones(rows.n_classes)
+        if self.reweight and not kept.all():
+            self.class_weight_ = np.minimum(1 / np.maximum(np.diagonal(noise.matrix), 1 / MOST_WEIGHT), MOST_WEIGHT)
+        weights = None if np.all(self.class_weight_ == 1) else self.class_weight_[rows.codes]
+        self.estimator_ = rows.fit(rows.codes, weights, np.flatnonzero(kept))

@@ -1,0 +1,138 @@
+"""Correct the loss by the noise matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dqlabels.learn.base import (
+    MOST_WEIGHT,
+    NoiseModel,
+    NoisyLabelClassifier,
+    check_choice,
+    check_number,
+    deconvolve,
+    noise_model,
+    posterior,
+)
+from dqlabels.learn.rows import FloatArray, Rows, one_hot
+
+CORRECTIONS = ("forward", "backward", "importance", "smoothing", "distillation")
+
+
+class LossCorrectionClassifier(NoisyLabelClassifier):
+    """Fit what the noise matrix makes of the labels, by one of five corrections.
+
+    * ``"forward"``: maximise sum log sum_k p_k(x) T[k, given], Patrini et al. (2017), theorem 2, for any classifier:
+      by expectation-maximisation, fitting each row under every class by its posterior
+      q_k = p_k(x) T[k, given] / sum over k, with out-of-fold p.
+    * ``"backward"``: the labels e_given @ inverse(T) of theorem 1. They have negative entries, which hardly any
+      classifier takes; their expectation given x, p_noisy(x) @ inverse(T), is fitted instead, put back on the simplex.
+    * ``"importance"``: weights P_clean(given | x) / P_noisy(given | x), Liu & Tao (2016, arXiv 1411.7718), equation 7.
+    * ``"smoothing"``: labels (1 - r) e_given + r / K with the noise rate r (Lukasik et al. 2020, arXiv 2003.02819,
+      equation 2).
+    * ``"distillation"``: (1 - strength) e_given + strength p(x), with p by models that did not see the row (Li et al.
+      2017, arXiv 1703.02391, equation 5).
+
+    Args:
+        estimator: Any classifier with probabilities; default histogram gradient boosting.
+        correction: One of the five.
+        noise: "default", a method of ``dqlabels.noise`` ("em" and "variational" are fitted anew in each round of
+            ``forward``: the noise matrix is then a part of the training), or a (K, K) array P(given | true).
+        strength: Of distillation, in [0, 1].
+        n_rounds: Rounds of expectation-maximisation.
+        cv: Folds that judge the rows: a number or a scikit-learn splitter.
+        random_state: Seeds folds, and the classifier where it has no seed of its own.
+        n_jobs: Folds fitted at a time.
+
+    After ``fit``: ``estimator_``, ``classes_``, ``noise_rate_``, ``noise_matrix_`` (K, K), and of what was fitted
+    ``soft_labels_`` (n, K) and ``sample_weight_`` (n,).
+
+    The official code takes one row for each class, that of the largest p_k, as the class's anchor, and its filter of
+    outliers zeroes a view of the probabilities that later classes still read. Our matrices come from
+    :mod:`dqlabels.noise`, which reads regions or all rows. T-revision (Xia et al. 2019) goes on to learn an additive
+    change of T by gradient; its code lets that change accumulate without keeping the rows of T distributions, and
+    wraps the weights so that their gradient is cut. "em" and "variational" here are re-estimated over all rows.
+
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = make_blobs(200, centers=2, cluster_std=2, random_state=0)
+    >>> noisy = np.where(np.arange(200) % 5 == 0, 0, y)
+    >>> LossCorrectionClassifier(LogisticRegression()).fit(X, noisy).score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        correction: str = "forward",
+        noise: Any = "default",
+        strength: float = 0.5,
+        n_rounds: int = 2,
+        cv: Any = 5,
+        random_state: Any = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.correction = correction
+        self.noise = noise
+        self.strength = strength
+        self.n_rounds = n_rounds
+        self.cv = cv
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def _check_options(self) -> None:
+        check_choice("correction", self.correction, CORRECTIONS)
+        check_number("strength", self.strength, 0, 1)
+        check_number("n_rounds", self.n_rounds, 1, 100)
+
+    def _learn(self, rows: Rows) -> None:
+        probs = rows.out_of_fold()
+        noise = noise_model(self.noise, rows.codes, probs, rows.seed)
+        given = one_hot(rows.codes, rows.n_classes)
+        weights = np.ones(rows.codes.size)
+        if self.correction == "forward":
+            soft, noise = self._by_expectation(rows, probs, noise)
+        elif self.correction == "backward":
+            soft = backward_labels(probs, noise.matrix)
+        elif self.correction == "importance":
+            soft, weights = given, importance_weights(rows, probs, noise)
+        elif self.correction == "smoothing":
+            soft = (1 - noise.rate) * given + noise.rate / rows.n_classes
+        else:
+            soft = (1 - self.strength) * given + self.strength * probs
+        self.noise_rate_, self.noise_matrix_ = noise.rate, noise.matrix
+        self.soft_labels_, self.sample_weight_ = soft, weights
+        self.estimator_ = rows.fit_soft(soft, weights)
+
+    def _by_expectation(self, rows: Rows, probs: FloatArray, noise: NoiseModel) -> tuple[FloatArray, NoiseModel]:
+        """Posteriors of the true class, from the noisy model's answer and then from models of the posteriors."""
+        soft = posterior(deconvolve(probs, noise.matrix), rows.codes, noise.matrix)
+        for _ in range(self.n_rounds - 1):
+            clean = rows.out_of_fold(soft=soft)
+            if isinstance(self.noise, str) and self.noise in ("em", "variational"):
+                noise = noise_model(self.noise, rows.codes, clean, rows.seed)
+            soft = posterior(clean, rows.codes, noise.matrix)
+        return soft, noise
+
+
+def backward_labels(probs: FloatArray, matrix: FloatArray) -> FloatArray:
+    """(n, K) ``probs @ inverse(matrix)``, without what is negative; a matrix without inverse takes its pseudo-inverse.
+
+    >>> backward_labels(np.array([[0.8, 0.2], [0.4, 0.6]]), np.array([[0.8, 0.2], [0.4, 0.6]])).round(6).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    labels = np.maximum(probs @ np.linalg.pinv(matrix), 0)
+    total = labels.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(total > 0, labels / np.where(total > 0, total, 1), probs))
+
+
+def importance_weights(rows: Rows, probs: FloatArray, noise: NoiseModel) -> FloatArray:
+    """(n,) P_clean(given | x) / P_noisy(given | x), at most 10."""
+    at = np.arange(rows.codes.size)
+    clean = deconvolve(probs, noise.matrix)
+    noisy = clean @ noise.matrix
+    return np.asarray(np.minimum(clean[at, rows.codes] / np.maximum(noisy[at, rows.codes], 1e-12), MOST_WEIGHT))

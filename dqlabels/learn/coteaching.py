@@ -1,0 +1,138 @@
+"""Learn from the rows that a peer finds easy: co-teaching for any classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_model
+from dqlabels.learn.rows import BoolArray, FloatArray, IntArray, Rows, class_probabilities, losses
+
+
+class CoTeachingClassifier(NoisyLabelClassifier):
+    """Models of separate parts of the rows choose for one another the rows of small loss.
+
+    The rows are dealt into ``n_parts``. In each round every part is judged by a model of the other parts' kept rows,
+    and keeps the share R of smallest loss, R = 1 - forget_rate * min((round / n_gradual) ** exponent, 1). What is kept
+    in the end is fitted. With two parts this is the exchange of co-teaching's two networks, each learning from what
+    the other chose and never judging a row it has seen; the original on PyTorch is ``CoTeachingNetwork``.
+
+    Args:
+        estimator: Any classifier with probabilities; default histogram gradient boosting.
+        forget_rate: Share of the rows to drop in the end, in [0, 1); None for the estimated noise rate.
+        noise: How that is estimated: "default", a method of ``dqlabels.noise``, or a (K, K) array P(given | true).
+        per_class: Drop of each class the share of it that is estimated (or given) to be wrong; otherwise hard classes
+            are dropped first, right or wrong.
+        n_parts: How many parts; with two, each model sees half of the rows.
+        n_rounds: Rounds.
+        n_gradual: The rounds until the whole of ``forget_rate`` is dropped (the paper's T_k).
+        exponent: The paper's c.
+        cv: Folds of the first estimate of the noise.
+        random_state: Seeds parts and folds, and the classifier where it has no seed of its own.
+        n_jobs: Folds fitted at a time.
+
+    After ``fit``: ``estimator_``, ``classes_``, ``kept_`` (n,) bool, ``forget_rate_`` (K,).
+
+    Source: Han et al. (2018), arXiv 1804.06872, algorithm 1. The official code divides the mean loss of the kept rows
+    by their number once more, which shrinks the steps by the batch size, and raises forget_rate, not the epoch, to the
+    power c; neither is repeated.
+
+    >>> from sklearn.datasets import make_blobs
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = make_blobs(200, centers=2, cluster_std=2, random_state=0)
+    >>> noisy = np.where(np.arange(200) % 5 == 0, 0, y)
+    >>> CoTeachingClassifier(LogisticRegression()).fit(X, noisy).score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        forget_rate: float | None = None,
+        noise: Any = "default",
+        per_class: bool = True,
+        n_parts: int = 2,
+        n_rounds: int = 4,
+        n_gradual: int = 3,
+        exponent: float = 1.0,
+        cv: Any = 5,
+        random_state: Any = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.forget_rate = forget_rate
+        self.noise = noise
+        self.per_class = per_class
+        self.n_parts = n_parts
+        self.n_rounds = n_rounds
+        self.n_gradual = n_gradual
+        self.exponent = exponent
+        self.cv = cv
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def _check_options(self) -> None:
+        check_number("forget_rate", 0 if self.forget_rate is None else self.forget_rate, 0, 0.99)
+        check_number("n_parts", self.n_parts, 2, 1000)
+        check_number("n_rounds", self.n_rounds, 1, 1000)
+        check_number("n_gradual", self.n_gradual, 1, 1000)
+        check_number("exponent", self.exponent, 0, 100)
+
+    def _learn(self, rows: Rows) -> None:
+        self.forget_rate_ = self._forget_rates(rows)
+        parts = rows.deal(self.n_parts)
+        kept = np.ones(rows.codes.size, dtype=bool)
+        for at in range(1, self.n_rounds + 1):
+            done = min((at / self.n_gradual) ** self.exponent, 1.0)
+            loss = self._peer_losses(rows, parts, kept)
+            kept = small_losses(rows.codes, loss, done * self.forget_rate_, per_class=self.per_class)
+        self.kept_ = kept
+        self.estimator_ = rows.fit(rows.codes, rows=np.flatnonzero(kept))
+
+    def _forget_rates(self, rows: Rows) -> FloatArray:
+        if self.forget_rate is not None:
+            return np.full(rows.n_classes, float(self.forget_rate))
+        noise = noise_model(self.noise, rows.codes, rows.out_of_fold(), rows.seed)
+        return 1 - np.diagonal(noise.inverse) if self.per_class else np.full(rows.n_classes, noise.rate)
+
+    def _peer_losses(self, rows: Rows, parts: IntArray, kept: BoolArray) -> FloatArray:
+        """(n,) the loss of each row by a model of the kept rows of the other parts."""
+        found = np.zeros(rows.codes.size)
+        for part in np.unique(parts):
+            own = np.flatnonzero(parts == part)
+            model = rows.fit(rows.codes, rows=np.flatnonzero(kept & (parts != part)))
+            probs = class_probabilities(model, _safe_indexing(rows.X, own), rows.n_classes)
+            found[own] = losses(rows.codes[own], probs)
+        return found
+
+
+def small_losses(codes: IntArray, loss: FloatArray, rates: NDArray[Any], *, per_class: bool) -> BoolArray:
+    """(n,) true for the rows of smallest loss: all but ``rates`` (K,) of each class, or of all rows together.
+
+    Rows that tie with the last one kept are kept; every class keeps at least one.
+
+    >>> loss, rates = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 0.5])
+    >>> small_losses(np.array([0, 0, 1, 1]), loss, rates, per_class=True).tolist()
+    [True, False, True, False]
+    >>> small_losses(np.array([0, 0, 0, 1]), loss, rates, per_class=False).tolist()
+    [True, True, False, True]
+    """
+    if not per_class:
+        kept = _smallest(loss, float(rates @ np.bincount(codes, minlength=rates.size) / codes.size))
+        for lost in np.setdiff1d(codes, codes[kept]):
+            kept |= (codes == lost) & (loss == loss[codes == lost].min())
+        return kept
+    kept = np.zeros(codes.size, dtype=bool)
+    for k in np.unique(codes):
+        of_class = np.flatnonzero(codes == k)
+        kept[of_class] = _smallest(loss[of_class], float(rates[k]))
+    return kept
+
+
+def _smallest(loss: FloatArray, rate: float) -> BoolArray:
+    number = max(round((1 - rate) * loss.size), 1)
+    return np.asarray(loss <= np.partition(loss, number - 1)[number - 1])

@@ -1,0 +1,279 @@
+"""The rows a classifier learns from: told apart by content, dealt into folds, fitted with weights or soft labels."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import has_fit_parameter
+
+from dqlabels.errors import ModelError, OptionError
+from dqlabels.models import hash_rows
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+# A copy of a row under a class it belongs to with less probability than this is not worth fitting.
+LEAST_SHARE = 1e-3
+LEAST_PROBABILITY = 1e-6
+Split = tuple[IntArray, IntArray]
+
+
+def row_hashes(X: Any) -> NDArray[np.uint64]:
+    """A 64-bit hash (n,) of what each row holds: array of any shape, sparse matrix, or frame of any column types.
+
+    >>> hashes = row_hashes(np.array([[1.0, 2.0], [1.0, 2.0], [2.0, 1.0]]))
+    >>> bool(hashes[0] == hashes[1]), bool(hashes[0] == hashes[2])
+    (True, False)
+    """
+    if hasattr(X, "tocoo"):
+        return _sparse_hashes(X)
+    if hasattr(X, "columns"):
+        import narwhals as nw
+
+        # Not frame[name]: column names may be numbers.
+        columns = nw.from_native(X, eager_only=True).iter_columns()
+        return hash_rows(np.column_stack([_words(column.to_numpy()) for column in columns]))
+    values = np.asarray(X)
+    return hash_rows(_words(values.reshape(len(values), -1)))
+
+
+def _words(values: NDArray[Any]) -> NDArray[np.uint32]:
+    """(n, w) 32-bit words of a column (n,) or matrix (n, d); numbers by value, anything else by its text."""
+    values = values.reshape(len(values), -1)
+    if values.dtype.kind in "biuf":
+        # One NaN and one zero, whatever their bits.
+        plain = np.where(np.isnan(values), np.nan, values) if values.dtype.kind == "f" else values
+        return np.ascontiguousarray(plain.astype(np.float64) + 0.0).view(np.uint32)
+    texts = (zlib.crc32(repr(value).encode()) for value in values.ravel().tolist())
+    return np.fromiter(texts, dtype=np.uint32, count=values.size).reshape(values.shape)
+
+
+def _sparse_hashes(X: Any) -> NDArray[np.uint64]:
+    entries = X.tocoo()
+    kept = entries.data != 0
+    words = np.column_stack([entries.col[kept].astype(np.uint32), _words(entries.data[kept])])
+    sums = np.full(X.shape[0], 0x9E3779B97F4A7C15, dtype=np.uint64)
+    np.add.at(sums, entries.row[kept], hash_rows(words))
+    return sums
+
+
+def weight_name(estimator: Any) -> str | None:
+    """The fit parameter that carries sample weights, that of a pipeline's last step too; None if there is none."""
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    steps = getattr(estimator, "steps", None)
+    if not steps:
+        return None
+    name, last = steps[-1]
+    inner = weight_name(last)
+    return f"{name}__{inner}" if inner else None
+
+
+def class_probabilities(model: Any, X: Any, n_classes: int) -> FloatArray:
+    """Its probabilities (n, K) in the order of all classes; a class it never saw has probability 0.
+
+    Raises:
+        ModelError: They are not finite, or not one column for each class it saw.
+    """
+    given = np.asarray(model.predict_proba(X), dtype=np.float64)
+    seen = np.asarray(getattr(model, "classes_", np.arange(given.shape[-1])))
+    if given.ndim != 2 or given.shape[1] != seen.size or not np.isfinite(given).all():
+        raise ModelError(
+            f"{type(model).__name__}.predict_proba gave shape {given.shape} for {seen.size} classes, or values that "
+            "are not finite."
+        )
+    probs = np.zeros((len(given), n_classes))
+    probs[:, seen.astype(np.int64)] = np.clip(given, 0.0, None)
+    total = probs.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(probs, total, out=np.full_like(probs, 1 / n_classes), where=total > 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """n rows with labels of K classes, and the classifier to be fitted on them.
+
+    ``codes`` (n,) are the given labels as class positions; ``weights`` (n,) the caller's or None; ``order`` (n,)
+    the rows by content, in which they are always fitted, so that the caller's order does not show.
+    """
+
+    X: Any
+    codes: IntArray
+    n_classes: int
+    weights: FloatArray | None
+    estimator: Any
+    cv: Any
+    seed: int
+    n_jobs: int | None
+    order: IntArray
+
+    @classmethod
+    def of(
+        cls,
+        X: Any,
+        codes: IntArray,
+        n_classes: int,
+        weights: FloatArray | None,
+        estimator: Any,
+        cv: Any,
+        seed: int,
+        n_jobs: int | None,
+    ) -> Rows:
+        """Rows in the order of their content."""
+        order = np.lexsort((codes, row_hashes(X)))
+        return cls(X, codes, n_classes, weights, estimator, cv, seed, n_jobs, order)
+
+    def folds(self) -> list[Split]:
+        """(train, test) rows: those of a splitter, else dealt out class by class; copies of a row stay together."""
+        if hasattr(self.cv, "split"):
+            return self._covering([*self.cv.split(self.X, self.codes)])
+        if not isinstance(self.cv, (int, np.integer, type(None))):
+            return self._covering([*self.cv])
+        n_folds = 5 if self.cv is None else int(self.cv)
+        if isinstance(self.cv, bool) or n_folds < 2:
+            raise OptionError(f"cv={self.cv!r} is not known; pass at least 2 folds or a scikit-learn splitter.")
+        fold = self.deal(n_folds)
+        parts = [(np.flatnonzero(fold != at), np.flatnonzero(fold == at)) for at in range(n_folds)]
+        return [(train, test) for train, test in parts if train.size and test.size]
+
+    def _covering(self, splits: Sequence[Split]) -> list[Split]:
+        judged = np.zeros(self.codes.size, dtype=bool)
+        for _, test in splits:
+            judged[test] = True
+        if not judged.all():
+            raise OptionError(
+                f"cv={self.cv!r} leaves {int((~judged).sum()):,} rows in no test fold; every row must be in one."
+            )
+        return list(splits)
+
+    def deal(self, n_parts: int) -> IntArray:
+        """(n,) the part of each row: of each class alike, drawn by content; rows alike go to the same part."""
+        hashes = row_hashes(self.X)[self.order]
+        starts = np.append(True, hashes[1:] != hashes[:-1])
+        unit = np.cumsum(starts) - 1
+        lowest = self.codes[self.order][starts]
+        rank = np.random.default_rng([self.seed, 0xF01D]).permutation(lowest.size)
+        dealt = np.zeros(lowest.size, dtype=np.int64)
+        if lowest.size * 20 < self.codes.size:
+            # A coarse table: rows alike are a cell of it, and the best judges of each other.
+            parts = np.zeros(self.codes.size, dtype=np.int64)
+            parts[self.order] = np.random.default_rng([self.seed, 0xF01E]).permutation(self.codes.size) % n_parts
+            return parts
+        dealt[np.lexsort((rank, lowest))] = np.arange(lowest.size) % n_parts
+        parts = np.zeros(self.codes.size, dtype=np.int64)
+        parts[self.order] = dealt[unit]
+        return parts
+
+    def fit(self, codes: IntArray, weights: FloatArray | None = None, rows: IntArray | None = None) -> Any:
+        """A new model of ``rows`` (all unless given) with labels (n,), weighed by the caller's times ``weights`` (n,).
+
+        Where the classifier takes no weights, rows are drawn in proportion to them, each at its share of places.
+
+        Raises:
+            ModelError: Fewer than two classes are left.
+        """
+        chosen = self.order if rows is None else self.order[_mask(rows, codes.size)[self.order]]
+        total = _product(self.weights, weights)
+        if total is not None:
+            chosen = chosen[total[chosen] > 0]
+        return self._fit(chosen, codes[chosen], None if total is None else total[chosen])
+
+    def fit_soft(self, soft: FloatArray, weights: FloatArray | None = None, rows: IntArray | None = None) -> Any:
+        """A new model of soft labels (n, K): each row once for each class it may be of, weighed by its share.
+
+        That is the cross-entropy between ``soft`` and the model, for any classifier that takes weights.
+        """
+        chosen = self.order if rows is None else self.order[_mask(rows, len(soft))[self.order]]
+        at, codes = np.nonzero(soft[chosen] > LEAST_SHARE)
+        repeated = chosen[at]
+        shares = soft[repeated, codes]
+        total = _product(self.weights, weights)
+        if total is not None:
+            shares = shares * total[repeated]
+        kept = shares > 0
+        return self._fit(repeated[kept], codes[kept], shares[kept])
+
+    def _fit(self, rows: IntArray, codes: IntArray, weights: FloatArray | None) -> Any:
+        if np.unique(codes).size < 2:
+            raise ModelError(
+                "A single class is left to fit on. Use fewer folds, a milder setting, or more rows of each class."
+            )
+        model = clone(self.estimator)
+        params = model.get_params(deep=False)
+        if "random_state" in params and params["random_state"] is None:
+            model.set_params(random_state=self.seed)
+        name = weight_name(model)
+        if weights is not None and name is None:
+            rows, codes, weights = _in_proportion(rows, codes, weights)
+        part = _safe_indexing(self.X, rows)
+        return model.fit(part, codes) if weights is None else model.fit(part, codes, **{str(name): weights})
+
+    def out_of_fold(
+        self, codes: IntArray | None = None, *, soft: FloatArray | None = None, weights: FloatArray | None = None
+    ) -> FloatArray:
+        """Probabilities (n, K) of every row by models that did not see it, nor a copy of it.
+
+        Args:
+            codes: (n,) labels to fit on; default the given ones.
+            soft: (n, K) soft labels to fit on instead.
+            weights: (n,) weights beside the caller's.
+        """
+        labels = self.codes if codes is None else codes
+
+        def judge(train: IntArray, test: IntArray) -> FloatArray:
+            model = self.fit(labels, weights, train) if soft is None else self.fit_soft(soft, weights, train)
+            return class_probabilities(model, _safe_indexing(self.X, test), self.n_classes)
+
+        folds = self.folds()
+        answers = Parallel(n_jobs=self.n_jobs, prefer="threads")(delayed(judge)(*split) for split in folds)
+        sums, votes = np.zeros((labels.size, self.n_classes)), np.zeros(labels.size)
+        for (_, test), probs in zip(folds, answers, strict=True):
+            sums[test] += probs
+            votes[test] += 1
+        return np.asarray(sums / votes[:, None])
+
+
+def one_hot(codes: IntArray, n_classes: int) -> FloatArray:
+    """(n, K) 1 at each row's class.
+
+    >>> one_hot(np.array([1, 0]), 2).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    return np.asarray(np.eye(n_classes)[codes])
+
+
+def losses(codes: IntArray, probs: FloatArray) -> FloatArray:
+    """(n,) negative log probability of each row's label, in nats."""
+    return np.asarray(-np.log(np.maximum(probs[np.arange(codes.size), codes], LEAST_PROBABILITY)))
+
+
+def takes_missing(estimator: Any) -> bool:
+    """Whether the classifier's tags say that it takes missing values."""
+    return bool(get_tags(estimator).input_tags.allow_nan)
+
+
+def _mask(rows: IntArray, n: int) -> BoolArray:
+    mask = np.zeros(n, dtype=bool)
+    mask[rows] = True
+    return mask
+
+
+def _product(one: FloatArray | None, other: FloatArray | None) -> FloatArray | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one * other
+
+
+def _in_proportion(rows: IntArray, codes: IntArray, weights: FloatArray) -> tuple[IntArray, IntArray, None]:
+    """As many as there are different rows, each as often as its weight says (systematic sampling)."""
+    ends = np.cumsum(weights) / weights.sum() * np.unique(rows).size
+    times = np.diff(np.floor(ends + 0.5), prepend=0.0).astype(np.int64)
+    return np.repeat(rows, times), np.repeat(codes, times), None
