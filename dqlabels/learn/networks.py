@@ -1,0 +1,449 @@
+"""Networks that learn from wrong labels as the papers have it: on PyTorch, batch by batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.errors import OptionError
+from dqlabels.learn.base import check_choice, check_number
+from dqlabels.learn.network import (
+    IntArray,
+    Module,
+    PlainNetwork,
+    Run,
+    cross_entropy,
+    load_torch,
+    probabilities,
+    table_noise,
+    weighed,
+)
+from dqlabels.learn.scoring import answered_rows
+
+__all__ = [
+    "CoTeachingNetwork",
+    "DecouplingNetwork",
+    "JointOptimizationNetwork",
+    "LossCorrectionNetwork",
+    "MentorNetwork",
+    "PlainNetwork",
+]
+
+LEAST_PROBABILITY = 1e-7
+FEWEST_REVIEWED = 10
+
+
+class CoTeachingNetwork(PlainNetwork):
+    """Two networks, each updated on the rows of a batch that have the smallest loss under the other.
+
+    Of each batch the share R(T) = 1 - forget_rate * min(T ** exponent / n_gradual, 1) is kept in epoch T.
+
+    Args:
+        module: See :class:`PlainNetwork`, as for all other options.
+        forget_rate: In [0, 1); None for the noise rate that ``noise`` estimates.
+        n_gradual: The paper's T_k.
+        exponent: The paper's c.
+        noise: A method of ``dqlabels.noise`` on out-of-bag trees, or a (K, K) matrix P(given | true).
+
+    Source: Han et al. (2018), arXiv 1804.06872, algorithm 1 and section 3. The official code divides the mean loss of
+    the kept rows by their number once more, so that the steps shrink with the batch; raises forget_rate instead of T
+    to the power c; and never uses its first epoch. None is repeated.
+    """
+
+    n_networks = 2
+
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        forget_rate: float | None = None,
+        n_gradual: int = 10,
+        exponent: float = 1.0,
+        noise: Any = "default",
+        hidden: tuple[int, ...] = (128, 128),
+        epochs: int = 30,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        standardize: bool = True,
+        device: str | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        super().__init__(
+            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
+        )  # fmt: skip
+        self.forget_rate = forget_rate
+        self.n_gradual = n_gradual
+        self.exponent = exponent
+        self.noise = noise
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        check_number("forget_rate", 0 if self.forget_rate is None else self.forget_rate, 0, 0.99)
+        check_number("n_gradual", self.n_gradual, 1, 10**6)
+        check_number("exponent", self.exponent, 0, 100)
+
+    def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
+        self.forget_rate_ = self.forget_rate
+        if self.forget_rate is None:
+            self.forget_rate_ = table_noise(self.noise, matrix, codes, run.seed).rate
+
+    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+        labels, weights = run.codes[rows], run.weights[rows]
+        found = [cross_entropy(part, labels) for part in logits]
+        forgotten = float(self.forget_rate_ or 0) * min((epoch + 1) ** self.exponent / self.n_gradual, 1.0)
+        number = max(round((1 - forgotten) * len(rows)), 1)
+        small = [loss.detach().argsort(stable=True)[:number] for loss in found]
+        return [weighed(found[at][small[1 - at]], weights[small[1 - at]]) for at in (0, 1)]
+
+
+class DecouplingNetwork(PlainNetwork):
+    """Two networks, updated on the rows of a batch that they answer differently.
+
+    Args:
+        module: See :class:`PlainNetwork`, as for all other options.
+        warm_up: Epochs on all rows, before disagreement decides.
+
+    Source: Malach & Shalev-Shwartz (2017), arXiv 1706.02613, algorithm 1.
+    """
+
+    n_networks = 2
+
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        warm_up: int = 5,
+        hidden: tuple[int, ...] = (128, 128),
+        epochs: int = 30,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        standardize: bool = True,
+        device: str | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        super().__init__(
+            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
+        )  # fmt: skip
+        self.warm_up = warm_up
+
+    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+        labels, weights = run.codes[rows], run.weights[rows]
+        if epoch >= self.warm_up:
+            apart = logits[0].argmax(dim=1) != logits[1].argmax(dim=1)
+            if not bool(apart.any()):
+                return [None, None]
+            logits, labels, weights = [part[apart] for part in logits], labels[apart], weights[apart]
+        return [weighed(cross_entropy(part, labels), weights) for part in logits]
+
+
+class LossCorrectionNetwork(PlainNetwork):
+    """A network whose loss is corrected by the noise matrix T, P(given | true).
+
+    * ``"forward"``: -log sum_k T[k, given] p_k(x), Patrini et al. (2017), theorem 2;
+    * ``"backward"``: sum_k inverse(T)[given, k] * -log p_k(x), theorem 1: unbiased, not bounded from below;
+    * ``"importance"``: the loss times p_given / (p T)_given held fixed, Liu & Tao (2016), equation 7.
+
+    Args:
+        module: See :class:`PlainNetwork`, as for all other options.
+        correction: One of the three.
+        noise: A method of ``dqlabels.noise`` on out-of-bag trees, or a (K, K) matrix P(given | true).
+        learn_matrix: Let training move T too, as rows of a softmax that start from the estimate.
+
+    After ``fit``: ``noise_matrix_`` (K, K), the one that training ended with.
+
+    Source: Patrini et al. (2017), arXiv 1609.03683. Learning T is Xia et al. (2019, arXiv 1906.00189), whose code adds
+    a change to T that accumulates without keeping its rows distributions; rows of a softmax always are.
+    """
+
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        correction: str = "forward",
+        noise: Any = "default",
+        learn_matrix: bool = False,
+        hidden: tuple[int, ...] = (128, 128),
+        epochs: int = 30,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        standardize: bool = True,
+        device: str | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        super().__init__(
+            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
+        )  # fmt: skip
+        self.correction = correction
+        self.noise = noise
+        self.learn_matrix = learn_matrix
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        check_choice("correction", self.correction, ("forward", "backward", "importance"))
+
+    def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
+        torch = load_torch()
+        self.noise_matrix_ = table_noise(self.noise, matrix, codes, run.seed).matrix
+        tensor = torch.as_tensor(self.noise_matrix_, dtype=torch.float32, device=run.X.device)
+        run.kept["logs"] = torch.nn.Parameter(tensor.clamp(min=1e-4).log(), requires_grad=self.learn_matrix)
+        inverse = np.linalg.pinv(self.noise_matrix_)
+        run.kept["inverse"] = torch.as_tensor(inverse, dtype=torch.float32, device=run.X.device)
+
+    def _parameters(self, run: Run) -> list[list[Any]]:
+        (parameters,) = super()._parameters(run)
+        return [[*parameters, run.kept["logs"]]] if self.learn_matrix else [parameters]
+
+    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+        torch = load_torch()
+        labels, at = run.codes[rows], torch.arange(len(rows), device=rows.device)
+        if self.correction == "backward":
+            loss = -(run.kept["inverse"][labels] * torch.log_softmax(logits[0], dim=1)).sum(dim=1)
+            return [weighed(loss, run.weights[rows])]
+        probs = torch.softmax(logits[0], dim=1)
+        noisy = (probs @ torch.softmax(run.kept["logs"], dim=1))[at, labels].clamp(min=LEAST_PROBABILITY)
+        if self.correction == "forward":
+            return [weighed(-noisy.log(), run.weights[rows])]
+        ratio = (probs[at, labels] / noisy).detach()
+        return [weighed(ratio * cross_entropy(logits[0], labels), run.weights[rows])]
+
+    def _end_epoch(self, run: Run, epoch: int) -> None:
+        if self.learn_matrix:
+            matrix = load_torch().softmax(run.kept["logs"].detach(), dim=1)
+            self.noise_matrix_ = matrix.cpu().numpy().astype(np.float64)
+
+
+class MentorNetwork(PlainNetwork):
+    """A student network whose rows are weighed by a mentor that watches their losses.
+
+    * ``"predefined"``: v = min(max(0, 1 - (loss - lambda_1) / lambda_2), 1), equation 5, with lambda_1 the moving
+      ``percentile`` of the batches' losses and lambda_2 the ``slope``;
+    * ``"learned"``: the mentor is a network of (loss, loss - lambda_1, label, epoch), trained after each epoch to tell
+      right from wrong labels by what it saw of the reviewed rows so far, equation 8 and algorithm 1.
+
+    Args:
+        module: See :class:`PlainNetwork`, as for all other options.
+        curriculum: One of the two; ``"learned"`` needs ``reviewed`` at ``fit``.
+        percentile: Of the losses, in (0, 100): 100 less the share thought to be wrong.
+        slope: lambda_2 in nats.
+        decay: Of the moving percentile.
+        burn_in: Epochs in which all rows have weight 1.
+
+    Source: Jiang et al. (2018), arXiv 1712.05055. In the official code the mentor's last layer adds its bias to the
+    weights instead of to the output, its label is always 0, and its moving percentile starts at 0.
+    """
+
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        curriculum: str = "predefined",
+        percentile: float = 80.0,
+        slope: float = 0.5,
+        decay: float = 0.9,
+        burn_in: int = 3,
+        hidden: tuple[int, ...] = (128, 128),
+        epochs: int = 30,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        standardize: bool = True,
+        device: str | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        super().__init__(
+            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
+        )  # fmt: skip
+        self.curriculum = curriculum
+        self.percentile = percentile
+        self.slope = slope
+        self.decay = decay
+        self.burn_in = burn_in
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, reviewed: Any = None) -> MentorNetwork:
+        """Train; ``reviewed`` (n,) is the right label where a row was reviewed, None or NaN elsewhere.
+
+        Raises:
+            MissingExtraError: PyTorch is not installed.
+            OptionError: A learned curriculum without enough reviewed rows, some right and some wrong.
+        """
+        kept = {}
+        if self.curriculum == "learned":
+            kept["review"] = _read_review(reviewed, y)
+        self._fit(X, y, sample_weight, kept)
+        return self
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        check_choice("curriculum", self.curriculum, ("predefined", "learned"))
+        check_number("percentile", self.percentile, 1, 99)
+        check_number("slope", self.slope, 1e-6, 100)
+        check_number("decay", self.decay, 0, 0.9999)
+
+    def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
+        torch = load_torch()
+        run.kept |= {"bar": None, "seen": [], "mentor": None}
+        if "review" in run.kept:
+            nn = torch.nn
+            layers = (nn.Linear(run.n_classes + 3, 20), nn.Tanh(), nn.Linear(20, 1))
+            run.kept["mentor"] = nn.Sequential(*layers).to(run.X.device)
+
+    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+        loss = cross_entropy(logits[0], run.codes[rows])
+        bar = float(loss.detach().quantile(self.percentile / 100))
+        last = run.kept["bar"]
+        run.kept["bar"] = bar if last is None else self.decay * last + (1 - self.decay) * bar
+        if epoch < self.burn_in:
+            return [weighed(loss, run.weights[rows])]
+        watched = loss.detach()
+        if self.curriculum == "predefined":
+            weights = (1 - (watched - run.kept["bar"]) / self.slope).clamp(0, 1)
+        else:
+            torch = load_torch()
+            with torch.no_grad():
+                weights = torch.sigmoid(run.kept["mentor"](self._watch(run, watched, run.codes[rows], epoch))[:, 0])
+        return [weighed(loss, run.weights[rows] * weights)]
+
+    def _watch(self, run: Run, loss: Any, labels: Any, epoch: int) -> Any:
+        """(b, K + 3) what the mentor sees."""
+        torch = load_torch()
+        bar = run.kept["bar"]
+        progress = torch.full_like(loss, epoch / self.epochs)
+        hot = torch.nn.functional.one_hot(labels, run.n_classes).to(loss.dtype)
+        return torch.column_stack([loss, (loss - bar).tanh(), progress, hot])
+
+    def _end_epoch(self, run: Run, epoch: int) -> None:
+        if "review" not in run.kept:
+            return
+        torch = load_torch()
+        positions, right = run.kept["review"]
+        rows = torch.as_tensor(positions, device=run.X.device)
+        probs = torch.as_tensor(probabilities(run.networks[0], run.X[rows]), device=rows.device)
+        labels = run.codes[rows]
+        loss = -probs[torch.arange(len(rows)), labels].clamp(min=LEAST_PROBABILITY).log().float()
+        target = torch.as_tensor(right, dtype=torch.float32, device=rows.device)
+        run.kept["seen"].append((self._watch(run, loss, labels, epoch), target))
+        watched, targets = (torch.cat(part) for part in zip(*run.kept["seen"][-10:], strict=True))
+        optimizer = torch.optim.Adam(run.kept["mentor"].parameters(), lr=0.02, weight_decay=1e-3)
+        for _ in range(50):
+            answer = run.kept["mentor"](watched)[:, 0]
+            optimizer.zero_grad()
+            torch.nn.functional.binary_cross_entropy_with_logits(answer, targets).backward()
+            optimizer.step()
+
+
+class JointOptimizationNetwork(PlainNetwork):
+    """A network and its labels optimised in turn, and then a new network on the labels that came of it.
+
+    The loss is KL(y || s) + alpha KL(prior || mean s) + beta H(s), equations 2, 3, 4 and 8; from epoch ``begin`` on the
+    labels y are the mean of the network's answers s over the last ``memory`` epochs (soft labels, equation 7).
+
+    Args:
+        module: See :class:`PlainNetwork`, as for all other options.
+        alpha: Weight of the prior term.
+        beta: Weight of the entropy term.
+        begin: Epochs on the given labels.
+        memory: Epochs that are averaged.
+        prior: "estimated" for the clean shares that the noise matrix gives, "uniform" as in the paper.
+        noise: The noise matrix of the estimated prior, as of :class:`CoTeachingNetwork`.
+
+    After ``fit``: ``soft_labels_`` (n, K).
+
+    Source: Tanaka et al. (2018), arXiv 1803.11364. The official code always averages ten stored answers, those not yet
+    made as zeros, so that with ``begin`` below 10 labels sum to less than 1; here only answers made count.
+    """
+
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        alpha: float = 1.0,
+        beta: float = 0.5,
+        begin: int = 10,
+        memory: int = 10,
+        prior: str = "estimated",
+        noise: Any = "default",
+        hidden: tuple[int, ...] = (128, 128),
+        epochs: int = 30,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.0,
+        standardize: bool = True,
+        device: str | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        super().__init__(
+            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
+            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
+        )  # fmt: skip
+        self.alpha = alpha
+        self.beta = beta
+        self.begin = begin
+        self.memory = memory
+        self.prior = prior
+        self.noise = noise
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        check_choice("prior", self.prior, ("estimated", "uniform"))
+        check_number("begin", self.begin, 1, 10**6)
+        check_number("memory", self.memory, 1, 10**4)
+
+    def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
+        torch = load_torch()
+        prior = np.full(run.n_classes, 1 / run.n_classes)
+        if self.prior == "estimated":
+            prior = table_noise(self.noise, matrix, codes, run.seed).prior
+        run.kept["prior"] = torch.as_tensor(prior, dtype=torch.float32, device=run.X.device)
+        run.kept["labels"] = torch.nn.functional.one_hot(run.codes, run.n_classes).float()
+        run.kept["answers"] = []
+        run.kept["last"] = False
+
+    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+        labels, weights = run.kept["labels"][rows], run.weights[rows]
+        fit = weighed(cross_entropy(logits[0], labels), weights)
+        if run.kept["last"]:
+            return [fit]
+        torch = load_torch()
+        logs = torch.log_softmax(logits[0], dim=1)
+        shares = logs.exp().mean(dim=0).clamp(min=LEAST_PROBABILITY)
+        entropy = weighed(-(logs.exp() * logs).sum(dim=1), weights)
+        return [fit - self.alpha * (run.kept["prior"] * shares.log()).sum() + self.beta * entropy]
+
+    def _end_epoch(self, run: Run, epoch: int) -> None:
+        torch = load_torch()
+        if run.kept["last"]:
+            return
+        answer = torch.as_tensor(probabilities(run.networks[0], run.X), dtype=torch.float32, device=run.X.device)
+        run.kept["answers"] = [*run.kept["answers"], answer][-self.memory :]
+        if epoch + 1 >= self.begin:
+            run.kept["labels"] = torch.stack(run.kept["answers"]).mean(dim=0)
+
+    def _train(self, torch: Any, run: Run) -> None:
+        super()._train(torch, run)
+        self.soft_labels_ = run.kept["labels"].cpu().numpy().astype(np.float64)
+        run.kept["last"] = True
+        run.networks = [self._network(tuple(run.X.shape[1:])).to(run.X.device)]
+        super()._train(torch, run)
+
+
+def _read_review(reviewed: Any, y: Any) -> tuple[IntArray, NDArray[np.bool_]]:
+    values, given = np.asarray(reviewed, dtype=object), np.asarray(y)
+    if values.shape != given.shape:
+        raise OptionError("curriculum='learned' learns from reviewed rows: pass fit(X, y, reviewed=...), one a row.")
+    positions = np.flatnonzero(answered_rows(values))
+    right = np.array([values[at] == given[at] for at in positions], dtype=bool)
+    if positions.size < FEWEST_REVIEWED or right.all() or not right.any():
+        raise OptionError(
+            f"reviewed says of {positions.size:,} rows what is right, {int((~right).sum()):,} wrongly labelled; "
+            f"the mentor needs at least {FEWEST_REVIEWED}, some right and some wrong."
+        )
+    return positions, right

@@ -1,0 +1,184 @@
+"""Train on wrong labels, score on right ones: ``python tests/benchmarks/learn.py run`` and then ``... report``.
+
+Real tables, their training labels changed in known ways; balanced accuracy and log loss on clean test rows, against
+the plain learner and cleanlab's CleanLearning, all in the same folds of the same run. ``run`` appends a line a fit to
+``--results``, skipping what is there, so that it can be stopped and go on; ``report`` prints the tables in Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tables import load, plant
+
+from dqlabels import learn
+
+TABLES = ("german", "satimage", "spambase", "contraceptive", "phoneme", "vehicle", "pima", "magic", "titanic", "crx",
+          "letter", "mushroom")  # fmt: skip
+NOISES = (
+    ("none", 0.0), ("symmetric", 0.2), ("symmetric", 0.4), ("class_conditional", 0.2), ("class_conditional", 0.4),
+    ("feature_dependent", 0.2),
+)  # fmt: skip
+MOST_TRAIN, MOST_TEST = 1000, 2000
+
+
+def learners(seed: int) -> dict[str, Any]:
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return {
+        "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)),
+        "boosting": HistGradientBoostingClassifier(max_iter=30, random_state=seed),
+        "mlp": make_pipeline(StandardScaler(), MLPClassifier((64,), max_iter=60, random_state=seed)),
+        "trees": ExtraTreesClassifier(50, min_samples_leaf=2, random_state=seed),
+    }
+
+
+def cleanlab(model: Any, seed: int) -> Any:
+    from cleanlab.classification import CleanLearning
+
+    return CleanLearning(model, cv_n_folds=5, seed=seed)
+
+
+def method(name: str, **options: Any) -> Callable[[Any, int], Any]:
+    return lambda model, seed: getattr(learn, name)(model, random_state=seed, **options)
+
+
+METHODS: dict[str, Callable[[Any, int], Any]] = {
+    "plain": lambda model, seed: model,
+    "cleanlab": cleanlab,
+    "confident": method("ConfidentLearningClassifier"),
+    "confident, unweighted": method("ConfidentLearningClassifier", reweight=False),
+    "forward": method("LossCorrectionClassifier"),
+    "backward": method("LossCorrectionClassifier", correction="backward"),
+    "importance": method("LossCorrectionClassifier", correction="importance"),
+    "smoothing": method("LossCorrectionClassifier", correction="smoothing"),
+    "distillation": method("LossCorrectionClassifier", correction="distillation"),
+    "bootstrapping, soft": method("BootstrappingClassifier"),
+    "bootstrapping, hard": method("BootstrappingClassifier", kind="hard"),
+    "self-training": method("BootstrappingClassifier", kind="self_training"),
+    "co-teaching": method("CoTeachingClassifier"),
+    "decoupling": method("DecouplingClassifier"),
+    "mentor": method("MentorNetClassifier"),
+    "joint": method("JointOptimizationClassifier"),
+}
+
+
+def split(name: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
+    """Features as numbers (missing filled, strings one column a value) and clean labels, for training and testing."""
+    from sklearn.model_selection import train_test_split
+
+    frame = load(name)
+    frame = frame[frame["label"].map(frame["label"].value_counts()) >= 20]
+    parts = train_test_split(frame, train_size=min(MOST_TRAIN, int(0.6 * len(frame))), stratify=frame["label"],
+                             random_state=seed)  # fmt: skip
+    train, test = parts[0].reset_index(drop=True), parts[1][:MOST_TEST].reset_index(drop=True)
+    return train, test, encoded(train, test)
+
+
+def encoded(train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    both = pd.concat([train, test]).drop(columns="label")
+    numbers = both.select_dtypes("number")
+    numbers = numbers.fillna(numbers[: len(train)].median())
+    others = pd.get_dummies(both.drop(columns=numbers.columns).fillna("missing"))
+    matrix = np.column_stack([numbers.to_numpy(float), others.to_numpy(float)])
+    return matrix[: len(train)], matrix[len(train) :]
+
+
+def measure(build: Callable[[Any, int], Any], model: Any, seed: int, data: tuple[Any, ...]) -> dict[str, float]:
+    from sklearn.metrics import balanced_accuracy_score, log_loss
+
+    train_X, noisy, test_X, truth, n_classes = data
+    start = time.perf_counter()
+    fitted = build(model, seed).fit(train_X, noisy)
+    spent = time.perf_counter() - start
+    probs = np.zeros((len(truth), n_classes))
+    probs[:, np.unique(noisy)] = fitted.predict_proba(test_X)
+    probs = np.clip(probs, 1e-6, None)
+    probs /= probs.sum(axis=1, keepdims=True)
+    return {
+        "balanced": balanced_accuracy_score(truth, probs.argmax(axis=1)),
+        "log_loss": log_loss(truth, probs, labels=np.arange(n_classes)),
+        "seconds": spent,
+    }
+
+
+def run(options: argparse.Namespace) -> None:
+    done = {tuple(json.loads(line)["key"]) for line in options.results.open()} if options.results.exists() else set()
+    for seed in range(options.seeds):
+        for table in options.tables:
+            train, test, (train_X, test_X) = split(table, seed)
+            names = np.unique(pd.concat([train["label"], test["label"]]))
+            truth = np.searchsorted(names, test["label"])
+            for noise, share in NOISES:
+                changed = plant(train, noise, share, seed)[0] if share else train
+                data = (train_X, np.searchsorted(names, changed["label"]), test_X, truth, names.size)
+                for learner in options.learners:
+                    for name in options.methods:
+                        key = (table, noise, share, learner, name, seed)
+                        if key in done:
+                            continue
+                        found = measure(METHODS[name], learners(seed)[learner], seed, data)
+                        with options.results.open("a") as file:
+                            file.write(json.dumps({"key": key, **found}) + "\n")
+
+
+def report(options: argparse.Namespace) -> None:
+    """Mean over tables and seeds of each method's gain on the plain learner, with a 90% interval over tables."""
+    lines = [json.loads(line) for line in options.results.open()]
+    frame = pd.DataFrame(
+        [{**dict(zip(["table", "noise", "share", "learner", "method", "seed"], line.pop("key"), strict=True)), **line}
+         for line in lines]
+    )  # fmt: skip
+    frame["noise"] = frame["noise"] + frame["share"].map(lambda share: f" {share:.0%}" if share else "")
+    order = [name + (f" {share:.0%}" if share else "") for name, share in NOISES]
+    print(f"{frame['table'].nunique()} tables, {frame['seed'].nunique()} seed(s), {len(frame):,} fits\n")
+    for metric, sign, scale in (("balanced", 1, 100), ("log_loss", -1, 1)):
+        for learner in frame["learner"].unique():
+            part = frame[frame["learner"] == learner]
+            cells = part.pivot_table(index=["table", "seed", "noise"], columns="method", values=metric).dropna()
+            print(
+                f"\n{learner}, {metric}: plain, then gain on it ({cells.index.get_level_values(0).nunique()} tables)\n"
+            )
+            print("| method | " + " | ".join(order) + " | noisy mean |\n|" + "---|" * (len(order) + 2))
+            for name in [name for name in METHODS if name in cells]:
+                gain = cells[name] if name == "plain" else sign * (cells[name] - cells["plain"])
+                gain = gain * scale
+                noisy = gain[gain.index.get_level_values("noise") != "none"]
+                shown = [interval(gain.xs(noise, level="noise")) for noise in order] + [interval(noisy)]
+                print(f"| {name} | " + " | ".join(shown) + " |")
+
+
+def interval(values: pd.Series) -> str:
+    """Mean over tables and the half-width of its 90% bootstrap interval over tables."""
+    by_table = values.groupby(level="table").mean().to_numpy()
+    drawn = np.random.default_rng(0).choice(by_table, (2000, by_table.size)).mean(axis=1)
+    return f"{by_table.mean():.2f} ± {(np.quantile(drawn, 0.95) - np.quantile(drawn, 0.05)) / 2:.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("verb", choices=["run", "report"])
+    parser.add_argument("--results", type=Path, default=Path("learn-results.jsonl"))
+    parser.add_argument("--tables", nargs="*", default=list(TABLES))
+    parser.add_argument("--learners", nargs="*", default=["linear", "boosting", "mlp"])
+    parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    {"run": run, "report": report}[options.verb](options)
+
+
+if __name__ == "__main__":
+    main()
