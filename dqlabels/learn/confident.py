@@ -36,7 +36,7 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
 
     >>> from sklearn.datasets import make_blobs
     >>> from sklearn.linear_model import LogisticRegression
-    >>> X, y = make_blobs(200, centers=2, cluster_std=2, random_state=0)
+    >>> X, y = make_blobs(200, centers=[[0, 0], [4, 4]], cluster_std=1.5, random_state=0)
     >>> noisy = np.where(np.arange(200) % 5 == 0, 0, y)
     >>> ConfidentLearningClassifier(LogisticRegression()).fit(X, noisy).score(X, y) > 0.9
     True
@@ -48,7 +48,7 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
         *,
         filter_by: str = "prune_by_noise_rate",
         reweight: bool = True,
-        noise: Any = "default",
+        noise: Any = "anchor",
         min_noise: float = 0.05,
         cv: Any = 5,
         random_state: Any = 0,

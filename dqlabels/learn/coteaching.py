@@ -42,7 +42,7 @@ class CoTeachingClassifier(NoisyLabelClassifier):
 
     >>> from sklearn.datasets import make_blobs
     >>> from sklearn.linear_model import LogisticRegression
-    >>> X, y = make_blobs(200, centers=2, cluster_std=2, random_state=0)
+    >>> X, y = make_blobs(200, centers=[[0, 0], [4, 4]], cluster_std=1.5, random_state=0)
     >>> noisy = np.where(np.arange(200) % 5 == 0, 0, y)
     >>> CoTeachingClassifier(LogisticRegression()).fit(X, noisy).score(X, y) > 0.9
     True
@@ -53,7 +53,7 @@ class CoTeachingClassifier(NoisyLabelClassifier):
         estimator: Any = None,
         *,
         forget_rate: float | None = None,
-        noise: Any = "default",
+        noise: Any = "anchor",
         per_class: bool = True,
         n_parts: int = 2,
         n_rounds: int = 4,

@@ -40,7 +40,7 @@ class DecouplingClassifier(NoisyLabelClassifier):
 
     >>> from sklearn.datasets import make_blobs
     >>> from sklearn.linear_model import LogisticRegression
-    >>> X, y = make_blobs(200, centers=2, cluster_std=2, random_state=0)
+    >>> X, y = make_blobs(200, centers=[[0, 0], [4, 4]], cluster_std=1.5, random_state=0)
     >>> noisy = np.where(np.arange(200) % 5 == 0, 0, y)
     >>> DecouplingClassifier(LogisticRegression()).fit(X, noisy).score(X, y) > 0.8
     True

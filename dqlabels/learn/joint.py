@@ -43,7 +43,7 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
 
     >>> from sklearn.datasets import make_blobs
     >>> from sklearn.linear_model import LogisticRegression
-    >>> X, y = make_blobs(200, centers=2, cluster_std=2, random_state=0)
+    >>> X, y = make_blobs(200, centers=[[0, 0], [4, 4]], cluster_std=1.5, random_state=0)
     >>> noisy = np.where(np.arange(200) % 5 == 0, 0, y)
     >>> JointOptimizationClassifier(LogisticRegression()).fit(X, noisy).score(X, y) > 0.9
     True
@@ -56,7 +56,7 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
         alpha: float = 1.0,
         beta: float = 0.3,
         prior: Any = "estimated",
-        noise: Any = "default",
+        noise: Any = "anchor",
         n_rounds: int = 2,
         n_warm_up: int = 1,
         memory: int = 10,
@@ -92,7 +92,10 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
             if self.prior_ is None:
                 self.prior_ = self._prior(rows, answers[0])
             if at + 1 >= self.n_warm_up:
-                soft = joint_labels(np.mean(answers, axis=0), self.prior_, self.alpha, self.beta)
+                # In the order of content: the mean over rows is a sum of floats.
+                mean = np.mean(answers, axis=0)[rows.order]
+                soft = np.empty_like(mean)
+                soft[rows.order] = joint_labels(mean, self.prior_, self.alpha, self.beta)
         self.soft_labels_ = soft
         self.estimator_ = rows.fit_soft(soft)
 

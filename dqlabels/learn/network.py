@@ -109,7 +109,7 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if self.classes_.size < 2:
-            raise ModelError(f"y holds one class, {self.classes_[0]!r}; at least two classes are needed to tell apart.")
+            raise ModelError(f"y holds one class, {self.classes_[0]}; at least two classes are needed to tell apart.")
         weights = np.ones(codes.size)
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, matrix, dtype=np.float64, ensure_non_negative=True)

@@ -61,7 +61,7 @@ class CoTeachingNetwork(PlainNetwork):
         forget_rate: float | None = None,
         n_gradual: int = 10,
         exponent: float = 1.0,
-        noise: Any = "default",
+        noise: Any = "anchor",
         hidden: tuple[int, ...] = (128, 128),
         epochs: int = 30,
         batch_size: int = 64,
@@ -166,7 +166,7 @@ class LossCorrectionNetwork(PlainNetwork):
         module: Module | None = None,
         *,
         correction: str = "forward",
-        noise: Any = "default",
+        noise: Any = "anchor",
         learn_matrix: bool = False,
         hidden: tuple[int, ...] = (128, 128),
         epochs: int = 30,
@@ -192,10 +192,10 @@ class LossCorrectionNetwork(PlainNetwork):
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
         torch = load_torch()
         self.noise_matrix_ = table_noise(self.noise, matrix, codes, run.seed).matrix
-        tensor = torch.as_tensor(self.noise_matrix_, dtype=torch.float32, device=run.X.device)
+        tensor = torch.tensor(self.noise_matrix_, dtype=torch.float32, device=run.X.device)
         run.kept["logs"] = torch.nn.Parameter(tensor.clamp(min=1e-4).log(), requires_grad=self.learn_matrix)
         inverse = np.linalg.pinv(self.noise_matrix_)
-        run.kept["inverse"] = torch.as_tensor(inverse, dtype=torch.float32, device=run.X.device)
+        run.kept["inverse"] = torch.tensor(inverse, dtype=torch.float32, device=run.X.device)
 
     def _parameters(self, run: Run) -> list[list[Any]]:
         (parameters,) = super()._parameters(run)
@@ -370,7 +370,7 @@ class JointOptimizationNetwork(PlainNetwork):
         begin: int = 10,
         memory: int = 10,
         prior: str = "estimated",
-        noise: Any = "default",
+        noise: Any = "anchor",
         hidden: tuple[int, ...] = (128, 128),
         epochs: int = 30,
         batch_size: int = 64,
@@ -402,7 +402,7 @@ class JointOptimizationNetwork(PlainNetwork):
         prior = np.full(run.n_classes, 1 / run.n_classes)
         if self.prior == "estimated":
             prior = table_noise(self.noise, matrix, codes, run.seed).prior
-        run.kept["prior"] = torch.as_tensor(prior, dtype=torch.float32, device=run.X.device)
+        run.kept["prior"] = torch.tensor(prior, dtype=torch.float32, device=run.X.device)
         run.kept["labels"] = torch.nn.functional.one_hot(run.codes, run.n_classes).float()
         run.kept["answers"] = []
         run.kept["last"] = False

@@ -27,7 +27,7 @@ NOISES = (
     ("none", 0.0), ("symmetric", 0.2), ("symmetric", 0.4), ("class_conditional", 0.2), ("class_conditional", 0.4),
     ("feature_dependent", 0.2),
 )  # fmt: skip
-MOST_TRAIN, MOST_TEST = 1000, 2000
+MOST_TRAIN, MOST_TEST = 800, 2000
 
 
 def learners(seed: int) -> dict[str, Any]:
@@ -60,7 +60,9 @@ METHODS: dict[str, Callable[[Any, int], Any]] = {
     "cleanlab": cleanlab,
     "confident": method("ConfidentLearningClassifier"),
     "confident, unweighted": method("ConfidentLearningClassifier", reweight=False),
+    "confident, variational": method("ConfidentLearningClassifier", noise="variational"),
     "forward": method("LossCorrectionClassifier"),
+    "forward, variational": method("LossCorrectionClassifier", noise="variational"),
     "backward": method("LossCorrectionClassifier", correction="backward"),
     "importance": method("LossCorrectionClassifier", correction="importance"),
     "smoothing": method("LossCorrectionClassifier", correction="smoothing"),
@@ -91,8 +93,10 @@ def encoded(train: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.nda
     both = pd.concat([train, test]).drop(columns="label")
     numbers = both.select_dtypes("number")
     numbers = numbers.fillna(numbers[: len(train)].median())
-    others = pd.get_dummies(both.drop(columns=numbers.columns).fillna("missing"))
-    matrix = np.column_stack([numbers.to_numpy(float), others.to_numpy(float)])
+    others = both.drop(columns=numbers.columns).fillna("missing")
+    matrix = numbers.to_numpy(float)
+    if others.shape[1]:
+        matrix = np.column_stack([matrix, pd.get_dummies(others).to_numpy(float)])
     return matrix[: len(train)], matrix[len(train) :]
 
 
