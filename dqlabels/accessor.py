@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.abc
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -30,6 +30,7 @@ class AuditOptions(TypedDict, total=False):
 
     features: Sequence[str] | None
     exclude: Iterable[str]
+    embed: Mapping[str, Any] | None
     pred_probs: Any
     classes: Sequence[Any] | None
     model: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from dqlabels.engines.memory import judge
 from dqlabels.errors import FeatureError, LabelWarning, OptionError, OutputColumnError, ProbabilityError
 from dqlabels.evidence import Evidence
 from dqlabels.features import encode_features, leaks
+from dqlabels.media import Embedding, embed_columns
 from dqlabels.models import out_of_sample
 from dqlabels.noise import default_noise
 from dqlabels.result import LabelAudit
@@ -41,6 +42,7 @@ def audit(
     *,
     features: Sequence[str] | None = None,
     exclude: Iterable[str] = (),
+    embed: Mapping[str, Embedding] | None = None,
     pred_probs: Sequence[str] | NDArray[Any] | None = None,
     classes: Sequence[Any] | None = None,
     model: Any = None,
@@ -63,6 +65,8 @@ def audit(
         label: The column that holds the given labels; rows where it is missing are kept, not estimated from.
         features: Columns to judge by; default all others. Identifiers and copies of the label are left out.
         exclude: Columns not to judge by.
+        embed: Columns to turn into vectors first: name to ``"image"`` (bytes or paths of files), or to a callable
+            that takes the values present and gives (m, d) numbers, as a sentence-embedding model's ``encode``.
         pred_probs: Your own out-of-sample probabilities, as K column names or an (n, K) array; then no
             model is trained.
         classes: The class of each probability column, K of them, in the order of the columns.
@@ -108,12 +112,13 @@ def audit(
         fit["groups"] = _row_values(table, groups, "groups")
         fit["sample_weight"] = _row_values(table, sample_weight, "sample_weight")
         held = [name for name in (groups, sample_weight) if isinstance(name, str)]
-        judged = _model_probs(table, labels, label, features, [*_as_list(exclude), *held], fit)
+        seen = embed_columns(table, embed, [label, *_as_list(exclude)])
+        judged = _model_probs(seen, labels, label, features, [*_as_list(exclude), *held], fit)
     settings = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
     settings["random_state"] = random_state
     again = None
     if pred_probs is None:
-        again = _replay(table, labels, label, features, [*_as_list(exclude), *held], fit, settings, n_jobs)
+        again = _replay(seen, labels, label, features, [*_as_list(exclude), *held], fit, settings, n_jobs)
     result = _conclude(table, labels, label, judged, names, settings, n_jobs, lazy=lazy, again=again)
     for note in result.warnings:
         warnings.warn(note, LabelWarning, stacklevel=2)
