@@ -10,12 +10,13 @@ import pandas as pd
 import polars as pl
 import pytest
 from conftest import column, eager
-from PIL import Image
 from sklearn.datasets import load_digits
 
 import dqlabels
 from dqlabels.errors import FeatureError, MissingExtraError
 from dqlabels.media import MOST_PIXELS, image_features
+
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install 'dqlabels[images]'")
 
 
 def encoded(pixels, kind="PNG"):

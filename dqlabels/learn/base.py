@@ -26,6 +26,8 @@ from dqlabels.noise import METHODS, anchor_noise, confident_noise, default_noise
 # The noise matrix of all estimators here is read by "anchor" unless told otherwise. The variational default of an
 # audit has a prior of 5% wrong, for telling whether labels are good; at 40% it falls back to that prior (symmetric
 # 50% on scikit-learn's digits: 0.9% against 48.2% by anchor regions), where a method for training is needed most.
+# Those that are read from out-of-bag trees; "em" and "variational" are a part of the training, on its own answers.
+BY_TREES = ("default", "anchor", "confident")
 # A class whose labels are nearly all wrong would otherwise be weighed beyond reason.
 MOST_WEIGHT = 10.0
 # A single column of these is a mistake; one of texts is what a text pipeline takes.
@@ -182,6 +184,42 @@ def check_number(name: str, value: Any, low: float, high: float) -> None:
         raise OptionError(f"{name}={value!r} is not a number from {low:g} to {high:g}.")
 
 
+def noise_of(noise: Any, rows: Rows, probs: FloatArray) -> NoiseModel:
+    """As :func:`noise_model`, of out-of-bag trees where the features are numbers: the noise is one of the labels.
+
+    What a weak classifier gets wrong is no noise, yet its own answers ``probs`` (n, K) would count it as such.
+    """
+    if isinstance(noise, str) and noise in BY_TREES and (matrix := _numbers(rows.X)) is not None:
+        from dqlabels.models import out_of_sample
+
+        n_jobs, k = rows.n_jobs, rows.n_classes
+        try:
+            found = out_of_sample(matrix, rows.codes, k, random_state=rows.seed, n_jobs=n_jobs, progress=False)
+        except ModelError:  # all rows look alike
+            return noise_model(noise, rows.codes, probs, rows.seed)
+        probs = found.probs
+    return noise_model(noise, rows.codes, probs, rows.seed)
+
+
+def _numbers(X: Any) -> NDArray[np.float32] | None:
+    """X as (n, d) float32, None where it is sparse, text, or a frame with columns that are not numbers."""
+    if hasattr(X, "tocsr"):
+        return None
+    if hasattr(X, "columns"):
+        import narwhals as nw
+
+        frame = nw.from_native(X, eager_only=True)
+        if not all(dtype.is_numeric() or dtype == nw.Boolean for dtype in frame.schema.dtypes()):
+            return None
+        X = np.column_stack([column.cast(nw.Float64).to_numpy() for column in frame.iter_columns()])
+    X = np.asarray(X)
+    if X.dtype.kind not in "biuf":
+        return None
+    with np.errstate(over="ignore"):
+        matrix = np.ascontiguousarray(X.reshape(len(X), -1), dtype=np.float32)
+    return None if np.isinf(matrix).any() else matrix
+
+
 def noise_model(noise: Any, codes: IntArray, probs: FloatArray, seed: int) -> NoiseModel:
     """The noise of the labels: estimated by a method of :mod:`dqlabels.noise`, or a matrix as given.
 
@@ -205,8 +243,10 @@ def noise_model(noise: Any, codes: IntArray, probs: FloatArray, seed: int) -> No
             found = confident_noise(_confident_counts(codes, probs), np.bincount(codes, minlength=k), random_state=seed)
         else:
             found = mixture_noise(codes, probs, method=noise, random_state=seed)
-        prior = np.bincount(codes, minlength=k) / codes.size @ found.inverse
-        return NoiseModel(found.estimate, found.matrix, found.inverse, prior)
+        given = np.bincount(codes, minlength=k) / codes.size
+        if (np.diagonal(found.matrix) < found.matrix.max(axis=1)).any():
+            return _given_matrix(dominant(found.matrix), given)
+        return NoiseModel(found.estimate, found.matrix, found.inverse, given @ found.inverse)
     matrix = np.asarray(noise, dtype=np.float64)
     if matrix.shape != (k, k) or (matrix < 0).any() or not np.allclose(matrix.sum(axis=1), 1, atol=1e-3):
         raise OptionError(
@@ -214,6 +254,18 @@ def noise_model(noise: Any, codes: IntArray, probs: FloatArray, seed: int) -> No
             "P(given | true) in the order of the sorted classes, whose rows sum to 1."
         )
     return _given_matrix(matrix, np.bincount(codes, minlength=k) / codes.size)
+
+
+def dominant(matrix: FloatArray) -> FloatArray:
+    """The matrix (K, K) with each class's own label the commonest of its row, without which none can be told right.
+
+    >>> dominant(np.array([[0.2, 0.8], [0.1, 0.9]])).tolist()
+    [[0.5, 0.5], [0.1, 0.9]]
+    """
+    others = matrix * (1 - np.eye(len(matrix)))
+    scale = 1 / np.maximum(others.sum(axis=1) + others.max(axis=1), 1)
+    scaled = others * scale[:, None]
+    return np.asarray(scaled + np.diag(1 - scaled.sum(axis=1)))
 
 
 def _given_matrix(matrix: FloatArray, given: FloatArray) -> NoiseModel:

@@ -8,7 +8,7 @@ import numpy as np
 
 from dqlabels.confident import FILTERS
 from dqlabels.engines.memory import judge
-from dqlabels.learn.base import MOST_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_model
+from dqlabels.learn.base import MOST_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_of
 from dqlabels.learn.rows import Rows
 
 
@@ -69,7 +69,7 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
 
     def _learn(self, rows: Rows) -> None:
         probs = rows.out_of_fold()
-        noise = noise_model(self.noise, rows.codes, probs, rows.seed)
+        noise = noise_of(self.noise, rows, probs)
         verdict = judge(rows.codes, probs, filter_by=self.filter_by)
         kept = ~verdict.flagged if noise.rate >= self.min_noise else np.ones(rows.codes.size, dtype=bool)
         # A class none of whose rows is trusted would vanish from the model: it keeps them all.

@@ -14,6 +14,7 @@ from dqlabels.learn.base import (
     check_number,
     deconvolve,
     noise_model,
+    noise_of,
     posterior,
 )
 from dqlabels.learn.rows import FloatArray, Rows, one_hot
@@ -91,7 +92,7 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
 
     def _learn(self, rows: Rows) -> None:
         probs = rows.out_of_fold()
-        noise = noise_model(self.noise, rows.codes, probs, rows.seed)
+        noise = noise_of(self.noise, rows, probs)
         given = one_hot(rows.codes, rows.n_classes)
         weights = np.ones(rows.codes.size)
         if self.correction == "forward":

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_model
+from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_of
 from dqlabels.learn.rows import BoolArray, FloatArray, IntArray, Rows, class_probabilities, losses
 
 
@@ -89,14 +89,17 @@ class CoTeachingClassifier(NoisyLabelClassifier):
         for at in range(1, self.n_rounds + 1):
             done = min((at / self.n_gradual) ** self.exponent, 1.0)
             loss = self._peer_losses(rows, parts, kept)
-            kept = small_losses(rows.codes, loss, done * self.forget_rate_, per_class=self.per_class)
+            for part in np.unique(parts):
+                own = np.flatnonzero(parts == part)
+                rates = done * self.forget_rate_
+                kept[own] = small_losses(rows.codes[own], loss[own], rates, per_class=self.per_class)
         self.kept_ = kept
         self.estimator_ = rows.fit(rows.codes, rows=np.flatnonzero(kept))
 
     def _forget_rates(self, rows: Rows) -> FloatArray:
         if self.forget_rate is not None:
             return np.full(rows.n_classes, float(self.forget_rate))
-        noise = noise_model(self.noise, rows.codes, rows.out_of_fold(), rows.seed)
+        noise = noise_of(self.noise, rows, rows.out_of_fold())
         return 1 - np.diagonal(noise.inverse) if self.per_class else np.full(rows.n_classes, noise.rate)
 
     def _peer_losses(self, rows: Rows, parts: IntArray, kept: BoolArray) -> FloatArray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_model
+from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_of
 from dqlabels.learn.rows import FloatArray, Rows, one_hot
 
 SOLVER_STEPS = 50
@@ -108,7 +108,7 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
         if isinstance(self.prior, str) and self.prior == "given":
             return np.bincount(rows.codes, minlength=k) / rows.codes.size
         if isinstance(self.prior, str) and self.prior == "estimated":
-            return noise_model(self.noise, rows.codes, probs, rows.seed).prior
+            return noise_of(self.noise, rows, probs).prior
         shares = np.asarray(self.prior, dtype=np.float64) if not isinstance(self.prior, str) else np.empty(0)
         if shares.shape != (k,) or (shares < 0).any() or not np.isclose(shares.sum(), 1, atol=1e-3):
             raise OptionError(
