@@ -16,9 +16,9 @@ LEAST_PROBABILITY = 1e-8
 class JointOptimizationClassifier(NoisyLabelClassifier):
     """Alternate between fitting the labels and replacing them by what models that did not see them say.
 
-    The objective of the paper, equation 2, is KL(y || s) + alpha KL(prior || mean s) + beta H(s), with the labels y
+    The objective of the paper, equation 2, is KL(y : s) + alpha KL(prior : mean s) + beta H(s), with the labels y
     (n, K) and the model's probabilities s. Its optimum over y is y = s, so for a classifier whose loss cannot be
-    changed the two other terms are put on the labels: y minimises mean KL(y || s) + alpha KL(prior || mean y) + beta
+    changed the two other terms are put on the labels: y minimises mean KL(y : s) + alpha KL(prior : mean y) + beta
     mean H(y), where s is the mean of the out-of-fold answers of the last ``memory`` rounds.
 
     Args:
@@ -118,7 +118,7 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
 
 
 def joint_labels(probs: FloatArray, prior: FloatArray, alpha: float, beta: float) -> FloatArray:
-    """(n, K) labels y that minimise mean KL(y || probs) + alpha KL(prior || mean y) + beta mean H(y).
+    """(n, K) labels y that minimise mean KL(y : probs) + alpha KL(prior : mean y) + beta mean H(y).
 
     At the optimum y is in proportion to (probs * exp(alpha prior / mean y)) ** (1 / (1 - beta)): damped fixed-point
     steps from there.

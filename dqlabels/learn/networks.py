@@ -343,7 +343,7 @@ class MentorNetwork(PlainNetwork):
 class JointOptimizationNetwork(PlainNetwork):
     """A network and its labels optimised in turn, and then a new network on the labels that came of it.
 
-    The loss is KL(y || s) + alpha KL(prior || mean s) + beta H(s), equations 2, 3, 4 and 8; from epoch ``begin`` on the
+    The loss is KL(y : s) + alpha KL(prior : mean s) + beta H(s), equations 2, 3, 4 and 8; from epoch ``begin`` on the
     labels y are the mean of the network's answers s over the last ``memory`` epochs (soft labels, equation 7).
 
     Args:

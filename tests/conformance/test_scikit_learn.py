@@ -19,7 +19,6 @@ ESTIMATORS = [
     learn.MentorNetClassifier(LogisticRegression()),
 ]
 REASONS = {
-    "CoTeachingClassifier": "the share to drop is estimated from rows, not from weights",
     "DecouplingClassifier": "the halves and batches are dealt out by rows, not by weight",
     "JointOptimizationClassifier": "the prior is estimated from rows, not from weights",
     "LossCorrectionClassifier": "the noise matrix is estimated from rows, not from weights",
