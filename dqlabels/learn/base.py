@@ -23,9 +23,9 @@ from dqlabels.errors import ModelError, OptionError
 from dqlabels.learn.rows import FloatArray, IntArray, Rows, class_probabilities
 from dqlabels.noise import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise
 
-# The noise matrix of all estimators here is read by "anchor" unless told otherwise. The variational default of an
-# audit has a prior of 5% wrong, for telling whether labels are good; at 40% it falls back to that prior (symmetric
-# 50% on scikit-learn's digits: 0.9% against 48.2% by anchor regions), where a method for training is needed most.
+# The noise matrix of all estimators here is read by "anchor" unless told otherwise. An audit's default is made to tell
+# whether labels are good; where each class is taken for one other it can read much noise as none (pair noise of 40% on
+# scikit-learn's digits: 0.2% against 39.9% by anchor regions), where a method for training is needed most.
 # Those that are read from out-of-bag trees; "em" and "variational" are a part of the training, on its own answers.
 BY_TREES = ("default", "anchor", "confident")
 # A class whose labels are nearly all wrong would otherwise be weighed beyond reason.
