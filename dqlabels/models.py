@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from dqlabels import boosting
 from dqlabels.errors import ModelError, OptionError
+from dqlabels.progress import ProgressBar
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -41,8 +41,6 @@ MOST_ROWS_A_TREE = 30_000
 COARSE = 20
 UNIT = 2**24
 FOLDS = 5
-# Shorter work shows no progress: it would be gone before it is read.
-SILENT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -471,18 +469,10 @@ def _time_folds(known: IntArray) -> list[tuple[IntArray, IntArray]]:
 
 def _with_progress(steps: Iterable[Any], total: int, progress: ProgressOption) -> Iterator[Any]:
     """The steps as they come, telling after each how far the work is."""
-    started = time.monotonic()
+    bar = None if progress is False or callable(progress) else ProgressBar(total, forced=progress is True)
     for done, step in enumerate(steps, start=1):
         yield step
         if callable(progress):
             progress(done, total)
-        elif progress or (progress is None and sys.stderr.isatty()):
-            _show(done, total, time.monotonic() - started, forced=bool(progress))
-
-
-def _show(done: int, total: int, spent: float, *, forced: bool) -> None:
-    left = spent / done * (total - done)
-    if forced or spent + left > SILENT_SECONDS:
-        end = "\n" if done == total else ""
-        sys.stderr.write(f"\rJudging labels: {done}/{total}, about {left:.0f} s left{end}")
-        sys.stderr.flush()
+        elif bar is not None:
+            bar.update(done)
