@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals as nw
@@ -34,6 +35,7 @@ class Judged:
     probs: NDArray[Any]
     model: str
     notes: tuple[str, ...]
+    features: tuple[str, ...]
 
 
 def audit(
@@ -99,6 +101,7 @@ def audit(
     >>> audit(frame, "y").issues["row"].to_list()
     [20]
     """
+    started = time.monotonic()
     check_options(filter_by, score, compat, names, random_state)
     lazy, table = read_frame(frame)
     labels = read_labels(table, label)
@@ -120,6 +123,7 @@ def audit(
     if pred_probs is None:
         again = _replay(seen, labels, label, features, [*_as_list(exclude), *held], fit, settings, n_jobs)
     result = _conclude(table, labels, label, judged, names, settings, n_jobs, lazy=lazy, again=again)
+    result = replace(result, seconds=time.monotonic() - started)
     for note in result.warnings:
         warnings.warn(note, LabelWarning, stacklevel=2)
     return result
@@ -236,7 +240,7 @@ def _model_probs(
             "by the others of its kind, so a copy of a row can vouch for it. Add features, or name what repeats in "
             "groups=."
         )
-    return Judged(answer.probs, answer.model, tuple(notes))
+    return Judged(answer.probs, answer.model, tuple(notes), tuple(name for name in kinds if name not in copies))
 
 
 def _given_probs(table: Frame, labels: Labels, label: str, pred_probs: Any, classes: Sequence[Any] | None) -> Judged:
@@ -264,7 +268,8 @@ def _given_probs(table: Frame, labels: Labels, label: str, pred_probs: Any, clas
     probs = probs[:, order]
     check_block(probs[~labels.known])  # the judge checks the others
     _check_order(probs[labels.known], labels.codes[labels.known], labels, label)
-    return Judged(probs, f"your probabilities ({n_classes} classes)", ())
+    others = tuple(name for name in table.columns if name not in {label, *columns})
+    return Judged(probs, f"your probabilities ({n_classes} classes)", (), others)
 
 
 def _column_order(
@@ -370,6 +375,7 @@ def _conclude(
         evidence=evidence,
         table=whole,
         again=again,
+        features=judged.features,
     )
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.atomic import replacing
 from dqlabels.columns import Frame
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.evidence import Evidence, index_values, plain
+from dqlabels.facts import quality_histogram, report_facts
 from dqlabels.gate import (
     Decide,
     GateResult,
@@ -38,11 +41,14 @@ from dqlabels.noise import (
 )
 from dqlabels.planted import PlantedRecall, plant_and_find
 from dqlabels.rate import with_support
+from dqlabels.reasons import usable_kinds
 from dqlabels.report import html, text
+from dqlabels.report.charts import Charts
 from dqlabels.review import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
 
 MOST_ROWS_IN_DICT = 10
 MOST_PAIRS_IN_DICT = 20
+MOST_ROWS_IN_REPORT = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -68,6 +74,8 @@ class LabelAudit:
     evidence: Evidence
     table: Frame
     again: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None
+    features: tuple[str, ...] = ()
+    seconds: float | None = None
 
     @property
     def flagged_share(self) -> float:
@@ -404,6 +412,51 @@ class LabelAudit:
             "version": __version__,
         }
 
+    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
+        """What the HTML report shows, as plain values: ``to_dict()`` with histogram, matrix and worst rows explained.
+
+        Args:
+            rows: How many of the worst rows, at least 1.
+
+        Raises:
+            OptionError: ``rows`` is not a whole number from 1 to 1000.
+        """
+        if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MOST_ROWS_IN_REPORT:
+            raise OptionError(f"rows={rows!r} is not a whole number from 1 to {MOST_ROWS_IN_REPORT}.")
+        table = self.table.drop(*self.names)
+        kinds = usable_kinds(table, self.features, chosen=self.again is not None)
+        facts = report_facts(self.to_dict(), self.evidence, table, kinds, rows=rows)
+        return {**facts, "seconds": self.seconds}
+
+    def to_html(self, path: str | Path | None = None, *, gate: GateResult | None = None, rows: int = 60) -> str:
+        """The report as one HTML file that asks the network for nothing; needs the extra ``report``.
+
+        Args:
+            path: Written whole or not at all; default not written.
+            gate: A verdict to begin with.
+            rows: How many of the worst rows to show, 1 to 1000; each takes about 4 kB.
+
+        Returns:
+            The page.
+
+        Raises:
+            MissingExtraError: jinja2 is not installed.
+            OptionError: ``rows`` is out of bounds.
+            OSError: The file cannot be written; a former one is as it was.
+        """
+        from dqlabels.report.page import page
+
+        made = page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
+        if path is not None:
+            with replacing(path) as file:
+                file.write(made.encode("utf-8", "replace"))
+        return made
+
+    @property
+    def plot(self) -> Charts:
+        """Charts as altair objects: ``plot.quality()``, ``.confusions()``, ``.classes()`` and ``.noise()``."""
+        return Charts(self.to_dict(), self.evidence, self.noise_rates, self.table.implementation)
+
     def _table(self, labels: dict[str, NDArray[np.int64]], facts: dict[str, NDArray[Any]]) -> Any:
         backend = self.table.implementation
         columns = {name: self._fresh(self.evidence.labels.values(codes, name)) for name, codes in labels.items()}
@@ -425,7 +478,7 @@ class LabelAudit:
         return self.summary()
 
     def _repr_html_(self) -> str:
-        return html.fragment(self.to_dict())
+        return html.fragment(self.to_dict(), quality_histogram(self.evidence))
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -13,7 +13,7 @@ from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
 from dqlabels.cli.show import print_summary
 from dqlabels.errors import LabelWarning
-from dqlabels.files import STANDARD, check_output, read_table, write_table
+from dqlabels.files import STANDARD, check_folder, check_output, read_table, write_table
 
 
 @app.command("audit")
@@ -45,6 +45,7 @@ def audit_command(
     decide: given.Decide = "estimate",
     on_inconclusive: given.OnInconclusive = "warn",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    html: Annotated[str | None, typer.Option(help="Write the report as one HTML file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
     worst: Annotated[int, typer.Option(help="How many suspicious rows to print.")] = 10,
 ) -> None:
@@ -61,6 +62,8 @@ def audit_command(
     table = read_table(file, input_format)
     if output is not None:
         check_output(table, output, output_format)
+    if html is not None:
+        check_folder(html)
     if classes is not None:
         options["classes"] = given.as_labels(table, label, given.split(classes) or [])
     with interruptible(), warnings.catch_warnings():
@@ -70,6 +73,8 @@ def audit_command(
         if max_noise_rate is not None:
             choice: Any = {"decide": decide, "on_inconclusive": on_inconclusive}
             gate = result.gate(max_noise_rate=max_noise_rate, **choice)
+    if html is not None:
+        result.to_html(html, gate=gate)
     if output is not None:
         write_table(result.frame, output, output_format)
     if as_json:

@@ -1,0 +1,86 @@
+"""The report as one HTML file that asks the network for nothing; everything that came from data is escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from dqlabels.errors import MissingExtraError
+from dqlabels.report.draw import noise_scale, quality_bars
+
+LONGEST_HEAD = 28
+VERDICTS = {
+    "pass": "The gate passed",
+    "fail": "The gate failed",
+    "inconclusive": "The gate is inconclusive",
+    None: "No limit was set",
+}
+
+
+def page(facts: Mapping[str, Any], gate: Mapping[str, Any] | None = None) -> str:
+    """The whole page.
+
+    Args:
+        facts: As ``LabelAudit.report_facts`` gives them.
+        gate: As ``GateResult.to_dict`` gives it: its verdict comes first, its first limit joins the scale.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from markupsafe import Markup
+    except ImportError as error:
+        raise MissingExtraError('The HTML report needs jinja2: pip install "dqlabels[report]"') from error
+    # Escaped whatever the template is called; what is not, is marked here by hand: our style, script and drawings.
+    environment = Environment(
+        loader=PackageLoader("dqlabels.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=_percent, count=_count, ratio=_ratio, clean=_clean, brief=_brief)
+    script = _asset("report.js")
+    limit = gate["limit"] if gate and gate["checks"][0]["what"] == "the label-noise rate" else None
+    return environment.get_template("report.html").render(
+        facts=facts,
+        gate=gate,
+        verdict=VERDICTS[gate["verdict"] if gate else None],
+        style=Markup(_asset("report.css")),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        scale=Markup(noise_scale(facts["noise_rate"], limit)),  # noqa: S704 - drawn of numbers alone
+        bars=Markup(quality_bars(facts["histogram"])),  # noqa: S704 - drawn of numbers alone
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files("dqlabels.report").joinpath("templates").joinpath(name).read_text(encoding="utf-8")
+
+
+def _percent(share: float, digits: int = 1) -> str:
+    return f"{share:.{digits}%}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _ratio(ratio: float) -> str:
+    """How many times: of a value that is rarer, as in ÷3."""
+    sign, times = ("×", ratio) if ratio >= 1 else ("÷", 1 / ratio)
+    return f"{sign}{times:.1f}" if times < 10 else f"{sign}{times:.0f}"
+
+
+def _brief(value: str) -> str:
+    """A name that heads a narrow column."""
+    return value if len(value) <= LONGEST_HEAD else value[: LONGEST_HEAD - 1] + "…"
+
+
+def _clean(value: object) -> str:
+    """Text without the control characters that HTML forbids."""
+    return "".join(letter if letter.isprintable() or letter in " \n\t" else "�" for letter in str(value))
