@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dqlabels.gate import GateResult
     from dqlabels.noise import NoiseRate
     from dqlabels.result import LabelAudit
+    from dqlabels.review_page.apply import apply_decisions
 
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "LabelWarning",
     "NoiseRate",
     "__version__",
+    "apply_decisions",
     "audit",
 ]
 
 _LAZY = {
+    "apply_decisions": "dqlabels.review_page.apply",
     "audit": "dqlabels.auditor",
     "GateResult": "dqlabels.gate",
     "LabelAudit": "dqlabels.result",

@@ -278,7 +278,7 @@ def _moment(days: float) -> str:
     return str(np.datetime64(math.floor(days), "D"))
 
 
-def shown_value(value: Any) -> str:
+def shown_value(value: Any, *, longest: int = LONGEST_VALUE) -> str:
     """A value of the table as a person reads it: short, on one line, empty where missing."""
     if hasattr(value, "to_numpy") or isinstance(value, (list, tuple, np.ndarray)):
         numbers = list(value)
@@ -289,6 +289,6 @@ def shown_value(value: Any) -> str:
     if hasattr(value, "as_py"):
         value = value.as_py()
     text = f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
-    text = "".join(letter if letter.isprintable() or letter.isspace() else "�" for letter in text[: 2 * LONGEST_VALUE])
+    text = "".join(letter if letter.isprintable() or letter.isspace() else "�" for letter in text[: 2 * longest])
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"

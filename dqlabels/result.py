@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
@@ -45,6 +45,9 @@ from dqlabels.reasons import usable_kinds
 from dqlabels.report import html, text
 from dqlabels.report.charts import Charts
 from dqlabels.review import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
+
+if TYPE_CHECKING:
+    from dqlabels.review_page.session import ReviewSession
 
 MOST_ROWS_IN_DICT = 10
 MOST_PAIRS_IN_DICT = 20
@@ -456,6 +459,46 @@ class LabelAudit:
     def plot(self) -> Charts:
         """Charts as altair objects: ``plot.quality()``, ``.confusions()``, ``.classes()`` and ``.noise()``."""
         return Charts(self.to_dict(), self.evidence, self.noise_rates, self.table.implementation)
+
+    def review(
+        self,
+        decisions: str | Path,
+        *,
+        sample: int | None = None,
+        port: int = 0,
+        start: bool = True,
+        open_browser: bool = True,
+    ) -> ReviewSession:
+        """Review rows in a page of this machine's browser; needs the extra ``review``.
+
+        Args:
+            decisions: File in which every decision is kept as it is made; a former review of it goes on.
+            sample: Review so many rows, drawn as by :meth:`review_sample`, for a noise rate; default the flagged rows.
+            port: Of this machine; 0 takes a free one.
+            start: Serve at once, beside the caller; else ``.start()`` or ``.serve()`` it.
+            open_browser: Open the page in the default browser when it starts.
+
+        Returns:
+            The session: ``.url``, ``.answers()`` for :meth:`with_review`, ``.wait()`` and ``.stop()``.
+
+        Raises:
+            MissingExtraError: starlette or uvicorn is not installed.
+            OptionError: ``decisions`` is a file on other labels, or of something else; or the port is taken.
+        """
+        from dqlabels.review_page.decisions import DecisionFile, head_of
+        from dqlabels.review_page.queue import sample_queue, suspicious_queue
+        from dqlabels.review_page.session import ReviewSession
+
+        table = self.table.drop(*self.names)
+        kinds = usable_kinds(table, self.features, chosen=self.again is not None)
+        if sample is None:
+            queue = suspicious_queue(self.evidence, table, kinds)
+        else:
+            seed = self.settings["random_state"]
+            queue = sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed)
+        kept = DecisionFile(decisions, head_of(self.evidence.labels))
+        session = ReviewSession(queue, kept, self.label, port=port)
+        return session.start(open_browser=open_browser) if start else session
 
     def _table(self, labels: dict[str, NDArray[np.int64]], facts: dict[str, NDArray[Any]]) -> Any:
         backend = self.table.implementation

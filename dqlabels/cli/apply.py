@@ -1,0 +1,41 @@
+"""``dqlabels apply``: a copy of a file with the reviewed labels, which keeps the original ones beside them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dqlabels.cli.app import app
+from dqlabels.errors import OptionError
+from dqlabels.files import STANDARD, check_output, read_table, write_table
+
+
+@app.command("apply")
+def apply_command(
+    file: Annotated[str, typer.Argument(help="The file that was reviewed.")],
+    decisions: Annotated[str, typer.Option("--decisions", "-d", help="What `dqlabels review` kept.")],
+    output: Annotated[str, typer.Option("--output", "-o", help="The copy to write.")],
+    original: Annotated[
+        str | None, typer.Option(help="Column for the original labels; default the label's with _original.")
+    ] = None,
+    input_format: Annotated[str | None, typer.Option("--format", help="csv, parquet, ipc or ndjson.")] = None,
+    output_format: Annotated[str | None, typer.Option(help="The format of -o, where it is another.")] = None,
+) -> None:
+    """Write a copy of FILE with reviewed labels; the original ones stay in another column."""
+    from pathlib import Path
+
+    from dqlabels.review_page.apply import apply_decisions
+    from dqlabels.review_page.decisions import read_head
+
+    if output != STANDARD and Path(output).exists() and Path(output).samefile(file):
+        raise OptionError(f"{output} is the reviewed file itself, whose decisions belong to its labels. Name a copy.")
+    table = read_table(file, input_format)
+    output_format = output_format or (input_format if output == STANDARD else None)
+    check_output(table, output, output_format)
+    applied = apply_decisions(table, decisions, original=original)
+    write_table(applied, output, output_format)
+    label = read_head(decisions)["label"]
+    before = applied[original or f"{label}_original"]
+    changed = int((applied[label] != before).sum())
+    typer.echo(f"{changed:,} of {applied.height:,} labels of {label} changed.", err=output == STANDARD)

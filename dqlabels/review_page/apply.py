@@ -1,0 +1,52 @@
+"""Decisions put into a copy of the table, which keeps the original labels in another column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from dqlabels.columns import read_labels
+from dqlabels.errors import OutputColumnError
+from dqlabels.review_page.decisions import DecisionFile, head_of, read_head
+
+
+def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None = None) -> Any:
+    """The frame with the reviewed labels in place, and the labels as they were in another column at the end.
+
+    Args:
+        frame: The table that was reviewed, in its order: pandas, Polars (a lazy one is collected) or PyArrow.
+        decisions: The file that the review wrote. Rows kept, unclear or not looked at stay as they are.
+        original: Name of the column for the original labels; default the label's with ``_original``.
+
+    Returns:
+        The same kind of frame, the same rows and index; ``frame`` itself is not changed.
+
+    Raises:
+        OptionError: No file of decisions, or one on other labels.
+        OutputColumnError: ``original`` is a column of the frame already.
+        LabelColumnError: The frame does not hold the label column.
+        OSError: The file cannot be read.
+    """
+    known = nw.from_native(frame)
+    lazy = isinstance(known, nw.LazyFrame)
+    table: nw.DataFrame[Any] = known.collect() if isinstance(known, nw.LazyFrame) else known
+    label = read_head(decisions)["label"]
+    labels = read_labels(table, label)
+    name = f"{label}_original" if original is None else original
+    if name in table.columns:
+        raise OutputColumnError(f"Column {name!r} is already in the frame. Name another for the original labels.")
+    standing = DecisionFile(decisions, head_of(labels)).standing
+    source = np.arange(len(table))
+    for row, decision in standing.items():
+        if decision.code >= 0 and decision.code != labels.codes[row]:
+            source[row] = labels.first_rows[decision.code]
+    # Taken from rows that carry the label, so dtype, categories and missing values stay as they are.
+    changed = labels.column[source.tolist()]
+    if table.implementation.is_pandas_like():
+        index = table.to_native().index
+        changed = nw.from_native(changed.to_native().set_axis(index), series_only=True)
+    whole = table.with_columns(labels.column.alias(name), changed.alias(label))
+    return whole.lazy().to_native() if lazy else whole.to_native()

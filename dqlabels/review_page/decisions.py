@@ -1,0 +1,275 @@
+"""What reviewers decided: a file that is only ever added to, a line a key press, safe from crashes and from each other.
+
+The first line says which labels it is about; a later one is a decision or takes one back. Nothing is overwritten, so
+several windows, and several servers, may add to one file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import sys
+import threading
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dqlabels.columns import Labels
+from dqlabels.errors import OptionError
+
+FORMAT = 1
+VERDICTS = ("accept", "keep", "choose", "unclear")
+UNCLEAR_CODE = -1
+FIRST = b'{"dqlabels_review"'
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One answer: the row's number in the frame, the class position of its right label, -1 where unclear."""
+
+    id: int
+    row: int
+    verdict: str
+    code: int
+    label: str
+    window: str
+    at: str
+
+
+class ConflictError(Exception):
+    """Another window decided on the row since this one looked; ``decision`` is what stands, or None."""
+
+    def __init__(self, decision: Decision | None) -> None:
+        super().__init__("another window decided on this row in the meantime")
+        self.decision = decision
+
+
+def head_of(labels: Labels) -> dict[str, Any]:
+    """The first line of a file of decisions: what tells these labels from those of another table."""
+    classes = [str(value) for value in labels.classes]
+    digest = hashlib.sha256(json.dumps(classes).encode())
+    digest.update(labels.codes.astype("<i8").tobytes())
+    return {
+        "dqlabels_review": FORMAT,
+        "label": labels.column.name,
+        "rows": int(labels.codes.size),
+        "classes": classes,
+        "labels_sha256": digest.hexdigest(),
+    }
+
+
+class DecisionFile:
+    """The decisions in a file, read on and added to.
+
+    Raises:
+        OptionError: The file is of other labels, or is none of ours.
+        OSError: It cannot be read or written.
+    """
+
+    def __init__(self, path: str | Path, head: dict[str, Any]) -> None:
+        self.path, self.head = Path(path), head
+        self.decisions: dict[int, Decision] = {}
+        self.last = 0
+        self._of_row: dict[int, list[int]] = {}
+        self._touched: list[tuple[int, int]] = []  # id and row of each line, in order
+        self._read = 0
+        self._lines = 0
+        self._here = threading.Lock()
+        with self._alone() as descriptor:
+            if not self._lines:
+                self._add(descriptor, head)
+        _keep_name(self.path)
+
+    @property
+    def standing(self) -> dict[int, Decision]:
+        """The decision that stands for each row that has one, by row number."""
+        with self._here:
+            return {row: self.decisions[ids[-1]] for row, ids in self._of_row.items() if ids}
+
+    def changes(self, since: int) -> tuple[int, dict[int, Decision | None]]:
+        """The last line's id, and what stands for each row touched after the line ``since``."""
+        with self._here:
+            first = bisect_right(self._touched, (since, sys.maxsize))
+            rows = dict.fromkeys(row for _, row in self._touched[first:])
+            return self.last, {row: self.decisions[ids[-1]] if (ids := self._of_row[row]) else None for row in rows}
+
+    def refresh(self) -> None:
+        """Read what others added."""
+        with self._alone():
+            pass
+
+    def record(self, row: int, verdict: str, code: int, *, window: str = "", seen: int | None = None) -> Decision:
+        """Add a decision; it is on the disk when this returns.
+
+        Args:
+            row: Number in the frame.
+            verdict: One of ``VERDICTS``.
+            code: Class position of the right label, or -1 for unclear.
+            window: Whose undo takes it back.
+            seen: Id of the decision that stood when the reviewer looked, 0 for none, None not to check.
+
+        Raises:
+            ConflictError: Another decision stands than the one seen.
+            OptionError: No such row, class or verdict.
+        """
+        classes = self.head["classes"]
+        if verdict not in VERDICTS or not 0 <= row < self.head["rows"] or not UNCLEAR_CODE <= code < len(classes):
+            raise OptionError(f"Row {row}, verdict {verdict!r}, class {code}: no such decision can be made here.")
+        if (verdict == "unclear") != (code == UNCLEAR_CODE):
+            raise OptionError(f"Verdict {verdict!r} does not go with class {code}.")
+        with self._alone() as descriptor:
+            standing = self._of_row.get(row) or [0]
+            if seen is not None and seen != standing[-1]:
+                raise ConflictError(self.decisions.get(standing[-1]))
+            label = classes[code] if code >= 0 else "unclear"
+            line = {"id": self.last + 1, "row": row, "verdict": verdict, "code": code, "label": label}
+            self._add(descriptor, {**line, "window": window, "at": _now()})
+            return self.decisions[self.last]
+
+    def undo(self, window: str) -> Decision | None:
+        """Take back the last decision of this window that still stands; None where there is none."""
+        with self._alone() as descriptor:
+            mine = [ids[-1] for ids in self._of_row.values() if ids and self.decisions[ids[-1]].window == window]
+            if not mine:
+                return None
+            found = max(mine)
+            self._add(descriptor, {"id": self.last + 1, "undo": found, "window": window, "at": _now()})
+            return self.decisions[found]
+
+    @contextmanager
+    def _alone(self) -> Iterator[int]:
+        """The open file, with nobody else adding to it, all its lines read and a torn last one cut off."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        with self._here:
+            descriptor = os.open(self.path, flags, 0o600)
+            try:
+                with _locked(descriptor):
+                    self._read_on(descriptor)
+                    yield descriptor
+            finally:
+                os.close(descriptor)
+
+    def _read_on(self, descriptor: int) -> None:
+        size = os.fstat(descriptor).st_size
+        if size < self._read:
+            raise OptionError(f"{self.path} became shorter while in use. Stop other programs that write it.")
+        os.lseek(descriptor, self._read, os.SEEK_SET)
+        new = bytearray()
+        while part := os.read(descriptor, 1 << 20):
+            new += part
+        whole = new.rfind(b"\n") + 1
+        for line in bytes(new[:whole]).splitlines():
+            self._take(line)
+        self._read += whole
+        if whole < len(new):  # a writer was killed within a line, which nobody was told is saved
+            if not self._lines and new[: len(FIRST)] != FIRST[: len(new)]:
+                raise OptionError(f"{self.path} is no file of review decisions. Choose another name.")
+            os.ftruncate(descriptor, self._read)
+
+    def _take(self, line: bytes) -> None:
+        self._lines += 1
+        try:
+            said = json.loads(line)
+            if self._lines == 1:
+                self._check(said)
+            elif "undo" in said:
+                row = self.decisions[said["undo"]].row
+                self._of_row[row].remove(said["undo"])
+                self.last = int(said["id"])
+                self._touched.append((self.last, row))
+            else:
+                made = Decision(**{key: said[key] for key in Decision.__slots__})
+                self.decisions[made.id] = made
+                self._of_row.setdefault(made.row, []).append(made.id)
+                self.last = made.id
+                self._touched.append((self.last, made.row))
+        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError, ValueError) as error:
+            if isinstance(error, OptionError):
+                raise
+            if self._lines == 1:
+                raise OptionError(f"{self.path} is no file of review decisions. Choose another name.") from error
+            raise OptionError(
+                f"{self.path}, line {self._lines}, is no review decision. The file was changed by something else; "
+                "mend the line or choose another file."
+            ) from error
+
+    def _check(self, said: Any) -> None:
+        if not isinstance(said, dict) or "dqlabels_review" not in said:
+            raise OptionError(f"{self.path} is no file of review decisions. Choose another name.")
+        if said["dqlabels_review"] > FORMAT:
+            raise OptionError(f"{self.path} was written by a newer dqlabels (format {said['dqlabels_review']}).")
+        for key in ("label", "rows", "classes", "labels_sha256"):
+            if said[key] != self.head[key]:
+                raise OptionError(
+                    f"{self.path} holds decisions on other labels: its {key} is {str(said[key])[:60]!r}, this table's "
+                    f"{str(self.head[key])[:60]!r}. Use the table it was made with, in its order, or another file."
+                )
+
+    def _add(self, descriptor: int, said: dict[str, Any]) -> None:
+        line = json.dumps(said, ensure_ascii=True).encode() + b"\n"
+        if os.write(descriptor, line) != len(line):
+            os.ftruncate(descriptor, self._read)
+            raise OSError(28, "No space left on device", str(self.path))
+        os.fsync(descriptor)
+        self._read += len(line)
+        self._take(line[:-1])
+
+
+def read_head(path: str | Path) -> dict[str, Any]:
+    """The first line of a file of decisions.
+
+    Raises:
+        OptionError: The file is none of ours.
+        OSError: It cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        line = file.readline(1 << 26)
+    try:
+        head = json.loads(line)
+        known = isinstance(head, dict) and "dqlabels_review" in head
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        known = False
+    if not known:
+        raise OptionError(f"{path} is no file of review decisions, which `dqlabels review` writes.")
+    return dict(head)
+
+
+def _keep_name(path: Path) -> None:
+    """A new file's name is on the disk only once its folder is."""
+    if sys.platform != "win32":
+        folder = os.open(path.absolute().parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _locked(descriptor: int) -> Iterator[None]:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+        try:
+            yield
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")

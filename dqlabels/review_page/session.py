@@ -1,0 +1,121 @@
+"""A review that goes on in a browser while Python waits or works on."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+import time
+import webbrowser
+from types import TracebackType
+from typing import Any
+
+import narwhals as nw
+
+from dqlabels.errors import MissingExtraError, OptionError
+from dqlabels.review import UNCLEAR
+from dqlabels.review_page.decisions import DecisionFile
+from dqlabels.review_page.queue import ReviewQueue
+from dqlabels.review_page.server import ReviewApp, build_app
+
+LOOPBACK = "127.0.0.1"
+
+
+class ReviewSession:
+    """A running review page. ``url`` holds its token; decisions are on the disk at each key press.
+
+    Raises:
+        MissingExtraError: The extra ``review`` is not installed.
+        OptionError: The port is taken.
+    """
+
+    def __init__(self, queue: ReviewQueue, decisions: DecisionFile, label: str, *, port: int = 0) -> None:
+        try:
+            import uvicorn
+        except ImportError as error:
+            raise MissingExtraError('The review page needs uvicorn: pip install "dqlabels[review]"') from error
+        self.queue, self.decisions = queue, decisions
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((LOOPBACK, port))
+            self._socket.listen(64)  # from now on a browser waits instead of failing
+        except OSError as error:
+            self._socket.close()
+            raise OptionError(f"Port {port} of {LOOPBACK} cannot be used: {error.strerror}. Choose another.") from error
+        self.port = int(self._socket.getsockname()[1])
+        token = secrets.token_urlsafe(24)
+        self.url = f"http://{LOOPBACK}:{self.port}/?token={token}"
+        app = build_app(ReviewApp(queue, decisions, label), port=self.port, token=token)
+        config = uvicorn.Config(
+            app, log_level="error", access_log=False, server_header=False, lifespan="off", ws="none"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread: threading.Thread | None = None
+
+    def serve(self) -> None:
+        """Serve here and now, until interrupted."""
+        self._server.run(sockets=[self._socket])
+
+    def start(self, *, open_browser: bool = True) -> ReviewSession:
+        """Serve beside the caller, and open the page in a browser where asked."""
+        self._thread = threading.Thread(target=self.serve, name="dqlabels-review", daemon=True)
+        self._thread.start()
+        until = time.monotonic() + 10
+        while not self._server.started and self._thread.is_alive() and time.monotonic() < until:
+            time.sleep(0.01)
+        if open_browser:
+            webbrowser.open(self.url)
+        return self
+
+    def stop(self) -> None:
+        """Stop serving; the decisions stay in their file."""
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(10)
+        self._socket.close()
+
+    def wait(self) -> None:
+        """Wait until the server stops or Ctrl-C, which stops it."""
+        try:
+            while self._thread is not None and self._thread.is_alive():
+                self._thread.join(0.5)
+        except KeyboardInterrupt:
+            self.stop()
+
+    def answers(self) -> Any:
+        """The answers on the sample so far, as ``LabelAudit.with_review`` takes them: row and reviewed_label.
+
+        Raises:
+            OptionError: The rows are no sample but suspicious ones, which say nothing of the others.
+        """
+        if not self.queue.blind:
+            raise OptionError("Suspicious rows give no noise rate. Review a sample: audit.review(path, sample=100).")
+        return self._table(set(self.queue.evidence.positions[self.queue.order].tolist()))
+
+    def decided(self) -> Any:
+        """All decisions in the file: row and reviewed_label, ``"unclear"`` where that was the answer."""
+        return self._table(None)
+
+    def _table(self, only: set[int] | None) -> Any:
+        self.decisions.refresh()
+        made = [one for _, one in sorted(self.decisions.standing.items()) if only is None or one.row in only]
+        backend = self.queue.table.implementation
+        name = "row"
+        while name in self.queue.table.columns:  # as the sample of an audit names it
+            name += "_"
+        said = [one.label if one.code >= 0 else UNCLEAR for one in made]
+        rows = nw.new_series(name, [one.row for one in made], nw.Int64, backend=backend)
+        labels = nw.new_series("reviewed_label", said, nw.String, backend=backend)
+        return nw.from_dict({name: rows, "reviewed_label": labels}, backend=backend).to_native()
+
+    def __enter__(self) -> ReviewSession:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<ReviewSession at {self.url}, decisions in {self.decisions.path}>"
