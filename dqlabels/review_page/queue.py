@@ -14,7 +14,7 @@ from dqlabels.errors import OptionError
 from dqlabels.evidence import Evidence
 from dqlabels.facts import row_facts
 from dqlabels.reasons import explain, shown_value
-from dqlabels.review import Answers, draw_sample, reviewed_noise
+from dqlabels.review import Answers, draw_sample, reviewed_noise, strata
 from dqlabels.review_page.decisions import Decision
 
 IntArray = NDArray[np.int64]
@@ -32,7 +32,8 @@ TOO_FEW = "Answer a few more rows for a noise rate: every part of the table's qu
 class ReviewQueue:
     """Rows to review of an audit: ``order`` holds audited positions, ``blind`` hides what the model thinks.
 
-    ``table`` is the caller's, without the audit's columns; ``kinds`` are the features.
+    ``table`` is the caller's, without the audit's columns; ``kinds`` are the features. ``strata`` (m,) are those of the
+    sample: ranked by them the rows fall into the same strata as by quality, in a fraction of the time.
     """
 
     evidence: Evidence
@@ -41,6 +42,7 @@ class ReviewQueue:
     order: IntArray
     row_kinds: tuple[str, ...]
     blind: bool
+    strata: NDArray[Any]
 
     def __len__(self) -> int:
         return int(self.order.size)
@@ -87,7 +89,7 @@ class ReviewQueue:
         evidence = self.evidence
         try:
             answers = Answers(places, codes)
-            rate = reviewed_noise(evidence.quality, evidence.codes, len(evidence.classes), answers)
+            rate = reviewed_noise(self.strata, evidence.codes, len(evidence.classes), answers)
         except OptionError:  # a stratum without an answer
             return {"rate": None, "note": TOO_FEW}
         said = {"estimate": rate.estimate, "low": rate.low, "high": rate.high, "confidence": rate.confidence}
@@ -102,7 +104,9 @@ def suspicious_queue(evidence: Evidence, table: Frame, kinds: Mapping[str, Kind]
     order, row_kinds = evidence.worst()
     ambiguous = np.array([kind == "ambiguous" for kind in row_kinds], dtype=bool)
     ranked = np.argsort(ambiguous, kind="stable")
-    return ReviewQueue(evidence, table, kinds, order[ranked], tuple(row_kinds[at] for at in ranked), blind=False)
+    return ReviewQueue(
+        evidence, table, kinds, order[ranked], tuple(row_kinds[at] for at in ranked), False, np.empty(0, np.int8)
+    )
 
 
 def sample_queue(
@@ -114,4 +118,4 @@ def sample_queue(
         OptionError: ``rows`` is not a positive whole number.
     """
     order = draw_sample(evidence.quality, rows, random_state)
-    return ReviewQueue(evidence, table, kinds, order, (), blind=True)
+    return ReviewQueue(evidence, table, kinds, order, (), True, strata(evidence.quality).astype(np.int8))

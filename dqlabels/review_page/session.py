@@ -35,7 +35,8 @@ class ReviewSession:
         except ImportError as error:
             raise MissingExtraError('The review page needs uvicorn: pip install "dqlabels[review]"') from error
         self.queue, self.decisions = queue, decisions
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Named, so that asyncio sees TCP and sends each answer at once.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((LOOPBACK, port))

@@ -130,7 +130,11 @@
     answers.append(button(["Choose another"], "C", choose), button(["Unclear"], "U", () => decide("unclear", -1)));
     el("choices").hidden = !choosing;
     why(item);
-    el("values").replaceChildren(...item.values.map(([name, value]) => line("div", line("dt", data(name)), value ? line("dd", data(value)) : make("dd", "missing", { class: "soft" }))));
+    el("values").replaceChildren(...item.values.map(([name, value]) => {
+      const box = line("div", line("dt", data(name)), value ? line("dd", data(value)) : make("dd", "missing", { class: "soft" }));
+      if (value.length > 120) box.className = "long";
+      return box;
+    }));
   };
   const show_table = () => {
     const start = Math.floor(at / PAGE) * PAGE;
