@@ -51,7 +51,7 @@ def report_facts(
         "features": list(kinds),
         "shown": shown_rows(evidence, table, kinds, _chosen(evidence, matrix["codes"], rows)),
         "method": METHOD,
-        "notes": [*summary["warnings"], *_conflicts(table, kinds, summary["label"])],
+        "notes": [*summary["warnings"], *_conflicts(table, kinds, evidence)],
         "made": _made(table),
         "most_classes": MOST_CLASSES_LISTED,
     }
@@ -205,17 +205,18 @@ def row_facts(evidence: Evidence, row: int) -> dict[str, Any]:
     }
 
 
-def _conflicts(table: Frame, kinds: Mapping[str, Kind], label: str) -> list[str]:
+def _conflicts(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence) -> list[str]:
     """A note where rows that are alike in every feature carry different labels."""
     names = list(kinds)
     if not names:
         return []
+    label = evidence.labels.column.name
     part = table.select(*names, label)
     for name in (name for name, kind in kinds.items() if kind == "vector"):
         texts = [None if row is None else str(list(row)) for row in part[name].to_list()]
         part = part.with_columns(nw.new_series(name, texts, nw.String, backend=part.implementation))
     keys = {name: f"f{at}" for at, name in enumerate(names)}
-    part = part.rename({**keys, label: "label"}).with_row_index("row").filter(~nw.col("label").is_null())
+    part = part.rename({**keys, label: "label"}).with_row_index("row").filter(evidence.labels.known.tolist())
     groups = part.group_by(*keys.values()).agg(
         nw.col("label").n_unique().alias("labels"), nw.len().alias("rows"), nw.col("row").min().alias("first")
     )

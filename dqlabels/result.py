@@ -462,7 +462,7 @@ class LabelAudit:
 
     def review(
         self,
-        decisions: str | Path,
+        decisions: str | Path | None = None,
         *,
         sample: int | None = None,
         port: int = 0,
@@ -472,7 +472,8 @@ class LabelAudit:
         """Review rows in a page of this machine's browser; needs the extra ``review``.
 
         Args:
-            decisions: File in which every decision is kept as it is made; a former review of it goes on.
+            decisions: File in which every decision is kept as it is made; a former review in it goes on. Default
+                ``LABEL.review.jsonl`` in the folder where Python runs.
             sample: Review so many rows, drawn as by :meth:`review_sample`, for a noise rate; default the flagged rows.
             port: Of this machine; 0 takes a free one.
             start: Serve at once, beside the caller; else ``.start()`` or ``.serve()`` it.
@@ -496,7 +497,8 @@ class LabelAudit:
         else:
             seed = self.settings["random_state"]
             queue = sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed)
-        kept = DecisionFile(decisions, head_of(self.evidence.labels))
+        path = decisions or "".join(c if c.isalnum() else "_" for c in self.label) + ".review.jsonl"
+        kept = DecisionFile(path, head_of(self.evidence.labels))
         session = ReviewSession(queue, kept, self.label, port=port)
         return session.start(open_browser=open_browser) if start else session
 

@@ -1,1 +1,1 @@
-"""One plain dict, as ``LabelAudit.to_dict`` gives it, shown as text or HTML; nothing here computes."""
+"""One plain dict, as ``LabelAudit.to_dict`` gives it, shown as text, HTML or charts; nothing here computes."""

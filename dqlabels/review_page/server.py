@@ -162,7 +162,10 @@ def build_app(review: ReviewApp, *, port: int, token: str) -> Guard:
 
 def _reads(ask: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Response]:
     def answer(request: Request) -> Response:
-        return _json(200, ask(request))
+        try:
+            return _json(200, ask(request))
+        except (OptionError, OSError) as error:  # the file of decisions is gone, or was changed
+            return _json(500, {"error": str(error)})
 
     return answer
 

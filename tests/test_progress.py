@@ -1,0 +1,96 @@
+"""Progress: a bar on terminals and in notebooks, nothing elsewhere."""
+
+from __future__ import annotations
+
+import io
+import sys
+from types import ModuleType, SimpleNamespace
+
+import polars as pl
+import pytest
+from conftest import two_classes
+
+import dqlabels
+from dqlabels import progress
+from dqlabels.progress import ProgressBar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def replaced(monkeypatch, stream: io.StringIO) -> io.StringIO:
+    # pytest puts its own standard error back between a fixture and the test
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream, modules=sys.modules))
+    return stream
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    return replaced(monkeypatch, Terminal())
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """What a kernel gives: a shell that says so, and a display whose handle updates what it showed."""
+    shown: list[dict[str, str]] = []
+
+    def display(bundle, *, raw, display_id):
+        shown.append(bundle)
+        return SimpleNamespace(update=lambda bundle, raw: shown.append(bundle))
+
+    ipython, displays = ModuleType("IPython"), ModuleType("IPython.display")
+    ipython.get_ipython = lambda: SimpleNamespace(config={"IPKernelApp": {}})
+    displays.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", displays)
+    return shown
+
+
+def test_a_terminal_shows_a_line_that_ends(terminal):
+    bar = ProgressBar(4, forced=True)
+    for done in range(1, 5):
+        bar.update(done)
+    lines = terminal.getvalue().split("\r")[1:]
+    assert [line.count("#") for line in lines] == [7, 14, 21, 28]
+    assert lines[-1].endswith("\n")
+
+
+def test_short_work_is_silent(terminal):
+    ProgressBar(2).update(1)
+    assert terminal.getvalue() == ""
+
+
+def test_long_work_shows_itself(terminal):
+    bar = ProgressBar(100)
+    bar.started -= 1  # a second for one of a hundred steps
+    bar.update(1)
+    assert "1/100, about" in terminal.getvalue()
+
+
+def test_no_terminal_no_line(monkeypatch):
+    stream = replaced(monkeypatch, io.StringIO())
+    bar = ProgressBar(100)
+    bar.started -= 1
+    bar.update(1)
+    assert stream.getvalue() == ""
+
+
+def test_a_notebook_shows_one_bar_that_moves(notebook):
+    bar = ProgressBar(2, forced=True)
+    bar.update(1)
+    bar.update(2)
+    assert ['value="1" max="2"' in notebook[0]["text/html"], 'value="2" max="2"' in notebook[1]["text/html"]] == [
+        True
+    ] * 2
+
+
+def test_an_audit_shows_its_bar_in_a_notebook(notebook):
+    dqlabels.audit(pl.DataFrame(two_classes()), "label", progress=True)
+    assert notebook[-1]["text/plain"].startswith("Judging labels: 200 of 200")
+
+
+def test_an_audit_told_not_to_shows_nothing(notebook, terminal):
+    dqlabels.audit(pl.DataFrame(two_classes()), "label", progress=False)
+    assert (notebook, terminal.getvalue()) == ([], "")
