@@ -25,6 +25,7 @@ IntArray = NDArray[np.int64]
 
 # Rows of a class that are compared with: enough for a share of a few percent, few enough for any table.
 MOST_ROWS_A_CLASS = 2_000
+MOST_NUMBERS_MIXED = 8
 BINS = 10
 # A value this many times commoner, or rarer, is worth a line.
 TELLING_RATIO = 1.25
@@ -67,7 +68,7 @@ def explain(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence, shown: 
     if not shown.size:
         return []
     given, suggested = evidence.codes[shown], evidence.suggested[shown]
-    sample = _sample(evidence, np.unique(np.concatenate([given, suggested])))
+    sample = _sample(table, kinds, evidence, np.unique(np.concatenate([given, suggested])))
     part = table[evidence.positions[np.concatenate([shown, sample])].tolist()]
     beside = _Beside(given, suggested, evidence.codes[sample], np.isin(shown, sample))
     lines: list[list[dict[str, Any]]] = [[] for _ in shown]
@@ -129,23 +130,36 @@ class _Beside:
         return found
 
 
-def _sample(evidence: Evidence, classes: IntArray) -> IntArray:
+def _sample(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence, classes: IntArray) -> IntArray:
     """Audited positions of up to ``MOST_ROWS_A_CLASS`` rows of each class, chosen by what the rows are, not where."""
-    found = []
+    found, numbers = [], None
     for k in classes:
         rows = np.flatnonzero(evidence.codes == k)
         if rows.size > MOST_ROWS_A_CLASS:
-            mixed = _mixed(evidence.probs[rows])
-            rows = np.sort(rows[np.argsort(mixed, kind="stable")[:MOST_ROWS_A_CLASS]])
+            numbers = _numbers(table, kinds) if numbers is None else numbers
+            mixed = _mixed(evidence.probs[rows], numbers[evidence.positions[rows]])
+            cut = np.partition(mixed, MOST_ROWS_A_CLASS - 1)[MOST_ROWS_A_CLASS - 1]
+            below, level = rows[mixed < cut], rows[mixed == cut]
+            rows = np.sort(np.concatenate([below, level[: MOST_ROWS_A_CLASS - below.size]]))
         found.append(rows)
     return np.concatenate(found)
 
 
-def _mixed(probs: NDArray[Any]) -> NDArray[np.uint64]:
+def _numbers(table: Frame, kinds: Mapping[str, Kind]) -> FloatArray:
+    """(n, c) the first number columns: they tell rows apart that the model does not."""
+    names = [name for name, kind in kinds.items() if kind == "number" and table[name].dtype.is_numeric()]
+    columns = [table[name].cast(nw.Float64).to_numpy() for name in names[:MOST_NUMBERS_MIXED]]
+    return np.nan_to_num(np.column_stack(columns)) if columns else np.empty((len(table), 0))
+
+
+def _mixed(*parts: NDArray[Any]) -> NDArray[np.uint64]:
     """(n,) a hash of each row: a draw that does not depend on the order of the rows."""
-    bits = np.ascontiguousarray(probs, dtype=np.float64).view(np.uint64)
-    odd = np.random.default_rng(0xD91).integers(0, 2**63, bits.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    mixed = (bits * odd).sum(axis=1, dtype=np.uint64)
+    mixed = np.zeros(len(parts[0]), dtype=np.uint64)
+    rng = np.random.default_rng(0xD91)
+    for part in parts:
+        bits = np.ascontiguousarray(part, dtype=np.float64).view(np.uint64)
+        odd = rng.integers(0, 2**63, bits.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        mixed += (bits * odd).sum(axis=1, dtype=np.uint64)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     hashed: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(32))

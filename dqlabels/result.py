@@ -437,7 +437,7 @@ class LabelAudit:
         Args:
             path: Written whole or not at all; default not written.
             gate: A verdict to begin with.
-            rows: How many of the worst rows to show, 1 to 1000; each takes about 4 kB.
+            rows: How many of the worst rows to show, 1 to 1000; each takes 3 to 5 kB.
 
         Returns:
             The page.

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import cache
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,6 +28,7 @@ def audit():
     return dqlabels.audit(pl.DataFrame(two_classes()), "label")
 
 
+@cache
 def many_classes(classes: int = 1000, rows: int = 4000) -> dqlabels.LabelAudit:
     rng = np.random.default_rng(0)
     truth = np.arange(rows) % classes
@@ -241,18 +243,28 @@ def test_the_nearest_row_is_the_least_gower_distance():
     assert near["distance"] == pytest.approx(min(map(distance, others)), rel=0.05)
 
 
-def test_reasons_do_not_depend_on_the_order_of_the_rows():
+@pytest.mark.parametrize("kinds_of_probs", [400, 3])
+def test_reasons_do_not_depend_on_the_order_of_the_rows(monkeypatch, kinds_of_probs):
+    monkeypatch.setattr("dqlabels.reasons.MOST_ROWS_A_CLASS", 60)
     data = two_classes(400)
     order = np.random.default_rng(1).permutation(400)
-    probs = np.random.default_rng(2).dirichlet([1, 1], 400)
+    probs = np.random.default_rng(2).dirichlet([1, 1], kinds_of_probs)[np.arange(400) % kinds_of_probs]
     shuffled = {name: [values[at] for at in order] for name, values in data.items()}
     given = {"classes": ["no", "yes"]}
     _, here = told(data, pred_probs=probs, **given)
     _, there = told(shuffled, pred_probs=probs[order], **given)
-    assert [one["toward"] for one in here] == [one["toward"] for one in there]
-    assert [[near["row"] for near in one["nearest"]] for one in here] == [
-        [int(order[near["row"]]) for near in one["nearest"]] for one in there
-    ]
+    rows, other = _worst_rows(data, probs), order[_worst_rows(shuffled, probs[order])]
+    told_of = dict(zip(other.tolist(), there, strict=True))
+    assert rows.size > 20
+    for row, one in zip(rows.tolist(), here, strict=True):
+        assert one["toward"] == told_of[row]["toward"]
+        near = [int(order[near["row"]]) for near in told_of[row]["nearest"]]
+        assert [near["row"] for near in one["nearest"]] == near
+
+
+def _worst_rows(data: dict, probs: np.ndarray) -> np.ndarray:
+    found = dqlabels.audit(pl.DataFrame(data), "label", pred_probs=probs, classes=["no", "yes"])
+    return found.evidence.positions[found.evidence.worst()[0]]
 
 
 def test_a_word_of_a_text_is_named():

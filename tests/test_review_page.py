@@ -328,6 +328,18 @@ def test_a_port_that_is_taken_is_named(audit, session, tmp_path):
         audit.review(tmp_path / "other", port=session.port, open_browser=False)
 
 
+def test_a_missing_server_is_said_before_the_work(tmp_path):
+    code = (
+        "import sys; sys.modules['uvicorn'] = None; sys.argv = ['dqlabels', 'review', 'none.csv', '-y', 'y']\n"
+        "from dqlabels.__main__ import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        2,
+        'dqlabels: The review page needs uvicorn: pip install "dqlabels[review]"\n',
+    )
+
+
 # A server killed by the system, and the command line
 
 

@@ -34,10 +34,12 @@ def review_command(
 ) -> None:
     """Review suspicious rows of FILE in a local page; every decision is kept as it is made."""
     from dqlabels.auditor import audit
+    from dqlabels.review_page.server import require_server
 
     if file == STANDARD:
         raise OptionError("A review needs a file: decisions belong to its rows. Save standard input first.")
     path = decisions or f"{file}.{''.join(c if c.isalnum() else '_' for c in label)}.review.jsonl"
+    require_server()
     check_folder(path)
     table = read_table(file, input_format)
     options: dict[str, Any] = {"features": split(features), "exclude": split(exclude) or ()}

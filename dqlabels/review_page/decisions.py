@@ -205,9 +205,10 @@ class DecisionFile:
             raise OptionError(f"{self.path} was written by a newer dqlabels (format {said['dqlabels_review']}).")
         for key in ("label", "rows", "classes", "labels_sha256"):
             if said[key] != self.head[key]:
+                what = "labels or their order are" if key == "labels_sha256" else f"{key} ({str(said[key])[:60]}) is"
                 raise OptionError(
-                    f"{self.path} holds decisions on other labels: its {key} is {str(said[key])[:60]!r}, this table's "
-                    f"{str(self.head[key])[:60]!r}. Use the table it was made with, in its order, or another file."
+                    f"{self.path} holds decisions on other labels: its {what} not this table's. Use the table it was "
+                    "made with, in its order, or another file with --decisions."
                 )
 
     def _add(self, descriptor: int, said: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import secrets
 from collections.abc import Callable
@@ -34,6 +35,19 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 FILES = {"/review.js": "text/javascript", "/review.css": "text/css"}
+
+
+def require_server() -> None:
+    """Say which package the page lacks, before any work is done.
+
+    Raises:
+        MissingExtraError: starlette or uvicorn is not installed.
+    """
+    for name in ("starlette", "uvicorn"):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise MissingExtraError(f'The review page needs {name}: pip install "dqlabels[review]"') from error
 
 
 class Guard:
@@ -137,17 +151,10 @@ class ReviewApp:
 
 
 def build_app(review: ReviewApp, *, port: int, token: str) -> Guard:
-    """The application to serve on 127.0.0.1.
-
-    Raises:
-        MissingExtraError: starlette is not installed.
-    """
-    try:
-        from starlette.applications import Starlette
-        from starlette.responses import Response
-        from starlette.routing import Route
-    except ImportError as error:
-        raise MissingExtraError('The review page needs starlette: pip install "dqlabels[review]"') from error
+    """The application to serve on 127.0.0.1."""
+    from starlette.applications import Starlette
+    from starlette.responses import Response
+    from starlette.routing import Route
 
     def file(name: str, kind: str) -> Callable[[Request], Response]:
         content = resources.files("dqlabels.review_page").joinpath("static").joinpath(name).read_bytes()

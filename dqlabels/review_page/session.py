@@ -12,11 +12,11 @@ from typing import Any
 
 import narwhals as nw
 
-from dqlabels.errors import MissingExtraError, OptionError
+from dqlabels.errors import OptionError
 from dqlabels.review import UNCLEAR
 from dqlabels.review_page.decisions import DecisionFile
 from dqlabels.review_page.queue import ReviewQueue
-from dqlabels.review_page.server import ReviewApp, build_app
+from dqlabels.review_page.server import ReviewApp, build_app, require_server
 
 LOOPBACK = "127.0.0.1"
 
@@ -30,10 +30,9 @@ class ReviewSession:
     """
 
     def __init__(self, queue: ReviewQueue, decisions: DecisionFile, label: str, *, port: int = 0) -> None:
-        try:
-            import uvicorn
-        except ImportError as error:
-            raise MissingExtraError('The review page needs uvicorn: pip install "dqlabels[review]"') from error
+        require_server()
+        import uvicorn
+
         self.queue, self.decisions = queue, decisions
         # Named, so that asyncio sees TCP and sends each answer at once.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
