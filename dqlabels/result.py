@@ -5,18 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.atomic import replacing
 from dqlabels.columns import Frame
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.evidence import Evidence, index_values, plain
-from dqlabels.facts import quality_histogram, report_facts
 from dqlabels.gate import (
     Decide,
     GateResult,
@@ -41,21 +38,16 @@ from dqlabels.noise import (
 )
 from dqlabels.planted import PlantedRecall, plant_and_find
 from dqlabels.rate import with_support
-from dqlabels.reasons import usable_kinds
-from dqlabels.report import html, text
-from dqlabels.report.charts import Charts
+from dqlabels.report import text
 from dqlabels.review import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
-
-if TYPE_CHECKING:
-    from dqlabels.review_page.session import ReviewSession
+from dqlabels.views import AuditViews
 
 MOST_ROWS_IN_DICT = 10
 MOST_PAIRS_IN_DICT = 20
-MOST_ROWS_IN_REPORT = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class LabelAudit:
+class LabelAudit(AuditViews):
     """What was found in one label column.
 
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those
@@ -415,93 +407,6 @@ class LabelAudit:
             "version": __version__,
         }
 
-    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
-        """What the HTML report shows, as plain values: ``to_dict()`` with histogram, matrix and worst rows explained.
-
-        Args:
-            rows: How many of the worst rows, at least 1.
-
-        Raises:
-            OptionError: ``rows`` is not a whole number from 1 to 1000.
-        """
-        if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MOST_ROWS_IN_REPORT:
-            raise OptionError(f"rows={rows!r} is not a whole number from 1 to {MOST_ROWS_IN_REPORT}.")
-        table = self.table.drop(*self.names)
-        kinds = usable_kinds(table, self.features, chosen=self.again is not None)
-        facts = report_facts(self.to_dict(), self.evidence, table, kinds, rows=rows)
-        return {**facts, "seconds": self.seconds}
-
-    def to_html(self, path: str | Path | None = None, *, gate: GateResult | None = None, rows: int = 60) -> str:
-        """The report as one HTML file that asks the network for nothing; needs the extra ``report``.
-
-        Args:
-            path: Written whole or not at all; default not written.
-            gate: A verdict to begin with.
-            rows: How many of the worst rows to show, 1 to 1000; each takes 3 to 5 kB.
-
-        Returns:
-            The page.
-
-        Raises:
-            MissingExtraError: jinja2 is not installed.
-            OptionError: ``rows`` is out of bounds.
-            OSError: The file cannot be written; a former one is as it was.
-        """
-        from dqlabels.report.page import page
-
-        made = page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
-        if path is not None:
-            with replacing(path) as file:
-                file.write(made.encode("utf-8", "replace"))
-        return made
-
-    @property
-    def plot(self) -> Charts:
-        """Charts as altair objects: ``plot.quality()``, ``.confusions()``, ``.classes()`` and ``.noise()``."""
-        return Charts(self.to_dict(), self.evidence, self.noise_rates, self.table.implementation)
-
-    def review(
-        self,
-        decisions: str | Path | None = None,
-        *,
-        sample: int | None = None,
-        port: int = 0,
-        start: bool = True,
-        open_browser: bool = True,
-    ) -> ReviewSession:
-        """Review rows in a page of this machine's browser; needs the extra ``review``.
-
-        Args:
-            decisions: File in which every decision is kept as it is made; a former review in it goes on. Default
-                ``LABEL.review.jsonl`` in the folder where Python runs.
-            sample: Review so many rows, drawn as by :meth:`review_sample`, for a noise rate; default the flagged rows.
-            port: Of this machine; 0 takes a free one.
-            start: Serve at once, beside the caller; else ``.start()`` or ``.serve()`` it.
-            open_browser: Open the page in the default browser when it starts.
-
-        Returns:
-            The session: ``.url``, ``.answers()`` for :meth:`with_review`, ``.wait()`` and ``.stop()``.
-
-        Raises:
-            MissingExtraError: starlette or uvicorn is not installed.
-            OptionError: ``decisions`` is a file on other labels, or of something else; or the port is taken.
-        """
-        from dqlabels.review_page.decisions import DecisionFile, head_of
-        from dqlabels.review_page.queue import sample_queue, suspicious_queue
-        from dqlabels.review_page.session import ReviewSession
-
-        table = self.table.drop(*self.names)
-        kinds = usable_kinds(table, self.features, chosen=self.again is not None)
-        if sample is None:
-            queue = suspicious_queue(self.evidence, table, kinds)
-        else:
-            seed = self.settings["random_state"]
-            queue = sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed)
-        path = decisions or "".join(c if c.isalnum() else "_" for c in self.label) + ".review.jsonl"
-        kept = DecisionFile(path, head_of(self.evidence.labels))
-        session = ReviewSession(queue, kept, self.label, port=port)
-        return session.start(open_browser=open_browser) if start else session
-
     def _table(self, labels: dict[str, NDArray[np.int64]], facts: dict[str, NDArray[Any]]) -> Any:
         backend = self.table.implementation
         columns = {name: self._fresh(self.evidence.labels.values(codes, name)) for name, codes in labels.items()}
@@ -521,9 +426,6 @@ class LabelAudit:
 
     def __str__(self) -> str:
         return self.summary()
-
-    def _repr_html_(self) -> str:
-        return html.fragment(self.to_dict(), quality_histogram(self.evidence))
 
 
 def _free_name(name: str, taken: set[str]) -> str:

@@ -72,8 +72,8 @@ def _cells(columns: Iterable[str], row: Mapping[str, Any], most: Mapping[str, fl
         if name in BARRED:
             width = 100 * value / most[name] if most[name] else 0
             yield f"<td>{value:.1%}<span class='bar'><span style='width:{width:.1f}%'></span></span></td>"
-        elif name in SHARES and value is not None:
-            yield f"<td class='n'>{value:.1%}</td>"
+        elif name in SHARES:
+            yield f"<td class='n'>{'not known' if value is None else f'{value:.1%}'}</td>"
         elif isinstance(value, (int, float)) and name not in ("class", "given", "suggested"):
             yield f"<td class='n'>{f'{value:.3f}' if isinstance(value, float) else f'{value}'}</td>"
         else:
