@@ -142,6 +142,11 @@ def test_alike_rows_with_different_labels_are_noted(make_frame):
     assert "1 groups of rows alike in every feature carry different labels: 2 rows" in page
 
 
+def test_a_class_rate_that_a_review_leaves_open_has_a_wide_interval(audit):
+    reviewed = audit.with_review(audit.review_sample(12).with_columns(reviewed_label=pl.col("label")))
+    assert '0.0% <span class="soft small">(0% to 100%)</span>' in reviewed.to_html()
+
+
 def test_the_gate_comes_first(audit):
     page = audit.to_html(gate=audit.gate(max_noise_rate=0.001))
     assert "The gate failed" in page
