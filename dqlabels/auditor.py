@@ -17,7 +17,7 @@ from dqlabels.confident import FILTERS, SCORES, check_block
 from dqlabels.engines.memory import judge
 from dqlabels.errors import FeatureError, LabelWarning, OptionError, OutputColumnError, ProbabilityError
 from dqlabels.evidence import Evidence
-from dqlabels.features import encode_features, leaks
+from dqlabels.features import FeatureEncoder, leaks
 from dqlabels.media import Embedding, embed_columns
 from dqlabels.models import out_of_sample
 from dqlabels.noise import default_noise
@@ -211,17 +211,17 @@ def _model_probs(
     fit: dict[str, Any],
 ) -> Judged:
     kinds, notes = choose_features(table, label, features, exclude)
-    encoded = encode_features(table, kinds)
+    encoder, encoded = FeatureEncoder.fit_encode(table, kinds)
     copies, determining = leaks(encoded, kinds, labels.codes)
     matrix = encoded.matrix
     if copies:
-        kept = {name: kind for name, kind in kinds.items() if name not in copies}
-        if not kept:
+        encoder = encoder.without(copies)
+        if not encoder.names:
             raise FeatureError(
                 f"Every feature is a copy of the label {label!r} ({', '.join(map(repr, copies))}), so nothing can "
                 "judge it. Add columns that were not derived from the label."
             )
-        matrix = np.hstack([matrix[:, encoded.blocks[name]] for name in kept])
+        matrix = np.hstack([matrix[:, encoded.blocks[name]] for name in encoder.names])
         notes.append(
             f"Columns {', '.join(map(repr, copies))} copy the label {label!r} (one value a class) and were left out."
         )

@@ -1,193 +1,245 @@
-"""Columns -> a float32 matrix, by rules that depend on what a table holds and never on the order of its rows."""
+"""Columns -> a float32 matrix, by rules fitted once that then hold row by row, whatever rows come with them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Column, Frame, Kind
+from dqlabels.columns import Frame, Kind
+from dqlabels.conversion import missing_rows
+from dqlabels.encoders import (
+    CategoryTally,
+    ColumnEncoder,
+    FloatMatrix,
+    Tally,
+    TextTally,
+    encoder_from_dict,
+    hashed_words,
+    tally_of,
+)
 from dqlabels.errors import FeatureError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-FloatMatrix = NDArray[np.float32]
-
-# Up to this many values a category becomes one column each; a tree then isolates a value in one split.
-ONE_HOT_AT_MOST = 16
-# Hashed words keep a text column's width fixed and need no vocabulary to carry to a later batch.
-TEXT_COLUMNS = 256
-# Short of the largest float32, so that sums of a million such values stay finite in float32 too.
-LARGEST = 2.0**100
-SECONDS_PER_DAY = 86_400.0
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """The matrix (n, d) float32, NaN where missing, and how many infinite values became missing, by column."""
+    """The matrix (n, d) float32, NaN where missing, and what to tell of it.
+
+    ``infinite`` counts, by column, the rows whose infinite value became missing; ``unseen`` those whose
+    category did not occur when the encoder was fitted; ``blocks`` says which columns of the matrix are whose.
+    """
 
     matrix: FloatMatrix
     infinite: Mapping[str, int]
+    unseen: Mapping[str, int]
     blocks: Mapping[str, slice]
 
 
-def encode_features(frame: Frame, kinds: Mapping[str, Kind]) -> Encoded:
-    """Encode the chosen columns side by side.
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureEncoder:
+    """Fitted encoders of the feature columns, side by side.
 
-    Args:
-        frame: n rows.
-        kinds: Column name to kind, as :func:`dqlabels.columns.choose_features` gives them.
+    The features of a row depend on that row and on what was fitted alone, so a table may be encoded in any
+    blocks, in any order, on any machine. In a later frame columns are found by name: their order is free, further
+    columns are ignored, and a column that has another dtype is converted where nothing is lost, else refused.
 
-    Raises:
-        FeatureError: A vector column whose rows differ in length.
-
-    >>> import polars as pl
-    >>> frame = nw.from_native(pl.DataFrame({"x": [1, None], "c": ["a", "b"]}))
-    >>> encode_features(frame, {"x": "number", "c": "category"}).matrix.shape
-    (2, 2)
+    >>> import narwhals as nw, polars as pl
+    >>> trusted = nw.from_native(pl.DataFrame({"x": [1, None], "c": ["a", "b"]}))
+    >>> encoder = FeatureEncoder.fit(trusted, {"x": "number", "c": "category"})
+    >>> encoder.transform(nw.from_native(pl.DataFrame({"c": ["b", "z"], "x": ["5", "6"]}))).tolist()
+    [[5.0, 1.0], [6.0, nan]]
     """
-    infinite: dict[str, int] = {}
+
+    kinds: Mapping[str, Kind]
+    encoders: Mapping[str, ColumnEncoder]
+
+    @classmethod
+    def fit(cls, table: Frame, kinds: Mapping[str, Kind]) -> FeatureEncoder:
+        """Fit on a table whose chosen columns have these kinds, as ``choose_features`` gives them.
+
+        Raises:
+            FeatureError: A vector column whose rows differ in length.
+        """
+        return cls.fit_encode(table, kinds)[0]
+
+    @classmethod
+    def fit_encode(cls, table: Frame, kinds: Mapping[str, Kind]) -> tuple[FeatureEncoder, Encoded]:
+        """Fit on a table, and encode it without looking at its words twice.
+
+        Raises:
+            FeatureError: A vector column whose rows differ in length.
+        """
+        encoders: dict[str, ColumnEncoder] = {}
+        parts: dict[str, FloatMatrix] = {}
+        for name, kind in kinds.items():
+            tally = tally_of(table[name], kind)
+            if isinstance(tally, TextTally):
+                counts = hashed_words(table[name], tally.dtype)
+                tally.take(counts)
+                weigher = tally.finish()
+                encoders[name], parts[name] = weigher, weigher.weigh(counts)
+                continue
+            if isinstance(tally, CategoryTally):
+                tally.update(table[name])
+            encoders[name] = tally.finish()
+            parts[name], _ = encoders[name].encode(table[name])
+        return cls(dict(kinds), encoders), _side_by_side(len(table), parts, {})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The feature columns, in the order of their features."""
+        return tuple(self.encoders)
+
+    @property
+    def width(self) -> int:
+        """d, the features of a row."""
+        return sum(encoder.width for encoder in self.encoders.values())
+
+    @property
+    def blocks(self) -> dict[str, slice]:
+        """Which columns of the matrix are whose."""
+        blocks, start = {}, 0
+        for name, encoder in self.encoders.items():
+            blocks[name] = slice(start, start + encoder.width)
+            start += encoder.width
+        return blocks
+
+    def without(self, names: Iterable[str]) -> FeatureEncoder:
+        """The same without some columns."""
+        kept = [name for name in self.encoders if name not in set(names)]
+        return FeatureEncoder({n: self.kinds[n] for n in kept}, {n: self.encoders[n] for n in kept})
+
+    def transform(self, frame: Frame) -> FloatMatrix:
+        """The features (n, d) float32 of a frame's n rows, NaN where missing.
+
+        Raises:
+            FeatureError: A column is not there, or is not what it was and cannot be converted.
+        """
+        return self.encode(frame).matrix
+
+    def encode(self, frame: Frame) -> Encoded:
+        """As ``transform``, with counts of what was odd.
+
+        Raises:
+            FeatureError: A column is not there, or is not what it was and cannot be converted.
+        """
+        self.check(frame.columns)
+        parts: dict[str, FloatMatrix] = {}
+        unseen: dict[str, int] = {}
+        for name, encoder in self.encoders.items():
+            column = frame[name]
+            if str(column.dtype) != encoder.dtype and missing_rows(column).all():
+                # A column without values has whatever dtype its reader fell back on.
+                parts[name] = np.tile(encoder.blank, (len(column), 1))
+                continue
+            parts[name], odd = encoder.encode(column)
+            if odd:
+                unseen[name] = odd
+        return _side_by_side(len(frame), parts, unseen)
+
+    def check(self, columns: Iterable[str]) -> None:
+        """Refuse a frame that lacks feature columns.
+
+        Raises:
+            FeatureError: Naming them.
+        """
+        there = set(columns)
+        absent = [name for name in self.encoders if name not in there]
+        if absent:
+            listed = ", ".join(map(repr, absent[:MOST_NAMED])) + (", …" if len(absent) > MOST_NAMED else "")
+            raise FeatureError(
+                f"The frame lacks {len(absent):,} of the {len(self.encoders):,} columns that its labels are judged by: "
+                f"{listed}. Add them (null where unknown), or fit again without them."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; ``from_dict`` reads them back."""
+        columns = [{"name": n, "kind": self.kinds[n], **encoder.to_dict()} for n, encoder in self.encoders.items()]
+        return {"columns": columns}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> FeatureEncoder:
+        """The encoder that ``to_dict`` gave; every value is checked, since it may come from a file.
+
+        Raises:
+            FeatureError: Not a saved encoder.
+        """
+        kinds: dict[str, Kind] = {}
+        encoders: dict[str, ColumnEncoder] = {}
+        columns = saved.get("columns")
+        if not isinstance(columns, list) or not columns:
+            raise FeatureError("A saved encoder names no columns.")
+        for column in columns:
+            name = column.get("name") if isinstance(column, Mapping) else None
+            if not isinstance(name, str) or name in encoders:
+                raise FeatureError(f"A saved encoder has a column called {name!r}, which repeats or is no name.")
+            encoders[name] = encoder_from_dict(column.get("kind"), column)
+            kinds[name] = column["kind"]
+        return cls(kinds, encoders)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureTally:
+    """What the encoders must know of all rows of a table that comes in blocks: ``update``, ``merge``, ``finish``.
+
+    >>> import narwhals as nw, polars as pl
+    >>> blocks = [nw.from_native(pl.DataFrame({"c": values})) for values in (["a", "b"], ["c"])]
+    >>> tallies = [FeatureTally.of(block, {"c": "category"}) for block in blocks]
+    >>> for tally, block in zip(tallies, blocks):
+    ...     tally.update(block)
+    >>> tallies[0].merge(tallies[1])
+    >>> tallies[0].finish().to_dict()["columns"][0]["values"]
+    ['a', 'b', 'c']
+    """
+
+    kinds: Mapping[str, Kind]
+    tallies: Mapping[str, Tally]
+
+    @classmethod
+    def of(cls, block: Frame, kinds: Mapping[str, Kind]) -> FeatureTally:
+        """An empty tally for blocks like this one.
+
+        Raises:
+            FeatureError: A vector column whose rows differ in length.
+        """
+        return cls(dict(kinds), {name: tally_of(block[name], kind) for name, kind in kinds.items()})
+
+    def update(self, block: Frame) -> None:
+        """Count a block's rows."""
+        for name, tally in self.tallies.items():
+            tally.update(block[name])
+
+    def merge(self, other: FeatureTally) -> None:
+        """Add what another tally saw."""
+        for name, tally in self.tallies.items():
+            tally.merge(other.tallies[name])  # type: ignore[arg-type]
+
+    def finish(self) -> FeatureEncoder:
+        """The encoder of all that was seen; the same as fitted on the whole table."""
+        return FeatureEncoder(self.kinds, {name: tally.finish() for name, tally in self.tallies.items()})
+
+
+def _side_by_side(n_rows: int, parts: Mapping[str, FloatMatrix], unseen: Mapping[str, int]) -> Encoded:
+    """One matrix, in which infinite values are missing."""
     blocks: dict[str, slice] = {}
-    parts: list[FloatMatrix] = []
     width = 0
-    for name, kind in kinds.items():
-        part = _ENCODERS[kind](frame[name])
+    for name, part in parts.items():
+        blocks[name] = slice(width, width + part.shape[1])
+        width += part.shape[1]
+    matrix: FloatMatrix = np.empty((n_rows, width), dtype=np.float32)
+    infinite: dict[str, int] = {}
+    for name, part in parts.items():
+        matrix[:, blocks[name]] = part
         bad = np.isinf(part)
         if bad.any():
             infinite[name] = int(bad.any(axis=1).sum())
-            part = np.where(bad, np.float32(np.nan), part)
-        blocks[name] = slice(width, width + part.shape[1])
-        width += part.shape[1]
-        parts.append(part)
-    matrix = np.empty((len(frame), width), dtype=np.float32)
-    for where, part in zip(blocks.values(), parts, strict=True):
-        matrix[:, where] = part
-    return Encoded(matrix, infinite, blocks)
-
-
-def _number(column: Column) -> FloatMatrix:
-    values = _as_float(column)
-    # A finite double beyond that stays the largest value instead of turning infinite.
-    clipped = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), values)
-    return clipped.astype(np.float32).reshape(-1, 1)
-
-
-def _as_float(column: Column) -> NDArray[np.float64]:
-    if column.dtype == nw.Object:
-        missing = column.is_null().to_numpy().astype(bool)
-        values = zip(column.to_list(), missing, strict=True)
-        return np.array([np.nan if gone else float(value) for value, gone in values], dtype=np.float64)
-    return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
-
-
-def _boolean(column: Column) -> FloatMatrix:
-    return _as_float(column).astype(np.float32).reshape(-1, 1)
-
-
-def _date(column: Column) -> FloatMatrix:
-    """Days since 1970, and the parts of the calendar that people's habits follow."""
-    if column.dtype == nw.Duration:
-        return (_as_float(column.dt.total_seconds()) / SECONDS_PER_DAY).astype(np.float32).reshape(-1, 1)
-    if column.dtype == nw.Time:
-        seconds = column.cast(nw.String).to_list()
-        return np.array([_seconds(value) for value in seconds], dtype=np.float32).reshape(-1, 1)
-    if column.dtype == nw.Object:
-        missing = column.is_null().to_numpy().astype(bool)
-        stamps = [None if gone else value for value, gone in zip(column.to_list(), missing, strict=True)]
-        moments = np.array(stamps, dtype="datetime64[us]")
-        column = nw.new_series(column.name, moments, backend=column.implementation)
-    parts = [_as_float(column.dt.month()), _as_float(column.dt.weekday())]
-    if column.dtype == nw.Datetime:
-        parts.append(_as_float(column.dt.hour()))
-    days = _as_float(column.dt.timestamp("ms")) / (1000 * SECONDS_PER_DAY)
-    return np.column_stack([days, *parts]).astype(np.float32)
-
-
-def _seconds(value: str | None) -> float:
-    if value is None:
-        return float("nan")
-    hours, minutes, seconds = value.split(":")
-    return 3600 * float(hours) + 60 * float(minutes) + float(seconds)
-
-
-def _category(column: Column) -> FloatMatrix:
-    """The value's place in the order of names, and beside it one column a value while they are few.
-
-    Where they are many, how often the value occurs. A missing category is a value of its own: that it is
-    missing may well say something about the label.
-    """
-    from sklearn.preprocessing import OneHotEncoder
-
-    codes, distinct = _value_places(column)
-    places = codes.reshape(-1, 1)
-    if distinct > ONE_HOT_AT_MOST:
-        return np.column_stack([codes, np.bincount(codes)[codes]]).astype(np.float32)
-    encoder = OneHotEncoder(dtype=np.float32, sparse_output=False, drop="if_binary")
-    return np.asarray(encoder.fit_transform(places), dtype=np.float32)
-
-
-def _value_places(column: Column) -> tuple[NDArray[np.int64], int]:
-    """(n,) each value's place in the order of names, missing first, and how many values there are."""
-    missing = column.is_null().to_numpy().astype(bool).tolist()
-    texts = ["" if gone else f"={text}" for text, gone in zip(column.to_list(), missing, strict=True)]
-    place = {text: at for at, text in enumerate(sorted(set(texts)))}
-    return np.fromiter(map(place.__getitem__, texts), dtype=np.int64, count=len(texts)), len(place)
-
-
-def _text(column: Column) -> FloatMatrix:
-    """Words hashed into a fixed width, weighed by how rare they are (TF-IDF)."""
-    from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-
-    missing = column.is_null().to_numpy().astype(bool)
-    texts = ["" if gone else str(text) for text, gone in zip(column.to_list(), missing, strict=True)]
-    counts = HashingVectorizer(n_features=TEXT_COLUMNS, alternate_sign=False, norm=None).transform(texts)
-    weighed = TfidfTransformer(sublinear_tf=True).fit_transform(counts)
-    return np.asarray(weighed.toarray(), dtype=np.float32)
-
-
-def _vector(column: Column) -> FloatMatrix:
-    rows = column.to_list()
-    sizes = {len(row) for row in rows if _is_vector(row)}
-    if len(sizes) != 1:
-        raise FeatureError(
-            f"Column {column.name!r} holds lists of different lengths ({min(sizes)} to {max(sizes)}). "
-            "An embedding has one length; pad the lists, or leave the column out with exclude=."
-        )
-    (size,) = sizes
-    matrix = np.full((len(rows), size), np.nan, dtype=np.float32)
-    for position, row in enumerate(rows):
-        if _is_vector(row):
-            matrix[position] = _floats(row, column.name)
-    return matrix
-
-
-def _is_vector(row: Any) -> bool:
-    return row is not None and not isinstance(row, (float, str)) and hasattr(row, "__len__")
-
-
-def _floats(row: Any, name: str) -> NDArray[np.float32]:
-    try:
-        return np.asarray(row, dtype=np.float32).ravel()
-    except (TypeError, ValueError) as error:
-        raise FeatureError(
-            f"Column {name!r} holds lists that are not numbers (such as {str(row)[:40]}). "
-            "Leave it out with exclude=, or turn it into numbers or a string."
-        ) from error
-
-
-_ENCODERS: dict[Kind, Callable[[Column], FloatMatrix]] = {
-    "number": _number,
-    "boolean": _boolean,
-    "date": _date,
-    "category": _category,
-    "text": _text,
-    "vector": _vector,
-}
+            matrix[:, blocks[name]][bad] = np.nan
+    return Encoded(matrix, infinite, dict(unseen), blocks)
 
 
 def leaks(encoded: Encoded, kinds: Mapping[str, Kind], codes: NDArray[np.int64]) -> tuple[list[str], list[str]]:
@@ -198,7 +250,7 @@ def leaks(encoded: Encoded, kinds: Mapping[str, Kind], codes: NDArray[np.int64])
 
     Args:
         encoded: The feature matrix (n, d).
-        kinds: As given to :func:`encode_features`.
+        kinds: As given to :meth:`FeatureEncoder.fit`.
         codes: (n,) class positions, -1 where missing.
     """
     known = codes >= 0
