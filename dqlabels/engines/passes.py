@@ -1,0 +1,184 @@
+"""Confident learning over blocks that are fed more than once: what every engine out of memory runs.
+
+An engine gives :class:`Blocks`: ``reduce`` merges a statistic over all labelled rows. The passes find a
+:class:`Rule`, which then says of any block which of its rows are flagged; it holds nothing by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.confident import (
+    ClassTally,
+    JointTally,
+    adjust_probs,
+    block_quality,
+    calibrate,
+    confident_class,
+    in_units,
+    likeliest_checked,
+    prune_counts,
+    take,
+)
+from dqlabels.cuts import CutCounts, find_cuts
+from dqlabels.selection import BoolArray, FloatArray, IntArray
+
+State = TypeVar("State")
+
+
+class Blocks(Protocol):
+    """Rows of K classes that can be gone through again and again, in blocks."""
+
+    def reduce(self, make: Callable[[], State], observe: Callable[[State, IntArray, NDArray[Any]], None]) -> State:
+        """Merge a statistic over all rows that have a label: ``observe(state, codes (b,), probs (b, K))``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """What the passes found: enough to judge any block alone.
+
+    ``class_counts`` (K,) labelled rows; ``thresholds`` (K,), NaN for a class without rows; ``bars`` (K,) the least
+    probability that reaches them; ``counts`` (K, K) raw confident joint; ``joint`` (K, K) calibrated, sums to 1;
+    ``frozen`` (K,) true for classes never flagged. Rows are flagged from a cut on, in units of 2**-24: ``margins``
+    (K, K) by given and other class, ``given`` (K,) least self-confidence, negative, ``top`` of the largest margin.
+    A rule that has no use for one of them leaves it at minus infinity.
+    """
+
+    filter_by: str
+    score: str
+    adjust: bool
+    class_counts: IntArray
+    thresholds: FloatArray
+    bars: FloatArray
+    counts: IntArray
+    joint: FloatArray
+    frozen: BoolArray
+    margins: FloatArray
+    given: FloatArray
+    top: float
+
+    def judge(self, codes: IntArray, probs: NDArray[Any]) -> tuple[FloatArray, BoolArray, IntArray]:
+        """Quality (b,), flag (b,) and suggested class (b,) of a block's labelled rows."""
+        known = take(probs, codes)
+        likely, top = likeliest_checked(codes, known, probs)
+        flagged = self._flag(codes, probs, known, likely, top) & ~self.frozen.take(codes)
+        part = adjust_probs(probs, self.thresholds) if self.adjust else probs
+        return block_quality(codes, part, self.score), flagged, np.where(flagged, likely, codes)
+
+    def _flag(
+        self, codes: IntArray, probs: NDArray[Any], known: NDArray[Any], likely: IntArray, top: NDArray[Any]
+    ) -> BoolArray:
+        flagged: BoolArray = top > known
+        if self.filter_by == "confident_learning":
+            confident = confident_class(probs, likely, top, self.bars)
+            return np.asarray(flagged & (confident >= 0) & (confident != codes))
+        units = in_units(known)
+        flagged &= -units >= self.given.take(codes)
+        flagged &= in_units(top) - units >= self.top
+        if self.filter_by in ("prune_by_noise_rate", "both"):
+            rows = np.flatnonzero(flagged)
+            margins = in_units(probs.take(rows, axis=0)) - units[rows, None]
+            flagged[rows] = (margins >= self.margins.take(codes[rows], axis=0)).any(axis=1)
+        return flagged
+
+
+def find_rule(
+    blocks: Blocks,
+    n_classes: int,
+    *,
+    filter_by: str,
+    score: str,
+    adjust: bool,
+    tally: ClassTally | None = None,
+    least_rows: int = 0,
+) -> Rule:
+    """Go through the rows until every cut is known: once for thresholds, once for the joint, twice or more for cuts.
+
+    Args:
+        blocks: The rows.
+        n_classes: K.
+        filter_by: One of ``dqlabels.confident.FILTERS``.
+        score: One of ``dqlabels.confident.SCORES``.
+        adjust: Score on probabilities less each class's threshold.
+        tally: The first pass, where another pass made it on its way.
+        least_rows: Classes with fewer rows are never flagged.
+
+    Raises:
+        ProbabilityError: Rows that are not probabilities.
+    """
+    k = n_classes
+    if tally is None:
+        tally = blocks.reduce(
+            lambda: ClassTally.empty(k), lambda state, codes, probs: state.update(codes, take(probs, codes))
+        )
+    bars = tally.bars()
+
+    def observe(state: JointTally, codes: IntArray, probs: NDArray[Any]) -> None:
+        likely, top = likeliest_checked(codes, take(probs, codes), probs)
+        state.update(codes, confident_class(probs, likely, top, bars))
+
+    counts = blocks.reduce(lambda: JointTally.empty(k), observe).finish()
+    rows = int(tally.rows.sum())
+    margins, given, top = _cuts(blocks, filter_by, prune_counts(counts, tally.rows))
+    joint = calibrate(counts, tally.rows) / max(rows, 1)
+    return Rule(
+        filter_by, score, adjust, tally.rows, tally.finish(), bars, counts, joint, tally.rows < least_rows,
+        margins, given, top,
+    )  # fmt: skip
+
+
+def _cuts(blocks: Blocks, filter_by: str, prune: IntArray) -> tuple[FloatArray, FloatArray, float]:
+    """Where each selection of a rule begins; those the rule does without take every row."""
+    k = len(prune)
+    margins, given, top = np.full((k, k), -np.inf), np.full(k, -np.inf), -np.inf
+    number = np.array([prune.sum() - np.trace(prune)])
+    if filter_by == "low_normalized_margin":
+        top = float(find_cuts(number, lambda step: blocks.reduce(step.fresh, _observe_top))[0])
+    elif filter_by == "low_self_confidence":
+        given[:] = find_cuts(number, lambda step: blocks.reduce(step.fresh, _observe_given))
+    if filter_by in ("prune_by_class", "both"):
+        wanted = prune.sum(axis=1) - np.diagonal(prune)
+        given = find_cuts(wanted, lambda step: blocks.reduce(step.fresh, _observe_given))
+    if filter_by in ("prune_by_noise_rate", "both"):
+        margins = _margin_cuts(blocks, prune)
+    return margins, given, top
+
+
+def _observe_top(state: CutCounts, codes: IntArray, probs: NDArray[Any]) -> None:
+    """The margin of the likeliest class, of rows where it is not the given one."""
+    known = take(probs, codes)
+    top = likeliest_checked(codes, known, probs)[1]
+    rows = np.flatnonzero(top > known)
+    state.update(np.zeros_like(rows), in_units(top[rows]) - in_units(known[rows]))
+
+
+def _observe_given(state: CutCounts, codes: IntArray, probs: NDArray[Any]) -> None:
+    """The self-confidence, negative: by class, or of all rows where the state has one cell."""
+    state.update(codes if state.limits.size > 1 else np.zeros_like(codes), -in_units(take(probs, codes)))
+
+
+def _margin_cuts(blocks: Blocks, prune: IntArray) -> FloatArray:
+    """(K, K) the least margin over the given class that is pruned for each other one; infinite where none is."""
+    k = len(prune)
+    given, other = np.nonzero(prune - np.diag(np.diagonal(prune)))
+    cell_of = np.full((k, k), -1, dtype=np.int64)
+    cell_of[given, other] = np.arange(given.size)
+
+    def observe(state: CutCounts, codes: IntArray, probs: NDArray[Any]) -> None:
+        known = take(probs, codes)
+        rows = np.flatnonzero(likeliest_checked(codes, known, probs)[1] > known)
+        margins = in_units(probs.take(rows, axis=0)) - in_units(known[rows])[:, None]
+        cells = cell_of.take(codes[rows], axis=0)
+        near = (margins >= 1) & (cells >= 0)
+        state.update(cells[near], margins[near])
+
+    margins = np.full((k, k), np.inf)
+    if given.size:
+        found = find_cuts(prune[given, other], lambda step: blocks.reduce(step.fresh, observe))
+        margins[given, other] = np.maximum(found, 1)
+    return margins
