@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels import large
 from dqlabels.columns import AUDIT_COLUMNS, Frame, Labels, check_columns, choose_features, read_labels, require
 from dqlabels.confident import FILTERS, SCORES, check_block
 from dqlabels.engines.memory import judge
@@ -103,6 +105,15 @@ def audit(
     """
     started = time.monotonic()
     check_options(filter_by, score, compat, names, random_state)
+    if is_lazy_polars(frame):
+        from dqlabels.streamed import report_lazily
+
+        given: dict[str, Any] = {"model": model, "cv": cv, "groups": groups, "sample_weight": sample_weight}
+        given |= {"features": features, "exclude": exclude, "pred_probs": pred_probs, "classes": classes}
+        given |= {"filter_by": filter_by, "score": score, "adjust": adjust, "names": names, "compat": compat}
+        given |= {"embed": embed, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
+        if (streamed := report_lazily(frame, label, **given)) is not None:
+            return streamed
     lazy, table = read_frame(frame)
     labels = read_labels(table, label)
     _check_outputs(table, label, names)
@@ -127,6 +138,12 @@ def audit(
     for note in result.warnings:
         warnings.warn(note, LabelWarning, stacklevel=2)
     return result
+
+
+def is_lazy_polars(frame: Any) -> bool:
+    """Whether a frame is a Polars LazyFrame; Polars is not imported to ask."""
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(frame, polars.LazyFrame)
 
 
 def check_options(filter_by: str, score: str, compat: str | None, names: Sequence[str], random_state: int) -> None:
@@ -210,6 +227,9 @@ def _model_probs(
     exclude: Sequence[str],
     fit: dict[str, Any],
 ) -> Judged:
+    alone = all(fit[name] is None for name in ("model", "cv", "groups", "sample_weight"))
+    if alone and len(table) > large.LARGE_ROWS:
+        return _sampled_probs(table, labels, label, features, exclude, fit)
     kinds, notes = choose_features(table, label, features, exclude)
     encoder, encoded = FeatureEncoder.fit_encode(table, kinds)
     copies, determining = leaks(encoded, kinds, labels.codes)
@@ -241,6 +261,23 @@ def _model_probs(
             "groups=."
         )
     return Judged(answer.probs, answer.model, tuple(notes), tuple(name for name in kinds if name not in copies))
+
+
+def _sampled_probs(
+    table: Frame,
+    labels: Labels,
+    label: str,
+    features: Sequence[str] | None,
+    exclude: Sequence[str],
+    fit: dict[str, Any],
+) -> Judged:
+    """A large table, by the rule that holds on every engine."""
+    options: dict[str, Any] = {"features": features, "exclude": exclude, "random_state": fit["random_state"]}
+    told = fit["progress"] if callable(fit["progress"]) else None
+    probs, learnt = large.learn_in_memory(
+        table, label, labels.codes, labels.classes, n_jobs=fit["n_jobs"], progress=told, **options
+    )
+    return Judged(probs, learnt.model, learnt.notes, learnt.judge.encoder.names)
 
 
 def _given_probs(table: Frame, labels: Labels, label: str, pred_probs: Any, classes: Sequence[Any] | None) -> Judged:

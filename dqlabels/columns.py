@@ -82,11 +82,16 @@ def check_columns(names: Iterable[Any]) -> None:
 
 def require(frame: Frame, names: Iterable[str], role: str) -> None:
     """Raise where a named column is not in the frame, with the names nearest to it."""
+    require_names(frame.columns, names, role)
+
+
+def require_names(columns: Sequence[str], names: Iterable[str], role: str) -> None:
+    """As ``require``, of a frame of which only the columns are known."""
     for name in names:
-        if name not in frame.columns:
-            near = difflib.get_close_matches(str(name), [str(c) for c in frame.columns], n=3, cutoff=0.5)
+        if name not in columns:
+            near = difflib.get_close_matches(str(name), [str(c) for c in columns], n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            listed = ", ".join(map(repr, frame.columns[:20]))
+            listed = ", ".join(map(repr, columns[:20]))
             error = LabelColumnError if role == "label" else FeatureError
             raise error(f"There is no column {name!r} (given as {role}).{hint} The columns are: {listed}.")
 
@@ -113,11 +118,71 @@ def read_labels(frame: Frame, label: str) -> Labels:
     codes, classes = encode(column)
     if not classes:
         raise LabelColumnError(f"Column {label!r}: all {len(column):,} labels are missing. Nothing can be audited.")
-    _check_classes(label, column, codes, classes)
+    _check_classes(label, int((codes >= 0).sum()), classes)
     first_rows = np.full(len(classes), -1, dtype=np.int64)
     known = np.flatnonzero(codes >= 0)[::-1]
     first_rows[codes[known]] = known
     return Labels(column, codes, classes, first_rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelSet:
+    """The labels of a table that comes in blocks: ``values`` holds each once, ``rows`` (K,) how often it occurs.
+
+    ``classes`` are the K values in order, at ``places`` (K,) of ``values``; ``missing`` rows have no label.
+    """
+
+    values: Column
+    classes: tuple[Any, ...]
+    places: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    missing: int
+
+    @classmethod
+    def of(cls, values: Column, rows: NDArray[np.int64]) -> LabelSet:
+        """From the different values (m,) of a label column, one of them perhaps missing, and their rows (m,).
+
+        Raises:
+            LabelColumnError: As :func:`read_labels`.
+        """
+        label = values.name
+        if not rows.sum():
+            raise LabelColumnError(f"The frame has no rows, so column {label!r} has no labels to audit.")
+        codes, classes = encode(values)
+        if not classes:
+            raise LabelColumnError(f"Column {label!r}: all {int(rows.sum()):,} labels are missing.")
+        known = codes >= 0
+        counts = np.bincount(codes[known], weights=rows[known], minlength=len(classes)).astype(np.int64)
+        _check_classes(label, int(counts.sum()), classes)
+        places = np.full(len(classes), -1, dtype=np.int64)
+        places[codes[known]] = np.flatnonzero(known)
+        return cls(values, classes, places, counts, int(rows.sum() - counts.sum()))
+
+    def codes(self, column: Column) -> NDArray[np.int64]:
+        """The class positions (b,) of a block's labels, -1 where missing.
+
+        Raises:
+            LabelColumnError: A label that was not there when the table was first read.
+        """
+        return label_codes(column, self.classes)
+
+
+def label_codes(column: Column, classes: Sequence[Any]) -> NDArray[np.int64]:
+    """The positions (n,) of labels in ``classes``, -1 where missing.
+
+    Raises:
+        LabelColumnError: A label that is none of them.
+    """
+    codes, found = encode(column)
+    place = {value: at for at, value in enumerate(classes)}
+    new = [value for value in found if value not in place]
+    if new:
+        raise LabelColumnError(
+            f"Column {column.name!r} changed while it was read: it now holds {', '.join(map(repr, new[:5]))}, "
+            "which was not there at first. Read from a source that stays as it is, such as a file."
+        )
+    places = np.array([*(place[value] for value in found), -1], dtype=np.int64)
+    return places[codes]
 
 
 def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
@@ -181,8 +246,7 @@ def _distinct(known: Column) -> tuple[list[Any], list[Any]]:
         return values, sorted(distinct, key=lambda value: (type(value).__name__, str(value)))
 
 
-def _check_classes(label: str, column: Column, codes: NDArray[np.int64], classes: Sequence[Any]) -> None:
-    rows = int((codes >= 0).sum())
+def _check_classes(label: str, rows: int, classes: Sequence[Any]) -> None:
     if len(classes) == 1:
         raise LabelColumnError(
             f"Column {label!r}: all {rows:,} labels are {classes[0]!r}. "

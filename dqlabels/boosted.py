@@ -1,0 +1,225 @@
+"""The model of large tables: two boosted models on halves of a sample, quick enough to judge hundreds of millions.
+
+Each round fits one tree to the gradients of all classes at once, so a row costs one descent a round however many
+classes there are. Every row is judged by models that saw neither it nor a row alike: those of one half by the
+other half's model, those outside by the mean of both,
+unless the first is sure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.errors import ModelError
+from dqlabels.models import hash_rows
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Matrix = NDArray[np.float32]
+
+# Chosen for average precision a second (docs/benchmarks.md): more leaves gain more than more trees.
+TREES = 64
+LEAVES = 128
+RATE = 0.25
+ROWS_SHARE = 0.5
+COLUMNS_SHARE = 0.5
+SMALLEST_LEAF = 50
+RIDGE = 5.0
+STEEPEST_STEP = 4.0
+# Gradients of more classes than this are projected at random before a tree is grown on them.
+SKETCH = 8
+# A row outside the sample of which one model is this sure is settled: the other model is not asked.
+SURE = 0.9
+# Rows that are judged together: they and a tree's nodes stay in the cache.
+BLOCK_ROWS = 8192
+UNIT = 2**24
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoostedTrees:
+    """One model: a prior (K,) and trees, each with what a row in each of its nodes gains (nodes, K); log-odds."""
+
+    prior: Matrix
+    trees: tuple[Any, ...]
+    gains: tuple[Matrix, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        matrix: Matrix,
+        codes: IntArray,
+        n_classes: int,
+        weights: FloatArray,
+        seed: int,
+        told: Callable[[], None] = lambda: None,
+    ) -> BoostedTrees:
+        """Fit on rows (n, d), NaN where missing, in the order of their content; ``told`` is called after each tree.
+
+        Source: gradient boosting with Newton steps in the leaves (Friedman 2001; Chen & Guestrin 2016), splits
+        drawn at random (Geurts et al. 2006), trees of many outputs on a random sketch of the gradients
+        (Iosipoi & Vakhrushev 2022).
+        """
+        from sklearn.tree import ExtraTreeRegressor
+
+        rng = np.random.default_rng([seed, 0xB005])
+        truth = np.zeros((len(codes), n_classes), dtype=np.float32)
+        truth[np.arange(len(codes)), codes] = 1
+        shares = np.bincount(codes, weights=weights, minlength=n_classes) / weights.sum()
+        prior = np.log(shares + 1e-6).astype(np.float32)
+        scores = np.tile(prior, (len(codes), 1))
+        trees, gains = [], []
+        for _ in range(TREES):
+            likely = softmax(scores)
+            drawn = (
+                np.flatnonzero(rng.random(len(codes)) < ROWS_SHARE) if len(codes) > 4 * SMALLEST_LEAF else slice(None)
+            )
+            slopes = truth[drawn] - likely[drawn]
+            target = slopes
+            if n_classes > SKETCH:
+                target = slopes @ rng.normal(size=(n_classes, SKETCH)).astype(np.float32)
+            fewest = min(SMALLEST_LEAF, 1 + len(codes) // 40)
+            tree = ExtraTreeRegressor(
+                max_leaf_nodes=LEAVES, max_features=COLUMNS_SHARE, min_samples_leaf=fewest,
+                random_state=int(rng.integers(2**31)),
+            ).fit(matrix[drawn], target, sample_weight=weights[drawn]).tree_  # fmt: skip
+            gain = _steps(tree.apply(matrix[drawn]), tree.node_count, slopes, likely[drawn], weights[drawn])
+            scores += gain.take(tree.apply(matrix), axis=0)
+            trees.append(tree)
+            gains.append(gain)
+            told()
+        return cls(prior, tuple(trees), tuple(gains))
+
+    def scores(self, matrix: Matrix) -> Matrix:
+        """(n, K) log-odds of rows (n, d), summed tree by tree, so that other rows of the block do not matter."""
+        scores: Matrix = np.tile(self.prior, (len(matrix), 1))
+        for tree, gain in zip(self.trees, self.gains, strict=True):
+            scores += gain.take(tree.apply(matrix), axis=0)
+        return scores
+
+
+def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray) -> Matrix:
+    """(nodes, K) the Newton step of each leaf, shrunk."""
+    k = slopes.shape[1]
+    steps = np.zeros((n_nodes, k), dtype=np.float32)
+    for at in range(k):
+        slope = np.bincount(leaves, weights * slopes[:, at], n_nodes)
+        bend = np.bincount(leaves, weights * likely[:, at] * (1 - likely[:, at]), n_nodes)
+        steps[:, at] = np.clip(RATE * (k - 1) / k * slope / (bend + RIDGE), -STEEPEST_STEP, STEEPEST_STEP)
+    return steps
+
+
+def softmax(scores: Matrix) -> Matrix:
+    """(n, K) probabilities of log-odds, each row by itself."""
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    np.exp(shifted, out=shifted)
+    return _rescaled(shifted)
+
+
+def _rescaled(values: Matrix) -> Matrix:
+    total = values[:, 0].copy()
+    for k in range(1, values.shape[1]):  # one after the other: the sum is the same whatever the block
+        total += values[:, k]
+    values /= total[:, None]
+    return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Halves:
+    """Two models and the hashes (m,), ascending, of the rows they saw; one model where a table is ``coarse``."""
+
+    models: tuple[BoostedTrees, ...]
+    seen: NDArray[np.uint64]
+
+    @classmethod
+    def fit(
+        cls,
+        matrix: Matrix,
+        codes: IntArray,
+        n_classes: int,
+        weights: FloatArray,
+        *,
+        coarse: bool,
+        seed: int = 0,
+        n_jobs: int | None = None,
+        told: Callable[[], None] = lambda: None,
+    ) -> Halves:
+        """Fit on a sample in the order of its content.
+
+        Args:
+            matrix: (n, d) float32, NaN where missing.
+            codes: (n,) class positions, all known.
+            n_classes: K.
+            weights: (n,) how often each row occurs.
+            coarse: Rows alike are too common to be left out: one model of all rows judges all.
+            seed: Seeds every draw.
+            n_jobs: 1 fits the halves one after the other; the answer is the same.
+            told: Called after each tree.
+
+        Raises:
+            ModelError: All rows look alike, so that there are no two halves.
+        """
+        hashes = content(matrix)
+        if coarse:
+            one = BoostedTrees.fit(matrix, codes, n_classes, weights, seed, told)
+            return cls((one,), np.empty(0, dtype=np.uint64))
+        half = (hashes & np.uint64(1)).astype(np.int64)
+        if not 0 < half.sum() < half.size:
+            raise ModelError("All rows of the sample look alike, so no model can judge them. Add features.")
+
+        def fit(at: int) -> BoostedTrees:
+            rows = half == at
+            return BoostedTrees.fit(matrix[rows], codes[rows], n_classes, weights[rows], seed + at, told)
+
+        if n_jobs == 1:
+            return cls((fit(0), fit(1)), np.unique(hashes))
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(fit, (0, 1))
+        return cls((first, second), np.unique(hashes))
+
+    def judge(self, matrix: Matrix) -> Matrix:
+        """(n, K) float32 probabilities in whole units of 2**-24, of models that did not see the row."""
+        parts = [self._block(matrix[at : at + BLOCK_ROWS]) for at in range(0, len(matrix), BLOCK_ROWS)]
+        if not parts:
+            return np.empty((0, self.models[0].prior.size), dtype=np.float32)
+        return np.concatenate(parts)
+
+    def _block(self, matrix: Matrix) -> Matrix:
+        matrix = np.ascontiguousarray(matrix)
+        if len(self.models) == 1:
+            return _softened(softmax(self.models[0].scores(matrix)))
+        hashes = content(matrix)
+        at = np.minimum(np.searchsorted(self.seen, hashes), self.seen.size - 1)
+        outside = self.seen[at] != hashes
+        own = (hashes & np.uint64(1)).astype(np.int64)
+        probs = np.empty((len(matrix), self.models[0].prior.size), dtype=np.float32)
+        for which, model in enumerate(self.models):
+            rows = np.flatnonzero(own != which)
+            probs[rows] = softmax(model.scores(matrix[rows]))
+        unsure = outside & (probs.max(axis=1) < SURE)
+        for which, model in enumerate(self.models):
+            rows = np.flatnonzero(unsure & (own == which))
+            probs[rows] = (probs[rows] + softmax(model.scores(matrix[rows]))) / 2
+        return _softened(probs)
+
+
+def _softened(probs: Matrix) -> Matrix:
+    """Less sure of itself, and in whole units, which float32 holds exactly.
+
+    The mean of two boosted models is surer than it is right; the square root ranks errors better, and what is
+    flagged by it is flagged more often rightly (docs/benchmarks.md).
+    """
+    soft = _rescaled(np.sqrt(probs))
+    units = np.rint(soft * np.float32(UNIT))
+    return np.asarray(units / np.float32(UNIT), dtype=np.float32)
+
+
+def content(matrix: Matrix) -> NDArray[np.uint64]:
+    """A hash (n,) of each row of a feature matrix; missing values and zeros are alike whatever their bits."""
+    clean = np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix) + np.float32(0))
+    return hash_rows(clean.view(np.uint32))

@@ -1,0 +1,224 @@
+"""Large tables: everything is learnt from a sample drawn by content; every other row is only looked up.
+
+The rule is the same on every engine: a table of more than ``LARGE_ROWS`` rows is judged this way, a smaller one
+by trees out of bag (:mod:`dqlabels.models`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels import boosted
+from dqlabels.boosted import Halves, content
+from dqlabels.columns import Column, Frame, LabelSet, choose_features, label_codes, require_names
+from dqlabels.errors import FeatureError, OptionError
+from dqlabels.features import FeatureEncoder, leaks
+from dqlabels.models import COARSE, MOST_FITTED_ROWS
+from dqlabels.sampling import ContentSample, Sample, content_hashes, quotas
+
+IntArray = NDArray[np.int64]
+
+# Tables with more rows than this are judged by a model of a sample of about as many.
+LARGE_ROWS = MOST_FITTED_ROWS
+# Rows x classes of the sample: many classes take a smaller one.
+FITTED_VALUES = 20_000_000
+# Rows of a block that is encoded and judged at once.
+BLOCK_ROWS = 65_536
+REFUSED = {
+    "model": "a model of your own",
+    "cv": "cross-validation",
+    "embed": "embeddings",
+    "groups": "groups",
+    "sample_weight": "weights",
+    "compat": "cleanlab's rounding",
+    "pred_probs": "your own probabilities",
+    "classes": "your own probabilities",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """A fitted model with its encoder: what is carried to wherever the rows are."""
+
+    label: str
+    classes: tuple[Any, ...]
+    encoder: FeatureEncoder
+    halves: Halves
+
+    def codes(self, column: Column) -> IntArray:
+        """The class positions (b,) of a block's labels, -1 where missing."""
+        return label_codes(column, self.classes)
+
+    def probs(self, block: Frame, n_jobs: int | None = None) -> NDArray[np.float32]:
+        """(b, K) probabilities of a block's rows, by models that did not see them."""
+        return judge_matrix(self.halves, self.encoder.transform(block), n_jobs)
+
+
+def judge_matrix(halves: Halves, matrix: NDArray[np.float32], n_jobs: int | None) -> NDArray[np.float32]:
+    """(n, K) probabilities, on ``n_jobs`` threads."""
+    threads = threads_of(n_jobs)
+    parts = np.array_split(matrix, max(1, min(threads, len(matrix) // 1024)))
+    if len(parts) == 1:
+        return halves.judge(matrix)
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(halves.judge, parts)))
+
+
+def threads_of(n_jobs: int | None) -> int:
+    """Threads that were asked for, by default one a core."""
+    return n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learnt:
+    """What a sample taught: the judge, how many rows of it and of what kind, and what to tell the reader."""
+
+    judge: Judge
+    model: str
+    notes: tuple[str, ...]
+
+
+def refuse_options(options: dict[str, Any], where: str) -> None:
+    """Raise where an option is given that needs all rows in one memory.
+
+    Raises:
+        OptionError: Naming it.
+    """
+    for name, what in REFUSED.items():
+        if options.get(name) is not None:
+            raise OptionError(
+                f"{name}= ({what}) needs all rows in memory, and is not there {where}. Leave it out, or audit a "
+                "collected frame."
+            )
+
+
+def sampled_columns(
+    columns: Iterable[str], label: str, features: Sequence[str] | None, exclude: Iterable[str]
+) -> list[str]:
+    """The columns by whose content rows are drawn: those that may be features.
+
+    Raises:
+        FeatureError: A named column does not exist.
+    """
+    there, left_out = list(columns), {exclude} if isinstance(exclude, str) else set(exclude)
+    named = None if features is None else [features] if isinstance(features, str) else list(features)
+    require_names(there, left_out, "exclude")
+    require_names(there, named or (), "feature")
+    return [name for name in (named or there) if name != label and name not in left_out]
+
+
+def empty_sample(class_rows: IntArray) -> ContentSample:
+    """The sample that a table with these rows (K,) a class is learnt from, nothing seen yet."""
+    most = max(1, min(LARGE_ROWS, FITTED_VALUES // class_rows.size))
+    return ContentSample.empty(quotas(class_rows, most))
+
+
+def learn(
+    sample: Sample,
+    labels: LabelSet,
+    *,
+    features: Sequence[str] | None,
+    exclude: Iterable[str],
+    random_state: int,
+    n_jobs: int | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Learnt:
+    """Fit encoders and model on a sample.
+
+    Args:
+        sample: Rows with all columns that are features, and the label.
+        labels: The labels of the whole table.
+        features: As given by the caller.
+        exclude: As given by the caller.
+        random_state: Seeds every draw.
+        n_jobs: Threads.
+        progress: Told ``(done, total)`` trees.
+
+    Raises:
+        FeatureError: No feature is left.
+        ModelError: All rows look alike.
+    """
+    label, frame = labels.values.name, sample.frame
+    # Columns left out were checked against the whole table, and are not in the sample.
+    exclude = [exclude] if isinstance(exclude, str) else exclude
+    kinds, notes = choose_features(frame, label, features, [name for name in exclude if name in frame.columns])
+    encoder, encoded = FeatureEncoder.fit_encode(frame, kinds)
+    copies, determining = leaks(encoded, kinds, sample.codes)
+    matrix = encoded.matrix
+    if copies:
+        encoder = encoder.without(copies)
+        if not encoder.names:
+            raise FeatureError(
+                f"Every feature is a copy of the label {label!r} ({', '.join(map(repr, copies))}), so nothing can "
+                "judge it. Add columns that were not derived from the label."
+            )
+        matrix = np.hstack([matrix[:, encoded.blocks[name]] for name in encoder.names])
+        notes.append(f"Columns {', '.join(map(repr, copies))} copy the label {label!r} and were left out.")
+    if determining:
+        notes.append(
+            f"Columns {', '.join(map(repr, determining))} alone determine the label {label!r} (leakage): "
+            "no label can look wrong beside them. Leave them out with exclude= unless they are known independently."
+        )
+    for name, infinite in encoded.infinite.items():
+        notes.append(f"Column {name!r}: infinite in {infinite:,} of {len(matrix):,} sampled rows, treated as missing.")
+    rows, alike = int(labels.rows.sum()), np.unique(content(matrix)).size
+    coarse = sample.kinds * COARSE < rows or alike * COARSE < len(matrix)
+    if coarse:
+        notes.append(
+            f"The features tell few kinds of row apart (about {min(sample.kinds, float(alike)):,.0f}): each row is "
+            "judged by others of its kind, so a copy of a row can vouch for it."
+        )
+    halves = Halves.fit(
+        matrix, sample.codes, len(labels.classes), sample.counts.astype(np.float64),
+        coarse=coarse, seed=random_state, n_jobs=n_jobs, told=_counted(progress, boosted.TREES * (1 if coarse else 2)),
+    )  # fmt: skip
+    model = f"boosted trees on {len(matrix):,} sampled rows, {'all' if coarse else 'two halves'}"
+    return Learnt(Judge(label, labels.classes, encoder, halves), model, tuple(notes))
+
+
+def _counted(progress: Callable[[int, int], None] | None, total: int) -> Callable[[], None]:
+    done: list[int] = []
+
+    def told() -> None:
+        done.append(1)
+        if progress is not None:
+            progress(len(done), total)
+
+    return told
+
+
+def learn_in_memory(
+    table: Frame, label: str, codes: IntArray, classes: Sequence[Any], **options: Any
+) -> tuple[NDArray[np.float32], Learnt]:
+    """Probabilities (n, K) of a large table that is in memory, and what its sample taught.
+
+    Args:
+        table: n rows.
+        label: Its label column.
+        codes: (n,) class positions, -1 where missing.
+        classes: The K classes.
+        **options: As :func:`learn` takes them.
+    """
+    rows = np.bincount(codes[codes >= 0], minlength=len(classes))
+    columns = sampled_columns(table.columns, label, options["features"], options["exclude"])
+    sample = empty_sample(rows)
+    for block in row_blocks(len(table)):
+        part = table[block]
+        sample.update(part.select(*columns, label), codes[block], content_hashes(part, columns, codes[block]))
+    labels = LabelSet(table[label], tuple(classes), np.empty(0, dtype=np.int64), rows, int((codes < 0).sum()))
+    learnt = learn(sample.finish(rows), labels, **options)
+    parts = [learnt.judge.probs(table[block], options["n_jobs"]) for block in row_blocks(len(table))]
+    return np.concatenate(parts), learnt
+
+
+def row_blocks(n_rows: int) -> Iterator[slice]:
+    """Slices of ``BLOCK_ROWS`` rows, the last perhaps shorter."""
+    for start in range(0, n_rows, BLOCK_ROWS):
+        yield slice(start, min(start + BLOCK_ROWS, n_rows))
