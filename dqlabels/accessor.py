@@ -54,7 +54,13 @@ class LabelsAccessor:
         self._frame = frame
 
     def audit(self, label: str, **options: Unpack[AuditOptions]) -> Any:
-        """The same frame with ``label_quality``, ``suggested_label`` and ``is_label_issue`` added."""
+        """The same frame with ``label_quality``, ``suggested_label`` and ``is_label_issue`` added; lazy stays lazy."""
+        if type(self._frame).__name__ == "LazyFrame":
+            from dqlabels.stream import audit_lazily
+
+            return audit_lazily(
+                self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), **options
+            )
         return self.report(label, **options).frame
 
     def report(self, label: str, **options: Unpack[AuditOptions]) -> LabelAudit:
