@@ -12,8 +12,9 @@ from rich.console import Console
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
 from dqlabels.cli.show import print_summary
+from dqlabels.cli.tables import open_table, reading, write_result
 from dqlabels.errors import LabelWarning
-from dqlabels.files import STANDARD, check_folder, check_output, read_table, write_table
+from dqlabels.files import STANDARD, check_folder, check_output
 
 
 @app.command("audit")
@@ -59,14 +60,15 @@ def audit_command(
     )  # fmt: skip
     if names is not None:
         options["names"] = tuple(given.split(names) or ())
-    table = read_table(file, input_format)
+    whole = any(value is not None for value in (pred_probs, classes, cv, groups, compat, html, reviewed))
+    table = open_table(file, input_format, in_memory=whole)
     if output is not None:
-        check_output(table, output, output_format)
+        check_output(table.head(1).lazy().collect(), output, output_format)
     if html is not None:
         check_folder(html)
     if classes is not None:
         options["classes"] = given.as_labels(table, label, given.split(classes) or [])
-    with interruptible(), warnings.catch_warnings():
+    with interruptible(), reading(file), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # the summary prints them as notes
         result = given.with_answers(audit(table, label, **options), reviewed)
         gate = None
@@ -76,7 +78,8 @@ def audit_command(
     if html is not None:
         result.to_html(html, gate=gate)
     if output is not None:
-        write_table(result.frame, output, output_format)
+        with interruptible():
+            write_result(result.frame, output, output_format)
     if as_json:
         facts = result.to_dict() | ({"gate": gate.to_dict()} if gate else {})
         typer.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False), err=output == STANDARD)

@@ -1,0 +1,66 @@
+"""Files as the commands take them: small ones in memory, large ones in passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dqlabels.errors import OptionError
+from dqlabels.files import STANDARD, read_table, write_table
+from dqlabels.lazyfiles import scan_table, write_lazily
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Say of which file it was that Polars found a part that it cannot read.
+
+    Raises:
+        OptionError: Naming the file.
+    """
+    import polars as pl
+
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0]
+        raise OptionError(f"{path} cannot be read to its end: {reason}. Nothing was written.") from error
+
+
+def open_table(path: str, given_format: str | None = None, *, in_memory: bool = False) -> Any:
+    """The table of a file: a lazy frame where it has more rows than are judged in memory, else a frame.
+
+    Raises:
+        OptionError: Not a table of its format.
+        OSError: The file cannot be read.
+    """
+    from dqlabels import large
+
+    lazy = None if in_memory else scan_table(path, given_format)
+    if lazy is None:
+        return read_table(path, given_format)
+    import polars as pl
+
+    from dqlabels.engines.polars import collect
+
+    rows = collect(lazy.select(pl.len())).item()
+    return lazy if rows > large.LARGE_ROWS else read_table(path, given_format)
+
+
+def write_result(frame: pl.DataFrame | pl.LazyFrame, path: str, given_format: str | None = None) -> None:
+    """Write an audited table: appears whole or not at all.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    import polars as pl
+
+    if isinstance(frame, pl.DataFrame):
+        write_table(frame, path, given_format)
+    elif path == STANDARD:
+        write_table(frame.collect(), path, given_format)
+    else:
+        write_lazily(frame, path, given_format)
