@@ -1,0 +1,188 @@
+"""Label audits of Spark DataFrames: ``dqlabels.spark.audit(frame, "label")``.
+
+The rows stay on the workers; a sample of about 200,000 of them, drawn by content, comes to the driver to fit the
+model on. The answer is that of :func:`dqlabels.audit` on the same rows, whatever the partitions.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from dqlabels import large
+from dqlabels.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
+from dqlabels.errors import LabelColumnError, LabelWarning, MissingExtraError, OptionError, OutputColumnError
+
+FEWEST_ROWS_A_CLASS = 2
+# A label with more values than this is no class, and its values are not collected.
+MOST_CLASSES = 50_000
+
+
+def audit(
+    frame: Any,
+    label: str,
+    *,
+    features: Sequence[str] | None = None,
+    exclude: Iterable[str] = (),
+    filter_by: str = "prune_by_noise_rate",
+    score: str = "normalized_margin",
+    adjust: bool = False,
+    names: tuple[str, str, str] = AUDIT_COLUMNS,
+    random_state: int = 0,
+) -> Any:
+    """Add ``label_quality``, ``suggested_label`` and ``is_label_issue`` to a Spark DataFrame.
+
+    The model is fitted and the cuts are found at once; the columns are computed where the result is used. What
+    the model said of each row is kept on the workers' disks until the result is let go of.
+
+    Args:
+        frame: A Spark DataFrame, n rows, of a classic session or of Spark Connect.
+        label: The column that holds the given labels; rows where it is missing are kept, not estimated from.
+        features: Columns to judge by; default all others.
+        exclude: Columns not to judge by.
+        filter_by: The rule that flags rows, one of ``dqlabels.confident.FILTERS``.
+        score: The label quality, one of ``dqlabels.confident.SCORES``.
+        adjust: Subtract each class's mean confidence before scoring.
+        names: The three columns to add: quality, suggestion, flag.
+        random_state: Seeds every random choice.
+
+    Raises:
+        MissingExtraError: PySpark 4 or PyArrow is not installed.
+        DQLabelsError: As :func:`dqlabels.audit`.
+    """
+    _check_frame(frame)
+    from dqlabels.auditor import check_options
+
+    check_options(filter_by, score, None, names, random_state)
+    _check_columns(frame, label, names)
+    excluded = [exclude] if isinstance(exclude, str) else list(exclude)
+    columns = large.sampled_columns(frame.columns, label, features, excluded)
+    labels = _labels(frame, label)
+    options: dict[str, Any] = {"features": features, "exclude": excluded, "random_state": random_state}
+    ruled: dict[str, Any] = {"filter_by": filter_by, "score": score, "adjust": adjust}
+    if int(labels.rows.sum()) + labels.missing <= large.LARGE_ROWS:
+        return _in_memory(frame, label, names, {**options, **ruled})
+    return _on_workers(frame, labels, columns, names, options, ruled)
+
+
+def _on_workers(
+    frame: Any,
+    labels: LabelSet,
+    columns: list[str],
+    names: Sequence[str],
+    options: dict[str, Any],
+    ruled: dict[str, Any],
+) -> Any:
+    from pyspark import StorageLevel
+
+    from dqlabels.engines.passes import find_rule
+    from dqlabels.engines.spark import SparkBlocks, add_columns, judge_rows, sample_rows
+
+    label, k = labels.values.name, len(labels.classes)
+    sample = sample_rows(frame, columns, label, labels.classes, labels.rows).finish(labels.rows)
+    learnt = large.learn(sample, labels, n_jobs=None, **options)
+    judged = judge_rows(frame, learnt.judge).persist(StorageLevel.DISK_ONLY)
+    try:
+        rule = find_rule(SparkBlocks(judged, k), k, least_rows=FEWEST_ROWS_A_CLASS, **ruled)
+    except BaseException:
+        judged.unpersist()
+        raise
+    few = [value for value, tiny in zip(labels.classes, rule.frozen, strict=True) if tiny]
+    alone = f"Classes with a single row cannot be judged and are never flagged: {', '.join(map(repr, few))}."
+    for note in (*learnt.notes, *([alone] if few else [])):
+        warnings.warn(note, LabelWarning, stacklevel=3)
+    result = add_columns(judged, _schema(frame, label, names), k, rule, labels.values.to_native(), labels.places, names)
+    weakref.finalize(result, judged.unpersist).atexit = False
+    return result
+
+
+def _in_memory(frame: Any, label: str, names: tuple[str, str, str], options: dict[str, Any]) -> Any:
+    """A table that is no larger than the sample would be: audited on the driver, by the rule for such tables."""
+    from dqlabels.auditor import audit as audit_in_memory
+
+    found = audit_in_memory(frame.toArrow(), label, names=names, **options).frame
+    return frame.sparkSession.createDataFrame(found, schema=_schema(frame, label, names))
+
+
+def _check_frame(frame: Any) -> None:
+    try:
+        import pyarrow  # noqa: F401
+        import pyspark
+        from pyspark.sql import DataFrame
+    except ImportError as error:
+        raise MissingExtraError('Spark is not installed: pip install "dqlabels[spark]"') from error
+    if int(pyspark.__version__.split(".")[0]) < 4:
+        raise MissingExtraError(f'PySpark {pyspark.__version__} is too old: pip install "pyspark>=4.0"')
+    if not isinstance(frame, DataFrame):
+        raise OptionError(
+            f"frame is a {type(frame).__module__}.{type(frame).__qualname__}; pass a Spark DataFrame, or use "
+            "dqlabels.audit for frames in memory."
+        )
+
+
+def _check_columns(frame: Any, label: str, names: Sequence[str]) -> None:
+    check_columns(frame.columns)
+    require_names(frame.columns, [label], "label")
+    there = [name for name in names if name in frame.columns]
+    if there:
+        raise OutputColumnError(
+            f"Columns {', '.join(map(repr, there))} are already in the frame, and would be overwritten by the audit of "
+            f"{label!r}. Drop them, or choose others with names=(quality, suggestion, flag)."
+        )
+
+
+def _labels(frame: Any, label: str) -> LabelSet:
+    from dqlabels.engines.spark import _quoted
+
+    counted = frame.groupBy(frame[_quoted(label)].alias(label)).count().limit(MOST_CLASSES + 1).toArrow()
+    if len(counted) > MOST_CLASSES:
+        raise LabelColumnError(
+            f"Column {label!r} has more than {MOST_CLASSES:,} different values, so it names rows rather than classes "
+            "(or is a continuous number). Choose the column that holds the class, or group its values."
+        )
+    table = nw.from_native(counted, eager_only=True)
+    return LabelSet.of(table[label], table["count"].to_numpy().astype(np.int64))
+
+
+def _schema(frame: Any, label: str, names: Sequence[str]) -> Any:
+    from pyspark.sql.types import BooleanType, DoubleType, StructField, StructType
+
+    added = [
+        StructField(names[0], DoubleType()),
+        StructField(names[1], frame.schema[label].dataType),
+        StructField(names[2], BooleanType()),
+    ]
+    return StructType([*frame.schema.fields, *added])
+
+
+def local_session(cores: int = 2, **settings: str) -> Any:
+    """A Spark session on this machine alone, for trying things out and for tests.
+
+    Args:
+        cores: Tasks that run at a time; one that fails is tried 4 times, as on a cluster.
+        **settings: Spark's own, with ``__`` for each dot: ``spark__sql__shuffle__partitions="8"``.
+
+    Raises:
+        MissingExtraError: PySpark or Java is not installed.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise MissingExtraError('Spark is not installed: pip install "dqlabels[spark]"') from error
+    home = os.environ.get("JAVA_HOME")
+    if shutil.which("java") is None and not (home and os.path.exists(os.path.join(home, "bin", "java"))):
+        raise MissingExtraError(
+            "Spark needs Java 17 or later, and there is none on this machine. Install it (Debian and Ubuntu: "
+            "apt-get install openjdk-17-jre-headless), or set JAVA_HOME to where it is."
+        )
+    builder = SparkSession.builder.master(f"local[{cores},4]").appName("dqlabels").config("spark.ui.enabled", "false")
+    for name, value in settings.items():
+        builder = builder.config(name.replace("__", "."), value)
+    return builder.getOrCreate()
