@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,13 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NEEDS = {
     "great-expectations.md": "great_expectations",
     "pandera.md": "pandera.backends.narwhals",  # a pandera that writes Polars schemas
+    "spark.md": "pyspark",
+    "spark_job.py": "pyspark",
 }
 # Great Expectations imports two modules that Python 3.11 deprecates.
 IGNORED = [f"ignore:module {name!r} is deprecated:DeprecationWarning" for name in ("sre_constants", "sre_parse")]
+# PySpark says so wherever pandas 3 is installed.
+IGNORED.append("ignore:PySpark does not yet fully support pandas:FutureWarning")
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
@@ -35,17 +40,25 @@ def run(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_blocks_of_a_page_run(page: Path):
-    needed = NEEDS.get(page.name)
+def skip_unless_there(needed: str | None) -> None:
+    if needed == "pyspark" and os.environ.get("DQLABELS_REQUIRE_SPARK") == "1":
+        return
     if needed and not importlib.util.find_spec(needed):
         pytest.skip(f"{needed} is not installed")
+    if needed == "pyspark" and shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("Spark needs Java, and there is none on this machine")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_blocks_of_a_page_run(page: Path):
+    skip_unless_there(NEEDS.get(page.name))
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     run("\n".join(blocks))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_runs(example: Path):
+    skip_unless_there(NEEDS.get(example.name))
     run(example.read_text(encoding="utf-8"))
 
 
