@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from dqlabels.columns import Column, Frame, Kind, column_kind
 from dqlabels.evidence import Evidence
-from dqlabels.features import encode_features
+from dqlabels.features import FeatureEncoder
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -170,7 +170,7 @@ def _compare(column: Column, kind: Kind, beside: _Beside) -> list[list[dict[str,
     """The lines of one column for each shown row, and its distances."""
     shown = beside.given.size
     if kind in ("text", "vector"):
-        matrix = encode_features(column.to_frame(), {column.name: kind}).matrix.astype(np.float64)
+        matrix = FeatureEncoder.fit_encode(column.to_frame(), {column.name: kind})[1].matrix.astype(np.float64)
         matrix = _unit_rows(matrix)
         beside.add(lambda at, rows: np.clip(1 - matrix[at] @ matrix[shown + rows].T, 0, 1))
         return _words(column, beside) if kind == "text" else [[] for _ in range(shown)]
@@ -178,7 +178,7 @@ def _compare(column: Column, kind: Kind, beside: _Beside) -> list[list[dict[str,
         bins, names = _categories(column)
         beside.add(lambda at, rows: bins[at][:, None] != bins[shown + rows][None, :])
     else:
-        values = encode_features(column.to_frame(), {column.name: kind}).matrix[:, 0].astype(np.float64)
+        values = FeatureEncoder.fit_encode(column.to_frame(), {column.name: kind})[1].matrix[:, 0].astype(np.float64)
         beside.add(_number_distance(values, shown))
         bins, names = _tenths(values, column)
     return _lines(column, bins, names, beside)
