@@ -154,6 +154,31 @@ class StreamedAudit(LabelAudit):
         """
         raise OptionError(f"with_review() {_NOT_HERE}")
 
+    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
+        """Not gathered of a table this large, so that there is no ``to_html()`` either.
+
+        Raises:
+            OptionError: Always.
+        """
+        raise OptionError(f"to_html() {_NOT_HERE}")
+
+    @property
+    def plot(self) -> Any:
+        """Not drawn of a table this large.
+
+        Raises:
+            OptionError: Always.
+        """
+        raise OptionError(f"plot {_NOT_HERE}")
+
+    def review(self, *_: Any, **__: Any) -> Any:
+        """Not offered of a table this large.
+
+        Raises:
+            OptionError: Always.
+        """
+        raise OptionError(f"review() {_NOT_HERE}")
+
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> Any:
         """Not done on a table this large.
 

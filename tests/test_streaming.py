@@ -176,7 +176,7 @@ def test_a_streamed_report_can_be_gated_and_its_frame_collected():
     assert found.frame.collect().equals(audited(table()))
 
 
-@pytest.mark.parametrize("call", ["review_sample", "planted_recall", "probabilities"])
+@pytest.mark.parametrize("call", ["review_sample", "planted_recall", "probabilities", "to_html", "plot", "review"])
 def test_what_needs_all_rows_in_memory_is_refused_by_name(call):
     found = dqlabels.audit(table().lazy(), "label")
     with pytest.raises(OptionError, match=call):
