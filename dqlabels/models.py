@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from os import cpu_count
@@ -18,6 +16,8 @@ from numpy.typing import NDArray
 
 from dqlabels import boosting
 from dqlabels.errors import ModelError, OptionError
+from dqlabels.estimator import aligned, fit, for_others, seeded
+from dqlabels.forest import FittedModel, Forest, GrownTree
 from dqlabels.progress import ProgressBar
 
 FloatArray = NDArray[np.float64]
@@ -49,7 +49,8 @@ class OutOfSample:
 
     ``probs`` (n, K) rows sum to 1; ``error`` is the share of labelled rows whose likeliest class is not the
     label; ``distinct_rows`` counts the kinds of row, or groups, that were kept or left out together, unless
-    ``coarse``: then rows alike were told apart after all.
+    ``coarse``: then rows alike were told apart after all. Where asked for, ``fitted`` is the model for other
+    rows, and ``seen`` (m,) are the rows it was fitted on.
     """
 
     probs: FloatArray
@@ -58,6 +59,8 @@ class OutOfSample:
     trained_rows: int
     distinct_rows: int
     coarse: bool
+    fitted: FittedModel | None
+    seen: IntArray
 
 
 def out_of_sample(
@@ -72,6 +75,7 @@ def out_of_sample(
     random_state: int = 0,
     n_jobs: int | None = None,
     progress: ProgressOption = None,
+    keep_model: bool = False,
 ) -> OutOfSample:
     """Probabilities of every row from models that were fitted without it and without rows identical to it.
 
@@ -94,6 +98,7 @@ def out_of_sample(
         random_state: Seeds every draw.
         n_jobs: Threads of the default model.
         progress: True, False, a callable ``(done, total)``, or None: shown where the work is long.
+        keep_model: Keep the bag, or fit the model once more on all rows, to judge other rows by.
 
     Raises:
         ModelError: The model cannot be fitted, or gives no probabilities.
@@ -111,14 +116,17 @@ def out_of_sample(
         units[order] = np.arange(len(codes))
     known = codes >= 0
     if model is None and cv is None:
-        answer = _out_of_bag(matrix, codes, n_classes, units, order, weights, random_state, n_jobs, progress)
+        answer = _out_of_bag(
+            matrix, codes, n_classes, units, order, weights, random_state, n_jobs, progress, keep_model
+        )
     else:
         answer = _cross_validated(
-            matrix, codes, n_classes, units, groups is not None, weights, model, cv, random_state, n_jobs, progress
-        )
-    probs, name, trained = answer
+            matrix, codes, n_classes, units, groups is not None, weights, model, cv, random_state, n_jobs, progress,
+            keep_model,
+        )  # fmt: skip
+    probs, name, seen, fitted = answer
     error = float((probs[known].argmax(axis=1) != codes[known]).mean())
-    return OutOfSample(probs, name, error, trained, distinct, coarse)
+    return OutOfSample(probs, name, error, len(seen), distinct, coarse, fitted, seen)
 
 
 def _weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
@@ -134,8 +142,7 @@ def _weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
 
 def _units(matrix: NDArray[np.float32], codes: IntArray, groups: NDArray[Any] | None) -> tuple[IntArray, IntArray]:
     """Units (n,) of rows that stay together, numbered by content, and an order (n,) of the rows by content."""
-    clean = np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix) + np.float32(0))
-    hashes = hash_rows(clean.view(np.uint32))
+    hashes = row_hashes(matrix)
     order = np.lexsort((codes, hashes))
     keys = hashes
     if groups is not None:
@@ -162,6 +169,12 @@ def _joined(names: IntArray, hashes: NDArray[np.uint64], least: NDArray[np.uint6
         keys = joined
 
 
+def row_hashes(matrix: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """A 64-bit hash (n,) of each row's features; one NaN is like another, and -0 like 0."""
+    clean = np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix) + np.float32(0))
+    return hash_rows(clean.view(np.uint32))
+
+
 def hash_rows(words: NDArray[np.uint32]) -> NDArray[np.uint64]:
     """A 64-bit hash (n,) of each row's words (splitmix64 over the columns)."""
     hashes = np.full(len(words), 0x9E3779B97F4A7C15, dtype=np.uint64)
@@ -185,18 +198,21 @@ def _out_of_bag(
     seed: int,
     n_jobs: int | None,
     progress: ProgressOption,
-) -> tuple[FloatArray, str, int]:
+    keep: bool,
+) -> tuple[FloatArray, str, IntArray, FittedModel | None]:
     """Rows in the order of their content, so that neither the draws nor the trees depend on the caller's order."""
     known = order[codes[order] >= 0]
     fitted = _fitting_sample(known, codes, units, seed, MOST_FITTED_ROWS)
     boosted = None
-    if boosting.is_worth_boosting(len(known), matrix.shape[1], n_classes):
+    # What is kept for other rows is the bag alone, so its answers must be what the thresholds are made from.
+    if not keep and boosting.is_worth_boosting(len(known), matrix.shape[1], n_classes):
         boosted = _by_halves(matrix, codes, n_classes, units, order, weights, seed, n_jobs)
     tree_rows, fewest, most_rows = TREE_ROWS, FEWEST_TREES, MOST_ROWS_A_TREE
     if boosted is not None:
         tree_rows, fewest, most_rows = TREE_ROWS_BESIDE, FEWEST_TREES_BESIDE, MOST_ROWS_A_TREE_BESIDE
     trees = int(np.clip(tree_rows // max(len(fitted), 1), fewest, TREES))
-    bag = _Bag(matrix, codes, n_classes, units, fitted, weights, min(len(fitted), most_rows))
+    kept: dict[tuple[int, int], GrownTree] | None = {} if keep else None
+    bag = _Bag(matrix, codes, n_classes, units, fitted, weights, min(len(fitted), most_rows), kept)
     sums = np.zeros((len(codes), n_classes), dtype=np.int64)
     votes = np.zeros(len(codes), dtype=np.int64)
     bag.add(sums, votes, [(seed, tree) for tree in range(trees)], n_jobs, progress)
@@ -212,9 +228,13 @@ def _out_of_bag(
             "one group. Add features, or pass your own pred_probs=."
         )
     probs = sums / sums.sum(axis=1, keepdims=True)
+    forest = None
+    if bag.kept is not None:
+        forest = Forest.of([bag.kept[seed_of] for seed_of in sorted(bag.kept)], matrix.shape[1], n_classes)
+    name = f"extra-trees, {trees} trees, out of bag"
     if boosted is None:
-        return probs, f"extra-trees, {trees} trees, out of bag", len(fitted)
-    return (probs + boosted) / 2, f"extra-trees, {trees} trees, out of bag, and boosting in halves", len(fitted)
+        return probs, name, fitted, forest
+    return (probs + boosted) / 2, f"{name}, and boosting in halves", fitted, forest
 
 
 def _by_halves(
@@ -266,6 +286,7 @@ class _Bag:
     fitted: IntArray
     weights: FloatArray | None
     rows_a_tree: int
+    kept: dict[tuple[int, int], GrownTree] | None  # by seed, where the trees are kept
 
     def add(
         self,
@@ -319,6 +340,8 @@ class _Bag:
         shares = np.zeros((len(values), self.n_classes), dtype=np.int64)
         total = values.sum(axis=1, keepdims=True)
         shares[:, tree.classes_] = np.rint(values / np.where(total == 0, 1, total) * UNIT)
+        if self.kept is not None:
+            self.kept[seed] = GrownTree.of(tree.tree_, shares)
         return rows, tree.apply(self.matrix[rows], check_input=False), shares
 
 
@@ -349,10 +372,9 @@ def _cross_validated(
     seed: int,
     n_jobs: int | None,
     progress: ProgressOption,
-) -> tuple[FloatArray, str, int]:
+    keep: bool,
+) -> tuple[FloatArray, str, IntArray, FittedModel | None]:
     """A clone a fold; rows without a label are judged by the mean of all clones."""
-    from sklearn.base import clone
-
     model = _default_model(seed, n_jobs) if model is None else model
     if isinstance(model, type):
         raise ModelError(f"model={model.__name__} is a class. Pass an instance of it, as in {model.__name__}().")
@@ -368,63 +390,23 @@ def _cross_validated(
     sums, votes = np.zeros((len(codes), n_classes)), np.zeros(len(codes), dtype=np.int64)
     unlabelled = np.flatnonzero(codes < 0)
     for train, test in _with_progress(folds, len(folds), progress):
-        fitted = clone(model)
-        params = fitted.get_params(deep=False)
-        if "random_state" in params and params["random_state"] is None:
-            fitted.set_params(random_state=seed)
-        _fit(fitted, matrix[train], codes[train], None if weights is None else weights[train])
+        fitted = seeded(model, seed)
+        fit(fitted, matrix[train], codes[train], None if weights is None else weights[train])
         rows = np.concatenate([test, unlabelled])
-        sums[rows] += _aligned(fitted, matrix[rows], n_classes)
+        sums[rows] += aligned(fitted, matrix[rows], n_classes)
         votes[rows] += 1
     if (votes == 0).any():
         unjudged = int((votes == 0).sum())
         raise ModelError(f"The folds of cv={cv!r} leave {unjudged:,} rows unjudged; every row must be in a test fold.")
-    return sums / votes[:, None], f"{type(model).__name__}, {len(folds)} folds", len(known)
+    weight = None if weights is None else weights[known]
+    final = for_others(model, matrix[known], codes[known], n_classes, weight, seed) if keep else None
+    return sums / votes[:, None], f"{type(model).__name__}, {len(folds)} folds", known, final
 
 
 def _default_model(seed: int, n_jobs: int | None) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier
 
     return ExtraTreesClassifier(TREES, min_samples_leaf=SMALLEST_LEAF, random_state=seed, n_jobs=n_jobs)
-
-
-def _fit(model: Any, matrix: NDArray[np.float32], codes: IntArray, weights: FloatArray | None) -> None:
-    if np.unique(codes).size < 2:
-        raise ModelError("A training fold holds a single class. Use fewer folds, or stratified ones (cv=5).")
-    with _noted(f"fitting {type(model).__name__} on {len(codes):,} rows of {matrix.shape[1]} features"):
-        model.fit(matrix, codes) if weights is None else model.fit(matrix, codes, sample_weight=weights)
-
-
-@contextmanager
-def _noted(doing: str) -> Iterator[None]:
-    """Say what was being done, and the commonest cause, on an error of the caller's model."""
-    try:
-        yield
-    except (ValueError, TypeError, RuntimeError) as error:
-        if sys.version_info >= (3, 11):
-            error.add_note(
-                f"while {doing}; missing values are NaN in them, so a model that takes none needs a SimpleImputer "
-                "before it"
-            )
-        raise
-
-
-def _aligned(model: Any, matrix: NDArray[np.float32], n_classes: int) -> FloatArray:
-    """Its probabilities in the order of all classes; a class it never saw has probability 0."""
-    with _noted(f"predicting {len(matrix):,} rows of {matrix.shape[1]} features with {type(model).__name__}"):
-        given = np.asarray(model.predict_proba(matrix), dtype=np.float64)
-    probs = np.zeros((len(matrix), n_classes))
-    seen = np.asarray(getattr(model, "classes_", np.arange(n_classes))).astype(np.int64)
-    if given.ndim != 2 or given.shape[1] != seen.size or not np.isfinite(given).all():
-        raise ModelError(
-            f"{type(model).__name__}.predict_proba gave shape {given.shape} for {seen.size} classes, or values that "
-            "are not finite."
-        )
-    probs[:, seen] = given
-    total = probs.sum(axis=1, keepdims=True)
-    if not (total > 0).all():
-        raise ModelError(f"{type(model).__name__}.predict_proba gave rows that sum to 0.")
-    return np.asarray(probs / total)
 
 
 def _folds(

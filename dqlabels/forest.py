@@ -1,0 +1,287 @@
+"""The bag's trees as plain arrays: what is kept of the default model, saved, checked and predicted from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.errors import ModelError
+
+FloatMatrix = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# A leaf's class shares are whole numbers of this many parts, so that sums over trees are exact in any order.
+UNIT = 2**24
+# Of class shares kept as tables between calls; larger ones are spread out tree by tree in each.
+MOST_TABLE_BYTES = 256 * 2**20
+FEWEST_ROWS_A_BLOCK = 8_192
+ARRAYS = {
+    "offsets": "i8",
+    "left": "i4",
+    "right": "i4",
+    "feature": "i4",
+    "threshold": "f4",
+    "missing_left": "u1",
+    "leaf_starts": "i8",
+    "leaf_classes": "i4",
+    "leaf_shares": "u4",
+}
+
+
+class FittedModel(Protocol):
+    """What an auditor keeps of a model: probabilities of any rows, and how it is called."""
+
+    @property
+    def name(self) -> str:
+        """As a reader knows it."""
+
+    @property
+    def width(self) -> int:
+        """Features a row needs."""
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+
+    def predict_proba(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
+        """Probabilities (n, K) of the rows (n, width) float32; each row's depend on that row alone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GrownTree:
+    """One tree that scikit-learn grew: its nodes (N,), and of these the leaves' class shares above 0."""
+
+    nodes: NDArray[Any]
+    leaf_sizes: IntArray
+    leaf_classes: NDArray[np.int32]
+    leaf_shares: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, tree: Any, shares: IntArray) -> GrownTree:
+        """From a ``sklearn.tree._tree.Tree`` and the class shares (N, K) of its nodes, in units of 2**-24."""
+        nodes = tree.__getstate__()["nodes"]
+        leaves = np.flatnonzero(nodes["left_child"] < 0)
+        at, classes = np.nonzero(shares[leaves])
+        held = shares[leaves[at], classes].astype(np.uint32)
+        sizes = np.bincount(leaves[at], minlength=len(nodes))
+        return cls(nodes, sizes, classes.astype(np.int32), held)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forest:
+    """T trees over N nodes and K classes, in flat arrays; those of tree t lie from ``offsets[t]`` on.
+
+    ``left`` and ``right`` (N,) are the children, counted from the tree's first node, -1 in a leaf; a row goes
+    left where its ``feature`` is at most ``threshold``, and where it is missing if ``missing_left``. The leaf i
+    gives class ``leaf_classes[j]`` a share ``leaf_shares[j]``, in units of 2**-24, for j from
+    ``leaf_starts[i]`` to ``leaf_starts[i + 1]``.
+    """
+
+    width: int
+    n_classes: int
+    offsets: IntArray
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    feature: NDArray[np.int32]
+    threshold: NDArray[np.float32]
+    missing_left: NDArray[np.uint8]
+    leaf_starts: IntArray
+    leaf_classes: NDArray[np.int32]
+    leaf_shares: NDArray[np.uint32]
+    _trees: list[Any] = field(default_factory=list, repr=False)
+    _tables: list[NDArray[Any]] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def of(cls, trees: Sequence[GrownTree], width: int, n_classes: int) -> Forest:
+        """From trees that scikit-learn grew.
+
+        Raises:
+            ModelError: No trees.
+        """
+        if not trees:
+            raise ModelError("The model has no tree, so it cannot judge a batch.")
+        nodes = np.concatenate([tree.nodes for tree in trees])
+        leaf = nodes["left_child"] < 0
+        thresholds = np.where(leaf, 0, nodes["threshold"])
+        # A float32 feature is at most a double exactly where it is at most the largest float32 below it.
+        near = thresholds.astype(np.float32)
+        near = np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
+        return cls(
+            width,
+            n_classes,
+            np.cumsum([0, *(len(tree.nodes) for tree in trees)], dtype=np.int64),
+            nodes["left_child"].astype(np.int32),
+            nodes["right_child"].astype(np.int32),
+            np.where(leaf, -1, nodes["feature"]).astype(np.int32),
+            near.astype(np.float32),
+            np.where(leaf, 0, nodes["missing_go_to_left"]).astype(np.uint8),
+            np.cumsum([0, *np.concatenate([tree.leaf_sizes for tree in trees])], dtype=np.int64),
+            np.concatenate([tree.leaf_classes for tree in trees]),
+            np.concatenate([tree.leaf_shares for tree in trees]),
+        )
+
+    @classmethod
+    def of_classifier(cls, classifier: Any, width: int, n_classes: int) -> Forest | None:
+        """From a fitted tree or forest of scikit-learn, whose probabilities are the same; None of anything else."""
+        from sklearn import ensemble, tree
+
+        if type(classifier) in (ensemble.ExtraTreesClassifier, ensemble.RandomForestClassifier):
+            members = classifier.estimators_
+        elif type(classifier) in (tree.DecisionTreeClassifier, tree.ExtraTreeClassifier):
+            members = [classifier]
+        else:
+            return None
+        grown = []
+        for member in members:
+            values = member.tree_.value[:, 0, :]
+            shares = np.zeros((len(values), n_classes), dtype=np.int64)
+            shares[:, classifier.classes_.astype(np.int64)] = np.rint(
+                values / np.maximum(values.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny) * UNIT
+            )
+            grown.append(GrownTree.of(member.tree_, shares))
+        return cls.of(grown, width, n_classes)
+
+    @property
+    def n_trees(self) -> int:
+        """T."""
+        return self.offsets.size - 1
+
+    @property
+    def name(self) -> str:
+        """As a reader knows it."""
+        return f"extra-trees, {self.n_trees} trees, fitted"
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """What there is to keep; ``from_arrays`` reads it back."""
+        return {name: getattr(self, name) for name in ARRAYS}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], width: int, n_classes: int) -> Forest:
+        """The trees that ``to_arrays`` gave, checked so that no descent leaves its tree or goes in a circle.
+
+        Raises:
+            ModelError: Arrays that are no trees of ``width`` features and ``n_classes`` classes.
+        """
+        absent = [name for name in ARRAYS if name not in arrays]
+        if absent:
+            raise ModelError(f"The saved trees lack {', '.join(absent)}.")
+        for name, dtype in ARRAYS.items():
+            if arrays[name].dtype != np.dtype(dtype) or arrays[name].ndim != 1:
+                raise ModelError(f"The saved trees' {name} is {arrays[name].dtype} instead of {np.dtype(dtype)}.")
+        held: Any = {name: np.ascontiguousarray(arrays[name]) for name in ARRAYS}
+        forest = cls(width, n_classes, **held)
+        _check(forest)
+        return forest
+
+    def predict_proba(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
+        """Mean class shares (n, K) of the leaves that each row (n, width) falls in.
+
+        Raises:
+            ModelError: A matrix of another width.
+        """
+        if matrix.ndim != 2 or matrix.shape[1] != self.width:
+            raise ModelError(f"The model judges by {self.width:,} features; the matrix has shape {matrix.shape}.")
+        rows = np.ascontiguousarray(matrix, dtype=np.float32)
+        threads = n_threads if n_threads and n_threads > 0 else os.cpu_count() or 1
+        trees = self._descents()
+        probs: FloatArray = np.empty((len(rows), self.n_classes))
+        step = max(FEWEST_ROWS_A_BLOCK, -(-len(rows) // threads))
+
+        def fill(start: int) -> None:
+            block = rows[start : start + step]
+            sums = np.zeros((len(block), self.n_classes), dtype=np.int64)
+            for at, tree in enumerate(trees):
+                sums += self._table(at).take(tree.apply(block), axis=0)
+            total = sums.sum(axis=1, keepdims=True)
+            even = 1 / self.n_classes  # of a row that no tree says anything of
+            np.divide(sums, total, out=probs[start : start + step], where=total > 0)
+            probs[start : start + step][total[:, 0] == 0] = even
+
+        starts = range(0, len(rows), step)
+        if len(starts) <= 1 or threads == 1:
+            for start in starts:
+                fill(start)
+            return probs
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(fill, starts))
+        return probs
+
+    def _table(self, tree: int) -> NDArray[Any]:
+        if self._tables:
+            return self._tables[tree]
+        first, last = int(self.offsets[tree]), int(self.offsets[tree + 1])
+        starts = self.leaf_starts[first : last + 1]
+        table = np.zeros((last - first, self.n_classes), dtype=np.int32)
+        held = slice(int(starts[0]), int(starts[-1]))
+        nodes = np.repeat(np.arange(last - first), np.diff(starts))
+        table[nodes, self.leaf_classes[held]] = self.leaf_shares[held]
+        return table
+
+    def _descents(self) -> list[Any]:
+        """scikit-learn's own trees, made once from the arrays; only their descent is used."""
+        if self._trees:
+            return self._trees
+        if self.left.size * self.n_classes * 4 <= MOST_TABLE_BYTES:
+            self._tables[:] = [self._table(tree) for tree in range(self.n_trees)]
+        self._trees[:] = [self._descent(tree) for tree in range(self.n_trees)]
+        return self._trees
+
+    def _descent(self, tree: int) -> Any:
+        from sklearn.tree._tree import NODE_DTYPE, Tree
+
+        where = slice(int(self.offsets[tree]), int(self.offsets[tree + 1]))
+        size = where.stop - where.start
+        nodes = np.zeros(size, dtype=NODE_DTYPE)
+        leaf = self.left[where] < 0
+        nodes["left_child"], nodes["right_child"] = self.left[where], self.right[where]
+        nodes["feature"] = np.where(leaf, -2, self.feature[where])
+        nodes["threshold"] = np.where(leaf, -2, self.threshold[where])
+        nodes["missing_go_to_left"] = self.missing_left[where]
+        nodes["n_node_samples"], nodes["weighted_n_node_samples"] = 1, 1
+        grown = Tree(self.width, np.array([1], dtype=np.intp), 1)
+        values = np.zeros((size, 1, 1))
+        grown.__setstate__({"max_depth": 0, "node_count": size, "nodes": nodes, "values": values})
+        return grown
+
+
+def _check(forest: Forest) -> None:
+    """Refuse what would read outside an array, never end, or give no probability.
+
+    Raises:
+        ModelError: Saying what.
+    """
+    n, offsets = forest.left.size, forest.offsets
+    if offsets.size < 2 or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 1).any():
+        raise ModelError("The saved trees' offsets do not divide their nodes into trees.")
+    sizes = [getattr(forest, name).size for name in ("right", "feature", "threshold", "missing_left")]
+    if set(sizes) != {n} or forest.leaf_starts.size != n + 1:
+        raise ModelError(f"The saved trees' arrays differ in length: {n:,} nodes, {sizes}.")
+    place = np.arange(n) - np.repeat(offsets[:-1], np.diff(offsets))
+    size = np.repeat(np.diff(offsets), np.diff(offsets))
+    leaf = (forest.left == -1) & (forest.right == -1)
+    for side in (forest.left, forest.right):
+        # A child comes after its parent, so every descent ends.
+        bad = ~leaf & ((side <= place) | (side >= size))
+        if bad.any():
+            raise ModelError(f"The saved trees have a node whose child {int(side[bad][0])} is outside its tree.")
+    if (~leaf & ((forest.feature < 0) | (forest.feature >= forest.width))).any():
+        raise ModelError(f"The saved trees ask for a feature beyond the {forest.width:,} there are.")
+    if not np.isfinite(forest.threshold).all() or (forest.missing_left > 1).any():
+        raise ModelError(
+            "The saved trees have a threshold that is not finite, or a side that is neither left nor right."
+        )
+    starts = forest.leaf_starts
+    held = forest.leaf_classes.size
+    if starts[0] != 0 or starts[-1] != held or forest.leaf_shares.size != held or (np.diff(starts) < 0).any():
+        raise ModelError("The saved trees' class shares do not belong to their leaves.")
+    if held and not 0 <= int(forest.leaf_classes.min()) <= int(forest.leaf_classes.max()) < forest.n_classes:
+        raise ModelError(f"The saved trees name a class beyond the {forest.n_classes} there are.")
+    if held and int(forest.leaf_shares.max()) > UNIT:
+        raise ModelError("The saved trees have a leaf whose share of a class is above 1.")
