@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.columns import Column, Kind
-from dqlabels.conversion import as_floats, as_moments, as_texts, as_truth, as_vectors, is_vector, refuse
+from dqlabels.conversion import as_floats, as_moments, as_texts, as_truth, as_vectors, is_vector, refuse, string_codes
 from dqlabels.errors import FeatureError
 
 FloatMatrix = NDArray[np.float32]
@@ -188,6 +188,10 @@ class CategoryEncoder:
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
         """Features (n, width), and how many values were not seen when fitting."""
+        if column.dtype == nw.String and (coded := string_codes(column)) is not None:
+            place = [*(self.places.get(value, -2) for value in coded[1]), 0 if self.missing else -1]
+            found = np.array(place, dtype=np.int64)[coded[0]]
+            return self._features(np.maximum(found, -1)), int((found == -2).sum())
         texts, gone = as_texts(column, self.dtype)
         places = np.fromiter(map(self.places.get, texts, repeat(-1)), dtype=np.int64, count=len(texts))
         places[gone] = 0 if self.missing else -1
@@ -227,6 +231,11 @@ class CategoryTally:
 
     def update(self, column: Column) -> None:
         """Count a block's values."""
+        if column.dtype == nw.String and (coded := string_codes(column)) is not None:
+            *rows, missing = np.bincount(coded[0] % (len(coded[1]) + 1), minlength=len(coded[1]) + 1).tolist()
+            self.counts.update(dict(zip(coded[1], rows, strict=True)))
+            self.missing += missing
+            return
         texts, gone = as_texts(column, self.dtype)
         counts: Counter[Any] = Counter(texts)
         n_gone = int(gone.sum())
