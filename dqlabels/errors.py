@@ -31,6 +31,10 @@ class ModelError(DQLabelsError):
     """The model cannot be fitted or gives no probabilities."""
 
 
+class AuditorFileError(DQLabelsError):
+    """A saved auditor cannot be read or written: truncated, tampered with, of a newer version, or not one at all."""
+
+
 class MissingExtraError(DQLabelsError, ImportError):
     """An optional dependency is not installed; the message says how to install it."""
 
