@@ -16,6 +16,7 @@ from dqlabels.version import __version__
 if TYPE_CHECKING:
     from dqlabels.auditor import audit
     from dqlabels.gate import GateResult
+    from dqlabels.label_auditor import LabelAuditor, load
     from dqlabels.noise import NoiseRate
     from dqlabels.result import LabelAudit
     from dqlabels.review_page.apply import apply_decisions
@@ -25,12 +26,14 @@ __all__ = [
     "DQLabelsError",
     "GateResult",
     "LabelAudit",
+    "LabelAuditor",
     "LabelNoiseError",
     "LabelWarning",
     "NoiseRate",
     "__version__",
     "apply_decisions",
     "audit",
+    "load",
 ]
 
 _LAZY = {
@@ -38,7 +41,9 @@ _LAZY = {
     "audit": "dqlabels.auditor",
     "GateResult": "dqlabels.gate",
     "LabelAudit": "dqlabels.result",
+    "LabelAuditor": "dqlabels.label_auditor",
     "NoiseRate": "dqlabels.noise",
+    "load": "dqlabels.label_auditor",
 }
 
 

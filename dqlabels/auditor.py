@@ -17,12 +17,13 @@ from dqlabels import large
 from dqlabels.columns import AUDIT_COLUMNS, Frame, Labels, check_columns, choose_features, read_labels, require
 from dqlabels.confident import FILTERS, SCORES, check_block
 from dqlabels.engines.memory import judge
-from dqlabels.errors import FeatureError, LabelWarning, OptionError, OutputColumnError, ProbabilityError
+from dqlabels.errors import FeatureError, LabelWarning, OptionError, ProbabilityError
 from dqlabels.evidence import Evidence
-from dqlabels.features import FeatureEncoder, leaks
+from dqlabels.features import Encoded, FeatureEncoder, leaks
 from dqlabels.media import Embedding, embed_columns
-from dqlabels.models import out_of_sample
+from dqlabels.models import OutOfSample, out_of_sample
 from dqlabels.noise import default_noise
+from dqlabels.outputs import check_outputs, with_columns
 from dqlabels.result import LabelAudit
 
 # Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
@@ -32,12 +33,18 @@ FEWEST_ROWS_A_CLASS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """Probabilities (n, K) of every row, out of sample where it has a label, and how they came about."""
+    """Probabilities (n, K) of every row, out of sample where it has a label, and how they came about.
+
+    Where a model was trained: the fitted ``encoder``, what it made of the rows, and the model's ``answer``.
+    """
 
     probs: NDArray[Any]
     model: str
     notes: tuple[str, ...]
     features: tuple[str, ...]
+    encoder: FeatureEncoder | None = None
+    encoded: Encoded | None = None
+    answer: OutOfSample | None = None
 
 
 def audit(
@@ -116,24 +123,24 @@ def audit(
             return streamed
     lazy, table = read_frame(frame)
     labels = read_labels(table, label)
-    _check_outputs(table, label, names)
+    check_outputs(table, label, names)
     if pred_probs is not None:
         judged = _given_probs(table, labels, label, pred_probs, classes)
     else:
         if classes is not None:
             raise OptionError("classes= names the columns of pred_probs=, which was not given.")
         fit = {"model": model, "cv": cv, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
-        fit["groups"] = _row_values(table, groups, "groups")
-        fit["sample_weight"] = _row_values(table, sample_weight, "sample_weight")
+        fit["groups"] = row_values(table, groups, "groups")
+        fit["sample_weight"] = row_values(table, sample_weight, "sample_weight")
         held = [name for name in (groups, sample_weight) if isinstance(name, str)]
-        seen = embed_columns(table, embed, [label, *_as_list(exclude)])
-        judged = _model_probs(seen, labels, label, features, [*_as_list(exclude), *held], fit)
+        seen = embed_columns(table, embed, [label, *as_list(exclude)])
+        judged = model_probs(seen, labels, label, features, [*as_list(exclude), *held], fit)
     settings = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
     settings["random_state"] = random_state
     again = None
     if pred_probs is None:
-        again = _replay(seen, labels, label, features, [*_as_list(exclude), *held], fit, settings, n_jobs)
-    result = _conclude(table, labels, label, judged, names, settings, n_jobs, lazy=lazy, again=again)
+        again = _replay(seen, labels, label, features, [*as_list(exclude), *held], fit, settings, n_jobs)
+    result = conclude(table, labels, label, judged, names, settings, n_jobs, lazy=lazy, again=again)
     result = replace(result, seconds=time.monotonic() - started)
     for note in result.warnings:
         warnings.warn(note, LabelWarning, stacklevel=2)
@@ -193,21 +200,18 @@ def read_frame(frame: Any) -> tuple[bool, Frame]:
     return False, known
 
 
-def _check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:
-    there = [name for name in names if name in table.columns]
-    if there:
-        raise OutputColumnError(
-            f"Column{'s' if len(there) > 1 else ''} {', '.join(map(repr, there))} already in the frame, and would be "
-            f"overwritten by the audit of {label!r}. Drop them, or choose others with names=(quality, suggestion, "
-            "flag); columns of an earlier audit are then no features."
-        )
-
-
-def _as_list(names: Iterable[str]) -> list[str]:
+def as_list(names: Iterable[str]) -> list[str]:
+    """Names, of which there may be a single one."""
     return [names] if isinstance(names, str) else list(names)
 
 
-def _row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
+def row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
+    """Values (n,) of an option that names a column or holds them.
+
+    Raises:
+        OptionError: Not one value a row.
+        FeatureError: A column that does not exist.
+    """
     if given is None:
         return None
     if isinstance(given, str):
@@ -219,7 +223,7 @@ def _row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
     return values
 
 
-def _model_probs(
+def model_probs(
     table: Frame,
     labels: Labels,
     label: str,
@@ -227,8 +231,15 @@ def _model_probs(
     exclude: Sequence[str],
     fit: dict[str, Any],
 ) -> Judged:
+    """Choose and encode the features, train, and judge every row by what was trained without it.
+
+    Raises:
+        FeatureError: No feature is left, or one cannot be used.
+        ModelError: The model cannot be fitted.
+    """
     alone = all(fit[name] is None for name in ("model", "cv", "groups", "sample_weight"))
-    if alone and len(table) > large.LARGE_ROWS:
+    # An auditor keeps the bag, whatever the size of the table.
+    if alone and len(table) > large.LARGE_ROWS and not fit.get("keep_model"):
         return _sampled_probs(table, labels, label, features, exclude, fit)
     kinds, notes = choose_features(table, label, features, exclude)
     encoder, encoded = FeatureEncoder.fit_encode(table, kinds)
@@ -242,6 +253,7 @@ def _model_probs(
                 "judge it. Add columns that were not derived from the label."
             )
         matrix = np.hstack([matrix[:, encoded.blocks[name]] for name in encoder.names])
+        encoded = Encoded(matrix, encoded.infinite, encoded.unseen, encoder.blocks)
         notes.append(
             f"Columns {', '.join(map(repr, copies))} copy the label {label!r} (one value a class) and were left out."
         )
@@ -260,7 +272,7 @@ def _model_probs(
             "by the others of its kind, so a copy of a row can vouch for it. Add features, or name what repeats in "
             "groups=."
         )
-    return Judged(answer.probs, answer.model, tuple(notes), tuple(name for name in kinds if name not in copies))
+    return Judged(answer.probs, answer.model, tuple(notes), encoder.names, encoder, encoded, answer)
 
 
 def _sampled_probs(
@@ -368,7 +380,7 @@ def _check_order(probs: NDArray[Any], codes: NDArray[np.int64], labels: Labels, 
         )
 
 
-def _conclude(
+def conclude(
     table: Frame,
     labels: Labels,
     label: str,
@@ -380,6 +392,7 @@ def _conclude(
     lazy: bool,
     again: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None,
 ) -> LabelAudit:
+    """The result that follows from the rows' probabilities."""
     known = labels.known
     positions = np.flatnonzero(known)
     everyone = positions.size == known.size
@@ -432,7 +445,7 @@ def _replay(
         changed = labels.codes.copy()
         changed[labels.known] = codes
         other = Labels(labels.column, changed, labels.classes, labels.first_rows)
-        probs = _model_probs(table, other, label, features, exclude, {**fit, "progress": False}).probs
+        probs = model_probs(table, other, label, features, exclude, {**fit, "progress": False}).probs
         options = {key: settings[key] for key in ("filter_by", "score", "adjust", "compat")}
         return judge(codes, probs[labels.known], n_threads=n_jobs, **options).flagged
 
@@ -449,31 +462,4 @@ def _with_columns(
     suggested[~known] = probs[~known].argmax(axis=1)
     quality, flag = np.full(known.size, np.nan), np.zeros(known.size, dtype=bool)
     quality[evidence.positions], flag[evidence.positions] = evidence.quality, evidence.flagged
-    return table.with_columns(
-        _nullable(names[0], quality, known, table),
-        _aligned(labels.values(suggested, names[1]), table),
-        _nullable(names[2], flag, known, table),
-    )
-
-
-def _nullable(name: str, values: NDArray[Any], known: NDArray[np.bool_], table: Frame) -> nw.Series[Any]:
-    backend = table.implementation
-    if known.all():
-        return _aligned(nw.new_series(name, values, backend=backend), table)
-    if backend.is_pandas_like():
-        native = table.implementation.to_native_namespace()
-        if values.dtype == bool:
-            values = native.array(values, dtype="boolean")
-            values[~known] = native.NA
-        return _aligned(nw.from_native(native.Series(values, name=name), series_only=True), table)
-    listed = [value if there else None for value, there in zip(values.tolist(), known, strict=True)]
-    dtype = nw.Boolean if values.dtype == bool else nw.Float64
-    return nw.new_series(name, listed, dtype, backend=backend)
-
-
-def _aligned(column: nw.Series[Any], table: Frame) -> nw.Series[Any]:
-    """The values in their order, under the index of the frame where its library has one."""
-    if not table.implementation.is_pandas_like():
-        return column
-    native = column.to_native().set_axis(table.to_native().index)
-    return nw.from_native(native, series_only=True)
+    return with_columns(table, names, quality, labels.values(suggested, names[1]), flag, known)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.archive import is_archive, read_facts
 from dqlabels.errors import OptionError
 from dqlabels.mixture import NoisePrior, fit_mixture
 from dqlabels.rate import ASSUMPTIONS, NoiseRate, check_confidence, noise_rate, share_interval, with_support
@@ -317,14 +318,19 @@ def _interval(drawn: FloatArray, estimate: float, confidence: float) -> tuple[fl
 
 
 def read_profile(reference: Any) -> Mapping[str, Any]:
-    """A profile from itself, from an audit, or from the path of a JSON file that holds it.
+    """A profile from itself, from an audit or auditor, or from the path of a file that holds it.
+
+    The file is JSON, or a saved auditor.
 
     Raises:
         OptionError: None was given, or not one that this version reads.
+        AuditorFileError: A saved auditor that is damaged or of a newer version.
     """
     if hasattr(reference, "profile"):
         return dict(reference.profile())
-    if isinstance(reference, (str, Path)):
+    if isinstance(reference, (str, Path)) and is_archive(reference):
+        reference = read_facts(reference).get("profile")
+    elif isinstance(reference, (str, Path)):
         try:
             reference = json.loads(Path(reference).read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:

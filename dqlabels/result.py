@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.columns import Frame
+from dqlabels.drift import Drift
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.evidence import Evidence, index_values, plain
 from dqlabels.gate import (
@@ -52,7 +53,8 @@ class LabelAudit(AuditViews):
 
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those
     with a label, ``flagged`` those suspected; ``model_error`` is the share of audited rows whose likeliest
-    class, out of sample, is not the given one.
+    class, out of sample, is not the given one. Of a batch judged by a fitted auditor, ``moved`` holds how far it
+    is from the trusted table.
     """
 
     label: str
@@ -71,6 +73,7 @@ class LabelAudit(AuditViews):
     again: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None
     features: tuple[str, ...] = ()
     seconds: float | None = None
+    moved: Drift | None = None
 
     @property
     def flagged_share(self) -> float:
@@ -123,6 +126,28 @@ class LabelAudit(AuditViews):
         return self._by_pair(self.noise_rate)
 
     @property
+    def drift(self) -> Any:
+        """A batch against the trusted table: noise rate, model error, class shares, each feature; a row each.
+
+        ``change`` of ``classes`` and of a ``feature`` is a population stability index; ``drifted`` says whether
+        a change is large, or beyond what sampling explains.
+
+        Raises:
+            OptionError: This audit is not of a batch that a fitted auditor judged.
+        """
+        if self.moved is None:
+            raise OptionError(
+                "Drift is measured between a trusted table and a batch: dqlabels.LabelAuditor(label).fit(trusted)"
+                ".audit(batch).drift."
+            )
+        columns = self.moved.columns()
+        numbers = dict.fromkeys(("trusted", "batch", "change", "low", "high"), nw.Float64)
+        backend = self.table.implementation
+        series = [nw.new_series(n, v, numbers[n], backend=backend) if n in numbers else
+                  nw.new_series(n, v, backend=backend) for n, v in columns.items()]  # fmt: skip
+        return nw.from_dict({column.name: column for column in series}, backend=backend).to_native()
+
+    @property
     def probabilities(self) -> Any:
         """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
         columns: dict[str, Any] = {"row": self.evidence.positions}
@@ -138,7 +163,8 @@ class LabelAudit(AuditViews):
         Args:
             method: One of ``dqlabels.noise.METHODS``, or ``"reference"``: the change against trusted data.
             confidence: Of the interval, in (0, 1).
-            reference: For that: an audit of trusted data, what its ``profile()`` gave, or the path of its JSON.
+            reference: For that: an audit of trusted data, what its ``profile()`` gave, or the path of its JSON
+                or of a saved auditor. Of a batch that a fitted auditor judged, the default is its trusted table.
 
         Raises:
             OptionError: An unknown method, a reference that is none, or a confidence outside (0, 1).
@@ -167,6 +193,8 @@ class LabelAudit(AuditViews):
         )
 
     def _change(self, reference: Any, confidence: float) -> NoiseRate:
+        if reference is None and self.moved is not None:
+            reference = self.moved.profile
         profile = read_profile(reference)
         classes = [str(value) for value in self.evidence.classes]
         unknown = sorted(set(classes) - set(map(str, profile.get("classes", classes))))
@@ -367,7 +395,10 @@ class LabelAudit(AuditViews):
             OptionError: The audit trained no model (``pred_probs=``), or a share or number that means nothing.
         """
         if self.again is None:
-            raise OptionError("Planted errors need a model to be trained again; this audit was given pred_probs=.")
+            raise OptionError(
+                "Planted errors need a model to be trained again, and this audit trained none: it was given "
+                "pred_probs=, or is of a batch. Audit the trusted table with dqlabels.audit."
+            )
         evidence = self.evidence
         return plant_and_find(
             evidence.codes, len(evidence.classes), self.again, share, repeats, self.settings["random_state"]
@@ -402,6 +433,7 @@ class LabelAudit(AuditViews):
                 for given, likely, rows, share in pairs
             ],
             "worst": self.evidence.worst_facts(MOST_ROWS_IN_DICT, index_values(self.table)),
+            **({} if self.moved is None else {"drift": self.moved.to_list()}),
             "warnings": list(self.warnings),
             "settings": dict(self.settings),
             "version": __version__,

@@ -156,6 +156,7 @@ def judge(
     adjust: bool = False,
     compat: str | None = None,
     frozen_classes: BoolArray | None = None,
+    trusted: ClassTally | None = None,
     n_threads: int | None = None,
     block_rows: int | None = None,
 ) -> Judgement:
@@ -169,6 +170,7 @@ def judge(
         adjust: Score on probabilities less each class's threshold.
         compat: ``"cleanlab"`` for cleanlab 2.9's numbers where it departs from the paper.
         frozen_classes: (K,) true for classes that are never flagged.
+        trusted: Gives the thresholds, where they are not those of these rows.
         n_threads: Default one a core; the answer does not depend on it.
         block_rows: Rows a block; the answer does not depend on it.
 
@@ -180,7 +182,8 @@ def judge(
     [False, False, False, False, True]
     """
     _check(codes, probs, filter_by, score, adjust, compat)
-    found = flag(codes, probs, filter_by=filter_by, compat=compat, n_threads=n_threads, block_rows=block_rows)
+    threads: dict[str, Any] = {"n_threads": n_threads, "block_rows": block_rows}
+    found = flag(codes, probs, filter_by=filter_by, compat=compat, trusted=trusted, **threads)
     flagged, likely = found.flagged, found.likely.astype(np.int64)
     if frozen_classes is not None and frozen_classes.any():
         flagged = flagged & ~frozen_classes[codes]
@@ -206,6 +209,7 @@ def flag(
     *,
     filter_by: str = "prune_by_noise_rate",
     compat: str | None = None,
+    trusted: ClassTally | None = None,
     n_threads: int | None = None,
     block_rows: int | None = None,
 ) -> Flags:
@@ -219,14 +223,15 @@ def flag(
     n, k = probs.shape
     work = Pass(engine, codes, probs, np.empty(n, np.min_scalar_type(k - 1)), np.empty(n, dtype=bool))
     tally = _tally(work)
-    counts, off = _count(work, tally.bars(), keep_off=filter_by == "confident_learning" and compat is None)
+    bar = tally if trusted is None else trusted
+    counts, off = _count(work, bar.bars(), keep_off=filter_by == "confident_learning" and compat is None)
     if compat == "cleanlab":
         found = cleanlab.flag_like_cleanlab(codes, probs, filter_by)
         return Flags(found.flagged, work.likely, tally.rows, found.thresholds, found.counts, found.joint)
     flagged = _flag(work, filter_by, prune_counts(counts, tally.rows), off)
     joint = calibrate(counts, tally.rows)
     joint /= max(n, 1)
-    return Flags(flagged, work.likely, tally.rows, tally.finish(), counts, joint)
+    return Flags(flagged, work.likely, tally.rows, bar.finish(), counts, joint)
 
 
 def _check(codes: IntArray, probs: NDArray[Any], filter_by: str, score: str, adjust: bool, compat: str | None) -> None:

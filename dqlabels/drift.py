@@ -1,0 +1,241 @@
+"""How far a batch has moved from the trusted table: its classes, its noise, the model's error, its features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.encoders import FloatMatrix
+from dqlabels.errors import AuditorFileError
+from dqlabels.features import FeatureEncoder
+from dqlabels.noise import NoiseRate, reference_noise
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+# Values of a number are counted between the trusted table's deciles.
+BINS = 10
+# By convention a stability index from here on is a large shift (below 0.1 none to speak of).
+LARGE_SHIFT = 0.25
+# A small batch shifts by chance alone: its index must lie beyond this quantile of what chance gives.
+CHANCE = 0.001
+CONFIDENCE = 0.90
+COLUMNS = ("what", "name", "trusted", "batch", "change", "low", "high", "drifted")
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One line of the drift table.
+
+    ``what`` is ``noise rate``, ``model error``, ``class share`` (``trusted`` and ``batch`` are shares of rows in
+    [0, 1]), or ``classes`` or ``feature`` (``change`` is a population stability index of at least 0). ``low``
+    and ``high`` are the 90% interval of the change where there is one; ``drifted`` asks for more: a change that
+    chance gives once in a thousand times, of an index a large one too, of the noise rate intervals that do not meet.
+    """
+
+    what: str
+    name: str
+    trusted: float | None
+    batch: float | None
+    change: float
+    low: float | None
+    high: float | None
+    drifted: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drift:
+    """The trusted profile that a batch was held against, and how far it moved."""
+
+    profile: Mapping[str, Any]
+    shifts: tuple[Shift, ...]
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The shifts by column."""
+        return {name: [getattr(shift, name) for shift in self.shifts] for name in COLUMNS}
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Plain values, ready for JSON."""
+        return [{name: getattr(shift, name) for name in COLUMNS} for shift in self.shifts]
+
+    def notes(self) -> list[str]:
+        """What a reader should know before acting on the audit."""
+        notes = []
+        features = [shift.name for shift in self.shifts if shift.what == "feature" and shift.drifted]
+        if features:
+            listed = ", ".join(map(repr, features[:10])) + (", …" if len(features) > 10 else "")
+            notes.append(
+                f"Columns {listed} are spread over other values than in the trusted table, so the model judges rows "
+                "it knows less of. See audit.drift; fit again if this is the new normal."
+            )
+        for shift in self.shifts:
+            if shift.what == "classes" and shift.drifted:
+                notes.append(
+                    f"The shares of the classes moved (stability index {shift.change:.2f}). See audit.drift; fit again "
+                    "if this is the new normal."
+                )
+            if shift.what == "model error" and shift.drifted and shift.change > 0:
+                notes.append(
+                    f"The model disagrees with {shift.batch:.1%} of the labels, {shift.trusted:.1%} on the trusted "
+                    "table: there is more noise in them, or the rows themselves changed."
+                )
+        return notes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnSpread:
+    """Rows of the trusted table by value of one feature column.
+
+    ``edges`` (B,) part its values into B + 1 bins, beside one for missing values; without edges the bins are
+    the columns of a one-hot block, beside one for none of them. ``rows`` counts each bin.
+    """
+
+    edges: NDArray[np.float32]
+    rows: IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """How the trusted table's features were spread, by column; text and vectors are not followed."""
+
+    spreads: Mapping[str, ColumnSpread]
+
+    @classmethod
+    def of(cls, matrix: FloatMatrix, encoder: FeatureEncoder) -> Baseline:
+        """From the features (n, d) of the trusted rows."""
+        spreads = {}
+        for name, block in encoder.blocks.items():
+            kind, part = encoder.kinds[name], matrix[:, block]
+            if kind in ("text", "vector"):
+                continue
+            if kind == "category" and part.shape[1] > 2:
+                spreads[name] = ColumnSpread(np.empty(0, dtype=np.float32), _one_hot_rows(part))
+                continue
+            values = np.ascontiguousarray(part[:, 0])
+            there = values[~np.isnan(values)]
+            inner = np.arange(1, BINS) / BINS
+            edges = np.unique(np.quantile(there, inner, method="lower")) if there.size else there[:0]
+            spreads[name] = ColumnSpread(edges, _binned(values, edges))
+        return cls(spreads)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; ``from_dict`` reads them back."""
+        return {name: {"edges": s.edges.tolist(), "rows": s.rows.tolist()} for name, s in self.spreads.items()}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any], encoder: FeatureEncoder) -> Baseline:
+        """The baseline that ``to_dict`` gave, checked against the columns it is of.
+
+        Raises:
+            AuditorFileError: Not a baseline of these columns.
+        """
+        spreads = {}
+        try:
+            for name, spread in saved.items():
+                edges, rows = np.array(spread["edges"], np.float32), np.array(spread["rows"], np.int64)
+                width = encoder.encoders[name].width
+                bins = edges.size + 2 if edges.size or width <= 2 else width + 1
+                if edges.ndim != 1 or rows.shape != (bins,) or (rows < 0).any() or not np.isfinite(edges).all():
+                    raise ValueError(f"{edges.size} edges, {rows.size} bins")
+                spreads[name] = ColumnSpread(edges, rows)
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise AuditorFileError(f"The saved spread of a feature cannot be used ({error!r}).") from error
+        return cls(spreads)
+
+    def shifts(self, matrix: FloatMatrix, encoder: FeatureEncoder) -> list[Shift]:
+        """The stability index of each column of a batch's features (n, d), the largest first."""
+        found = []
+        for name, spread in self.spreads.items():
+            part = matrix[:, encoder.blocks[name]]
+            one_hot = not spread.edges.size and part.shape[1] > 2
+            rows = _one_hot_rows(part) if one_hot else _binned(np.ascontiguousarray(part[:, 0]), spread.edges)
+            change, drifted = stability_index(spread.rows, rows)
+            found.append(Shift("feature", name, None, None, change, None, None, drifted))
+        return sorted(found, key=lambda shift: -shift.change)
+
+
+def _one_hot_rows(part: FloatMatrix) -> IntArray:
+    """(w + 1,) rows of each column of a one-hot block, and of none."""
+    rows = part.sum(axis=0, dtype=np.float64).astype(np.int64)
+    return np.append(rows, len(part) - rows.sum())
+
+
+def _binned(values: NDArray[np.float32], edges: NDArray[np.float32]) -> IntArray:
+    """(B + 2,) values up to each edge, beyond the last, and missing."""
+    missing = int(np.isnan(values).sum())
+    up_to = [int(np.count_nonzero(values <= edge)) for edge in edges]
+    return np.array([*np.diff([0, *up_to, len(values) - missing]), missing], dtype=np.int64)
+
+
+def stability_index(trusted: IntArray, batch: IntArray) -> tuple[float, bool]:
+    """Population stability index of a batch's counts (B,) against trusted ones, and whether it is a large shift.
+
+    Large is from 0.25 on where chance alone would not give as much: without drift the index, times the
+    harmonic sum of both sizes, follows a chi-square distribution of one degree of freedom fewer than bins.
+
+    Source: Yurdakul & Naranjo (2020), "Statistical properties of the population stability index", Journal of
+    Risk Model Validation 14(4).
+
+    >>> stability_index(np.array([500, 500]), np.array([500, 500]))
+    (0.0, False)
+    >>> stability_index(np.array([500, 500]), np.array([800, 200]))[1]
+    True
+    """
+    from scipy.special import chdtri
+
+    used = (trusted + batch) > 0
+    before, after = trusted[used] + 0.5, batch[used] + 0.5
+    before, after = before / before.sum(), after / after.sum()
+    index = float(((after - before) * np.log(after / before)).sum())
+    spread = 1 / max(int(trusted.sum()), 1) + 1 / max(int(batch.sum()), 1)
+    by_chance = float(chdtri(max(int(used.sum()) - 1, 1), CHANCE)) * spread
+    return index, index > max(LARGE_SHIFT, by_chance)
+
+
+def label_shifts(
+    profile: Mapping[str, Any], classes: Sequence[Any], class_rows: IntArray, error: float, rate: NoiseRate
+) -> list[Shift]:
+    """The noise rate, the model's error and the class shares of a batch against the trusted profile.
+
+    Args:
+        profile: Of the trusted table, as ``LabelAudit.profile()`` gives it.
+        classes: The K classes.
+        class_rows: (K,) audited rows of the batch.
+        error: Share of the batch's labels that are not the model's likeliest class.
+        rate: The batch's noise rate.
+    """
+    trusted_rows = np.array(profile["class_rows"], dtype=np.int64)
+    before = profile["noise_rate"]
+    apart = rate.low > before["high"] or rate.high < before["low"]
+    trusted_rate = float(before["estimate"])
+    shifts = [Shift("noise rate", "", trusted_rate, rate.estimate, rate.estimate - trusted_rate, None, None, apart)]
+    trusted_error = float(profile["model_error"])
+    low, high, sure = _difference(trusted_error, int(profile["rows"]), error, int(class_rows.sum()))
+    shifts.append(Shift("model error", "", trusted_error, error, error - trusted_error, low, high, sure))
+    change = reference_noise(error, int(class_rows.sum()), profile, rate, confidence=CONFIDENCE)
+    shifts.append(Shift("noise increase", "", None, None, change.estimate, change.low, change.high, sure))
+    index, large = stability_index(trusted_rows, class_rows)
+    shifts.append(Shift("classes", "", None, None, index, None, None, large))
+    shares = trusted_rows / trusted_rows.sum(), class_rows / class_rows.sum()
+    for k, value in enumerate(classes):
+        a, b = float(shares[0][k]), float(shares[1][k])
+        low, high, sure = _difference(a, int(trusted_rows.sum()), b, int(class_rows.sum()))
+        shifts.append(Shift("class share", str(value), a, b, b - a, low, high, sure))
+    return shifts
+
+
+def _difference(a: float, rows_a: int, b: float, rows_b: int) -> tuple[float, float, bool]:
+    """Interval of the difference b - a of two shares, and whether chance explains it only once in a thousand.
+
+    Source: Agresti & Caffo (2000), The American Statistician 54(4): one more row of either kind in each.
+    """
+    before, after = ((share * rows + 1) / (rows + 2) for share, rows in ((a, rows_a), (b, rows_b)))
+    error = (before * (1 - before) / (rows_a + 2) + after * (1 - after) / (rows_b + 2)) ** 0.5
+    half = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * error
+    sure = NormalDist().inv_cdf(1 - CHANCE / 2) * error
+    return after - before - half, after - before + half, abs(after - before) > sure

@@ -1,0 +1,294 @@
+"""What a fitted auditor keeps of the trusted table, and how it judges a batch by it without training."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.columns import Column, Frame, Labels, encode
+from dqlabels.confident import ClassTally, Judgement, take
+from dqlabels.drift import Baseline, Drift, label_shifts
+from dqlabels.engines.memory import judge
+from dqlabels.errors import LabelColumnError
+from dqlabels.evidence import Evidence
+from dqlabels.features import Encoded, FeatureEncoder
+from dqlabels.forest import FittedModel
+from dqlabels.media import Embedding, embed_columns
+from dqlabels.models import hash_rows, row_hashes
+from dqlabels.noise import default_noise
+from dqlabels.outputs import palette, with_columns
+from dqlabels.result import LabelAudit
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+FEWEST_ROWS_A_CLASS = 2
+MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """Out-of-sample answers for the rows a model was fitted on, so that no copy of one is judged in sample.
+
+    ``keys`` (m,) are ascending hashes of their features, and where ``by_label`` of their label as well;
+    ``probs`` (m, K) are what models that had not seen them said.
+    """
+
+    keys: NDArray[np.uint64]
+    probs: FloatArray
+    by_label: bool
+
+    @classmethod
+    def of(cls, matrix: NDArray[np.float32], codes: IntArray, probs: FloatArray, by_label: bool) -> Seen:
+        """From fitted rows (m, d) with labels (m,); rows alike share the mean of their answers.
+
+        On coarse tables rows alike judge each other, each without itself: what they have in common is then
+        features and label.
+        """
+        keys = _keys(matrix, codes if by_label else None)
+        order = np.argsort(keys, kind="stable")
+        keys, probs = keys[order], probs[order]
+        starts = np.flatnonzero(np.diff(keys, prepend=keys[0] + np.uint64(1)) != 0)
+        sums = np.add.reduceat(probs, starts, axis=0)
+        mean = sums / np.diff(starts, append=keys.size)[:, None]
+        # Where all are the same the mean is that, to the last bit.
+        same = np.maximum.reduceat(probs, starts, axis=0) == np.minimum.reduceat(probs, starts, axis=0)
+        return cls(keys[starts], np.where(same, probs[starts], mean), by_label)
+
+    def answers(self, matrix: NDArray[np.float32], codes: IntArray) -> tuple[NDArray[np.bool_], IntArray]:
+        """(n,) which rows were fitted on, and the place of each of these among ``keys``."""
+        keys = _keys(matrix, codes if self.by_label else None)
+        at = np.minimum(np.searchsorted(self.keys, keys), self.keys.size - 1)
+        known = self.keys[at] == keys
+        return known, at[known]
+
+
+def _keys(matrix: NDArray[np.float32], codes: IntArray | None) -> NDArray[np.uint64]:
+    hashes = row_hashes(matrix)
+    if codes is None:
+        return hashes
+    halves = hashes.view(np.uint32).reshape(-1, 2)
+    return hash_rows(np.column_stack([halves, codes.astype(np.uint32)]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """All that judging a batch needs; K classes, d features.
+
+    ``tally`` holds the trusted rows and self-confidence of each class, so its thresholds; ``profile`` is what
+    ``LabelAudit.profile()`` gave; ``baseline`` how the features were spread; ``embed`` the columns that are turned into
+    vectors first, and how.
+    """
+
+    label: str
+    classes: tuple[Any, ...]
+    label_dtype: str
+    encoder: FeatureEncoder
+    model: FittedModel
+    tally: ClassTally
+    seen: Seen
+    profile: Mapping[str, Any]
+    baseline: Baseline
+    settings: Mapping[str, Any]
+    names: tuple[str, str, str]
+    embed: Mapping[str, Embedding]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchLabels:
+    """A batch's label column by the classes of an auditor.
+
+    ``codes`` (n,) are -1 where the label is missing or of no known class; ``foreign`` (n,) is the place of a
+    class not known among ``values`` (K + U, the known classes first), -1 elsewhere; ``column`` holds those
+    values in the batch's own dtype.
+    """
+
+    codes: IntArray
+    foreign: IntArray
+    values: tuple[Any, ...]
+    column: Column
+
+
+def trusted_tally(codes: IntArray, probs: NDArray[Any], n_classes: int) -> ClassTally:
+    """Rows and self-confidence of each class, of rows (n,) that have a label."""
+    tally = ClassTally.empty(n_classes)
+    tally.update(codes, take(probs, codes))
+    return tally
+
+
+def read_batch_labels(column: Column, classes: tuple[Any, ...], expected: str) -> BatchLabels:
+    """A batch's labels by value; numbers written as strings, or strings that are numbers, count as such.
+
+    Raises:
+        LabelColumnError: No rows or labels, or a dtype that cannot hold the classes.
+    """
+    if len(column) == 0:
+        raise LabelColumnError(f"The batch has no rows, so column {column.name!r} has no labels to audit.")
+    found, present = encode(column)
+    if not present:
+        raise LabelColumnError(f"Column {column.name!r}: all {len(column):,} labels of the batch are missing.")
+    known = _as_written(classes, present, column, expected)
+    place = {value: at for at, value in enumerate(known)}
+    values = [*known, *(value for value in present if value not in place)]
+    place = {value: at for at, value in enumerate(values)}
+    at = np.array([*(place[value] for value in present), -1], dtype=np.int64)[found]
+    foreign = at >= len(classes)
+    codes = np.where(foreign, -1, at)
+    return BatchLabels(codes, np.where(foreign, at, -1), tuple(values), palette(column, values))
+
+
+def _as_written(classes: tuple[Any, ...], present: tuple[Any, ...], column: Column, expected: str) -> tuple[Any, ...]:
+    """The classes as this batch writes them: themselves, or what they are in the type of its values."""
+    kinds = {type(value) for value in present}
+    if kinds & {type(value) for value in classes}:
+        return classes
+    kind = type(present[0])
+    try:
+        written = tuple(_as_kind(value, kind) for value in classes)
+    except (TypeError, ValueError, KeyError, ArithmeticError) as error:
+        raise LabelColumnError(
+            f"Column {column.name!r} was {expected} in the trusted table and is {column.dtype} now, whose values "
+            f"(such as {present[0]!r}) cannot be classes like {classes[0]!r}. Read it as it was read then."
+        ) from error
+    return written
+
+
+def _as_kind(value: Any, kind: type) -> Any:
+    """The same value in another type; numbers may be written out as strings, with no decimals if whole."""
+    if kind is str:
+        return str(int(value)) if isinstance(value, float) and value == int(value) else str(value)
+    if kind is bool:
+        return {"true": True, "1": True, "false": False, "0": False}[str(value).strip().lower()]
+    if isinstance(value, datetime.date) and issubclass(kind, datetime.date):
+        return _as_moment(value, kind)
+    converted = kind(value)
+    if not isinstance(value, str) and converted != value:
+        raise ValueError(f"{value!r} is no {kind.__name__}")
+    return converted
+
+
+def _as_moment(value: datetime.date, kind: type[datetime.date]) -> datetime.date:
+    if not isinstance(value, datetime.datetime):
+        return kind(value.year, value.month, value.day)
+    if not issubclass(kind, datetime.datetime) and value.time() != datetime.time():
+        raise ValueError(f"{value!r} holds a time of day")
+    return (
+        kind(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond)
+        if (issubclass(kind, datetime.datetime))
+        else value.date()
+    )
+
+
+def judge_batch(fitted: Fitted, table: Frame, labels: BatchLabels, n_jobs: int | None, *, lazy: bool) -> LabelAudit:
+    """The audit of a batch's n rows by what was fitted; nothing is trained."""
+    fitted.encoder.check(table.columns)
+    others = [name for name in table.columns if name not in fitted.embed]
+    encoded = fitted.encoder.encode(embed_columns(table, fitted.embed, others))
+    probs, copies = batch_probs(fitted, encoded.matrix, labels.codes, n_jobs)
+    notes = _notes(encoded, labels, copies)
+    positions = np.flatnonzero(labels.codes >= 0)
+    if not positions.size:
+        raise LabelColumnError(
+            f"Column {fitted.label!r}: no label of the batch is one of the {len(fitted.classes)} classes the auditor "
+            f"knows ({', '.join(map(repr, fitted.classes[:MOST_NAMED]))}), but {labels.values[len(fitted.classes)]!r}. "
+            "Check which column it is, or fit again."
+        )
+    everyone = positions.size == len(table)
+    codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
+    rare = fitted.tally.rows < FEWEST_ROWS_A_CLASS
+    options = {key: fitted.settings[key] for key in ("filter_by", "score", "adjust")}
+    frozen = rare if rare.any() else None
+    verdict = judge(codes, known, frozen_classes=frozen, trusted=fitted.tally, n_threads=n_jobs, **options)
+    own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(fitted.classes)))
+    evidence = Evidence(
+        own, positions, codes, known, verdict.suggested, verdict.quality, verdict.flagged, verdict.thresholds,
+        verdict.confident_joint, verdict.joint,
+    )  # fmt: skip
+    error = float((verdict.likely != codes).mean())
+    rate = default_noise(codes, known, verdict.confident_joint, random_state=fitted.settings["random_state"])
+    shifts = label_shifts(fitted.profile, fitted.classes, verdict.class_counts, error, rate)
+    shifts += fitted.baseline.shifts(encoded.matrix, fitted.encoder)
+    moved = Drift(fitted.profile, tuple(shifts))
+    whole = _add_columns(table, labels, probs, verdict, positions, fitted.names)
+    return LabelAudit(
+        label=fitted.label,
+        frame=whole.lazy().to_native() if lazy else whole.to_native(),
+        rows=len(table),
+        audited=positions.size,
+        flagged=int(verdict.flagged.sum()),
+        noise_rate=rate,
+        model=f"{fitted.model.name} on {fitted.profile['rows']:,} trusted rows",
+        model_error=error,
+        warnings=(*notes, *moved.notes()),
+        names=fitted.names,
+        settings=dict(fitted.settings),
+        evidence=evidence,
+        table=whole,
+        features=fitted.encoder.names,
+        moved=moved,
+    )
+
+
+def batch_probs(
+    fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None
+) -> tuple[FloatArray, int]:
+    """Probabilities (n, K), and how many rows are copies of fitted ones, judged as those were: out of sample."""
+    known, at = fitted.seen.answers(matrix, codes)
+    copies = int(known.sum())
+    if not copies:
+        return fitted.model.predict_proba(matrix, n_threads=n_jobs), 0
+    probs: FloatArray = np.empty((len(matrix), len(fitted.classes)))
+    probs[known] = fitted.seen.probs[at]
+    if copies < len(matrix):
+        probs[~known] = fitted.model.predict_proba(matrix[~known], n_threads=n_jobs)
+    return probs, copies
+
+
+def _notes(encoded: Encoded, labels: BatchLabels, copies: int) -> list[str]:
+    notes = []
+    foreign = labels.foreign[labels.foreign >= 0]
+    if foreign.size:
+        rows = np.bincount(foreign, minlength=len(labels.values))
+        named = [f"{value!r} ({_rows(n)})" for value, n in zip(labels.values, rows.tolist(), strict=True) if n]
+        listed = ", ".join(named[:MOST_NAMED]) + (", …" if len(named) > MOST_NAMED else "")
+        notes.append(
+            f"Classes the auditor was not fitted on: {listed}. Their rows are kept, with quality and flag null and the "
+            "label as the suggestion, and are estimated nothing from. Fit again on data that holds them."
+        )
+    for name, rows_of in encoded.unseen.items():
+        notes.append(f"Column {name!r}: {_rows(rows_of)} with a value that the trusted table did not hold.")
+    for name, rows_of in encoded.infinite.items():
+        notes.append(f"Column {name!r}: infinite in {_rows(rows_of)}, treated as missing.")
+    if copies:
+        notes.append(
+            f"{_rows(copies)} of the batch copy rows the auditor was fitted on, and were judged by the trees or folds "
+            "that had not seen those."
+        )
+    return notes
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"
+
+
+def _add_columns(
+    table: Frame,
+    labels: BatchLabels,
+    probs: FloatArray,
+    verdict: Judgement,
+    positions: IntArray,
+    names: tuple[str, str, str],
+) -> Frame:
+    """Quality and flag are null where a row was not judged; a class not known is its own suggestion."""
+    judged = labels.codes >= 0
+    quality, flag = np.full(judged.size, np.nan), np.zeros(judged.size, dtype=bool)
+    quality[positions], flag[positions] = verdict.quality, verdict.flagged
+    suggested = labels.foreign.copy()
+    suggested[positions] = verdict.suggested
+    missing = suggested < 0
+    suggested[missing] = probs[missing].argmax(axis=1)
+    return with_columns(table, names, quality, labels.column[suggested.tolist()], flag, judged)

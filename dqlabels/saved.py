@@ -1,0 +1,243 @@
+"""A fitted auditor as a file, and back: every value is checked before it is used (docs/auditor-format.md)."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.archive import MOST_PACKED, Archive, read_archive, write_archive
+from dqlabels.confident import FILTERS, SCORES, ClassTally
+from dqlabels.drift import Baseline
+from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
+from dqlabels.estimator import EstimatorModel
+from dqlabels.features import FeatureEncoder
+from dqlabels.fitted import Fitted, Seen
+from dqlabels.forest import FittedModel, Forest
+from dqlabels.noise import read_profile
+from dqlabels.version import __version__
+
+KIND = "label auditor"
+ESTIMATOR = "model.skops"
+# Classes come back as the values they were; what is not in this list cannot be a class of a saved auditor.
+VALUES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "str": (str, str, str),
+    "bool": (bool, bool, bool),
+    "int": (int, str, int),
+    "float": (float, float.hex, float.fromhex),
+    "datetime": (datetime.datetime, datetime.datetime.isoformat, datetime.datetime.fromisoformat),
+    "date": (datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
+    "decimal": (decimal.Decimal, str, decimal.Decimal),
+}
+
+
+def write_fitted(path: str | Path, fitted: Fitted) -> None:
+    """Write what an auditor learned, whole or not at all.
+
+    Raises:
+        AuditorFileError: A model or a class that the file cannot hold.
+        MissingExtraError: A model of the user's own needs skops.
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    arrays: dict[str, NDArray[Any]] = {
+        "tally.rows": fitted.tally.rows,
+        "tally.confidence": fitted.tally.confidence,
+        "seen.keys": fitted.seen.keys,
+        "seen.probs": fitted.seen.probs,
+    }
+    blobs: dict[str, bytes] = {}
+    if isinstance(fitted.model, Forest):
+        model = {"type": "forest"}
+        arrays |= {f"forest.{name}": array for name, array in fitted.model.to_arrays().items()}
+    elif isinstance(fitted.model, EstimatorModel):
+        model = {"type": "estimator", "name": type(fitted.model.estimator).__name__}
+        blobs[ESTIMATOR] = _dump(fitted.model.estimator)
+    else:
+        raise AuditorFileError(f"The auditor's model is a {type(fitted.model).__name__}, which no file can hold.")
+    called = [name for name, how in fitted.embed.items() if not isinstance(how, str)]
+    if called:
+        raise AuditorFileError(
+            f"Columns {', '.join(map(repr, called))} are embedded by a callable, which no file can hold without code. "
+            "Embed them before fitting, and before each audit, and leave embed= out."
+        )
+    facts = {
+        "kind": KIND,
+        "version": __version__,
+        "label": {"name": fitted.label, "dtype": fitted.label_dtype, "classes": [_value(v) for v in fitted.classes]},
+        "encoder": fitted.encoder.to_dict(),
+        "model": model,
+        "by_label": fitted.seen.by_label,
+        "profile": dict(fitted.profile),
+        "baseline": fitted.baseline.to_dict(),
+        "settings": dict(fitted.settings),
+        "names": list(fitted.names),
+        "embed": dict(fitted.embed),
+    }
+    write_archive(path, Archive(facts, arrays, blobs))
+
+
+def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
+    """What ``write_fitted`` wrote.
+
+    Raises:
+        AuditorFileError: Truncated, tampered with, of a newer version, or holding types not trusted.
+        MissingExtraError: It holds a model of the user's own, and skops is not installed.
+        OSError: The file cannot be read.
+    """
+    archive = read_archive(path)
+    if archive.facts.get("kind") != KIND:
+        raise AuditorFileError(f"{path} holds a {archive.facts.get('kind')!r}, not a {KIND}.")
+    try:
+        return _read(archive, trusted_types)
+    except (AuditorFileError, MissingExtraError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    except (DQLabelsError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise AuditorFileError(
+            f"{path} cannot be used: {error or type(error).__name__}. It was altered, or is not what LabelAuditor.save "
+            "wrote. Save it again from the auditor it was saved from."
+        ) from error
+
+
+def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
+    facts, arrays = archive.facts, archive.arrays
+    label = facts["label"]
+    classes = tuple(_from_value(value) for value in label["classes"])
+    k = len(classes)
+    if k < 2 or len(set(classes)) != k:
+        raise AuditorFileError(f"It names {len(set(classes))} different classes among {k}.")
+    encoder = FeatureEncoder.from_dict(facts["encoder"])
+    settings, names = _settings(facts["settings"]), [str(name) for name in facts["names"]]
+    if len(set(names)) != 3:
+        raise AuditorFileError(f"It names {len(set(names))} output columns instead of 3.")
+    profile = dict(read_profile(facts["profile"]))
+    if len(profile["classes"]) != k or len(profile["class_rows"]) != k:
+        raise AuditorFileError("The profile has other classes than the auditor.")
+    float(profile["model_error"]), int(profile["rows"]), float(profile["noise_rate"]["estimate"])
+    tally = ClassTally(_vector(arrays["tally.rows"], k), _vector(arrays["tally.confidence"], k))
+    if (tally.rows < 0).any() or (tally.confidence < 0).any():
+        raise AuditorFileError("The class tallies are negative.")
+    return Fitted(
+        str(label["name"]),
+        classes,
+        str(label["dtype"]),
+        encoder,
+        _model(archive, encoder.width, k, trusted_types),
+        tally,
+        _seen(arrays, k, facts["by_label"] is True),
+        profile,
+        Baseline.from_dict(facts["baseline"], encoder),
+        settings,
+        (names[0], names[1], names[2]),
+        _embed(facts.get("embed", {}), encoder),
+    )
+
+
+def _embed(saved: Mapping[str, Any], encoder: FeatureEncoder) -> dict[str, str]:
+    """Columns of images; files from before there were any say nothing of them."""
+    if any(how != "image" or encoder.kinds.get(name) != "vector" for name, how in saved.items()):
+        raise AuditorFileError(f"It turns columns into vectors in a way that means nothing here: {dict(saved)}.")
+    return dict.fromkeys(saved, "image")
+
+
+def _settings(saved: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: saved[key] for key in ("filter_by", "score", "adjust", "compat", "random_state")}
+    seed = kept["random_state"]
+    sound = kept["filter_by"] in FILTERS and kept["score"] in SCORES and kept["compat"] is None
+    if not sound or type(kept["adjust"]) is not bool or type(seed) is not int or seed < 0:
+        raise AuditorFileError(f"Its settings mean nothing here: {kept}.")
+    return kept
+
+
+def _vector(array: NDArray[Any], size: int) -> NDArray[np.int64]:
+    if array.shape != (size,) or array.dtype != np.int64:
+        raise AuditorFileError(f"An array of shape {array.shape}, {array.dtype}, is not ({size},) whole numbers.")
+    return array
+
+
+def _seen(arrays: Mapping[str, NDArray[Any]], k: int, by_label: bool) -> Seen:
+    keys, probs = arrays["seen.keys"], arrays["seen.probs"]
+    if keys.ndim != 1 or not keys.size or keys.dtype != np.uint64 or (keys[1:] <= keys[:-1]).any():
+        raise AuditorFileError("The keys of the fitted rows are not in order.")
+    if probs.shape != (keys.size, k) or probs.dtype != np.float64 or not np.isfinite(probs).all():
+        raise AuditorFileError("The answers for the fitted rows do not fit their keys.")
+    if (probs < 0).any() or (np.abs(probs.sum(axis=1) - 1) > 1e-6).any():
+        raise AuditorFileError("The answers for the fitted rows are no probabilities.")
+    return Seen(keys, probs, by_label)
+
+
+def _model(archive: Archive, width: int, k: int, trusted_types: tuple[str, ...]) -> FittedModel:
+    kind = archive.facts["model"]["type"]
+    if kind == "forest":
+        own = {name.removeprefix("forest."): array for name, array in archive.arrays.items()}
+        return Forest.from_arrays(own, width, k)
+    if kind != "estimator":
+        raise AuditorFileError(f"Its model is a {kind!r}, which this version does not know.")
+    return EstimatorModel(_load(archive.blobs[ESTIMATOR], trusted_types), width, k)
+
+
+def _dump(estimator: Any) -> bytes:
+    skops = _skops()
+    try:
+        dumped: bytes = skops.dumps(estimator)
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        raise AuditorFileError(
+            f"{type(estimator).__name__} cannot be saved without code ({error}). Fit with the default model, or with "
+            "one of scikit-learn's."
+        ) from error
+    return dumped
+
+
+def _load(blob: bytes, trusted_types: tuple[str, ...]) -> Any:
+    skops = _skops()
+    try:
+        with zipfile.ZipFile(io.BytesIO(blob)) as packed:
+            unpacked = sum(info.file_size for info in packed.infolist())
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise AuditorFileError(f"Its model cannot be read ({error}).") from error
+    if unpacked > MOST_PACKED * len(blob):
+        raise AuditorFileError(f"Its model would unpack to {unpacked:,} bytes.")
+    unknown = sorted(set(skops.get_untrusted_types(data=blob)) - set(trusted_types))
+    if unknown:
+        raise AuditorFileError(
+            f"Its model holds types that are not trusted: {', '.join(unknown)}. If you know who wrote the file, pass "
+            f"trusted_types={unknown!r}; their contents are not checked."
+        )
+    return skops.loads(blob, trusted=list(trusted_types))
+
+
+def _skops() -> Any:
+    try:
+        import skops.io
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "skops":
+            raise
+        raise MissingExtraError(
+            'A model of your own is kept by skops, which is not installed: pip install "dqlabels[skops]"'
+        ) from error
+    return skops.io
+
+
+def _value(value: Any) -> list[Any]:
+    for name, (kind, write, _) in VALUES.items():
+        if type(value) is kind or (kind is datetime.datetime and isinstance(value, kind)):
+            return [name, write(value)]
+    raise AuditorFileError(
+        f"The class {value!r} is a {type(value).__name__}, which a saved auditor cannot hold. Turn the labels into "
+        "strings or numbers before fitting."
+    )
+
+
+def _from_value(saved: Any) -> Any:
+    name, written = saved
+    kind, _, read = VALUES[name]
+    value = read(written)
+    if not isinstance(value, kind):
+        raise AuditorFileError(f"{written!r} is no {name}.")
+    return value
