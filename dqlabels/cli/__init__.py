@@ -3,6 +3,7 @@
 from dqlabels.cli import apply as apply
 from dqlabels.cli import audit as audit
 from dqlabels.cli import demo as demo
+from dqlabels.cli import fit as fit
 from dqlabels.cli import gate as gate
 from dqlabels.cli import review as review
 from dqlabels.cli import review_sample as review_sample

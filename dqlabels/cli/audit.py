@@ -11,16 +11,18 @@ from rich.console import Console
 
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
+from dqlabels.cli.fit import audit_by_saved
 from dqlabels.cli.show import print_summary
 from dqlabels.cli.tables import open_table, reading, write_result
-from dqlabels.errors import LabelWarning
+from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.files import STANDARD, check_folder, check_output
 
 
 @app.command("audit")
 def audit_command(
+    context: typer.Context,
     file: given.File,
-    label: given.Label,
+    label: Annotated[str | None, typer.Option("--label", "-y", help="The column that holds the labels.")] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="Write the table with three more columns.")
     ] = None,
@@ -42,7 +44,12 @@ def audit_command(
     random_state: given.RandomState = 0,
     n_jobs: given.NJobs = None,
     reviewed: given.Reviewed = None,
+    auditor: Annotated[str | None, typer.Option(help="Judge by what dqlabels fit saved; nothing is trained.")] = None,
     max_noise_rate: given.MaxNoiseRate = None,
+    max_increase: Annotated[float | None, typer.Option(help="The same of the increase over --reference.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="A saved auditor or profile; default what --auditor was fitted on.")
+    ] = None,
     decide: given.Decide = "estimate",
     on_inconclusive: given.OnInconclusive = "warn",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -60,21 +67,27 @@ def audit_command(
     )  # fmt: skip
     if names is not None:
         options["names"] = tuple(given.split(names) or ())
-    whole = any(value is not None for value in (pred_probs, classes, cv, groups, compat, html, reviewed))
+    whole = any(value is not None for value in (pred_probs, classes, cv, groups, compat, html, reviewed, auditor))
     table = open_table(file, input_format, in_memory=whole)
     if output is not None:
         check_output(table.head(1).lazy().collect(), output, output_format)
     if html is not None:
         check_folder(html)
+    if label is None and auditor is None:
+        raise OptionError("--label is needed: the column that holds the labels.")
     if classes is not None:
-        options["classes"] = given.as_labels(table, label, given.split(classes) or [])
+        options["classes"] = given.as_labels(table, str(label), given.split(classes) or [])
     with interruptible(), reading(file), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # the summary prints them as notes
-        result = given.with_answers(audit(table, label, **options), reviewed)
+        if auditor is not None:
+            result = audit_by_saved(auditor, table, label, n_jobs, context)
+        else:
+            result = audit(table, str(label), **options)
+        result = given.with_answers(result, reviewed)
         gate = None
-        if max_noise_rate is not None:
-            choice: Any = {"decide": decide, "on_inconclusive": on_inconclusive}
-            gate = result.gate(max_noise_rate=max_noise_rate, **choice)
+        if max_noise_rate is not None or max_increase is not None:
+            choice: Any = {"decide": decide, "on_inconclusive": on_inconclusive, "reference": reference}
+            gate = result.gate(max_noise_rate=max_noise_rate, max_increase=max_increase, **choice)
     if html is not None:
         result.to_html(html, gate=gate)
     if output is not None:
