@@ -252,7 +252,6 @@ def put(value, *keys):
         put("O", "entries", "forest.left", "type"),
         put("f4", "entries", "forest.left", "type"),
     ],
-    ids=repr,
 )
 def test_an_altered_file_whose_checksums_fit_is_refused(path, change):
     repack(path, change)
