@@ -190,13 +190,7 @@ def judge_batch(fitted: Fitted, table: Frame, labels: BatchLabels, n_jobs: int |
     encoded = fitted.encoder.encode(embed_columns(table, fitted.embed, others))
     probs, copies = batch_probs(fitted, encoded.matrix, labels.codes, n_jobs)
     notes = _notes(encoded, labels, copies)
-    positions = np.flatnonzero(labels.codes >= 0)
-    if not positions.size:
-        raise LabelColumnError(
-            f"Column {fitted.label!r}: no label of the batch is one of the {len(fitted.classes)} classes the auditor "
-            f"knows ({', '.join(map(repr, fitted.classes[:MOST_NAMED]))}), but {labels.values[len(fitted.classes)]!r}. "
-            "Check which column it is, or fit again."
-        )
+    positions = _judged(fitted, labels)
     everyone = positions.size == len(table)
     codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
     rare = fitted.tally.rows < FEWEST_ROWS_A_CLASS
@@ -231,6 +225,18 @@ def judge_batch(fitted: Fitted, table: Frame, labels: BatchLabels, n_jobs: int |
         features=fitted.encoder.names,
         moved=moved,
     )
+
+
+def _judged(fitted: Fitted, labels: BatchLabels) -> IntArray:
+    """(m,) the rows whose label is a known class."""
+    positions = np.flatnonzero(labels.codes >= 0)
+    if not positions.size:
+        raise LabelColumnError(
+            f"Column {fitted.label!r}: no label of the batch is one of the {len(fitted.classes)} classes the auditor "
+            f"knows ({', '.join(map(repr, fitted.classes[:MOST_NAMED]))}), but {labels.values[len(fitted.classes)]!r}. "
+            "Check which column it is, or fit again."
+        )
+    return positions
 
 
 def batch_probs(

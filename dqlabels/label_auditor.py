@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -171,6 +173,7 @@ class LabelAuditor:
             LabelColumnError: No label that can be judged.
             OptionError: Not fitted.
         """
+        started = time.monotonic()
         fitted = self.fitted
         if new_classes not in ("keep", "error"):
             raise OptionError(f"new_classes={new_classes!r} is none of 'keep', 'error'.")
@@ -186,6 +189,7 @@ class LabelAuditor:
                 "new_classes='keep' to leave their rows unjudged."
             )
         result = judge_batch(fitted, table, labels, self.n_jobs, lazy=lazy)
+        result = replace(result, seconds=time.monotonic() - started)
         for note in result.warnings:
             warnings.warn(note, LabelWarning, stacklevel=2)
         return result

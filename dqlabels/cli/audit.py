@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,6 +16,9 @@ from dqlabels.cli.show import print_summary
 from dqlabels.cli.tables import open_table, reading, write_result
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.files import STANDARD, check_folder, check_output
+
+if TYPE_CHECKING:
+    from dqlabels.result import LabelAudit
 
 
 @app.command("audit")
@@ -58,8 +61,6 @@ def audit_command(
     worst: Annotated[int, typer.Option(help="How many suspicious rows to print.")] = 10,
 ) -> None:
     """Audit one label column of FILE."""
-    from dqlabels.auditor import audit
-
     output_format = output_format or (input_format if output == STANDARD else None)
     options = given.audit_options(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
@@ -73,17 +74,11 @@ def audit_command(
         check_output(table.head(1).lazy().collect(), output, output_format)
     if html is not None:
         check_folder(html)
-    if label is None and auditor is None:
-        raise OptionError("--label is needed: the column that holds the labels.")
     if classes is not None:
         options["classes"] = given.as_labels(table, str(label), given.split(classes) or [])
     with interruptible(), reading(file), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # the summary prints them as notes
-        if auditor is not None:
-            result = audit_by_saved(auditor, table, label, n_jobs, context)
-        else:
-            result = audit(table, str(label), **options)
-        result = given.with_answers(result, reviewed)
+        result = given.with_answers(_audited(table, label, options, auditor, context), reviewed)
         gate = None
         if max_noise_rate is not None or max_increase is not None:
             choice: Any = {"decide": decide, "on_inconclusive": on_inconclusive, "reference": reference}
@@ -102,3 +97,16 @@ def audit_command(
         typer.echo(gate.message, err=True)
     if gate is not None and not gate.passed:
         raise typer.Exit(FAILED)
+
+
+def _audited(
+    table: Any, label: str | None, options: dict[str, Any], auditor: str | None, context: typer.Context
+) -> LabelAudit:
+    """The audit by a saved auditor where there is one, else by training."""
+    from dqlabels.auditor import audit
+
+    if auditor is not None:
+        return audit_by_saved(auditor, table, label, options["n_jobs"], context)
+    if label is None:
+        raise OptionError("--label is needed: the column that holds the labels.")
+    return audit(table, label, **options)
