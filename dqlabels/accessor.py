@@ -56,7 +56,7 @@ class LabelsAccessor:
     def audit(self, label: str, **options: Unpack[AuditOptions]) -> Any:
         """The same frame with ``label_quality``, ``suggested_label`` and ``is_label_issue`` added; lazy stays lazy."""
         if type(self._frame).__name__ == "LazyFrame":
-            from dqlabels.stream import audit_lazily
+            from dqlabels.large.stream import audit_lazily
 
             return audit_lazily(
                 self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), **options

@@ -13,13 +13,13 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels import large
 from dqlabels.columns import AUDIT_COLUMNS, Frame, Labels, check_columns, choose_features, read_labels, require
 from dqlabels.confident import FILTERS, SCORES, check_block
 from dqlabels.engines.memory import judge
 from dqlabels.errors import FeatureError, LabelWarning, OptionError, ProbabilityError
 from dqlabels.evidence import Evidence
 from dqlabels.features import Encoded, FeatureEncoder, leaks
+from dqlabels.large import judge as large
 from dqlabels.media import Embedding, embed_columns
 from dqlabels.models import OutOfSample, out_of_sample
 from dqlabels.noise import default_noise
@@ -113,7 +113,7 @@ def audit(
     started = time.monotonic()
     check_options(filter_by, score, compat, names, random_state)
     if is_lazy_polars(frame):
-        from dqlabels.streamed import report_lazily
+        from dqlabels.large.streamed import report_lazily
 
         given: dict[str, Any] = {"model": model, "cv": cv, "groups": groups, "sample_weight": sample_weight}
         given |= {"features": features, "exclude": exclude, "pred_probs": pred_probs, "classes": classes}

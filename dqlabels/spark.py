@@ -16,9 +16,9 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from dqlabels import large
 from dqlabels.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.errors import LabelColumnError, LabelWarning, MissingExtraError, OptionError, OutputColumnError
+from dqlabels.large import judge as large
 
 FEWEST_ROWS_A_CLASS = 2
 # A label with more values than this is no class, and its values are not collected.

@@ -16,8 +16,9 @@ from conftest import ROOT
 from test_streaming import ADDED, table
 
 import dqlabels
-from dqlabels import boosted, large
 from dqlabels.errors import FeatureError, LabelColumnError, MissingExtraError, OptionError, OutputColumnError
+from dqlabels.large import boosted
+from dqlabels.large import judge as large
 
 OPTIONS = {"exclude": "row"}
 # PySpark says so wherever pandas 3 is installed; nothing here goes through pandas.

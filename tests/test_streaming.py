@@ -15,14 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dqlabels
-from dqlabels import LabelWarning, boosted, large
+from dqlabels import LabelWarning
 from dqlabels.confident import FILTERS, SCORES, ClassTally
 from dqlabels.cuts import find_cuts
 from dqlabels.engines import polars as engine
 from dqlabels.engines.memory import judge
 from dqlabels.engines.passes import find_rule
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
-from dqlabels.sampling import ContentSample, content_hashes, quotas
+from dqlabels.large import boosted
+from dqlabels.large import judge as large
+from dqlabels.large.sampling import ContentSample, content_hashes, quotas
 
 pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"
@@ -356,7 +358,7 @@ def test_an_audit_leaves_no_file_behind(tmp_path, monkeypatch):
 def test_the_command_line_streams_a_large_file(tmp_path):
     source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
     table(2_000).write_parquet(source)
-    code = "from dqlabels import large; large.LARGE_ROWS = 1_000; from dqlabels.__main__ import main; main()"
+    code = "from dqlabels.large import judge; judge.LARGE_ROWS = 1_000; from dqlabels.__main__ import main; main()"
     command = [sys.executable, "-W", "error", "-c", code, "audit", str(source), "-y", "label", "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr

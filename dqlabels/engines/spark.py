@@ -19,8 +19,8 @@ from dqlabels.columns import label_codes
 from dqlabels.confident import ClassTally, JointTally
 from dqlabels.cuts import CutCounts
 from dqlabels.engines.passes import Rule
-from dqlabels.large import Judge, empty_sample
-from dqlabels.sampling import ContentSample, content_hashes
+from dqlabels.large.judge import Judge, empty_sample
+from dqlabels.large.sampling import ContentSample, content_hashes
 from dqlabels.selection import IntArray
 
 State = TypeVar("State")

@@ -89,10 +89,11 @@ class Clock:
 
 
 def instrument(clock: Clock) -> None:
-    from dqlabels import large, stream
     from dqlabels.engines import polars as engine
     from dqlabels.engines.passes import Rule
     from dqlabels.features import FeatureEncoder
+    from dqlabels.large import judge as large
+    from dqlabels.large import stream
 
     engine.read_blocks = clock.timed_blocks("read", engine.read_blocks)
     engine.Spill.append = clock.timed("statistics", engine.Spill.append)

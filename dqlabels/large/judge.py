@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels import boosted
-from dqlabels.boosted import Halves, content
 from dqlabels.columns import Column, Frame, LabelSet, choose_features, label_codes, require_names
 from dqlabels.errors import FeatureError, OptionError
 from dqlabels.features import FeatureEncoder, leaks
+from dqlabels.large import boosted
+from dqlabels.large.boosted import Halves, content
+from dqlabels.large.sampling import ContentSample, Sample, content_hashes, quotas
 from dqlabels.models import COARSE, MOST_FITTED_ROWS
-from dqlabels.sampling import ContentSample, Sample, content_hashes, quotas
 
 IntArray = NDArray[np.int64]
 
