@@ -28,6 +28,10 @@ ACCESSOR = "labels"
 class AuditOptions(TypedDict, total=False):
     """The options of :func:`dqlabels.audit`, for editors to complete."""
 
+    task: str | None
+    annotator: str | None
+    item: str | None
+    consensus: str | None
     features: Sequence[str] | None
     exclude: Iterable[str]
     embed: Mapping[str, Any] | None
@@ -53,27 +57,30 @@ class LabelsAccessor:
     def __init__(self, frame: Any) -> None:
         self._frame = frame
 
-    def audit(self, label: str, **options: Unpack[AuditOptions]) -> Any:
+    def audit(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Any:
         """The same frame with ``label_quality``, ``suggested_label`` and ``is_label_issue`` added; lazy stays lazy."""
-        if type(self._frame).__name__ == "LazyFrame":
-            from dqlabels.large.stream import audit_lazily
+        if isinstance(label, str) and type(self._frame).__name__ == "LazyFrame":
+            from dqlabels.tasks import one_class_a_row
 
-            return audit_lazily(
-                self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), **options
-            )
+            if one_class_a_row(self._frame, label, options.get("task"), options.get("annotator"), options.get("item")):
+                from dqlabels.large.stream import audit_lazily
+
+                return audit_lazily(
+                    self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), **options
+                )
         return self.report(label, **options).frame
 
-    def report(self, label: str, **options: Unpack[AuditOptions]) -> LabelAudit:
+    def report(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> LabelAudit:
         """The full :class:`~dqlabels.LabelAudit`; it shows itself in a notebook."""
         from dqlabels.auditor import audit
 
         return audit(self._frame, label, **options)
 
-    def noise_rate(self, label: str, **options: Unpack[AuditOptions]) -> NoiseRate:
+    def noise_rate(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> NoiseRate:
         """The estimated share of wrong labels, a :class:`~dqlabels.NoiseRate`."""
         return self.report(label, **options).noise_rate
 
-    def issues(self, label: str, **options: Unpack[AuditOptions]) -> Any:
+    def issues(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Any:
         """The suspicious rows, worst first."""
         return self.report(label, **options).issues
 

@@ -25,6 +25,7 @@ from dqlabels.models import OutOfSample, out_of_sample
 from dqlabels.noise import default_noise
 from dqlabels.outputs import check_outputs, with_columns
 from dqlabels.result import LabelAudit
+from dqlabels.tasks import audit_task, choose_task, one_class_a_row
 
 # Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
 ORDER_GAIN = 0.20
@@ -49,8 +50,12 @@ class Judged:
 
 def audit(
     frame: Any,
-    label: str,
+    label: str | Sequence[str],
     *,
+    task: str | None = None,
+    annotator: str | None = None,
+    item: str | None = None,
+    consensus: str | None = None,
     features: Sequence[str] | None = None,
     exclude: Iterable[str] = (),
     embed: Mapping[str, Embedding] | None = None,
@@ -73,7 +78,14 @@ def audit(
 
     Args:
         frame: pandas or Polars DataFrame, Polars LazyFrame (collected here), or PyArrow table; n rows.
-        label: The column that holds the given labels; rows where it is missing are kept, not estimated from.
+        label: The column that holds the given labels; rows where it is missing are kept, not estimated from. A list
+            of columns: the labels of several annotators, or with ``task="multilabel"`` a yes/no column a tag.
+        task: ``"classes"``, ``"annotators"`` or ``"multilabel"``; default by the label: one column is one class a
+            row, several are annotators, a column of lists is multilabel.
+        annotator: Of a frame with a row a label, the column that says who gave it.
+        item: Of such a frame, the column that says what it was given to.
+        consensus: Of several annotators: ``"crowdlab"`` (default where there are features), ``"ibcc"``,
+            ``"dawid_skene"`` or ``"majority"``.
         features: Columns to judge by; default all others. Identifiers and copies of the label are left out.
         exclude: Columns not to judge by.
         embed: Columns to turn into vectors first: name to ``"image"`` (bytes or paths of files), or to a callable
@@ -96,7 +108,9 @@ def audit(
         progress: Show progress: True, False, a callable ``(done, total)``, or None to decide by the work.
 
     Returns:
-        The audit; ``.frame`` is the caller's frame, same type, rows and index, with three more columns.
+        The audit; ``.frame`` is the caller's frame, same type, rows and index, with three more columns. Several
+        annotators give an :class:`~dqlabels.annotators.result.AnnotatorAudit`, several labels a row a
+        :class:`~dqlabels.multilabel.result.MultilabelAudit`, with the same verbs.
 
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong: the label column, the features, the
@@ -112,16 +126,22 @@ def audit(
     """
     started = time.monotonic()
     check_options(filter_by, score, compat, names, random_state)
-    if is_lazy_polars(frame):
+    given: dict[str, Any] = {"model": model, "cv": cv, "groups": groups, "sample_weight": sample_weight}
+    given |= {"features": features, "exclude": exclude, "pred_probs": pred_probs, "classes": classes}
+    given |= {"filter_by": filter_by, "score": score, "adjust": adjust, "names": names, "compat": compat}
+    given |= {"embed": embed, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
+    plain = one_class_a_row(frame, label, task, annotator, item)
+    if plain and isinstance(label, str) and is_lazy_polars(frame):
         from dqlabels.large.streamed import report_lazily
 
-        given: dict[str, Any] = {"model": model, "cv": cv, "groups": groups, "sample_weight": sample_weight}
-        given |= {"features": features, "exclude": exclude, "pred_probs": pred_probs, "classes": classes}
-        given |= {"filter_by": filter_by, "score": score, "adjust": adjust, "names": names, "compat": compat}
-        given |= {"embed": embed, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
         if (streamed := report_lazily(frame, label, **given)) is not None:
             return streamed
     lazy, table = read_frame(frame)
+    chosen = choose_task(table, label, task, annotator=annotator, item=item, consensus=consensus)
+    if chosen != "classes" or not isinstance(label, str):
+        given |= {"exclude": as_list(exclude), "annotator": annotator, "item": item, "consensus": consensus}
+        other: LabelAudit = audit_task(chosen, table, label, given, _judge_items, lazy=lazy)
+        return _warned(other)
     labels = read_labels(table, label)
     check_outputs(table, label, names)
     if pred_probs is not None:
@@ -141,9 +161,12 @@ def audit(
     if pred_probs is None:
         again = _replay(seen, labels, label, features, [*as_list(exclude), *held], fit, settings, n_jobs)
     result = conclude(table, labels, label, judged, names, settings, n_jobs, lazy=lazy, again=again)
-    result = replace(result, seconds=time.monotonic() - started)
+    return _warned(replace(result, seconds=time.monotonic() - started))
+
+
+def _warned(result: LabelAudit) -> LabelAudit:
     for note in result.warnings:
-        warnings.warn(note, LabelWarning, stacklevel=2)
+        warnings.warn(note, LabelWarning, stacklevel=3)
     return result
 
 
@@ -290,6 +313,29 @@ def _sampled_probs(
         table, label, labels.codes, labels.classes, n_jobs=fit["n_jobs"], progress=told, **options
     )
     return Judged(probs, learnt.model, learnt.notes, learnt.judge.encoder.names)
+
+
+def _judge_items(
+    table: Frame, labels: Labels, label: str, held: Sequence[str], at: NDArray[np.int64], given: dict[str, Any]
+) -> Judged:
+    """Probabilities of the items in ``table``, the rows ``at`` (N,) of the caller's frame, for these labels of theirs.
+
+    ``held`` are columns that judge nothing; ``given`` the options of :func:`audit`.
+    """
+    if given["pred_probs"] is not None:
+        probs = given["pred_probs"]
+        named = isinstance(probs, (list, tuple)) and all(isinstance(name, str) for name in probs)
+        return _given_probs(table, labels, label, probs if named else np.asarray(probs)[at], given["classes"])
+    if given["classes"] is not None:
+        raise OptionError("classes= names the columns of pred_probs=, which was not given.")
+    fit = {name: given[name] for name in ("model", "cv", "random_state", "n_jobs", "progress")}
+    for name in ("groups", "sample_weight"):
+        values = given[name]
+        by_name = values is None or isinstance(values, str)
+        fit[name] = row_values(table, values if by_name else np.asarray(values)[at], name)
+        held = [*held, values] if isinstance(values, str) else held
+    seen = embed_columns(table, given["embed"], [label, *given["exclude"], *held])
+    return model_probs(seen, labels, label, given["features"], [*given["exclude"], *held], fit)
 
 
 def _given_probs(table: Frame, labels: Labels, label: str, pred_probs: Any, classes: Sequence[Any] | None) -> Judged:

@@ -38,6 +38,11 @@ ASSUMPTIONS = {
         "Assumes each class has a region where the model is right about the true class, and that labels there "
         "are wrong as often as elsewhere in the class. Noise that hides in ambiguous rows is missed."
     ),
+    "annotators": (
+        "Assumes that annotators (or columns) err independently of each other once the true class is known, and are "
+        "right more often than wrong. Where they copy from each other, or all fail on the same hard items, more is "
+        "wrong than this says."
+    ),
     "confident": (
         "Assumes a row the model confidently puts in another class is mislabelled. Where classes truly overlap, "
         "the overlap is counted as noise, so this reads high on hard tables."

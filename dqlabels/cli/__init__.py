@@ -1,5 +1,6 @@
 """The command line: one file a command, each of which adds itself to ``app``."""
 
+from dqlabels.cli import annotators as annotators
 from dqlabels.cli import apply as apply
 from dqlabels.cli import audit as audit
 from dqlabels.cli import demo as demo

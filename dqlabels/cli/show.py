@@ -23,6 +23,10 @@ LONGEST_VALUE = 32
 def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, console: Console) -> None:
     """Everything that came from data is printed as it is: no markup of it is obeyed, no control character sent."""
     facts = result.to_dict()
+    if "confusions" not in facts:  # several labels a row: it sums itself up
+        for line in [*result.summary().splitlines(), *(gate.message.splitlines()[:1] if gate else [])]:
+            console.print(_text(line))
+        return
     rate = facts["noise_rate"]
     missing = f", {facts['missing']:,} without a label" if facts["missing"] else ""
     console.print(

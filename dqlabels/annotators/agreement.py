@@ -1,0 +1,113 @@
+"""How far annotators agree beyond chance: Krippendorff's alpha over all, Cohen's kappa of each pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.annotators.votes import FloatArray, Votes
+from dqlabels.errors import OptionError
+
+REPLICATES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Krippendorff's alpha of nominal labels with its interval, and what it was counted over.
+
+    ``alpha`` is 1 where all agree, 0 where they agree as often as chance would, and below 0 where less often;
+    ``observed`` is the share of pairs of labels on one item that agree, in [0, 1]; ``items`` have at least two
+    labels, ``labels`` are theirs.
+    """
+
+    alpha: float
+    low: float
+    high: float
+    confidence: float
+    observed: float
+    items: int
+    labels: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.alpha:.3f} ({self.confidence:.0%} interval {self.low:.3f} to {self.high:.3f}, "
+            f"{self.observed:.1%} of pairs agree, {self.items:,} items)"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, ready for JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def krippendorff_alpha(votes: Votes, *, confidence: float = 0.90, random_state: int = 0) -> Agreement:
+    """Krippendorff's alpha for nominal labels, any number of annotators, labels missing.
+
+    Args:
+        votes: At least one item with two labels.
+        confidence: Of the interval, in (0, 1).
+        random_state: Seeds the bootstrap over items.
+
+    Raises:
+        OptionError: No item has two labels, or ``confidence`` is outside (0, 1).
+
+    Source: Krippendorff (2011), *Computing Krippendorff's Alpha-Reliability*; (2004) *Content Analysis*, chapter 11.
+    Where all paired labels are of one class chance agreement is certain and alpha is 1 by convention.
+
+    >>> ben_gerry = ["aabbdcccedda", "babbbccceddd"]
+    >>> codes = np.array([[ord(letter) - 97 for letter in row] for row in ben_gerry]).T
+    >>> round(krippendorff_alpha(Votes.of_columns(codes, 5)).alpha, 3)
+    0.692
+    """
+    if not 0 < confidence < 1:
+        raise OptionError(f"confidence={confidence!r} is not between 0 and 1; for a 90% interval pass 0.90.")
+    counts, number = votes.class_counts(), votes.labels_an_item()
+    paired = number > 1
+    if not paired.any():
+        raise OptionError("No item has labels of two annotators, so their agreement is not known.")
+    counts, number, sizes = counts[paired], number[paired], votes.sizes[paired].astype(np.float64)
+    same = (counts * (counts - 1)).sum(axis=1) / (number - 1)
+    drawn = np.random.default_rng(random_state).multinomial(int(sizes.sum()), sizes / sizes.sum(), size=REPLICATES)
+    alphas = _alpha(drawn.astype(np.float64), counts, same)
+    alpha = float(_alpha(sizes[None], counts, same)[0])
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(alphas, [tail, 1 - tail])
+    pairs = float((sizes * number * (number - 1)).sum())
+    observed = float((sizes * (counts * (counts - 1)).sum(axis=1)).sum()) / pairs
+    return Agreement(
+        alpha, min(float(low), alpha), max(float(high), alpha), confidence, observed,
+        int(sizes.sum()), int((sizes * number).sum()),
+    )  # fmt: skip
+
+
+def _alpha(sizes: FloatArray, counts: FloatArray, same: FloatArray) -> FloatArray:
+    """(R,) alpha for (R, P) items of each pattern: 1 - observed over expected disagreement."""
+    by_class = sizes @ counts
+    total = by_class.sum(axis=1)
+    disagree = 1 - (sizes @ same) / total
+    chance = 1 - (by_class * (by_class - 1)).sum(axis=1) / (total * (total - 1))
+    return np.asarray(np.where(chance > 0, 1 - disagree / np.where(chance > 0, chance, 1), 1.0))
+
+
+def pair_agreements(votes: Votes) -> dict[str, NDArray[Any]]:
+    """Of each pair of annotators with items in common: ``first``, ``second``, ``items``, ``agreement``, ``kappa``.
+
+    Source: Cohen (1960), Educational and Psychological Measurement 20:37-46; kappa is NaN where chance agreement
+    is certain.
+    """
+    k = votes.n_classes
+    joint = (votes.matrix.T @ votes.matrix.multiply(votes.sizes[:, None])).tocoo()
+    one, two = joint.row // k, joint.col // k
+    apart = one < two
+    pairs, at = np.unique(one[apart] * votes.n_annotators + two[apart], return_inverse=True)
+    tables = np.zeros((pairs.size, k, k))
+    tables[at, joint.row[apart] % k, joint.col[apart] % k] = joint.data[apart]
+    first, second, items = pairs // votes.n_annotators, pairs % votes.n_annotators, tables.sum(axis=(1, 2))
+    tables /= items[:, None, None]
+    agreed = np.trace(tables, axis1=1, axis2=2)
+    chance = (tables.sum(axis=2) * tables.sum(axis=1)).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kappa = np.where(chance < 1, (agreed - chance) / (1 - chance), np.nan)
+    return {"first": first, "second": second, "items": items, "agreement": agreed, "kappa": kappa}

@@ -1,0 +1,338 @@
+"""The result of an audit of several annotators: frozen, with the verbs of a :class:`~dqlabels.LabelAudit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.annotators import wording
+from dqlabels.annotators.agreement import Agreement, krippendorff_alpha, pair_agreements
+from dqlabels.annotators.findings import Findings
+from dqlabels.annotators.rate import annotators_noise
+from dqlabels.columns import Column, Frame
+from dqlabels.errors import OptionError
+from dqlabels.evidence import plain
+from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
+from dqlabels.noise import NoiseRate
+
+MOST_ROWS_IN_DICT = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AnnotatorAudit:
+    """What was found in the labels that several annotators, systems or extracts gave to the same items.
+
+    In a wide frame a row is an item with a label column an annotator: ``suggested_label`` is the consensus,
+    ``label_quality`` the probability that it is right, and ``is_label_issue`` is true where at least half of the row's
+    labels are another one. In a long frame a row is one label: quality and flag are those of that label, and it is
+    flagged exactly where it is not the consensus of its item. With one label an item the two are the same.
+
+    ``rows`` counts rows of the frame, ``audited`` those with a label, ``flagged`` those flagged; ``items`` and
+    ``labels`` count what was labelled and how often. ``noise_rate`` is the share of the labels that are wrong, by
+    method ``"annotators"``. ``model`` and ``model_error`` are None where no model judged.
+    """
+
+    label: str
+    frame: Any
+    rows: int
+    items: int
+    labels: int
+    audited: int
+    flagged: int
+    noise_rate: NoiseRate
+    agreement: Agreement
+    model: str | None
+    model_error: float | None
+    warnings: tuple[str, ...]
+    names: tuple[str, str, str]
+    settings: dict[str, Any]
+    findings: Findings
+    table: Frame
+
+    @property
+    def flagged_share(self) -> float:
+        """Flagged rows over audited rows, in [0, 1]; not the noise rate."""
+        return self.flagged / self.audited if self.audited else 0.0
+
+    @property
+    def consensus(self) -> Any:
+        """A row per item: the consensus, its quality, how many labels it has and which share agrees.
+
+        An item is its row number in a wide frame, the value of its column in a long one; ``unsettled`` is true where
+        at least half of its labels are not the consensus.
+        """
+        found = self.findings
+        return self._items(np.arange(found.consensus.size), {"unsettled": found.unsettled})
+
+    @property
+    def issues(self) -> Any:
+        """Flagged rows of the frame, worst first, with their number in it."""
+        quality, _, flagged, _ = self.findings.row_facts()
+        rows = np.flatnonzero(flagged)
+        rows = rows[np.argsort(quality[rows], kind="stable")]
+        picked = self.table[rows.tolist()]
+        number = nw.new_series(_free_name("row", {*picked.columns}), rows, backend=picked.implementation)
+        if picked.implementation.is_pandas_like():
+            picked = nw.from_native(picked.to_native().reset_index(drop=True), eager_only=True)
+        first = [*self.findings.reading.names, self.names[1], self.names[0]]
+        rest = [name for name in self.table.columns if name not in {*first, *self.names}]
+        return picked.with_columns(number).select(number.name, *first, *rest).to_native()
+
+    @property
+    def annotators(self) -> Any:
+        """A row per annotator, worst first.
+
+        ``labels`` given; ``quality`` in [0, 1]; shares of agreement with the consensus and with the others' labels;
+        ``noise_rate`` of the annotator's labels with its interval; ``weight`` in CROWDLAB; and ``worst_class``, the
+        class whose labels by this annotator are least often the consensus.
+        """
+        found = self.findings
+        facts = found.annotator_facts(self.noise_rate.confidence)
+        order = np.lexsort((facts["agreement_with_consensus"], facts["quality"]))
+        names = self._named(found.reading.annotators, order, "annotator")
+        worst = self._values(found.worst_classes()[order], "worst_class")
+        columns = {name: values[order] for name, values in facts.items()}
+        table = nw.from_dict(columns, backend=self.table.implementation).with_columns(names, worst)
+        return table.select("annotator", *facts, "worst_class").to_native()
+
+    @property
+    def confusions(self) -> Any:
+        """A row per annotator, consensus and given class that occurs.
+
+        ``labels`` are counted, ``share`` is of the annotator's labels on items of that consensus; ``given_if_true`` is
+        the annotator's probability of giving that class to an item that is truly of the other, by the posterior of
+        the noise rate.
+        """
+        found = self.findings
+        who, true, given, number, share = found.confusion_cells()
+        facts = {"labels": number, "share": share, "given_if_true": found.draws.matrices[who, true, given]}
+        names = self._named(found.reading.annotators, who, "annotator")
+        table = nw.from_dict(facts, backend=self.table.implementation)
+        table = table.with_columns(names, self._values(true, "consensus"), self._values(given, "given"))
+        return table.select("annotator", "consensus", "given", *facts).to_native()
+
+    @property
+    def votes(self) -> Any:
+        """A row per label: item, annotator, the label, its quality, and whether it is not the consensus."""
+        found = self.findings
+        votes = found.reading.votes
+        facts = {"quality": found.vote_quality, "is_label_issue": votes.code != found.consensus[votes.item]}
+        table = nw.from_dict(facts, backend=self.table.implementation)
+        table = table.with_columns(
+            self._item_names(votes.item),
+            self._named(found.reading.annotators, votes.who, "annotator"),
+            self._values(votes.code, "label"),
+        )
+        return table.select("item", "annotator", "label", *facts).to_native()
+
+    @property
+    def pairs(self) -> Any:
+        """A row per pair of annotators with items in common: how many, the share that agrees, and Cohen's kappa."""
+        found = self.findings
+        facts = pair_agreements(found.reading.votes)
+        first, second = facts.pop("first"), facts.pop("second")
+        table = nw.from_dict(dict(facts), backend=self.table.implementation).with_columns(
+            self._named(found.reading.annotators, first, "first"),
+            self._named(found.reading.annotators, second, "second"),
+        )
+        return table.select("first", "second", *facts).to_native()
+
+    def next_to_label(self, n: int = 10) -> Any:
+        """The ``n`` items whose consensus another label would change most, most useful first (ActiveLab).
+
+        ``score`` is in [0, 1] and low for these; items without a label are among them.
+
+        Raises:
+            OptionError: ``n`` is not a whole number of at least 1.
+
+        Source: Goh & Mueller (2023, arXiv 2301.11856).
+        """
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise OptionError(f"next_to_label({n!r}): the number of items must be a whole number of at least 1.")
+        score = self.findings.active
+        order = np.argsort(score, kind="stable")[: int(n)]
+        return self._items(order, {"score": score[order]})
+
+    def measure_agreement(self, *, confidence: float = 0.90) -> Agreement:
+        """Krippendorff's alpha at another confidence.
+
+        Raises:
+            OptionError: ``confidence`` is outside (0, 1).
+        """
+        seed = self.settings["random_state"]
+        return krippendorff_alpha(self.findings.reading.votes, confidence=confidence, random_state=seed)
+
+    def estimate_noise(self, method: str = "annotators", *, of: Any = "labels", confidence: float = 0.90) -> NoiseRate:
+        """The share that is wrong of all labels, of the ``"consensus"``, or of one annotator's labels.
+
+        Args:
+            method: ``"annotators"``: several labels an item need no other.
+            of: ``"labels"``, ``"consensus"``, or an annotator's name.
+            confidence: Of the interval, in (0, 1).
+
+        Raises:
+            OptionError: Another method, an annotator who is not there or gave no label, or a confidence that is none.
+        """
+        if method != "annotators":
+            raise OptionError(
+                f"method={method!r}: several labels an item give the rate by 'annotators'. For methods that take one "
+                "label a row audit a single column."
+            )
+        names = self.findings.reading.annotators
+        if of in names:
+            of = names.index(of)
+            if not self.findings.reading.votes.labels_an_annotator[of]:
+                raise OptionError(f"of={names[of]!r}: this annotator gave no label.")
+        elif of not in ("labels", "consensus"):
+            raise OptionError(f"of={of!r} is none of 'labels', 'consensus', {', '.join(map(repr, names[:20]))}.")
+        return annotators_noise(self.findings.draws, of=of, confidence=confidence)
+
+    def gate(
+        self,
+        *,
+        max_noise_rate: float | None = None,
+        min_agreement: float | None = None,
+        max_annotator_noise_rate: float | Mapping[Any, float] | None = None,
+        decide: Decide = "estimate",
+        on_inconclusive: OnInconclusive = "warn",
+    ) -> GateResult:
+        """Hold what was found against limits; see :func:`dqlabels.gate.decide_gate`.
+
+        Args:
+            max_noise_rate: Of all labels, in [0, 1].
+            min_agreement: Krippendorff's alpha, in [0, 1]; held as the disagreement 1 - alpha against 1 - this.
+            max_annotator_noise_rate: Of each annotator's labels: one limit for all, or a limit by annotator.
+            decide: ``"estimate"`` or ``"confident"``.
+            on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
+
+        Raises:
+            OptionError: No limit, one outside [0, 1], an unknown annotator or choice.
+        """
+        measured = []
+        if max_noise_rate is not None:
+            measured.append(_held("max_noise_rate", "the share of wrong labels", self.noise_rate, max_noise_rate))
+        if min_agreement is not None:
+            measured.append(_disagreement(self.agreement, min_agreement))
+        if max_annotator_noise_rate is not None:
+            measured += self._annotator_limits(max_annotator_noise_rate)
+        return decide_gate(
+            self.noise_rate, measured, decide=decide, on_inconclusive=on_inconclusive, label=self.label,
+            details=wording.details(self.to_dict()),
+        )  # fmt: skip
+
+    def _annotator_limits(self, limits: float | Mapping[Any, float]) -> list[Measured]:
+        reading = self.findings.reading
+        given = reading.votes.labels_an_annotator
+        known = [name for name, labels in zip(reading.annotators, given, strict=True) if labels]
+        wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise OptionError(
+                f"max_annotator_noise_rate: {', '.join(map(repr, unknown[:10]))} gave no label here; the annotators "
+                f"are {', '.join(map(repr, known[:20]))}."
+            )
+        return [
+            _held(
+                "max_annotator_noise_rate", f"the share of wrong labels by {name!r}",
+                self.estimate_noise(of=name, confidence=self.noise_rate.confidence), limit,
+            )
+            for name, limit in wanted.items()
+        ]  # fmt: skip
+
+    def summary(self) -> str:
+        """The audit in about a dozen lines of text."""
+        return wording.summary(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        from dqlabels.version import __version__
+
+        facts = {
+            "label": str(self.label),
+            **{name: getattr(self, name) for name in ("rows", "items", "labels", "audited", "flagged")},
+            "missing": self.rows - self.audited,
+            "flagged_share": self.flagged_share,
+            "noise_rate": self.noise_rate.to_dict(),
+            "consensus_noise_rate": self.estimate_noise(of="consensus").to_dict(),
+            "agreement": self.agreement.to_dict(),
+            "model": self.model,
+            "model_error": self.model_error,
+            "annotators": _records(self.annotators),
+            "worst": _records(self.next_to_label(MOST_ROWS_IN_DICT)),
+        }
+        ends = {"warnings": list(self.warnings), "settings": dict(self.settings), "version": __version__}
+        return {**facts, **ends}
+
+    def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[Any]]) -> Any:
+        found = self.findings
+        facts: dict[str, Any] = {
+            "quality": found.quality[at],
+            "labels": found.labels_an_item[at],
+            "agreeing": found.agreeing[at],
+        }
+        facts.update(more)
+        table = nw.from_dict(facts, backend=self.table.implementation)
+        table = table.with_columns(self._item_names(at), self._values(found.consensus[at], "consensus"))
+        return table.select("item", "consensus", *facts).to_native()
+
+    def _item_names(self, at: NDArray[np.int64]) -> Column:
+        items = self.findings.reading.items
+        backend = self.table.implementation
+        if items is None:
+            return nw.new_series("item", at, backend=backend)
+        return nw.new_series("item", [items[item] for item in at.tolist()], backend=backend)
+
+    def _named(self, names: tuple[Any, ...], at: NDArray[np.int64], title: str) -> Column:
+        values = [names[position] for position in at.tolist()]
+        return nw.new_series(title, values, backend=self.table.implementation)
+
+    def _values(self, codes: NDArray[np.int64], name: str) -> Column:
+        """Classes in the label's dtype, under a new index; missing where the code is -1."""
+        labels = self.findings.reading.labels
+        column = labels.values(np.maximum(codes, 0), name)
+        if column.implementation.is_pandas_like():
+            column = nw.from_native(column.to_native().reset_index(drop=True), series_only=True)
+        if (codes >= 0).all():
+            return column
+        known = nw.new_series("known", codes >= 0, backend=column.implementation)
+        whole = column.to_frame().with_columns(known)
+        return whole.select(nw.when(nw.col("known")).then(nw.col(name)).alias(name))[name]
+
+    def __repr__(self) -> str:
+        return (
+            f"<AnnotatorAudit of {self.label!r}: {self.labels:,} labels of {self.items:,} items, agreement "
+            f"{self.agreement.alpha:.3f}, noise rate {self.noise_rate}>"
+        )
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return wording.fragment(self.to_dict())
+
+
+def _held(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
+    return Measured(name, what, rate.estimate, rate.low, rate.high, limit)
+
+
+def _disagreement(agreement: Agreement, least: float) -> Measured:
+    if isinstance(least, bool) or not 0 <= least <= 1:
+        raise OptionError(f"min_agreement={least!r} is not an alpha between 0 and 1.")
+    what = f"the annotators' disagreement, 1 - alpha (min_agreement={least:g})"
+    return Measured("min_agreement", what, 1 - agreement.alpha, 1 - agreement.high, 1 - agreement.low, 1 - least)
+
+
+def _records(native: Any) -> list[dict[str, Any]]:
+    frame = nw.from_native(native, eager_only=True)
+    return [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name

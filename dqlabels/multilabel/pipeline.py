@@ -1,0 +1,180 @@
+"""From a frame with several labels a row to a :class:`MultilabelAudit`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.columns import Frame, choose_features, require
+from dqlabels.errors import FeatureError, OptionError, ProbabilityError
+from dqlabels.features import FeatureEncoder, leaks
+from dqlabels.media import embed_columns
+from dqlabels.models import out_of_sample
+from dqlabels.multilabel.result import MultilabelAudit, TagEvidence
+from dqlabels.multilabel.tags import Tags, read_tags
+from dqlabels.multilabel.verdict import judge_tags
+from dqlabels.outputs import check_outputs, with_columns
+
+FloatArray = NDArray[np.float64]
+# Beyond rounding.
+SLACK = 1e-6
+
+
+def audit_multilabel(
+    table: Frame,
+    label: str | Sequence[str],
+    *,
+    lazy: bool,
+    names: tuple[str, str, str],
+    given: dict[str, Any],
+) -> MultilabelAudit:
+    """Judge every tag of every row by a model that did not see the row, or by given probabilities.
+
+    Args:
+        table: n rows.
+        label: A column of lists, or two or more yes/no columns.
+        lazy: Whether the result's frame is to be lazy.
+        names: The three columns to add.
+        given: The options of :func:`dqlabels.audit`.
+
+    Raises:
+        DQLabelsError: One of its subclasses, by what is wrong.
+    """
+    tags = read_tags(table, label)
+    check_outputs(table, tags.title, names)
+    if given["pred_probs"] is not None:
+        probs, model, notes = _given_probs(table, tags, given["pred_probs"], given["classes"])
+    else:
+        if given["classes"] is not None:
+            raise OptionError("classes= names the columns of pred_probs=, which was not given.")
+        probs, model, notes = _model_probs(table, tags, given)
+    settings = {name: given[name] for name in ("filter_by", "score", "adjust", "compat")}
+    verdict = judge_tags(tags.codes, probs, n_threads=given["n_jobs"], **settings)
+    settings["random_state"] = given["random_state"]
+    evidence = TagEvidence(tags, probs, verdict)
+    whole = _with_columns(table, evidence, names)
+    known = tags.codes >= 0
+    return MultilabelAudit(
+        label=tags.title,
+        frame=whole.lazy().to_native() if lazy else whole.to_native(),
+        rows=len(table),
+        audited=int(tags.known.sum()),
+        flagged=int(verdict.row_flagged.sum()),
+        noise_rate=evidence.noise_rate(given["random_state"]),
+        model=model,
+        model_error=float(((probs >= 0.5) != (tags.codes == 1))[known].mean()),
+        warnings=(*notes, *_tag_notes(tags)),
+        names=names,
+        settings=settings,
+        evidence=evidence,
+        table=whole,
+    )
+
+
+def _model_probs(table: Frame, tags: Tags, given: dict[str, Any]) -> tuple[FloatArray, str, list[str]]:
+    held = [name for name in (given["groups"], given["sample_weight"]) if isinstance(name, str)]
+    exclude = [*given["exclude"], *tags.columns[1:], *held]
+    seen = embed_columns(table, given["embed"], [tags.columns[0], *exclude])
+    kinds, notes = choose_features(seen, tags.columns[0], given["features"], exclude)
+    _, encoded = FeatureEncoder.fit_encode(seen, kinds)
+    copies = sorted({name for column in tags.codes.T for name in leaks(encoded, kinds, column)[0]})
+    kept = [name for name in kinds if name not in copies]
+    if copies:
+        notes.append(f"Columns {', '.join(map(repr, copies))} copy a tag of {tags.title!r} and were left out.")
+    if not kept:
+        raise FeatureError(
+            f"Every feature is a copy of a tag of {tags.title!r} ({', '.join(map(repr, copies))}), so nothing can "
+            "judge them. Add columns that were not derived from the labels."
+        )
+    matrix = np.hstack([encoded.matrix[:, encoded.blocks[name]] for name in kept])
+    options: dict[str, Any] = {name: given[name] for name in ("model", "cv", "random_state", "n_jobs", "progress")}
+    options |= {name: _row_values(table, given[name], name) for name in ("groups", "sample_weight")}
+    probs, model = np.empty(tags.codes.shape), ""
+    for tag, codes in enumerate(tags.codes.T):
+        present = np.unique(codes[codes >= 0])
+        if present.size < 2:  # all or none of the rows: nothing to learn, nothing to judge
+            probs[:, tag] = present[0] if present.size else 0.0
+            continue
+        answer = out_of_sample(matrix, np.ascontiguousarray(codes), 2, **options)
+        probs[:, tag], model = answer.probs[:, 1], answer.model
+    return probs, f"{model}, a model a tag" if model else "no model: no tag varies", notes
+
+
+def _row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        require(table, [given], role)
+        return np.asarray(table[given].to_numpy())
+    values = np.asarray(given)
+    if values.shape != (len(table),):
+        raise OptionError(f"{role} has shape {values.shape}; one value for each of the {len(table):,} rows is needed.")
+    return values
+
+
+def _given_probs(
+    table: Frame, tags: Tags, pred_probs: Any, classes: Sequence[Any] | None
+) -> tuple[FloatArray, str, list[str]]:
+    named = isinstance(pred_probs, (list, tuple)) and all(isinstance(name, str) for name in pred_probs)
+    if named:
+        require(table, pred_probs, "pred_probs")
+        probs = np.column_stack([table[name].to_numpy() for name in pred_probs]).astype(np.float64)
+    else:
+        probs = np.asarray(pred_probs, dtype=np.float64)
+    n, n_tags = tags.codes.shape
+    if probs.shape != (n, n_tags):
+        raise ProbabilityError(
+            f"pred_probs has shape {probs.shape}; one row for each of the {n:,} rows and one column for each of the "
+            f"{n_tags} labels ({', '.join(map(repr, tags.values[:20]))}) are needed."
+        )
+    listed = list(tags.values if classes is None and tags.lists is None else classes or ())
+    if sorted(map(repr, listed)) != sorted(map(repr, tags.values)):
+        raise ProbabilityError(
+            f"Which label each of the {n_tags} probability columns stands for is not known. Say it in their order, as "
+            f"in classes={list(tags.values)[:20]!r}."
+        )
+    bad = ~np.isfinite(probs) | (probs < -SLACK) | (probs > 1 + SLACK)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ProbabilityError(
+            f"pred_probs: {int(bad.sum()):,} values are no probabilities (row {row}, label {listed[column]!r}: "
+            f"{probs[row, column]}). Pass probabilities in [0, 1]; for logits apply the logistic function first."
+        )
+    order = [listed.index(value) for value in tags.values]
+    return np.clip(probs[:, order], 0, 1), f"your probabilities ({n_tags} labels)", []
+
+
+def _tag_notes(tags: Tags) -> list[str]:
+    notes = []
+    for number, words in ((0, "no row"), (1, "every row")):
+        other = [
+            repr(value)
+            for value, codes in zip(tags.values, tags.codes.T, strict=True)
+            if (codes >= 0).any() and (codes[codes >= 0] == number).all()
+        ]
+        if other:
+            notes.append(f"Labels {', '.join(other[:10])}: {words} has them, so they cannot be judged.")
+    return notes
+
+
+def _with_columns(table: Frame, evidence: TagEvidence, names: tuple[str, str, str]) -> Frame:
+    tags, verdict = evidence.tags, evidence.verdict
+    lists = evidence.suggested_lists()
+    column = table[tags.columns[0]]
+    if tags.lists is None:
+        dtype: Any = nw.List(nw.String)
+    else:
+        dtype = column.dtype
+    backend = table.implementation
+    if backend.is_pandas_like() and not isinstance(dtype, nw.List):
+        suggested = nw.new_series(names[1], lists, backend=backend)
+    elif backend.is_pandas_like():
+        suggested = nw.new_series(names[1], lists, nw.Object if tags.lists is None else dtype, backend=backend)
+    else:
+        suggested = nw.new_series(names[1], lists, dtype, backend=backend)
+    quality = verdict.row_quality
+    return with_columns(table, names, quality, suggested, verdict.row_flagged, tags.known)

@@ -1,0 +1,298 @@
+"""The result of an audit of several labels a row: frozen, with the verbs of a :class:`~dqlabels.LabelAudit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.columns import Frame
+from dqlabels.errors import OptionError
+from dqlabels.evidence import plain
+from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
+from dqlabels.multilabel.tags import Tags
+from dqlabels.multilabel.verdict import TagVerdict
+from dqlabels.noise import NoiseRate, default_noise
+from dqlabels.rate import noise_rate
+from dqlabels.report.html import table as html_table
+
+MOST_IN_DICT = 10
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TagEvidence:
+    """Tags (n, L) as given, the probability (n, L) of each, and what was found."""
+
+    tags: Tags
+    probs: FloatArray
+    verdict: TagVerdict
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """(L,) true for tags that some rows carry and some do not."""
+        codes = self.tags.codes
+        return np.asarray((codes == 1).any(axis=0) & (codes == 0).any(axis=0))
+
+    def tag_rates(self, random_state: int, confidence: float) -> dict[int, NoiseRate]:
+        """The noise rate of each judged tag's yes or no."""
+        rates = {}
+        for tag in np.flatnonzero(self.judged).tolist():
+            codes, likely = self.tags.codes[:, tag], self.probs[:, tag]
+            known = codes >= 0
+            both = np.column_stack([1 - likely[known], likely[known]])
+            rates[tag] = default_noise(codes[known], both, confidence=confidence, random_state=random_state)
+        return rates
+
+    def noise_rate(self, random_state: int, confidence: float = 0.90) -> NoiseRate:
+        """The share of wrong answers over all rows and judged tags: the mean of the tags' rates and intervals.
+
+        The error of the method is alike for all tags, so the interval does not narrow with their number. It is not
+        supported where those of most tags are not.
+        """
+        rates = self.tag_rates(random_state, confidence)
+        if not rates:
+            raise OptionError("No label can be judged: each is on every row or on none.")
+        weights = np.array([float((self.tags.codes[:, tag] >= 0).sum()) for tag in rates])
+        weights /= weights.sum()
+        one = next(iter(rates.values()))
+        estimate, low, high = (
+            float(sum(w * getattr(rate, name) for w, rate in zip(weights, rates.values(), strict=True)))
+            for name in ("estimate", "low", "high")
+        )
+        matrix, inverse = (
+            np.einsum("t,tij->ij", weights, [getattr(rate, name) for rate in rates.values()])
+            for name in ("matrix", "inverse")
+        )
+        judged = self.tags.codes[:, list(rates)]
+        answers = np.array([(judged == 0).sum(), (judged == 1).sum()])
+        rate = noise_rate((estimate, low, high), confidence, one.method, answers, matrix, inverse)
+        doubted = [rate.caution for rate in rates.values() if not rate.supported]
+        return replace(rate, supported=False, caution=doubted[0]) if len(doubted) > len(rates) / 2 else rate
+
+    def suggested(self) -> NDArray[np.bool_]:
+        """(n, L) the tags each row should have: as given unless flagged, the model's answer where not known."""
+        codes, flagged = self.tags.codes, self.verdict.flagged
+        return np.where(codes < 0, self.probs >= 0.5, (codes == 1) ^ flagged)
+
+    def suggested_lists(self) -> list[list[Any]]:
+        """The same as a list a row: the given labels that stay, in their order, then the added ones."""
+        values, wanted = self.tags.values, self.suggested()
+        found = []
+        for at, row in enumerate(wanted):
+            should = [values[tag] for tag in np.flatnonzero(row)]
+            given = self.tags.lists[at] if self.tags.lists is not None else None
+            if given is not None:
+                kept = [value for value in given if value in should]
+                should = kept + [value for value in should if value not in kept]
+            found.append(should)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MultilabelAudit:
+    """What was found in labels of which a row may have several, or none.
+
+    In ``frame`` ``label_quality`` is the row's, in which its worst label weighs most; ``suggested_label`` is the list
+    of labels the row should have; ``is_label_issue`` is true where that is not the list it has. ``rows`` counts all
+    rows, ``audited`` those with known labels, ``flagged`` those with an issue. ``noise_rate`` is the share of wrong
+    answers to "has the row this label?" over all rows and labels; ``model_error`` the share where the model differs.
+    """
+
+    label: str
+    frame: Any
+    rows: int
+    audited: int
+    flagged: int
+    noise_rate: NoiseRate
+    model: str
+    model_error: float
+    warnings: tuple[str, ...]
+    names: tuple[str, str, str]
+    settings: dict[str, Any]
+    evidence: TagEvidence
+    table: Frame
+
+    @property
+    def flagged_share(self) -> float:
+        """Flagged rows over audited rows, in [0, 1]; not the noise rate."""
+        return self.flagged / self.audited if self.audited else 0.0
+
+    @property
+    def issues(self) -> Any:
+        """A row per flagged label of a row, worst first: row number, label, ``kind``, quality, probability.
+
+        ``kind`` is ``missing`` where the row should have the label and has not, ``wrong`` where it has and should not.
+        """
+        rows, tags, kinds = self._found()
+        columns = {
+            "row": rows,
+            "quality": self.evidence.verdict.quality[rows, tags],
+            "probability": self.evidence.probs[rows, tags],
+        }
+        table = nw.from_dict(columns, backend=self.table.implementation)
+        table = table.with_columns(
+            self._labels(tags), nw.new_series("kind", kinds, nw.String, backend=table.implementation)
+        )
+        return table.select("row", "label", "kind", "quality", "probability").to_native()
+
+    @property
+    def qualities(self) -> Any:
+        """A row per row of the frame and a column per label: the quality of its presence or absence, NaN if unknown."""
+        columns: dict[str, Any] = {"row": np.arange(self.rows)}
+        for tag, value in enumerate(self.evidence.tags.values):
+            name = str(value)
+            while name in columns:
+                name += "_"
+            columns[name] = self.evidence.verdict.quality[:, tag]
+        return nw.from_dict(columns, backend=self.table.implementation).to_native()
+
+    @property
+    def classes(self) -> Any:
+        """A row per label, the most flagged share first.
+
+        ``rows`` that have it, ``wrong`` of these flagged, ``missing`` rows flagged as lacking it, ``flagged_share`` of
+        all rows, and the noise rate of its yes or no with its interval (NaN where it cannot be judged).
+        """
+        facts = self._class_facts()
+        order = np.argsort(-facts["flagged_share"], kind="stable")
+        columns = {name: values[order] for name, values in facts.items()}
+        table = nw.from_dict(columns, backend=self.table.implementation).with_columns(self._labels(order))
+        return table.select("label", *facts).to_native()
+
+    def _class_facts(self) -> dict[str, NDArray[Any]]:
+        codes, flagged = self.evidence.tags.codes, self.evidence.verdict.flagged
+        known = np.maximum((codes >= 0).sum(axis=0), 1)
+        wrong, missing = (flagged & (codes == 1)).sum(axis=0), (flagged & (codes == 0)).sum(axis=0)
+        facts: dict[str, NDArray[Any]] = {
+            "rows": (codes == 1).sum(axis=0),
+            "wrong": wrong,
+            "missing": missing,
+            "flagged_share": (wrong + missing) / known,
+        }
+        rates = self._rates()
+        for name, field in (("noise_rate", "estimate"), ("noise_low", "low"), ("noise_high", "high")):
+            facts[name] = np.array(
+                [getattr(rates[tag], field) if tag in rates else np.nan for tag in range(codes.shape[1])]
+            )
+        return facts
+
+    def _rates(self) -> dict[int, NoiseRate]:
+        return self.evidence.tag_rates(self.settings["random_state"], self.noise_rate.confidence)
+
+    def gate(
+        self,
+        *,
+        max_noise_rate: float | None = None,
+        max_class_noise_rate: float | Mapping[Any, float] | None = None,
+        decide: Decide = "estimate",
+        on_inconclusive: OnInconclusive = "warn",
+    ) -> GateResult:
+        """Hold what was found against limits, shares in [0, 1]; see :func:`dqlabels.gate.decide_gate`.
+
+        Args:
+            max_noise_rate: Of all answers over rows and labels.
+            max_class_noise_rate: Of each label's yes or no: one limit for all, or a limit by label.
+            decide: ``"estimate"`` or ``"confident"``.
+            on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
+
+        Raises:
+            OptionError: No limit, one outside [0, 1], an unknown label or choice.
+        """
+        measured = []
+        if max_noise_rate is not None:
+            measured.append(_held("max_noise_rate", "the label-noise rate", self.noise_rate, max_noise_rate))
+        if max_class_noise_rate is not None:
+            rates, values = self._rates(), self.evidence.tags.values
+            known = {values[tag]: rate for tag, rate in rates.items()}
+            limits = max_class_noise_rate
+            wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
+            unknown = [value for value in wanted if value not in known]
+            if unknown:
+                raise OptionError(
+                    f"{', '.join(map(repr, unknown[:10]))} is no label of {self.label!r} that can be judged; these are "
+                    f"{', '.join(map(repr, list(known)[:20]))}."
+                )
+            measured += [
+                _held("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit)
+                for value, limit in wanted.items()
+            ]
+        return decide_gate(
+            self.noise_rate, measured, decide=decide, on_inconclusive=on_inconclusive, label=self.label,
+            details=self._worst_lines(),
+        )  # fmt: skip
+
+    def _found(self) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+        rows, tags = np.nonzero(self.evidence.verdict.flagged)
+        order = np.argsort(self.evidence.verdict.quality[rows, tags], kind="stable")
+        rows, tags = rows[order], tags[order]
+        has = self.evidence.tags.codes[rows, tags] == 1
+        return rows, tags, ["wrong" if there else "missing" for there in has]
+
+    def _labels(self, tags: NDArray[np.int64]) -> Any:
+        values = [self.evidence.tags.values[tag] for tag in tags.tolist()]
+        return nw.new_series("label", values, backend=self.table.implementation)
+
+    def _worst_lines(self) -> list[str]:
+        rows, tags, kinds = self._found()
+        values, quality = self.evidence.tags.values, self.evidence.verdict.quality
+        lines = [
+            f"  row {row}: {values[tag]!r} {kind}, quality {quality[row, tag]:.3f}"
+            for row, tag, kind in list(zip(rows.tolist(), tags.tolist(), kinds, strict=True))[:5]
+        ]
+        return ["Worst rows:", *lines] if lines else []
+
+    def summary(self) -> str:
+        """The audit in about a dozen lines of text."""
+        rate, wrong = self.noise_rate, self._found()[2].count("wrong")
+        flags = int(self.evidence.verdict.flagged.sum())
+        missing = f", {self.rows - self.audited:,} without" if self.rows > self.audited else ""
+        lines = [
+            f"Labels in {self.label!r}: {self.audited:,} rows audited{missing}, {len(self.evidence.tags.values):,} "
+            f"labels; {self.flagged:,} rows flagged ({self.flagged_share:.1%}), {wrong:,} labels wrong "
+            f"and {flags - wrong:,} missing.",
+            f"Estimated share of wrong answers {rate.estimate:.1%} ({rate.confidence:.0%} interval {rate.low:.1%} to "
+            f"{rate.high:.1%}, method {rate.method!r}).",
+            rate.assumption,
+            f"Judged by {self.model}; it disagrees with {self.model_error:.1%} of the answers.",
+        ]
+        return "\n".join([*lines, *self._worst_lines(), *(f"Note: {note}" for note in self.warnings)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        from dqlabels.version import __version__
+
+        facts = {name: getattr(self, name) for name in ("label", "rows", "audited", "flagged", "flagged_share")}
+        facts |= {"missing": self.rows - self.audited, "noise_rate": self.noise_rate.to_dict()}
+        facts |= {"model": self.model, "model_error": self.model_error}
+        facts |= {"classes": _records(self.classes), "worst": _records(self.issues)[:MOST_IN_DICT]}
+        ends = {"warnings": list(self.warnings), "settings": dict(self.settings), "version": __version__}
+        return {**facts, **ends}
+
+    def __repr__(self) -> str:
+        found = f"{self.flagged:,} of {self.audited:,} rows flagged"
+        return f"<MultilabelAudit of {self.label!r}: {found}, noise rate {self.noise_rate}>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        facts = self.to_dict()
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self.summary().splitlines()[:4])
+        classes = html_table(("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), facts["classes"])
+        worst = html_table(("row", "label", "kind", "quality"), facts["worst"])
+        return f"<div class='dqlabels'>{lines}{classes}{worst}</div>"
+
+
+def _held(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
+    return Measured(name, what, rate.estimate, rate.low, rate.high, limit, supported=rate.supported)
+
+
+def _records(native: Any) -> list[dict[str, Any]]:
+    frame = nw.from_native(native, eager_only=True)
+    return [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]

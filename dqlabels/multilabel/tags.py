@@ -1,0 +1,136 @@
+"""Columns -> tags: a list of labels a row, or a yes/no column a label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.columns import Frame, require
+from dqlabels.errors import LabelColumnError, OptionError
+
+IntArray = NDArray[np.int64]
+# A tag for every other row names rows, not kinds of row.
+MOST_TAGS_PER_ROW = 0.5
+FEWEST_ROWS_TO_JUDGE = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tags:
+    """n rows and L tags: ``codes`` (n, L) is 1 where the row has the tag, 0 where not, -1 where that is not known.
+
+    ``values`` are the tags in order; ``columns`` the label columns of the frame; ``lists`` (n,) what a list column
+    holds, None for yes/no columns.
+    """
+
+    codes: IntArray
+    values: tuple[Any, ...]
+    columns: tuple[str, ...]
+    title: str
+    lists: list[Any] | None
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(n,) true where anything is known of the row's tags."""
+        return np.asarray((self.codes >= 0).any(axis=1))
+
+
+def read_tags(table: Frame, label: str | Sequence[str]) -> Tags:
+    """Tags from a list column, or from yes/no columns.
+
+    Raises:
+        LabelColumnError: Missing, empty, not lists, not yes/no, or nothing to tell apart.
+        OptionError: A column named twice, or fewer than two columns.
+
+    >>> import polars as pl
+    >>> tags = read_tags(nw.from_native(pl.DataFrame({"tags": [["a"], [], ["b", "a"], None]})), "tags")
+    >>> tags.values, tags.codes.tolist()
+    (('a', 'b'), [[1, 0], [0, 0], [1, 1], [-1, -1]])
+    """
+    columns = [label] if isinstance(label, str) else list(label)
+    require(table, columns, "label")
+    if not len(table):
+        raise LabelColumnError(f"The frame has no rows, so {', '.join(map(repr, columns))} has no labels to audit.")
+    tags = _from_lists(table, columns[0]) if len(columns) == 1 else _from_flags(table, columns)
+    if not tags.known.any():
+        raise LabelColumnError(f"Labels {tags.title!r}: all {len(table):,} rows are missing. Nothing can be audited.")
+    return tags
+
+
+def _from_lists(table: Frame, label: str) -> Tags:
+    rows = table[label].to_list()
+    codes = np.full((len(rows), 0), -1, dtype=np.int64)
+    row_of, said = [], []
+    lists: list[Any] = []
+    for at, row in enumerate(rows):
+        held = _as_list(row, label, at)
+        lists.append(held)
+        if held is not None:
+            row_of += [at] * len(held)
+            said += held
+    if any(_is_missing(value) for value in said):
+        where = next(at for at, value in zip(row_of, said, strict=True) if _is_missing(value))
+        raise LabelColumnError(f"Column {label!r}: the list in row {where} holds a missing label. Take it out.")
+    known = np.array([held is not None for held in lists])
+    values = _in_order(set(said), label)
+    if not values and known.any():
+        raise LabelColumnError(f"Column {label!r}: all {int(known.sum()):,} lists are empty, so there is no label.")
+    if len(rows) >= FEWEST_ROWS_TO_JUDGE and len(values) > MOST_TAGS_PER_ROW * known.sum():
+        raise LabelColumnError(
+            f"Column {label!r} has {len(values):,} different labels in {int(known.sum()):,} rows, so they name rows "
+            "rather than kinds of row. Group them, or keep the common ones."
+        )
+    lookup = {value: position for position, value in enumerate(values)}
+    codes = np.where(known[:, None], 0, -1) * np.ones((1, len(values)), dtype=np.int64)
+    codes[row_of, [lookup[value] for value in said]] = 1
+    return Tags(codes, values, (label,), label, lists)
+
+
+def _as_list(row: Any, label: str, at: int) -> list[Any] | None:
+    if row is None or (isinstance(row, float) and np.isnan(row)):
+        return None
+    if isinstance(row, (set, frozenset)):
+        return sorted(row, key=str)
+    if isinstance(row, (list, tuple, np.ndarray)):
+        return list(row)
+    raise LabelColumnError(
+        f"Column {label!r} row {at} holds {row!r}, which is no list of labels. For task='multilabel' pass a column of "
+        "lists, or name one yes/no column a label."
+    )
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value))
+
+
+def _in_order(values: set[Any], label: str) -> tuple[Any, ...]:
+    try:
+        return tuple(sorted(values))
+    except TypeError:
+        return tuple(sorted(values, key=lambda value: (type(value).__name__, str(value))))
+
+
+def _from_flags(table: Frame, columns: Sequence[str]) -> Tags:
+    if len(set(columns)) != len(columns):
+        raise OptionError(f"label={list(columns)!r} names a column twice.")
+    codes = np.column_stack([_yes_no(table[name]) for name in columns])
+    return Tags(codes, tuple(columns), tuple(columns), ", ".join(columns), None)
+
+
+def _yes_no(column: nw.Series[Any]) -> IntArray:
+    values = column.to_list()
+    codes = np.full(len(values), -1, dtype=np.int64)
+    for at, value in enumerate(values):
+        if _is_missing(value) or str(value) == "<NA>":
+            continue
+        if value not in (0, 1):
+            raise LabelColumnError(
+                f"Column {column.name!r} row {at} holds {value!r}: a column of task='multilabel' says yes or no (True "
+                "and False, or 1 and 0). For several annotators say task='annotators'."
+            )
+        codes[at] = int(value)
+    return codes
