@@ -13,6 +13,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.class_columns import check_order, column_order
 from dqlabels.columns import AUDIT_COLUMNS, Frame, Labels, check_columns, choose_features, read_labels, require
 from dqlabels.confident import FILTERS, SCORES, check_block
 from dqlabels.engines.memory import judge
@@ -27,8 +28,6 @@ from dqlabels.outputs import check_outputs, with_columns
 from dqlabels.result import LabelAudit
 from dqlabels.tasks import audit_task, choose_task, one_class_a_row
 
-# Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
-ORDER_GAIN = 0.20
 FEWEST_ROWS_A_CLASS = 2
 
 
@@ -354,7 +353,7 @@ def _given_probs(table: Frame, labels: Labels, label: str, pred_probs: Any, clas
             f"pred_probs has shape {probs.shape}; one row for each of the {len(table):,} rows of the frame and one "
             "column a class are needed."
         )
-    order, extra = _column_order(labels, label, columns, probs.shape[1], classes)
+    order, extra = column_order(labels, label, columns, probs.shape[1], classes)
     if extra:
         raise ProbabilityError(
             f"pred_probs has columns for {', '.join(map(repr, extra))}, a class no row of {label!r} carries. Drop the "
@@ -362,68 +361,9 @@ def _given_probs(table: Frame, labels: Labels, label: str, pred_probs: Any, clas
         )
     probs = probs[:, order]
     check_block(probs[~labels.known])  # the judge checks the others
-    _check_order(probs[labels.known], labels.codes[labels.known], labels, label)
+    check_order(probs[labels.known], labels.codes[labels.known], labels, label)
     others = tuple(name for name in table.columns if name not in {label, *columns})
     return Judged(probs, f"your probabilities ({n_classes} classes)", (), others)
-
-
-def _column_order(
-    labels: Labels, label: str, columns: Sequence[str], width: int, classes: Sequence[Any] | None
-) -> tuple[list[int], list[Any]]:
-    """The column of each class, and the classes that no row carries; never a guess."""
-    known = list(labels.classes)
-    if classes is None:
-        classes = _classes_by_name(known, columns, width)
-    if classes is None:
-        raise ProbabilityError(
-            f"Which class each of the {width} probability columns stands for is not known. Say it in their order, as "
-            f"in classes={known[:20]!r}."
-        )
-    listed = [value.item() if isinstance(value, np.generic) else value for value in classes]
-    if len(listed) != width or len(set(listed)) != width:
-        raise ProbabilityError(
-            f"classes= names {len(set(listed))} different classes for {width} probability columns; one each is needed."
-        )
-    absent = [value for value in known if value not in listed]
-    if absent:
-        raise ProbabilityError(
-            f"No probability column for {', '.join(map(repr, absent[:10]))}, which rows of {label!r} carry. "
-            f"Pass one column for each of the {len(known)} classes."
-        )
-    return [listed.index(value) for value in known], [value for value in listed if value not in known]
-
-
-def _classes_by_name(known: list[Any], columns: Sequence[str], width: int) -> list[Any] | None:
-    """Classes read off column names that end in them (``p_good``, ``proba0``), or 0..K-1 of an array."""
-    if not columns:
-        counted = width == len(known) and all(type(v) is int for v in known) and known == list(range(width))
-        return known if counted else None
-    named: list[Any] = []
-    for column in columns:
-        fits = [value for value in known if column.endswith(str(value))]
-        if not fits:
-            return None
-        named.append(max(fits, key=lambda value: len(str(value))))
-    return named if len(set(map(str, named))) == len(columns) else None
-
-
-def _check_order(probs: NDArray[Any], codes: NDArray[np.int64], labels: Labels, label: str) -> None:
-    """Raise where another order of the columns agrees with the labels far better than the given one."""
-    from scipy.optimize import linear_sum_assignment
-
-    if not codes.size or not np.isfinite(probs).all():
-        return
-    k = probs.shape[1]
-    agreed = np.bincount(codes * k + probs.argmax(axis=1), minlength=k * k).reshape(k, k)
-    given, column = linear_sum_assignment(-agreed)
-    here, best = np.trace(agreed) / codes.size, agreed[given, column].sum() / codes.size
-    if best - here > ORDER_GAIN and best > 2 * here:
-        swapped = [(labels.classes[g], labels.classes[c]) for g, c in zip(given, column, strict=True) if g != c]
-        pairs = ", ".join(f"{a!r} ↔ {b!r}" for a, b in swapped[:5])
-        raise ProbabilityError(
-            f"The probability columns look out of order: they agree with {label!r} in {here:.0%} of the rows, in "
-            f"another order in {best:.0%} ({pairs}). Check the order of classes= against the model's classes_."
-        )
 
 
 def conclude(

@@ -72,11 +72,10 @@ def one_class_a_row(
     """
     if not isinstance(label, str) or annotator is not None or item is not None or task not in (None, "classes"):
         return False
-    known = nw.from_native(frame, pass_through=True)
-    if task is not None or not isinstance(known, nw.LazyFrame):
+    if task is not None or type(frame).__name__ != "LazyFrame":
         return True
-    dtype = known.collect_schema().get(label)
-    return not (isinstance(dtype, nw.List) and not dtype.inner.is_float())  # type: ignore[union-attr]
+    dtype = nw.from_native(frame).collect_schema().get(label)
+    return not (isinstance(dtype, nw.List) and not dtype.inner.is_float())
 
 
 def holds_lists(column: Column) -> bool:

@@ -59,9 +59,14 @@ def test_an_empty_frame_is_refused():
         dqlabels.audit(pl.DataFrame({"x": [], "label": []}), "label")
 
 
-def test_a_list_label_is_refused():
+def test_a_list_label_is_refused_as_one_class_a_row():
     with pytest.raises(LabelColumnError, match="one label a row is needed"):
-        dqlabels.audit(pl.DataFrame({"x": [1, 2], "label": [["a"], ["b"]]}), "label")
+        dqlabels.audit(pl.DataFrame({"x": [1, 2], "label": [["a"], ["b"]]}), "label", task="classes")
+
+
+def test_a_list_of_fractions_is_refused_as_a_label():
+    with pytest.raises(LabelColumnError, match="one label a row is needed"):
+        dqlabels.audit(pl.DataFrame({"x": [1, 2], "label": [[0.5], [0.2]]}), "label")
 
 
 def test_a_class_of_one_row_is_kept_named_and_never_flagged(make_frame):
