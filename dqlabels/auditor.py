@@ -22,7 +22,7 @@ from dqlabels.evidence import Evidence
 from dqlabels.features import Encoded, FeatureEncoder, leaks
 from dqlabels.large import judge as large
 from dqlabels.media import Embedding, embed_columns
-from dqlabels.models import OutOfSample, out_of_sample
+from dqlabels.models import FOLDS, OutOfSample, out_of_sample
 from dqlabels.noise import default_noise
 from dqlabels.outputs import check_outputs, with_columns
 from dqlabels.result import LabelAudit
@@ -294,7 +294,20 @@ def model_probs(
             "by the others of its kind, so a copy of a row can vouch for it. Add features, or name what repeats in "
             "groups=."
         )
+    notes += _few_for_folds(labels, fit)
     return Judged(answer.probs, answer.model, tuple(notes), encoder.names, encoder, encoded, answer)
+
+
+def _few_for_folds(labels: Labels, fit: dict[str, Any]) -> list[str]:
+    """Names the classes of fewer rows than a number of folds: some folds are judged by models that know none."""
+    folds = FOLDS if fit["cv"] is None else fit["cv"]
+    if (fit["model"] is None and fit["cv"] is None) or not isinstance(folds, int):
+        return []
+    rows = labels.counts
+    few = [f"{value!r} ({rows[k]})" for k, value in enumerate(labels.classes) if FEWEST_ROWS_A_CLASS <= rows[k] < folds]
+    if not few:
+        return []
+    return [f"Classes with fewer rows than the {folds} folds, so less surely judged: {', '.join(few)}."]
 
 
 def _sampled_probs(

@@ -397,7 +397,10 @@ def _cross_validated(
         votes[rows] += 1
     if (votes == 0).any():
         unjudged = int((votes == 0).sum())
-        raise ModelError(f"The folds of cv={cv!r} leave {unjudged:,} rows unjudged; every row must be in a test fold.")
+        raise ModelError(
+            f"The folds of cv={cv!r} leave {unjudged:,} rows unjudged; every row must be in a test fold. For rows in "
+            "time order pass cv='time', which judges the first of them by those after."
+        )
     weight = None if weights is None else weights[known]
     final = for_others(model, matrix[known], codes[known], n_classes, weight, seed) if keep else None
     return sums / votes[:, None], f"{type(model).__name__}, {len(folds)} folds", known, final

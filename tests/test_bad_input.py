@@ -330,3 +330,9 @@ def test_labels_that_64_bits_do_not_hold_are_refused():
     frame = pl.DataFrame(two_classes()).with_columns(label=(pl.col("label") == "yes").cast(pl.Int128) * 10**25)
     with pytest.raises(LabelColumnError, match="more than 64 bits"):
         dqlabels.audit(frame, "label")
+
+
+def test_a_class_with_fewer_rows_than_folds_is_named(make_frame):
+    rare = two_classes()["label"][:-3] + ["rare"] * 3
+    with pytest.warns(LabelWarning, match=r"fewer rows than the 5 folds.*'rare' \(3\)"):
+        audit(make_frame, {"cv": 5}, label=rare)
