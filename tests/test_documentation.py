@@ -16,6 +16,7 @@ from conftest import ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What a page needs beyond the library itself.
 NEEDS = {
+    "from-cleanlab.md": "cleanlab",
     "great-expectations.md": "great_expectations",
     "pandera.md": "pandera.backends.narwhals",  # a pandera that writes Polars schemas
     "spark.md": "pyspark",
