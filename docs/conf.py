@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from dqlabels.version import __version__
+
+# It tells at length what it does not document of itself.
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 project = "dqlabels"
 author = "The dqlabels developers"
@@ -25,4 +30,5 @@ autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Options"]
 nitpicky = False

@@ -33,12 +33,12 @@ class ExpectLabelNoiseRateToBeAtMost(GateExpectation):
         max_value: The most that may be wrong, a share of the rows with a label in [0, 1]: 0.05 for 5%.
 
     Options:
-        features, exclude, pred_probs, classes, groups, sample_weight, cv, filter_by, score, adjust, compat, and
-            random_state: As in ``dqlabels.audit``; columns are given by name.
-        method: The estimator of the rate and its version, as in ``"variational/1"``; ``"default/1"`` unless given.
-        decide: ``"estimate"``, or ``"confident"``: fail only when the whole interval exceeds the limit.
-        on_inconclusive: What an undecided ``"confident"`` does: ``"warn"`` and pass, ``"fail"`` or ``"pass"``.
-        row_condition: Rows to audit, as ``Column("split") == "train"``.
+        - features, exclude, pred_probs, classes, groups, sample_weight, cv, filter_by, score, adjust, compat and
+          random_state: As in ``dqlabels.audit``; columns are given by name.
+        - method: The estimator of the rate and its version, as in ``"variational/1"``; ``"default/1"`` unless given.
+        - decide: ``"estimate"``, or ``"confident"``: fail only when the whole interval exceeds the limit.
+        - on_inconclusive: What an undecided ``"confident"`` does: ``"warn"`` and pass, ``"fail"`` or ``"pass"``.
+        - row_condition: Rows to audit, as ``Column("split") == "train"``.
     """
 
     max_value: float | Parameter = pydantic.Field(
