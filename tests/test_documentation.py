@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+
+import dqlabels.learn
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What a page needs beyond the library itself.
@@ -68,3 +71,32 @@ def test_the_readme_has_its_two_commands(heading: str):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(rf"^## {heading}\n+```\w*\n(.*?)```", text, flags=re.M | re.S)
     assert len(block.strip().splitlines()) == 1
+
+
+def public_names() -> list[str]:
+    """Every name that a public module offers, as the page of the interface calls it: by its last part."""
+    offered = {"dqlabels": dqlabels.__all__, "dqlabels.learn": dqlabels.learn.__all__}
+    for module in ("great_expectations/__init__.py", "pandera.py"):
+        tree = ast.parse((ROOT / "dqlabels/integrations" / module).read_text(encoding="utf-8"))
+        (names,) = (node for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
+        offered[module] = ast.literal_eval(names.value)
+    return sorted({name for names in offered.values() for name in names} - {"__version__"})
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_a_public_name_is_on_the_page_of_the_interface(name: str):
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    in_modules = (ROOT / "dqlabels/errors.py").read_text(encoding="utf-8")  # documented whole, by automodule
+    assert re.search(rf"(\.|, |: ){name}\b", page) or re.search(rf"^class {name}\b", in_modules, flags=re.M)
+
+
+def test_every_page_has_its_place_in_the_order_of_the_site():
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    trees = re.findall(r"^```\{toctree\}\n(.*?)^```", index, flags=re.M | re.S)
+    placed = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    assert sorted(placed) == sorted(page.stem for page in PAGES[1:] if page.stem != "index")
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
+def test_a_link_of_the_readme_leads_to_a_file(link: str):
+    assert (ROOT / link).exists()
