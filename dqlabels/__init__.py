@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dqlabels.noise import NoiseRate
     from dqlabels.result import LabelAudit
     from dqlabels.review_page.apply import apply_decisions
+    from dqlabels.values import ValueAudit
 
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "LabelNoiseError",
     "LabelWarning",
     "NoiseRate",
+    "ValueAudit",
     "__version__",
     "apply_decisions",
     "audit",
@@ -44,6 +46,7 @@ _LAZY = {
     "LabelAuditor": "dqlabels.label_auditor",
     "NoiseRate": "dqlabels.noise",
     "load": "dqlabels.label_auditor",
+    "ValueAudit": "dqlabels.values",
 }
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dqlabels.result import LabelAudit
 
 ACCESSOR = "labels"
+# Options that say what an audit is of, which a streamed one is not asked.
+ABOUT_THE_TASK = ("task", "fdr", "annotator", "item", "consensus")
 
 
 class AuditOptions(TypedDict, total=False):
@@ -44,6 +46,7 @@ class AuditOptions(TypedDict, total=False):
     filter_by: str
     score: str
     adjust: bool
+    fdr: float
     names: tuple[str, str, str]
     compat: str | None
     random_state: int
@@ -65,8 +68,9 @@ class LabelsAccessor:
             if one_class_a_row(self._frame, label, options.get("task"), options.get("annotator"), options.get("item")):
                 from dqlabels.large.stream import audit_lazily
 
+                given: dict[str, Any] = {name: value for name, value in options.items() if name not in ABOUT_THE_TASK}
                 return audit_lazily(
-                    self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), **options
+                    self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), **given
                 )
         return self.report(label, **options).frame
 

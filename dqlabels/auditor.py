@@ -7,28 +7,45 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.class_columns import check_order, column_order
-from dqlabels.columns import AUDIT_COLUMNS, Frame, Labels, check_columns, choose_features, read_labels, require
-from dqlabels.confident import FILTERS, SCORES, check_block
+from dqlabels.columns import (
+    AUDIT_COLUMNS,
+    Frame,
+    Labels,
+    as_list,
+    check_columns,
+    choose_features,
+    read_labels,
+    require,
+    row_values,
+)
+from dqlabels.confident import FILTERS, SCORES, Judgement, check_block
 from dqlabels.engines.memory import judge
 from dqlabels.errors import FeatureError, LabelWarning, OptionError, ProbabilityError
 from dqlabels.evidence import Evidence
 from dqlabels.features import Encoded, FeatureEncoder, leaks
+from dqlabels.kinds import check_grades, kind_of_label
 from dqlabels.large import judge as large
 from dqlabels.media import Embedding, embed_columns
 from dqlabels.models import FOLDS, OutOfSample, out_of_sample
 from dqlabels.noise import default_noise
+from dqlabels.ordinal import judge_grades
 from dqlabels.outputs import check_outputs, with_columns
+from dqlabels.regression import FDR
 from dqlabels.result import LabelAudit
-from dqlabels.tasks import audit_task, choose_task, one_class_a_row
+from dqlabels.tasks import SEVERAL, audit_task, choose_task, one_class_a_row
+from dqlabels.value_audit import audit_values
+from dqlabels.values import ValueAudit
 
 FEWEST_ROWS_A_CLASS = 2
+
+Audited = TypeVar("Audited", LabelAudit, ValueAudit)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +84,7 @@ def audit(
     filter_by: str = "prune_by_noise_rate",
     score: str = "normalized_margin",
     adjust: bool = False,
+    fdr: float = FDR,
     names: tuple[str, str, str] = AUDIT_COLUMNS,
     compat: str | None = None,
     random_state: int = 0,
@@ -79,8 +97,10 @@ def audit(
         frame: pandas or Polars DataFrame, Polars LazyFrame (collected here), or PyArrow table; n rows.
         label: The column that holds the given labels; rows where it is missing are kept, not estimated from. A list
             of columns: the labels of several annotators, or with ``task="multilabel"`` a yes/no column a tag.
-        task: ``"classes"``, ``"annotators"`` or ``"multilabel"``; default by the label: one column is one class a
-            row, several are annotators, a column of lists is multilabel.
+        task: ``"classes"``, ``"ordinal"`` for classes whose order counts, ``"regression"`` for numbers, dates and
+            durations, ``"annotators"`` or ``"multilabel"``; default by the label: one column is one class a row, or
+            numbers where it holds many fractional ones, or ordinal where it is an ordered pandas categorical;
+            several columns are annotators, a column of lists is multilabel.
         annotator: Of a frame with a row a label, the column that says who gave it.
         item: Of such a frame, the column that says what it was given to.
         consensus: Of several annotators: ``"crowdlab"`` (default where there are features), ``"ibcc"``,
@@ -100,6 +120,7 @@ def audit(
         filter_by: The rule that flags rows, one of ``dqlabels.confident.FILTERS``.
         score: The label quality, one of ``dqlabels.confident.SCORES``.
         adjust: Subtract each class's mean confidence before scoring, so that hard classes are not all low.
+        fdr: Of numbers: the expected share of right values among the flagged, in (0, 1).
         names: The three columns to add: quality, suggestion, flag.
         compat: ``"cleanlab"`` reproduces cleanlab 2.9 where it departs from the paper.
         random_state: Seeds every random choice; the global generators are left alone.
@@ -109,7 +130,8 @@ def audit(
     Returns:
         The audit; ``.frame`` is the caller's frame, same type, rows and index, with three more columns. Several
         annotators give an :class:`~dqlabels.annotators.result.AnnotatorAudit`, several labels a row a
-        :class:`~dqlabels.multilabel.result.MultilabelAudit`, with the same verbs.
+        :class:`~dqlabels.multilabel.result.MultilabelAudit`, numbers a :class:`dqlabels.ValueAudit`, with the same
+        verbs.
 
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong: the label column, the features, the
@@ -137,11 +159,17 @@ def audit(
             return streamed
     lazy, table = read_frame(frame)
     chosen = choose_task(table, label, task, annotator=annotator, item=item, consensus=consensus)
-    if chosen != "classes" or not isinstance(label, str):
+    if chosen in SEVERAL or not isinstance(label, str):
         given |= {"exclude": as_list(exclude), "annotator": annotator, "item": item, "consensus": consensus}
         other: LabelAudit = audit_task(chosen, table, label, given, _judge_items, lazy=lazy)
         return _warned(other)
+    kind, asked = kind_of_label(table, label, task, given)
+    if kind == "regression":
+        numbers: LabelAudit = _audit_numbers(table, label, {**given, "fdr": fdr}, asked, lazy=lazy)  # its sibling
+        return numbers
     labels = read_labels(table, label)
+    if kind == "ordinal":
+        check_grades(labels.column, score, adjust=adjust, compat=compat)
     check_outputs(table, label, names)
     if pred_probs is not None:
         judged = _given_probs(table, labels, label, pred_probs, classes)
@@ -155,7 +183,8 @@ def audit(
         seen = embed_columns(table, embed, [label, *as_list(exclude)])
         judged = model_probs(seen, labels, label, features, [*as_list(exclude), *held], fit)
     settings = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
-    settings["random_state"] = random_state
+    settings |= {"random_state": random_state, "task": kind}
+    judged = replace(judged, notes=(*asked, *judged.notes))
     again = None
     if pred_probs is None:
         again = _replay(seen, labels, label, features, [*as_list(exclude), *held], fit, settings, n_jobs)
@@ -163,9 +192,9 @@ def audit(
     return _warned(replace(result, seconds=time.monotonic() - started))
 
 
-def _warned(result: LabelAudit) -> LabelAudit:
+def _warned(result: Audited, stacklevel: int = 3) -> Audited:
     for note in result.warnings:
-        warnings.warn(note, LabelWarning, stacklevel=3)
+        warnings.warn(note, LabelWarning, stacklevel=stacklevel)
     return result
 
 
@@ -173,6 +202,15 @@ def is_lazy_polars(frame: Any) -> bool:
     """Whether a frame is a Polars LazyFrame; Polars is not imported to ask."""
     polars = sys.modules.get("polars")
     return polars is not None and isinstance(frame, polars.LazyFrame)
+
+
+def _audit_numbers(table: Frame, label: str, given: dict[str, Any], asked: Sequence[str], *, lazy: bool) -> Any:
+    """A :class:`ValueAudit`; ``given`` are the options of :func:`audit` as they were passed."""
+    held = [name for name in (given["groups"], given["sample_weight"]) if isinstance(name, str)]
+    given = {**given, "exclude": [*as_list(given["exclude"]), *held]}
+    given |= {name: row_values(table, given[name], name) for name in ("groups", "sample_weight")}
+    given["seen"] = embed_columns(table, given["embed"], [label, *given["exclude"]])
+    return _warned(audit_values(table, label, given=given, lazy=lazy, notes=[*asked]), stacklevel=4)
 
 
 def check_options(filter_by: str, score: str, compat: str | None, names: Sequence[str], random_state: int) -> None:
@@ -220,29 +258,6 @@ def read_frame(frame: Any) -> tuple[bool, Frame]:
         return True, known.collect()
     check_columns(known.columns)
     return False, known
-
-
-def as_list(names: Iterable[str]) -> list[str]:
-    """Names, of which there may be a single one."""
-    return [names] if isinstance(names, str) else list(names)
-
-
-def row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
-    """Values (n,) of an option that names a column or holds them.
-
-    Raises:
-        OptionError: Not one value a row.
-        FeatureError: A column that does not exist.
-    """
-    if given is None:
-        return None
-    if isinstance(given, str):
-        require(table, [given], role)
-        return np.asarray(table[given].to_numpy())
-    values = np.asarray(given)
-    if values.shape != (len(table),):
-        raise OptionError(f"{role} has shape {values.shape}; one value for each of the {len(table):,} rows is needed.")
-    return values
 
 
 def model_probs(
@@ -398,15 +413,14 @@ def conclude(
     codes = labels.codes if everyone else labels.codes[positions]
     probs = judged.probs if everyone else judged.probs[positions]
     tiny = labels.counts < FEWEST_ROWS_A_CLASS
-    options = {key: settings[key] for key in ("filter_by", "score", "adjust", "compat")}
-    verdict = judge(codes, probs, frozen_classes=tiny if tiny.any() else None, n_threads=n_jobs, **options)
+    verdict = _judge(codes, probs, settings, n_jobs, frozen_classes=tiny if tiny.any() else None)
     notes = [*judged.notes]
     if tiny.any():
         named = ", ".join(repr(value) for value, few in zip(labels.classes, tiny, strict=True) if few)
         notes.append(f"Classes with a single row cannot be judged and are never flagged: {named}.")
     evidence = Evidence(
         labels, positions, codes, probs, verdict.suggested, verdict.quality, verdict.flagged,
-        verdict.thresholds, verdict.confident_joint, verdict.joint,
+        verdict.thresholds, verdict.confident_joint, verdict.joint, ordered=settings.get("task") == "ordinal",
     )  # fmt: skip
     whole = _with_columns(table, labels, judged.probs, evidence, names)
     return LabelAudit(
@@ -428,6 +442,20 @@ def conclude(
     )
 
 
+def _judge(
+    codes: NDArray[np.int64],
+    probs: NDArray[Any],
+    settings: dict[str, Any],
+    n_jobs: int | None,
+    frozen_classes: NDArray[np.bool_] | None = None,
+) -> Judgement:
+    options: dict[str, Any] = {"filter_by": settings["filter_by"], "score": settings["score"]}
+    options |= {"frozen_classes": frozen_classes, "n_threads": n_jobs}
+    if settings.get("task") == "ordinal":
+        return judge_grades(codes, probs, **options)
+    return judge(codes, probs, adjust=settings["adjust"], compat=settings["compat"], **options)
+
+
 def _replay(
     table: Frame,
     labels: Labels,
@@ -445,8 +473,7 @@ def _replay(
         changed[labels.known] = codes
         other = Labels(labels.column, changed, labels.classes, labels.first_rows)
         probs = model_probs(table, other, label, features, exclude, {**fit, "progress": False}).probs
-        options = {key: settings[key] for key in ("filter_by", "score", "adjust", "compat")}
-        return judge(codes, probs[labels.known], n_threads=n_jobs, **options).flagged
+        return _judge(codes, probs[labels.known], settings, n_jobs).flagged
 
     return again
 

@@ -14,7 +14,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.errors import FeatureError, LabelColumnError
+from dqlabels.errors import FeatureError, LabelColumnError, OptionError
 
 Frame = nw.DataFrame[Any]
 Column = nw.Series[Any]
@@ -28,6 +28,7 @@ FEWEST_ROWS_TO_JUDGE = 20
 MOST_CATEGORIES = 50
 # A label whose values hardly repeat names rows, not classes.
 MOST_CLASSES_PER_ROW = 0.5
+AMOUNTS = (int, float, datetime.date, datetime.timedelta)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +95,29 @@ def require_names(columns: Sequence[str], names: Iterable[str], role: str) -> No
             listed = ", ".join(map(repr, columns[:20]))
             error = LabelColumnError if role == "label" else FeatureError
             raise error(f"There is no column {name!r} (given as {role}).{hint} The columns are: {listed}.")
+
+
+def as_list(names: Iterable[str]) -> list[str]:
+    """Names, of which there may be a single one."""
+    return [names] if isinstance(names, str) else list(names)
+
+
+def row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
+    """Values (n,) of an option that names a column or holds them.
+
+    Raises:
+        OptionError: Not one value a row.
+        FeatureError: A column that does not exist.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        require(table, [given], role)
+        return np.asarray(table[given].to_numpy())
+    values = np.asarray(given)
+    if values.shape != (len(table),):
+        raise OptionError(f"{role} has shape {values.shape}; one value for each of the {len(table):,} rows is needed.")
+    return values
 
 
 def read_labels(frame: Frame, label: str) -> Labels:
@@ -258,13 +282,18 @@ def _check_classes(label: str, rows: int, classes: Sequence[Any]) -> None:
     if fractional and len(classes) > max(20, 0.02 * rows):
         raise LabelColumnError(
             f"Column {label!r} looks continuous: {len(classes):,} different numbers in {rows:,} rows "
-            f"(such as {classes[0]!r} and {classes[1]!r}). dqlabels audits classes; a number is a regression "
-            "target. Bin it into classes first."
+            f"(such as {classes[0]!r} and {classes[1]!r}). As classes it cannot be audited; a number is a regression "
+            "target: say task='regression', without options of classes. Or bin it into classes first."
         )
     if len(classes) > MOST_CLASSES_PER_ROW * rows:
         raise LabelColumnError(
             f"Column {label!r} has {len(classes):,} different values in {rows:,} rows, so it names rows rather "
-            "than classes (or is a continuous number). Choose the column that holds the class, or group its values."
+            "than classes (or is a continuous number). Choose the column that holds the class, or group its values"
+            + (
+                ", or say task='regression' where each value is a number or a date."
+                if isinstance(classes[0], AMOUNTS)
+                else "."
+            )
         )
 
 

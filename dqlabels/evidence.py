@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ class Evidence:
 
     ``positions`` (m,) row numbers in the frame, ``codes`` (m,), ``probs`` (m, K), ``suggested`` (m,) codes,
     ``quality`` (m,) in [0, 1], ``flagged`` (m,) bool, ``thresholds`` (K,), ``counts`` (K, K) raw confident
-    joint, ``joint`` (K, K) calibrated, sums to 1.
+    joint, ``joint`` (K, K) calibrated, sums to 1; ``ordered`` where the classes are grades.
     """
 
     labels: Labels
@@ -35,6 +35,7 @@ class Evidence:
     thresholds: NDArray[np.float64]
     counts: NDArray[np.int64]
     joint: NDArray[np.float64]
+    ordered: bool = field(default=False, kw_only=True)
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -52,6 +53,9 @@ class Evidence:
         order = found[np.argsort(self.quality[found], kind="stable")]
         if not order.size:
             return order, []
+        if self.ordered:
+            off = np.abs(self.suggested[order] - self.codes[order])
+            return order, ["slip" if grades == 1 else "error" for grades in off]
         top_two = np.partition(self.probs[order], -2, axis=1)[:, -2:]
         margins = np.abs(top_two[:, 1] - top_two[:, 0])
         return order, ["ambiguous" if margin < AMBIGUOUS_MARGIN else "error" for margin in margins]

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import narwhals as nw
 from numpy.typing import NDArray
 
-from dqlabels.auditor import as_list, check_options, conclude, model_probs, read_frame, row_values
-from dqlabels.columns import AUDIT_COLUMNS, Column, Frame, Labels, read_labels, require
+from dqlabels.auditor import check_options, conclude, model_probs, read_frame
+from dqlabels.columns import AUDIT_COLUMNS, Column, Frame, Labels, as_list, read_labels, require, row_values
 from dqlabels.drift import Baseline
 from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
 from dqlabels.fitted import Fitted, Seen, judge_batch, read_batch_labels, trusted_tally

@@ -22,6 +22,7 @@ from dqlabels.progress import ProgressBar
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Drawn = tuple[np.random.Generator, IntArray, FloatArray, IntArray]
 ProgressOption = bool | Callable[[int, int], None] | None
 
 # Measured over real tables (docs/benchmarks.md): more trees add little beyond 200, fewer cost precision.
@@ -108,8 +109,8 @@ def out_of_sample(
     >>> out_of_sample(matrix, np.repeat([0, 1], 30), 2).error
     0.0
     """
-    weights = _weights(sample_weight, len(codes))
-    units, order = _units(matrix, codes, groups)
+    weights = row_weights(sample_weight, len(codes))
+    units, order = content_units(matrix, codes, groups)
     distinct = int(units.max()) + 1
     coarse = groups is None and distinct * COARSE < len(codes)
     if coarse:
@@ -129,7 +130,8 @@ def out_of_sample(
     return OutOfSample(probs, name, error, len(seen), distinct, coarse, fitted, seen)
 
 
-def _weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
+def row_weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
+    """Weights (n,) as given, or an :class:`OptionError` that says why they are none."""
     if given is None:
         return None
     weights = np.asarray(given, dtype=np.float64)
@@ -140,7 +142,9 @@ def _weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
     return weights
 
 
-def _units(matrix: NDArray[np.float32], codes: IntArray, groups: NDArray[Any] | None) -> tuple[IntArray, IntArray]:
+def content_units(
+    matrix: NDArray[np.float32], codes: IntArray, groups: NDArray[Any] | None
+) -> tuple[IntArray, IntArray]:
     """Units (n,) of rows that stay together, numbered by content, and an order (n,) of the rows by content."""
     hashes = row_hashes(matrix)
     order = np.lexsort((codes, hashes))
@@ -202,7 +206,7 @@ def _out_of_bag(
 ) -> tuple[FloatArray, str, IntArray, FittedModel | None]:
     """Rows in the order of their content, so that neither the draws nor the trees depend on the caller's order."""
     known = order[codes[order] >= 0]
-    fitted = _fitting_sample(known, codes, units, seed, MOST_FITTED_ROWS)
+    fitted = fitting_sample(known, codes, units, seed, MOST_FITTED_ROWS)
     boosted = None
     # What is kept for other rows is the bag alone, so its answers must be what the thresholds are made from.
     if not keep and boosting.is_worth_boosting(len(known), matrix.shape[1], n_classes):
@@ -212,21 +216,8 @@ def _out_of_bag(
         tree_rows, fewest, most_rows = TREE_ROWS_BESIDE, FEWEST_TREES_BESIDE, MOST_ROWS_A_TREE_BESIDE
     trees = int(np.clip(tree_rows // max(len(fitted), 1), fewest, TREES))
     kept: dict[tuple[int, int], GrownTree] | None = {} if keep else None
-    bag = _Bag(matrix, codes, n_classes, units, fitted, weights, min(len(fitted), most_rows), kept)
-    sums = np.zeros((len(codes), n_classes), dtype=np.int64)
-    votes = np.zeros(len(codes), dtype=np.int64)
-    bag.add(sums, votes, [(seed, tree) for tree in range(trees)], n_jobs, progress)
-    extra = 0
-    while (missed := np.flatnonzero(votes == 0)).size and extra < TREES:
-        # A row that every tree saw: trees are drawn that leave its unit out.
-        bag.add(sums, votes, [(seed, trees + extra)], n_jobs, False, leave_out=np.unique(units[missed])[::2])
-        bag.add(sums, votes, [(seed, trees + extra + 1)], n_jobs, False, leave_out=np.unique(units[missed])[1::2])
-        extra += 2
-    if (votes == 0).any():
-        raise ModelError(
-            f"{int((votes == 0).sum()):,} rows could not be left out of any tree: all rows look alike, or belong to "
-            "one group. Add features, or pass your own pred_probs=."
-        )
+    bag = Bag(matrix, codes, n_classes, units, fitted, weights, min(len(fitted), most_rows), kept)
+    sums, _ = bag.judge(seed, trees, n_jobs, progress)
     probs = sums / sums.sum(axis=1, keepdims=True)
     forest = None
     if bag.kept is not None:
@@ -248,20 +239,16 @@ def _by_halves(
     n_jobs: int | None,
 ) -> FloatArray | None:
     """Probabilities (n, K) by boosting; a unit's rows, labelled or not, are judged by the half without it."""
-    fitted = _fitting_sample(order[codes[order] >= 0], codes, units, seed, boosting.MOST_ROWS)
+    fitted = fitting_sample(order[codes[order] >= 0], codes, units, seed, boosting.MOST_ROWS)
     half_of_unit = np.full(int(units.max()) + 1, -1, dtype=np.int64)
     half_of_unit[units[fitted]] = _content_folds(fitted, codes, units, 2, seed)
     return boosting.judge_by_halves(
         matrix, codes, n_classes, fitted=fitted, halves=half_of_unit[units], order=order, weights=weights, seed=seed,
-        n_threads=_threads(n_jobs),
+        n_threads=n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1,
     )  # fmt: skip
 
 
-def _threads(n_jobs: int | None) -> int:
-    return n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
-
-
-def _fitting_sample(known: IntArray, codes: IntArray, units: IntArray, seed: int, most: int) -> IntArray:
+def fitting_sample(known: IntArray, codes: IntArray, units: IntArray, seed: int, most: int) -> IntArray:
     """The rows to fit on: all, or of a large table whole units drawn by content, by class alike."""
     if known.size <= most:
         return known
@@ -278,7 +265,9 @@ def _fitting_sample(known: IntArray, codes: IntArray, units: IntArray, seed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Bag:
+class Bag:
+    """Trees on drawn rows, each judging the rows it did not see."""
+
     matrix: NDArray[np.float32]
     codes: IntArray
     n_classes: int
@@ -287,6 +276,29 @@ class _Bag:
     weights: FloatArray | None
     rows_a_tree: int
     kept: dict[tuple[int, int], GrownTree] | None  # by seed, where the trees are kept
+
+    def judge(self, seed: int, trees: int, n_jobs: int | None, progress: ProgressOption) -> tuple[IntArray, IntArray]:
+        """Sums (n, n_classes) over the trees that did not see each row, and how many (n,) those are.
+
+        Raises:
+            ModelError: Rows that no tree can be grown without.
+        """
+        sums = np.zeros((len(self.codes), self.n_classes), dtype=np.int64)
+        votes = np.zeros(len(self.codes), dtype=np.int64)
+        self.add(sums, votes, [(seed, tree) for tree in range(trees)], n_jobs, progress)
+        for extra in range(0, TREES, 2):
+            if not (missed := np.flatnonzero(votes == 0)).size:
+                break
+            # A row that every tree saw: trees are drawn that leave its unit out.
+            for half in range(2):
+                part = np.unique(self.units[missed])[half::2]
+                self.add(sums, votes, [(seed, trees + extra + half)], n_jobs, False, leave_out=part)
+        if (votes == 0).any():
+            raise ModelError(
+                f"{int((votes == 0).sum()):,} rows could not be left out of any tree: all rows look alike, or belong "
+                "to one group. Add features, or pass your own pred_probs=."
+            )
+        return sums, votes
 
     def add(
         self,
@@ -298,47 +310,47 @@ class _Bag:
         leave_out: IntArray | None = None,
     ) -> None:
         """Grow a tree per seed and add its leaves' class shares to the rows it did not see."""
-        threads = _threads(n_jobs)
+        threads = n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
         with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
             # Many classes in few rows were allowed when the labels were read; scikit-learn would say so a tree.
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             # No more trees are in flight than threads, so that what each found is held only briefly.
             waiting = iter(seeds)
-            grown = {pool.submit(self._tree, seed, leave_out) for seed in islice(waiting, threads + 1)}
-            for done in _with_progress(_completed(pool, self._tree, grown, waiting, leave_out), len(seeds), progress):
-                rows, leaves, shares = done
+            grown = {pool.submit(self.grow, seed, leave_out) for seed in islice(waiting, threads + 1)}
+            steps = _completed(pool, self.grow, grown, waiting, leave_out)
+            for rows, leaves, shares in _with_progress(steps, len(seeds), progress):
                 # Whole numbers: the order in which trees finish does not show in their sum.
                 sums[rows] += shares[leaves]
                 votes[rows] += 1
 
-    def _tree(self, seed: tuple[int, int], leave_out: IntArray | None) -> tuple[IntArray, IntArray, IntArray]:
-        from sklearn.tree import ExtraTreeClassifier
-
+    def draw(self, seed: tuple[int, int], leave_out: IntArray | None) -> Drawn:
+        """The tree's generator, the rows (m,) it sees with their weights (m,), and the rows it does not see."""
         rng = np.random.default_rng(seed)
         unit_of_fitted, n_units = self.units[self.fitted], int(self.units.max()) + 1
         present = np.unique(unit_of_fitted)
-        if leave_out is not None:
-            present = np.setdiff1d(present, leave_out)
+        present = present if leave_out is None else np.setdiff1d(present, leave_out)
         draws = max(1, round(self.rows_a_tree * present.size / len(self.fitted)))
         drawn = np.zeros(n_units, dtype=np.int64)
         if present.size:
             drawn[present] = np.bincount(rng.integers(0, present.size, draws), minlength=present.size)
         times = drawn[unit_of_fitted]
-        inside = self.fitted[times > 0]
-        rows = np.flatnonzero(drawn[self.units] == 0)
-        if not inside.size:
-            return rows[:0], rows[:0], np.zeros((1, self.n_classes), dtype=np.int64)
         weight = times[times > 0].astype(np.float64)
-        if self.weights is not None:
-            weight *= self.weights[inside]
+        inside = self.fitted[times > 0]
+        weight = weight if self.weights is None else weight * self.weights[inside]
+        return rng, inside, weight, np.flatnonzero(drawn[self.units] == 0)
+
+    def grow(self, seed: tuple[int, int], leave_out: IntArray | None) -> tuple[IntArray, IntArray, IntArray]:
+        """A tree of this seed: the rows (m,) it did not see, their leaves (m,), and what each leaf says, in UNIT."""
+        from sklearn.tree import ExtraTreeClassifier
+
+        rng, inside, weight, rows = self.draw(seed, leave_out)
         if not weight.any():
             return rows[:0], rows[:0], np.zeros((1, self.n_classes), dtype=np.int64)
         tree = ExtraTreeClassifier(
             min_samples_leaf=SMALLEST_LEAF, max_features="sqrt", random_state=int(rng.integers(2**31))
         ).fit(self.matrix[inside], self.codes[inside], sample_weight=weight)
         values = tree.tree_.value[:, 0, :]
-        shares = np.zeros((len(values), self.n_classes), dtype=np.int64)
-        total = values.sum(axis=1, keepdims=True)
+        shares, total = np.zeros((len(values), self.n_classes), dtype=np.int64), values.sum(axis=1, keepdims=True)
         shares[:, tree.classes_] = np.rint(values / np.where(total == 0, 1, total) * UNIT)
         if self.kept is not None:
             self.kept[seed] = GrownTree.of(tree.tree_, shares)

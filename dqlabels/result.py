@@ -15,6 +15,7 @@ from dqlabels.columns import Frame
 from dqlabels.drift import Drift
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.evidence import Evidence, index_values, plain
+from dqlabels.findings import free_name, issue_rows
 from dqlabels.gate import (
     Decide,
     GateResult,
@@ -85,21 +86,10 @@ class LabelAudit(AuditViews):
         """Flagged rows, worst first: row number, label, suggestion, quality, kind, then the other columns.
 
         ``kind`` is ``error`` where the model is sure of another class and ``ambiguous`` where its two
-        likeliest classes are close.
+        likeliest classes are close; of ordered classes ``slip`` where the next grade is suggested, else ``error``.
         """
         order, kinds = self.evidence.worst()
-        rows = self.table[self.evidence.positions[order].tolist()]
-        quality, suggested, _ = self.names
-        first = [self.label, suggested, quality]
-        taken = {*rows.columns}
-        row, kind = _free_name("row", taken), _free_name("kind", taken)
-        backend = rows.implementation
-        rows = rows.with_columns(
-            nw.new_series(row, self.evidence.positions[order], backend=backend),
-            nw.new_series(kind, kinds, nw.String, backend=backend),
-        )
-        rest = [name for name in self.table.columns if name not in {*first, *self.names}]
-        return rows.select(row, *first, kind, *rest).to_native()
+        return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], kinds)
 
     @property
     def classes(self) -> Any:
@@ -152,7 +142,7 @@ class LabelAudit(AuditViews):
         """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
         columns: dict[str, Any] = {"row": self.evidence.positions}
         for k, value in enumerate(self.evidence.classes):
-            columns[_free_name(str(value), set(columns))] = self.evidence.probs[:, k]
+            columns[free_name(str(value), set(columns))] = self.evidence.probs[:, k]
         return nw.from_dict(columns, backend=self.table.implementation).to_native()
 
     def estimate_noise(
@@ -329,7 +319,7 @@ class LabelAudit(AuditViews):
         positions = self.evidence.positions[draw_sample(self.evidence.quality, rows, seed)]
         drawn = self.table[positions.tolist()]
         taken = {*drawn.columns}
-        numbers = nw.new_series(_free_name("row", taken), positions, backend=drawn.implementation)
+        numbers = nw.new_series(free_name("row", taken), positions, backend=drawn.implementation)
         empty = nw.new_series("reviewed_label", [None] * positions.size, nw.String, backend=drawn.implementation)
         if drawn.implementation.is_pandas_like():
             drawn = nw.from_native(drawn.to_native().reset_index(drop=True), eager_only=True)
@@ -370,7 +360,7 @@ class LabelAudit(AuditViews):
             LabelWarning: Answers that are no class of the label column; each counts as a wrong label.
         """
         frame = nw.from_native(reviewed, eager_only=True)
-        row = _free_name("row", {*self.table.columns})
+        row = free_name("row", {*self.table.columns})
         missing = [name for name in (row, answer) if name not in frame.columns]
         if missing:
             raise OptionError(
@@ -458,9 +448,3 @@ class LabelAudit(AuditViews):
 
     def __str__(self) -> str:
         return self.summary()
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name

@@ -11,7 +11,9 @@ import narwhals as nw
 from dqlabels.columns import Column, Frame, require
 from dqlabels.errors import OptionError
 
-TASKS = ("classes", "annotators", "multilabel")
+# Tasks of one label a row, and those of several.
+SINGLE, SEVERAL = ("classes", "ordinal", "regression"), ("annotators", "multilabel")
+TASKS = (*SINGLE, *SEVERAL)
 
 
 def choose_task(
@@ -43,8 +45,8 @@ def choose_task(
         raise OptionError(f"annotator= and item= belong to task='annotators', not to {found!r}.")
     if consensus is not None and found != "annotators":
         raise OptionError(f"consensus={consensus!r} is for several annotators; {label!r} is audited as {found!r}.")
-    if found == "classes" and not isinstance(label, str):
-        raise OptionError(f"label={columns!r} names several columns; task='classes' takes one.")
+    if found in SINGLE and not isinstance(label, str):
+        raise OptionError(f"label={columns!r} names several columns; task={found!r} takes one.")
     return found
 
 

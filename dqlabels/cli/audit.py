@@ -12,8 +12,8 @@ from rich.console import Console
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
 from dqlabels.cli.fit import audit_by_saved
-from dqlabels.cli.show import print_summary
 from dqlabels.cli.tables import open_table, reading, write_result
+from dqlabels.cli.values import held, print_result
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.files import STANDARD, check_folder, check_output
 
@@ -33,6 +33,7 @@ def audit_command(
         str | None, typer.Option("--format", help="csv, parquet, ipc or ndjson; of FILE, and of -o - as well.")
     ] = None,
     output_format: Annotated[str | None, typer.Option(help="The format of -o, where it is another.")] = None,
+    task: given.Task = None,
     features: given.Features = None,
     exclude: given.Exclude = None,
     pred_probs: given.PredProbs = None,
@@ -42,6 +43,7 @@ def audit_command(
     filter_by: given.FilterBy = "prune_by_noise_rate",
     score: given.Score = "normalized_margin",
     adjust: given.Adjust = False,
+    fdr: given.Fdr = None,
     names: Annotated[str | None, typer.Option(help="Names of the three columns.")] = None,
     compat: given.Compat = None,
     random_state: given.RandomState = 0,
@@ -53,6 +55,7 @@ def audit_command(
     reference: Annotated[
         str | None, typer.Option(help="A saved auditor or profile; default what --auditor was fitted on.")
     ] = None,
+    max_flagged_share: given.MaxFlaggedShare = None,
     decide: given.Decide = "estimate",
     on_inconclusive: given.OnInconclusive = "warn",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -66,6 +69,7 @@ def audit_command(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
         score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
     )  # fmt: skip
+    options |= {"task": task} | ({} if fdr is None else {"fdr": fdr})
     if names is not None:
         options["names"] = tuple(given.split(names) or ())
     whole = any(value is not None for value in (pred_probs, classes, cv, groups, compat, html, reviewed, auditor))
@@ -79,10 +83,8 @@ def audit_command(
     with interruptible(), reading(file), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # the summary prints them as notes
         result = given.with_answers(_audited(table, label, options, auditor, context), reviewed)
-        gate = None
-        if max_noise_rate is not None or max_increase is not None:
-            choice: Any = {"decide": decide, "on_inconclusive": on_inconclusive, "reference": reference}
-            gate = result.gate(max_noise_rate=max_noise_rate, max_increase=max_increase, **choice)
+        limits = {"max_noise_rate": max_noise_rate, "max_increase": max_increase}
+        gate = held(result, limits, max_flagged_share, decide, on_inconclusive, reference)
     if html is not None:
         result.to_html(html, gate=gate)
     if output is not None:
@@ -92,7 +94,7 @@ def audit_command(
         facts = result.to_dict() | ({"gate": gate.to_dict()} if gate else {})
         typer.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False), err=output == STANDARD)
     elif not quiet:
-        print_summary(result, gate, worst, Console(stderr=output == STANDARD))
+        print_result(result, gate, worst, Console(stderr=output == STANDARD))
     if gate is not None and gate.verdict != "pass" and (quiet or as_json):
         typer.echo(gate.message, err=True)
     if gate is not None and not gate.passed:

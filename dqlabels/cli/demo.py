@@ -26,7 +26,7 @@ def demo_command() -> None:
     flipped = rng.choice(labels.size, round(FLIPPED_SHARE * labels.size), replace=False)
     labels[flipped] = (labels[flipped] + rng.integers(1, 10, flipped.size)) % 10
     table = pl.DataFrame(digits.data, schema=[f"pixel_{at}" for at in range(64)]).with_columns(digit=labels)
-    result = audit(table, "digit")
+    result = audit(table, "digit", task="classes")
     print_summary(result, None, 10, Console())
     flags = result.frame["is_label_issue"].to_numpy()
     typer.echo(

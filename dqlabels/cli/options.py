@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 File = Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")]
 Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")]
+Task = Annotated[str | None, typer.Option(help="'classes', 'ordinal' or 'regression'; default by the column.")]
+Fdr = Annotated[float | None, typer.Option(help="Of numbers: share of right values among the flagged, as in 0.1.")]
+MaxFlaggedShare = Annotated[float | None, typer.Option(help="Of numbers: exit with 1 above this share, as in 0.01.")]
 InputFormat = Annotated[str | None, typer.Option(help="csv, parquet, ipc or ndjson; of FILE.")]
 Features = Annotated[str | None, typer.Option(help="Columns to judge by, with commas between.")]
 Exclude = Annotated[str | None, typer.Option(help="Columns not to judge by, with commas between.")]
@@ -49,8 +52,14 @@ def audit_options(
     random_state: int,
     n_jobs: int | None,
 ) -> dict[str, Any]:
-    """The options of :func:`dqlabels.audit` from those of a command."""
-    options: dict[str, Any] = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": compat}
+    """The options of :func:`dqlabels.audit` from those of a command on classes."""
+    options: dict[str, Any] = {
+        "task": "classes",
+        "filter_by": filter_by,
+        "score": score,
+        "adjust": adjust,
+        "compat": compat,
+    }
     options |= {"features": split(features), "exclude": split(exclude) or (), "groups": groups}
     options |= {"random_state": random_state, "n_jobs": n_jobs, "cv": folds(cv), "pred_probs": split(pred_probs)}
     return options

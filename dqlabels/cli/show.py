@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from dqlabels.gate import GateResult
     from dqlabels.result import LabelAudit
+    from dqlabels.values import ValueGate
 
 # Of a suspicious row: its number, label, suggestion, quality and kind, and then some of its values.
 FIRST_COLUMNS, MOST_VALUES = 5, 3
@@ -25,12 +27,12 @@ def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, conso
     facts = result.to_dict()
     if "confusions" not in facts:  # several labels a row: it sums itself up
         for line in [*result.summary().splitlines(), *(gate.message.splitlines()[:1] if gate else [])]:
-            console.print(_text(line))
+            console.print(printable(line))
         return
     rate = facts["noise_rate"]
     missing = f", {facts['missing']:,} without a label" if facts["missing"] else ""
     console.print(
-        _text(
+        printable(
             f"{facts['label']}: {facts['flagged']:,} of {facts['audited']:,} labels flagged "
             f"({facts['flagged_share']:.1%}){missing}"
         ),
@@ -41,8 +43,8 @@ def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, conso
         f"{rate['high']:.1%}, method {rate['method']}), model error {facts['model_error']:.1%} ({facts['model']})."
     )
     if rate["caution"]:
-        console.print(_text(rate["caution"]), style="yellow")
-    console.print(_text(rate["assumption"]), style="dim")
+        console.print(printable(rate["caution"]), style="yellow")
+    console.print(printable(rate["assumption"]), style="dim")
     heads = ("class", "rows", "flagged", "flagged_share", "noise_rate")
     ranked = sorted(facts["classes"], key=lambda row: -row["flagged_share"])
     console.print(_grid("Classes", heads, [[row[head] for head in heads] for row in ranked[:MOST_CLASSES]]))
@@ -51,15 +53,20 @@ def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, conso
         pairs = [[pair[head] for head in columns] for pair in facts["confusions"][:MOST_PAIRS]]
         console.print(_grid("Commonest confusions", columns, pairs))
         issues = result.issues.head(worst)
-        console.print(_as_wide_as_fits("Most suspicious rows", issues, console))
-    for note in facts["warnings"]:
-        console.print(_text(f"Note: {note}"))
+        console.print(as_wide_as_fits("Most suspicious rows", issues, console))
+    print_notes(facts["warnings"], gate, console)
+
+
+def print_notes(notes: Sequence[str], gate: GateResult | ValueGate | None, console: Console) -> None:
+    """The notes of an audit, and the verdict."""
+    for note in notes:
+        console.print(printable(f"Note: {note}"))
     if gate is not None:
         style = {"pass": "green", "fail": "red", "inconclusive": "yellow"}[gate.verdict]
-        console.print(_text(gate.message.splitlines()[0]), style=style)
+        console.print(printable(gate.message.splitlines()[0]), style=style)
 
 
-def _as_wide_as_fits(title: str, issues: Any, console: Console) -> Table:
+def as_wide_as_fits(title: str, issues: Any, console: Console) -> Table:
     """A table of suspicious rows with as many of their values as the terminal has room for."""
     for values in range(MOST_VALUES, -1, -1):
         shown = issues.columns[: FIRST_COLUMNS + values]
@@ -72,9 +79,9 @@ def _as_wide_as_fits(title: str, issues: Any, console: Console) -> Table:
 def _grid(title: str, heads: Any, rows: Any) -> Table:
     grid = Table(title=title, title_justify="left", header_style="bold")
     for head in heads:
-        grid.add_column(_text(str(head).replace("_", " ")), no_wrap=True)
+        grid.add_column(printable(str(head).replace("_", " ")), no_wrap=True)
     for row in rows:
-        grid.add_row(*(_text(_shown(head, value)) for head, value in zip(heads, row, strict=True)))
+        grid.add_row(*(printable(_shown(head, value)) for head, value in zip(heads, row, strict=True)))
     return grid
 
 
@@ -84,6 +91,7 @@ def _shown(head: str, value: Any) -> str:
     return f"{value:,}" if type(value) is int and head != "row" else str(value)
 
 
-def _text(value: str) -> Text:
+def printable(value: str) -> Text:
+    """Text as it is, without control characters."""
     clean = "".join(letter if letter.isprintable() else "�" for letter in value)
     return Text(clean if len(clean) <= LONGEST_VALUE or " " in clean else clean[: LONGEST_VALUE - 1] + "…")

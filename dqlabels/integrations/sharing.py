@@ -85,13 +85,27 @@ def shared_audit(frame: Any, label: str, options: Mapping[str, Any]) -> LabelAud
             if key in _kept:
                 _kept.move_to_end(key)
                 return _kept[key]
-    found = _without_frame(audit(table.to_native(), label, **dict(options)))
+    found = _without_frame(audit(table.to_native(), label, **as_classes(options)))
     if key is not None:
         with _lock:
             _kept[key] = found
             while len(_kept) > MOST_KEPT:
                 _kept.popitem(last=False)
     return found
+
+
+def as_classes(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with the task said: a check holds classes against limits, whatever the column looks like.
+
+    Raises:
+        OptionError: ``task="regression"``, which has no noise rate.
+    """
+    if options.get("task") == "regression":
+        raise OptionError(
+            "Checks of the noise rate are for classes; numbers have none. Gate them with "
+            "dqlabels.audit(frame, label, task='regression').gate(max_flagged_share=0.01)."
+        )
+    return {"task": "classes", **options}
 
 
 def forget_audits() -> None:

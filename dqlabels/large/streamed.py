@@ -115,13 +115,13 @@ class StreamedAudit(LabelAudit):
         import polars as pl
 
         from dqlabels.engines.polars import collect
-        from dqlabels.result import _free_name
+        from dqlabels.findings import free_name
 
         assert isinstance(self.evidence, Tallied)  # noqa: S101
         quality, suggested, flag = self.names
         taken = set(self.frame.collect_schema().names())
-        row = _free_name("row", taken)
-        kind = _free_name("kind", {*taken, row})
+        row = free_name("row", taken)
+        kind = free_name("kind", {*taken, row})
         numbers = pl.Series(row, self.evidence.positions, dtype=pl.get_index_type())
         asked = pl.DataFrame([numbers, pl.Series(kind, self.evidence.kinds, dtype=pl.String)])
         rows = collect(self.frame.with_row_index(row).filter(pl.col(row).is_in(numbers.implode())))

@@ -55,6 +55,19 @@ def fragment(facts: Mapping[str, Any], histogram: Mapping[str, Any]) -> str:
     return "<div class='dqlabels'>" + "".join(parts) + "</div>"
 
 
+def value_fragment(facts: Mapping[str, Any]) -> str:
+    """Of an audit of numbers: headline, what the false-discovery rate rests on, and worst rows."""
+    parts = [
+        f"<h4>Values in <code>{_text(facts['label'])}</code></h4>",
+        f"<p><b>{facts['flagged']:,}</b> of {facts['audited']:,} values flagged ({facts['flagged_share']:.1%}) at a "
+        f"false-discovery rate of {facts['fdr']:.0%}.</p>",
+        f"<p><small>{_text(facts['assumption'])}</small></p>",
+        table(("row", "given", "suggested", "quality", "kind"), facts["worst"]),
+    ]
+    parts += [f"<p><small>Note: {_text(note)}</small></p>" for note in facts["warnings"]]
+    return "<div class='dqlabels'>" + "".join(parts) + "</div>"
+
+
 def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """The first rows as an HTML table, or nothing where there are none."""
     if not rows:

@@ -29,6 +29,21 @@ def summary(facts: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def value_summary(facts: Mapping[str, Any]) -> str:
+    """An audit of numbers in a dozen lines: how many, at what rate of false flags, which rows."""
+    missing = f", {facts['missing']:,} without a value" if facts["missing"] else ""
+    lines = [
+        f"Values in {facts['label']!r}: {facts['audited']:,} rows audited{missing}, {facts['flagged']:,} flagged "
+        f"({facts['flagged_share']:.1%}) at a false-discovery rate of {facts['fdr']:.0%}.",
+        facts["assumption"],
+        f"Judged by {facts['model']}; the values lie {facts['model_error']:.0%} as far from their prediction as from "
+        "the column's median.",
+    ]
+    lines += worst_lines(facts["worst"])
+    lines += [f"Note: {note}" for note in facts["warnings"]]
+    return "\n".join(lines)
+
+
 def class_lines(classes: Sequence[Mapping[str, Any]]) -> list[str]:
     """The classes whose labels are wrong most often, one line."""
     ranked = sorted(classes, key=lambda c: -c["noise_rate"])[:MOST_CLASSES]
@@ -60,5 +75,5 @@ def worst_lines(worst: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _short(value: object) -> str:
-    text = repr(value) if isinstance(value, str) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

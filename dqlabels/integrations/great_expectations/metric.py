@@ -20,6 +20,7 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from dqlabels.auditor import audit
 from dqlabels.columns import AUDIT_COLUMNS
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
+from dqlabels.integrations.sharing import as_classes
 from dqlabels.result import LabelAudit
 
 METRIC_NAME = "dqlabels.label_audit"
@@ -120,7 +121,7 @@ def audit_outcome(frame: Any, options: Mapping[str, Any]) -> AuditOutcome:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LabelWarning)  # the result carries them as notes
-            return AuditOutcome(audit(frame, label, names=names, progress=False, **given))
+            return AuditOutcome(audit(frame, label, names=names, progress=False, **as_classes(given)))
     except DQLabelsError as error:
         return AuditOutcome(error=error, origin=error.__traceback__)
 
