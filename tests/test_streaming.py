@@ -249,9 +249,9 @@ def test_many_classes_are_judged():
     rng = np.random.default_rng(0)
     label = rng.integers(0, 12, ROWS)
     frame = pl.DataFrame({"x": label + rng.normal(0, 0.1, ROWS), "z": rng.normal(size=ROWS), "label": label})
-    found = dqlabels.audit(frame.lazy(), "label")
+    found = dqlabels.audit(frame.lazy(), "label", task="classes")
     assert found.model_error < 0.5
-    assert found.frame.collect().equals(audited(frame))
+    assert found.frame.collect().equals(audited(frame, task="classes"))
 
 
 @settings(deadline=None, max_examples=40)

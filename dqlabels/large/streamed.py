@@ -229,7 +229,7 @@ def _report(streamed: Streamed) -> StreamedAudit:
         model_error=error,
         warnings=streamed.notes,
         names=plan.names,
-        settings=settings | {"random_state": plan.random_state},
+        settings=settings | {"random_state": plan.random_state, "task": "classes"},
         evidence=evidence,
         table=nw.from_native(streamed.labels.values.to_frame().to_native(), eager_only=True),
         streamed=streamed,
