@@ -46,7 +46,7 @@ def test_an_all_missing_label_is_refused(make_frame):
 
 def test_a_continuous_label_points_to_regression(make_frame):
     with pytest.raises(LabelColumnError, match=r"looks continuous: 120 different numbers .* task='regression'"):
-        audit(make_frame, label=[0.5 + i / 7 for i in range(120)], task="classes")
+        audit(make_frame, {"task": "classes"}, label=[0.5 + i / 7 for i in range(120)])
 
 
 def test_whole_numbers_that_hardly_repeat_point_to_regression(make_frame):
