@@ -53,6 +53,11 @@ class Targets:
         written: Any = [_written(amount, self.column) for amount in amounts.tolist()]
         if self.column.dtype.is_float():
             written = nw.new_series("written", amounts, self.column.dtype, backend=self.column.implementation)
+        if self.column.implementation.is_pyarrow():  # older ones replace no durations, nor 32-bit numbers by others
+            values = self.column.to_list()
+            for row, value in zip(rows.tolist(), written, strict=True):
+                values[row] = value
+            return nw.new_series(self.column.name, values, self.column.dtype, backend=self.column.implementation)
         column: Column = self.column.scatter(rows.tolist(), written)
         return column
 

@@ -14,6 +14,10 @@ import pyarrow as pa
 import pytest
 
 ROOT = Path(__file__).parent.parent
+WIDE_NUMBERS = pytest.mark.skipif(
+    tuple(map(int, pl.__version__.split(".")[:2])) < (1, 34),
+    reason="older Polars makes 128-bit integers and decimals of its own kind",
+)
 MAKERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "pandas": pd.DataFrame,
     "polars": pl.DataFrame,

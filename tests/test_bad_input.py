@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from conftest import column, eager, two_classes
+from conftest import WIDE_NUMBERS, column, eager, two_classes
 
 import dqlabels
 from dqlabels.errors import (
@@ -331,6 +331,7 @@ def test_labels_of_128_bits_keep_their_type():
     assert dqlabels.audit(frame, "label").frame["suggested_label"].dtype == pl.Int128
 
 
+@WIDE_NUMBERS
 def test_labels_that_64_bits_do_not_hold_are_refused():
     frame = pl.DataFrame(two_classes()).with_columns(label=(pl.col("label") == "yes").cast(pl.Int128) * 10**25)
     with pytest.raises(LabelColumnError, match="more than 64 bits"):

@@ -72,16 +72,23 @@ def _stacked(table: Frame, columns: Sequence[str], title: str) -> Column:
         if all(dtype.is_numeric() for dtype in dtypes):
             parts = [part.cast(nw.Float64) for part in parts]
         elif all(dtype in (nw.String, nw.Categorical) or isinstance(dtype, nw.Enum) for dtype in dtypes):
-            parts = [part.cast(nw.String) for part in parts]
+            parts = [_as_text(part) for part in parts]
         else:
             said = ", ".join(f"{name!r} {table[name].dtype}" for name in columns)
             raise LabelColumnError(
                 f"Label columns hold different types ({said}), so their values cannot be compared. Cast them to one."
             )
     elif any(_native_dtype(part) != _native_dtype(parts[0]) for part in parts):  # categories of their own
-        parts = [part.cast(nw.String) for part in parts]
+        parts = [_as_text(part) for part in parts]
     frames = [part.alias(title).to_frame() for part in parts]
     return nw.concat(frames, how="vertical")[title]
+
+
+def _as_text(column: Column) -> Column:
+    """The values as text, missing ones missing: pandas 2 casts those of a categorical to words."""
+    missing = column.is_null().to_list()
+    texts = [None if gone else str(value) for value, gone in zip(column.to_list(), missing, strict=True)]
+    return nw.new_series(column.name, texts, nw.String, backend=column.implementation)
 
 
 def _native_dtype(column: Column) -> Any:
