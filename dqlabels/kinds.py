@@ -14,7 +14,6 @@ from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.ordinal import GRADE_SCORES
 from dqlabels.targets import looks_continuous
 
-TASKS = ("classes", "ordinal", "regression")
 # Whole numbers of this many values and more may be codes of classes, grades or counts.
 FEWEST_TO_ASK = 5
 
@@ -25,11 +24,8 @@ def kind_of_label(frame: Frame, label: str, task: str | None, given: Mapping[str
     Args:
         frame: The table.
         label: The label column, which need not exist.
-        task: One of ``TASKS``, or None.
+        task: One of ``dqlabels.tasks.SINGLE``, or None.
         given: Options of :func:`dqlabels.audit`; those that only audits of classes have say that it is one.
-
-    Raises:
-        OptionError: No such task.
 
     >>> import polars as pl
     >>> import narwhals as nw
@@ -37,8 +33,6 @@ def kind_of_label(frame: Frame, label: str, task: str | None, given: Mapping[str
     'regression'
     """
     if task is not None:
-        if task not in TASKS:
-            raise OptionError(f"task={task!r} is none of {', '.join(map(repr, TASKS))}.")
         return task, ()
     if label not in frame.columns or class_options(given):
         return "classes", ()

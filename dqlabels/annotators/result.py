@@ -17,6 +17,7 @@ from dqlabels.annotators.rate import annotators_noise
 from dqlabels.columns import Column, Frame
 from dqlabels.errors import OptionError
 from dqlabels.evidence import plain
+from dqlabels.findings import free_name
 from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.noise import NoiseRate
 
@@ -76,7 +77,7 @@ class AnnotatorAudit:
         rows = np.flatnonzero(flagged)
         rows = rows[np.argsort(quality[rows], kind="stable")]
         picked = self.table[rows.tolist()]
-        number = nw.new_series(_free_name("row", {*picked.columns}), rows, backend=picked.implementation)
+        number = nw.new_series(free_name("row", {*picked.columns}), rows, backend=picked.implementation)
         if picked.implementation.is_pandas_like():
             picked = nw.from_native(picked.to_native().reset_index(drop=True), eager_only=True)
         first = [*self.findings.reading.names, self.names[1], self.names[0]]
@@ -330,9 +331,3 @@ def _disagreement(agreement: Agreement, least: float) -> Measured:
 def _records(native: Any) -> list[dict[str, Any]]:
     frame = nw.from_native(native, eager_only=True)
     return [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name

@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, choose_features, require
+from dqlabels.columns import Frame, choose_features, require, row_values
 from dqlabels.errors import FeatureError, OptionError, ProbabilityError
 from dqlabels.features import FeatureEncoder, leaks
 from dqlabels.media import embed_columns
@@ -92,7 +92,7 @@ def _model_probs(table: Frame, tags: Tags, given: dict[str, Any]) -> tuple[Float
         )
     matrix = np.hstack([encoded.matrix[:, encoded.blocks[name]] for name in kept])
     options: dict[str, Any] = {name: given[name] for name in ("model", "cv", "random_state", "n_jobs", "progress")}
-    options |= {name: _row_values(table, given[name], name) for name in ("groups", "sample_weight")}
+    options |= {name: row_values(table, given[name], name) for name in ("groups", "sample_weight")}
     probs, model = np.empty(tags.codes.shape), ""
     for tag, codes in enumerate(tags.codes.T):
         present = np.unique(codes[codes >= 0])
@@ -102,18 +102,6 @@ def _model_probs(table: Frame, tags: Tags, given: dict[str, Any]) -> tuple[Float
         answer = out_of_sample(matrix, np.ascontiguousarray(codes), 2, **options)
         probs[:, tag], model = answer.probs[:, 1], answer.model
     return probs, f"{model}, a model a tag" if model else "no model: no tag varies", notes
-
-
-def _row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
-    if given is None:
-        return None
-    if isinstance(given, str):
-        require(table, [given], role)
-        return np.asarray(table[given].to_numpy())
-    values = np.asarray(given)
-    if values.shape != (len(table),):
-        raise OptionError(f"{role} has shape {values.shape}; one value for each of the {len(table):,} rows is needed.")
-    return values
 
 
 def _given_probs(
