@@ -15,12 +15,12 @@ from dqlabels.version import __version__
 
 if TYPE_CHECKING:
     from dqlabels.auditor import audit
+    from dqlabels.auditors.label_auditor import LabelAuditor, load
     from dqlabels.gate import GateResult
-    from dqlabels.label_auditor import LabelAuditor, load
     from dqlabels.noise import NoiseRate
+    from dqlabels.regression.result import ValueAudit
     from dqlabels.result import LabelAudit
     from dqlabels.review_page.apply import apply_decisions
-    from dqlabels.values import ValueAudit
 
 
 __all__ = [
@@ -43,10 +43,10 @@ _LAZY = {
     "audit": "dqlabels.auditor",
     "GateResult": "dqlabels.gate",
     "LabelAudit": "dqlabels.result",
-    "LabelAuditor": "dqlabels.label_auditor",
+    "LabelAuditor": "dqlabels.auditors.label_auditor",
     "NoiseRate": "dqlabels.noise",
-    "load": "dqlabels.label_auditor",
-    "ValueAudit": "dqlabels.values",
+    "load": "dqlabels.auditors.label_auditor",
+    "ValueAudit": "dqlabels.regression.result",
 }
 
 

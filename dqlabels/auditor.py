@@ -13,8 +13,12 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.class_columns import check_order, column_order
-from dqlabels.columns import (
+from dqlabels.confident import FILTERS, SCORES, Judgement, check_block
+from dqlabels.engines.memory import judge
+from dqlabels.errors import FeatureError, LabelWarning, OptionError, ProbabilityError
+from dqlabels.evidence import Evidence
+from dqlabels.frames.class_columns import check_order, column_order
+from dqlabels.frames.columns import (
     AUDIT_COLUMNS,
     Frame,
     Labels,
@@ -25,23 +29,19 @@ from dqlabels.columns import (
     require,
     row_values,
 )
-from dqlabels.confident import FILTERS, SCORES, Judgement, check_block
-from dqlabels.engines.memory import judge
-from dqlabels.errors import FeatureError, LabelWarning, OptionError, ProbabilityError
-from dqlabels.evidence import Evidence
-from dqlabels.features import Encoded, FeatureEncoder, leaks
+from dqlabels.frames.features import Encoded, FeatureEncoder, leaks
+from dqlabels.frames.media import Embedding, embed_columns
+from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.kinds import check_grades, kind_of_label
 from dqlabels.large import judge as large
-from dqlabels.media import Embedding, embed_columns
-from dqlabels.models import FOLDS, OutOfSample, out_of_sample
+from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
 from dqlabels.noise import default_noise
 from dqlabels.ordinal import judge_grades
-from dqlabels.outputs import check_outputs, with_columns
-from dqlabels.regression import FDR
+from dqlabels.regression.pipeline import audit_values
+from dqlabels.regression.result import ValueAudit
+from dqlabels.regression.statistics import FDR
 from dqlabels.result import LabelAudit
 from dqlabels.tasks import SEVERAL, audit_task, choose_task, one_class_a_row
-from dqlabels.value_audit import audit_values
-from dqlabels.values import ValueAudit
 
 FEWEST_ROWS_A_CLASS = 2
 

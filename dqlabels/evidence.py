@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, Labels
+from dqlabels.frames.columns import Frame, Labels
 
 # Of the probabilities: a flagged row whose two likeliest classes are nearer than this is overlap, not an error.
 AMBIGUOUS_MARGIN = 0.25

@@ -12,8 +12,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, Kind
 from dqlabels.evidence import Evidence
+from dqlabels.frames.columns import Frame, Kind
 from dqlabels.reasons import METHOD, explain, shown_value
 
 IntArray = NDArray[np.int64]

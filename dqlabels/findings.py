@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame
+from dqlabels.frames.columns import Frame
 
 
 def issue_rows(

@@ -100,7 +100,7 @@ def _some_rows(codes: IntArray, probs: NDArray[Any]) -> tuple[IntArray, FloatArr
 
     Copies of a row are numbered, so that a table of few kinds of row gives some of each kind.
     """
-    from dqlabels.models import hash_rows
+    from dqlabels.models.out_of_sample import hash_rows
 
     most = min(MOST_ROWS, max(1, MOST_VALUES // probs.shape[1]))
     units = np.rint(probs * 2**24)

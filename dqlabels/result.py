@@ -11,11 +11,11 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame
-from dqlabels.drift import Drift
+from dqlabels.auditors.drift import Drift
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.evidence import Evidence, index_values, plain
 from dqlabels.findings import free_name, issue_rows
+from dqlabels.frames.columns import Frame
 from dqlabels.gate import (
     Decide,
     GateResult,

@@ -16,8 +16,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from dqlabels.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.errors import LabelColumnError, LabelWarning, MissingExtraError, OptionError, OutputColumnError
+from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.large import judge as large
 
 FEWEST_ROWS_A_CLASS = 2

@@ -8,8 +8,8 @@ from typing import Any
 
 import narwhals as nw
 
-from dqlabels.columns import Column, Frame, require
 from dqlabels.errors import OptionError
+from dqlabels.frames.columns import Column, Frame, require
 
 # Tasks of one label a row, and those of several.
 SINGLE, SEVERAL = ("classes", "ordinal", "regression"), ("annotators", "multilabel")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dqlabels.atomic import replacing
-from dqlabels.columns import Frame, Kind
 from dqlabels.errors import OptionError
 from dqlabels.evidence import Evidence
 from dqlabels.facts import quality_histogram, report_facts
+from dqlabels.frames.columns import Frame, Kind
 from dqlabels.gate import GateResult
 from dqlabels.reasons import usable_kinds
 from dqlabels.report import html

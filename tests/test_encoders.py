@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqlabels.errors import FeatureError
-from dqlabels.features import FeatureEncoder, FeatureTally
+from dqlabels.frames.features import FeatureEncoder, FeatureTally
 
 DAYS = [datetime.date(2024, 1, 31), None, datetime.date(2024, 2, 29), datetime.date(1999, 12, 31)]
 TRUSTED: dict[str, list[Any]] = {
@@ -230,7 +230,7 @@ def test_the_same_column_twice_is_refused():
 
 def test_without_pyarrow_strings_are_encoded_the_same(trusted, monkeypatch):
     fast = FeatureEncoder.fit(trusted, {"c": "category"})
-    monkeypatch.setattr("dqlabels.encoders.string_codes", lambda column: None)
+    monkeypatch.setattr("dqlabels.frames.encoders.string_codes", lambda column: None)
     slow = FeatureEncoder.fit(trusted, {"c": "category"})
     assert slow.to_dict() == fast.to_dict()
     batch = eager(pl.DataFrame({"c": ["b", None, "z", "a"]}))

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from dqlabels.errors import ModelError
-from dqlabels.forest import UNIT, Forest
+from dqlabels.models.forest import UNIT, Forest
 
 
 def table(rows=300, classes=3, seed=0):
@@ -77,14 +77,14 @@ def test_other_classifiers_are_no_forest():
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_blocks_and_threads_change_nothing(forest, threads, monkeypatch):
-    monkeypatch.setattr("dqlabels.forest.FEWEST_ROWS_A_BLOCK", 7)
+    monkeypatch.setattr("dqlabels.models.forest.FEWEST_ROWS_A_BLOCK", 7)
     np.testing.assert_array_equal(
         forest.predict_proba(MATRIX, n_threads=threads), [by_hand(forest, row) for row in MATRIX]
     )
 
 
 def test_class_shares_too_large_to_keep_spread_out_give_the_same(forest, monkeypatch):
-    monkeypatch.setattr("dqlabels.forest.MOST_TABLE_BYTES", 0)
+    monkeypatch.setattr("dqlabels.models.forest.MOST_TABLE_BYTES", 0)
     again = Forest.from_arrays(forest.to_arrays(), 4, 3)
     np.testing.assert_array_equal(again.predict_proba(MATRIX), forest.predict_proba(MATRIX))
 

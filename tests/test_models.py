@@ -8,9 +8,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from dqlabels import boosting, models
 from dqlabels.errors import ModelError
-from dqlabels.models import out_of_sample
+from dqlabels.models import boosting
+from dqlabels.models import out_of_sample as models
+from dqlabels.models.out_of_sample import out_of_sample
 
 
 def table(rows=150, classes=3, seed=0):

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
-from dqlabels.regression import ResidualTally, ValueScale, benjamini_hochberg, judge_values
-from dqlabels.value_bag import predict_out_of_bag
+from dqlabels.regression.bag import predict_out_of_bag
+from dqlabels.regression.statistics import ResidualTally, ValueScale, benjamini_hochberg, judge_values
 
 WRONG = [5, 77, 140]
 

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 import dqlabels
 from dqlabels import DQLabelsError
-from dqlabels.columns import read_labels
+from dqlabels.frames.columns import read_labels
 from dqlabels.review_page.apply import apply_decisions
 from dqlabels.review_page.decisions import ConflictError, DecisionFile, head_of
 

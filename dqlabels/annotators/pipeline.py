@@ -24,9 +24,9 @@ from dqlabels.annotators.rate import annotators_noise, draw_truth
 from dqlabels.annotators.reading import Reading, read_long, read_wide, rows_with_items
 from dqlabels.annotators.result import AnnotatorAudit
 from dqlabels.annotators.votes import FloatArray, IntArray, shares
-from dqlabels.columns import Frame, Labels
 from dqlabels.errors import FeatureError, OptionError
-from dqlabels.outputs import check_outputs, with_columns
+from dqlabels.frames.columns import Frame, Labels
+from dqlabels.frames.outputs import check_outputs, with_columns
 
 
 class Judged(Protocol):

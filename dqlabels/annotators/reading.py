@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.annotators.votes import IntArray, Votes, repeated
-from dqlabels.columns import Column, Frame, Labels, encode, read_labels, require
 from dqlabels.errors import LabelColumnError, OptionError
+from dqlabels.frames.columns import Column, Frame, Labels, encode, read_labels, require
 
 MOST_NAMED = 10
 

@@ -14,10 +14,10 @@ from dqlabels.annotators import wording
 from dqlabels.annotators.agreement import Agreement, krippendorff_alpha, pair_agreements
 from dqlabels.annotators.findings import Findings
 from dqlabels.annotators.rate import annotators_noise
-from dqlabels.columns import Column, Frame
 from dqlabels.errors import OptionError
 from dqlabels.evidence import plain
 from dqlabels.findings import free_name
+from dqlabels.frames.columns import Column, Frame
 from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.noise import NoiseRate
 

@@ -43,7 +43,7 @@ def fit_command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Train an auditor on FILE and save it, for `dqlabels audit BATCH --auditor`."""
-    from dqlabels.label_auditor import LabelAuditor
+    from dqlabels.auditors.label_auditor import LabelAuditor
 
     folder = Path(output).absolute().parent
     if not folder.is_dir():
@@ -78,7 +78,7 @@ def audit_by_saved(path: str, table: Any, label: str | None, n_jobs: int | None,
     Raises:
         OptionError: An option that was settled when the auditor was fitted, or another label column.
     """
-    from dqlabels.label_auditor import load
+    from dqlabels.auditors.label_auditor import load
 
     sources = {name: given.get_parameter_source(name) for name in SETTLED}
     settled = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]

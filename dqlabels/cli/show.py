@@ -11,8 +11,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from dqlabels.gate import GateResult
+    from dqlabels.regression.result import ValueGate
     from dqlabels.result import LabelAudit
-    from dqlabels.values import ValueGate
 
 # Of a suspicious row: its number, label, suggestion, quality and kind, and then some of its values.
 FIRST_COLUMNS, MOST_VALUES = 5, 3

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dqlabels.columns import label_codes
 from dqlabels.confident import ClassTally, JointTally
 from dqlabels.cuts import CutCounts
 from dqlabels.engines.passes import Rule
+from dqlabels.frames.columns import label_codes
 from dqlabels.large.judge import Judge, empty_sample
 from dqlabels.large.sampling import ContentSample, content_hashes
 from dqlabels.selection import IntArray

@@ -16,7 +16,7 @@ from dqlabels.auditor import audit, read_frame
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
-    from dqlabels.columns import Column, Frame
+    from dqlabels.frames.columns import Column, Frame
     from dqlabels.result import LabelAudit
 
 # Audits kept: the checks of one schema run one after the other, and seldom judge more than a few label columns.

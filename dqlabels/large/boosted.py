@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
-from dqlabels.models import hash_rows
+from dqlabels.models.out_of_sample import hash_rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

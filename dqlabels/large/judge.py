@@ -1,7 +1,7 @@
 """Large tables: everything is learnt from a sample drawn by content; every other row is only looked up.
 
 The rule is the same on every engine: a table of more than ``LARGE_ROWS`` rows is judged this way, a smaller one
-by trees out of bag (:mod:`dqlabels.models`).
+by trees out of bag (:mod:`dqlabels.models.out_of_sample`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Column, Frame, LabelSet, choose_features, label_codes, require_names
 from dqlabels.errors import FeatureError, OptionError
-from dqlabels.features import FeatureEncoder, leaks
+from dqlabels.frames.columns import Column, Frame, LabelSet, choose_features, label_codes, require_names
+from dqlabels.frames.features import FeatureEncoder, leaks
 from dqlabels.large import boosted
 from dqlabels.large.boosted import Halves, content
 from dqlabels.large.sampling import ContentSample, Sample, content_hashes, quotas
-from dqlabels.models import COARSE, MOST_FITTED_ROWS
+from dqlabels.models.out_of_sample import COARSE, MOST_FITTED_ROWS
 
 IntArray = NDArray[np.int64]
 

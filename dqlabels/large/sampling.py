@@ -10,8 +10,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Column, Frame
-from dqlabels.models import hash_rows
+from dqlabels.frames.columns import Column, Frame
+from dqlabels.models.out_of_sample import hash_rows
 
 IntArray = NDArray[np.int64]
 Hashes = NDArray[np.uint64]

@@ -13,10 +13,10 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.confident import ClassTally, take
 from dqlabels.engines.passes import Rule, find_rule
 from dqlabels.errors import LabelWarning, OutputColumnError
+from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.large import judge as large
 from dqlabels.large.sampling import content_hashes
 

@@ -10,14 +10,14 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Labels
 from dqlabels.confident import likeliest
 from dqlabels.errors import OptionError
 from dqlabels.evidence import AMBIGUOUS_MARGIN, Evidence
+from dqlabels.frames.columns import Labels
 from dqlabels.large import judge as large
 from dqlabels.large.stream import Plan, Streamed, go_through, plan_of, read_label_set
 from dqlabels.mixture import MOST_ROWS
-from dqlabels.models import hash_rows
+from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise import default_noise
 from dqlabels.result import LabelAudit
 from dqlabels.selection import UNIT

@@ -190,7 +190,7 @@ def noise_of(noise: Any, rows: Rows, probs: FloatArray) -> NoiseModel:
     What a weak classifier gets wrong is no noise, yet its own answers ``probs`` (n, K) would count it as such.
     """
     if isinstance(noise, str) and noise in BY_TREES and (matrix := _numbers(rows.X)) is not None:
-        from dqlabels.models import out_of_sample
+        from dqlabels.models.out_of_sample import out_of_sample
 
         n_jobs, k = rows.n_jobs, rows.n_classes
         try:

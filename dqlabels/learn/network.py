@@ -220,7 +220,7 @@ def weighed(loss: Any, weights: Any) -> Any:
 
 def table_noise(noise: Any, matrix: NDArray[np.float32], codes: IntArray, seed: int) -> NoiseModel:
     """The noise of the labels, by a method of ``dqlabels.noise`` on out-of-bag trees, or a matrix as given."""
-    from dqlabels.models import out_of_sample
+    from dqlabels.models.out_of_sample import out_of_sample
 
     flat = np.ascontiguousarray(matrix.reshape(len(matrix), -1))
     n_classes = int(codes.max()) + 1

@@ -15,7 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from dqlabels.errors import ModelError, OptionError
-from dqlabels.models import hash_rows
+from dqlabels.models.out_of_sample import hash_rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

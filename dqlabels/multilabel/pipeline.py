@@ -9,15 +9,15 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, choose_features, require, row_values
 from dqlabels.errors import FeatureError, OptionError, ProbabilityError
-from dqlabels.features import FeatureEncoder, leaks
-from dqlabels.media import embed_columns
-from dqlabels.models import out_of_sample
+from dqlabels.frames.columns import Frame, choose_features, require, row_values
+from dqlabels.frames.features import FeatureEncoder, leaks
+from dqlabels.frames.media import embed_columns
+from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.models.out_of_sample import out_of_sample
 from dqlabels.multilabel.result import MultilabelAudit, TagEvidence
 from dqlabels.multilabel.tags import Tags, read_tags
 from dqlabels.multilabel.verdict import judge_tags
-from dqlabels.outputs import check_outputs, with_columns
 
 FloatArray = NDArray[np.float64]
 # Beyond rounding.

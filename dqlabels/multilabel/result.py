@@ -11,9 +11,9 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame
 from dqlabels.errors import OptionError
 from dqlabels.evidence import plain
+from dqlabels.frames.columns import Frame
 from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.multilabel.tags import Tags
 from dqlabels.multilabel.verdict import TagVerdict

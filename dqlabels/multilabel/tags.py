@@ -10,8 +10,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, require
 from dqlabels.errors import LabelColumnError, OptionError
+from dqlabels.frames.columns import Frame, require
 
 IntArray = NDArray[np.int64]
 # A tag for every other row names rows, not kinds of row.

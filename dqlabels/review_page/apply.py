@@ -8,8 +8,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from dqlabels.columns import read_labels
 from dqlabels.errors import OutputColumnError
+from dqlabels.frames.columns import read_labels
 from dqlabels.review_page.decisions import DecisionFile, head_of, read_head
 
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dqlabels.columns import Labels
 from dqlabels.errors import OptionError
+from dqlabels.frames.columns import Labels
 
 FORMAT = 1
 VERDICTS = ("accept", "keep", "choose", "unclear")

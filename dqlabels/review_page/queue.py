@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, Kind
 from dqlabels.errors import OptionError
 from dqlabels.evidence import Evidence
 from dqlabels.facts import row_facts
+from dqlabels.frames.columns import Frame, Kind
 from dqlabels.reasons import explain, shown_value
 from dqlabels.review import Answers, draw_sample, reviewed_noise, strata
 from dqlabels.review_page.decisions import Decision

@@ -91,7 +91,7 @@ class Clock:
 def instrument(clock: Clock) -> None:
     from dqlabels.engines import polars as engine
     from dqlabels.engines.passes import Rule
-    from dqlabels.features import FeatureEncoder
+    from dqlabels.frames.features import FeatureEncoder
     from dqlabels.large import judge as large
     from dqlabels.large import stream
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from dqlabels.columns import require
 from dqlabels.errors import MissingExtraError, OptionError
+from dqlabels.frames.columns import require
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,8 +18,8 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 from dqlabels.auditor import audit
-from dqlabels.columns import AUDIT_COLUMNS
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
+from dqlabels.frames.columns import AUDIT_COLUMNS
 from dqlabels.integrations.sharing import as_classes
 from dqlabels.result import LabelAudit
 

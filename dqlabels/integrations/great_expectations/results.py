@@ -11,8 +11,8 @@ import numpy as np
 from great_expectations.expectations.expectation_configuration import parse_result_format
 from numpy.typing import NDArray
 
-from dqlabels.columns import require
 from dqlabels.evidence import plain
+from dqlabels.frames.columns import require
 from dqlabels.result import LabelAudit
 
 MOST_CLASSES = 20

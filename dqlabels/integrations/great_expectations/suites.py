@@ -10,8 +10,8 @@ from great_expectations import expectations as gxe
 from great_expectations.core import ExpectationSuite
 from great_expectations.expectations.expectation import Expectation
 
-from dqlabels.columns import AUDIT_COLUMNS
 from dqlabels.errors import DQLabelsError, OptionError
+from dqlabels.frames.columns import AUDIT_COLUMNS
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, Kind, choose_features
 from dqlabels.errors import FeatureError, OptionError
-from dqlabels.features import Encoded, FeatureEncoder
+from dqlabels.frames.columns import Frame, Kind, choose_features
+from dqlabels.frames.features import Encoded, FeatureEncoder
+from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.kinds import class_options
-from dqlabels.outputs import check_outputs, with_columns
-from dqlabels.regression import ResidualTally, ValueScale, check_fdr, judge_values, residual_scores
-from dqlabels.targets import Targets, read_targets
-from dqlabels.value_bag import ValuePredictions, predict_out_of_bag
-from dqlabels.values import ValueAudit, ValueEvidence
+from dqlabels.regression.bag import ValuePredictions, predict_out_of_bag
+from dqlabels.regression.result import ValueAudit, ValueEvidence
+from dqlabels.regression.statistics import ResidualTally, ValueScale, check_fdr, judge_values, residual_scores
 
 # A column whose correlation with the label is within this of 1 is the label in another unit; float32 leaves 1e-14.
 COPY = 1e-12

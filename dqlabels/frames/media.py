@@ -11,8 +11,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Column, Frame, require
 from dqlabels.errors import FeatureError, MissingExtraError
+from dqlabels.frames.columns import Column, Frame, require
 
 FloatMatrix = NDArray[np.float32]
 Embedding = Callable[[list[Any]], Any] | str

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
-from dqlabels.forest import FittedModel, Forest
+from dqlabels.models.forest import FittedModel, Forest
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.encoders import FloatMatrix
 from dqlabels.errors import AuditorFileError
-from dqlabels.features import FeatureEncoder
+from dqlabels.frames.encoders import FloatMatrix
+from dqlabels.frames.features import FeatureEncoder
 from dqlabels.noise import NoiseRate, reference_noise
 
 IntArray = NDArray[np.int64]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame, Kind
-from dqlabels.conversion import missing_rows
-from dqlabels.encoders import (
+from dqlabels.errors import FeatureError
+from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.conversion import missing_rows
+from dqlabels.frames.encoders import (
     CategoryTally,
     ColumnEncoder,
     FloatMatrix,
@@ -21,7 +22,6 @@ from dqlabels.encoders import (
     hashed_words,
     tally_of,
 )
-from dqlabels.errors import FeatureError
 
 MOST_NAMED = 20
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.models import (
+from dqlabels.models.out_of_sample import (
     COARSE,
     FEWEST_TREES,
     MOST_FITTED_ROWS,
@@ -35,7 +35,7 @@ LARGEST_TARGET = 64.0
 class ValuePredictions:
     """Of n rows: ``mean`` (n,) and ``spread`` (n,), the standard deviation of the trees that did not see the row.
 
-    ``trained_rows``, ``distinct_rows`` and ``coarse`` as in :class:`dqlabels.models.OutOfSample`.
+    ``trained_rows``, ``distinct_rows`` and ``coarse`` as in :class:`dqlabels.models.out_of_sample.OutOfSample`.
     """
 
     mean: FloatArray
@@ -112,7 +112,7 @@ class ValueBag(Bag):
     targets: FloatArray
 
     def grow(self, seed: tuple[int, int], leave_out: IntArray | None) -> tuple[IntArray, IntArray, IntArray]:
-        """As in :class:`~dqlabels.models.Bag`; of each leaf the mean in ``UNIT`` and its square."""
+        """As in :class:`~dqlabels.models.out_of_sample.Bag`; of each leaf the mean in ``UNIT`` and its square."""
         from sklearn.tree import ExtraTreeRegressor
 
         rng, inside, weight, rows = self.draw(seed, leave_out)

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Column, Frame, Labels, encode
+from dqlabels.auditors.drift import Baseline, Drift, label_shifts
 from dqlabels.confident import ClassTally, Judgement, take
-from dqlabels.drift import Baseline, Drift, label_shifts
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError
 from dqlabels.evidence import Evidence
-from dqlabels.features import Encoded, FeatureEncoder
-from dqlabels.forest import FittedModel
-from dqlabels.media import Embedding, embed_columns
-from dqlabels.models import hash_rows, row_hashes
+from dqlabels.frames.columns import Column, Frame, Labels, encode
+from dqlabels.frames.features import Encoded, FeatureEncoder
+from dqlabels.frames.media import Embedding, embed_columns
+from dqlabels.frames.outputs import palette, with_columns
+from dqlabels.models.forest import FittedModel
+from dqlabels.models.out_of_sample import hash_rows, row_hashes
 from dqlabels.noise import default_noise
-from dqlabels.outputs import palette, with_columns
 from dqlabels.result import LabelAudit
 
 FloatArray = NDArray[np.float64]

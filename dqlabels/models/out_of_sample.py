@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels import boosting
 from dqlabels.errors import ModelError, OptionError
-from dqlabels.estimator import aligned, fit, for_others, seeded
-from dqlabels.forest import FittedModel, Forest, GrownTree
+from dqlabels.models import boosting
+from dqlabels.models.estimator import aligned, fit, for_others, seeded
+from dqlabels.models.forest import FittedModel, Forest, GrownTree
 from dqlabels.progress import ProgressBar
 
 FloatArray = NDArray[np.float64]

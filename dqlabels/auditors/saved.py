@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.archive import MOST_PACKED, Archive, read_archive, write_archive
+from dqlabels.auditors.drift import Baseline
+from dqlabels.auditors.fitted import Fitted, Seen
 from dqlabels.confident import FILTERS, SCORES, ClassTally
-from dqlabels.drift import Baseline
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
-from dqlabels.estimator import EstimatorModel
-from dqlabels.features import FeatureEncoder
-from dqlabels.fitted import Fitted, Seen
-from dqlabels.forest import FittedModel, Forest
+from dqlabels.frames.features import FeatureEncoder
+from dqlabels.models.estimator import EstimatorModel
+from dqlabels.models.forest import FittedModel, Forest
 from dqlabels.noise import read_profile
 from dqlabels.version import __version__
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Labels
 from dqlabels.errors import ProbabilityError
+from dqlabels.frames.columns import Labels
 
 # Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
 ORDER_GAIN = 0.20

@@ -10,8 +10,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Column
 from dqlabels.errors import FeatureError
+from dqlabels.frames.columns import Column
 
 FloatArray = NDArray[np.float64]
 

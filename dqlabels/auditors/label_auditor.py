@@ -13,14 +13,14 @@ import narwhals as nw
 from numpy.typing import NDArray
 
 from dqlabels.auditor import check_options, conclude, model_probs, read_frame
-from dqlabels.columns import AUDIT_COLUMNS, Column, Frame, Labels, as_list, read_labels, require, row_values
-from dqlabels.drift import Baseline
+from dqlabels.auditors.drift import Baseline
+from dqlabels.auditors.fitted import Fitted, Seen, judge_batch, read_batch_labels, trusted_tally
+from dqlabels.auditors.saved import read_fitted, write_fitted
 from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
-from dqlabels.fitted import Fitted, Seen, judge_batch, read_batch_labels, trusted_tally
-from dqlabels.media import Embedding, embed_columns
-from dqlabels.outputs import check_outputs
+from dqlabels.frames.columns import AUDIT_COLUMNS, Column, Frame, Labels, as_list, read_labels, require, row_values
+from dqlabels.frames.media import Embedding, embed_columns
+from dqlabels.frames.outputs import check_outputs
 from dqlabels.result import LabelAudit
-from dqlabels.saved import read_fitted, write_fitted
 
 NewClasses = Literal["keep", "error"]
 

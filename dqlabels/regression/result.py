@@ -9,14 +9,14 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Frame
 from dqlabels.errors import LabelNoiseError, OptionError
 from dqlabels.evidence import index_values, plain
 from dqlabels.findings import issue_rows
+from dqlabels.frames.columns import Frame
+from dqlabels.frames.targets import Targets
 from dqlabels.gate import GateCheck
 from dqlabels.rate import share_interval
 from dqlabels.report import html, text
-from dqlabels.targets import Targets
 
 MOST_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval

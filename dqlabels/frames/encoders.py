@@ -16,9 +16,18 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Column, Kind
-from dqlabels.conversion import as_floats, as_moments, as_texts, as_truth, as_vectors, is_vector, refuse, string_codes
 from dqlabels.errors import FeatureError
+from dqlabels.frames.columns import Column, Kind
+from dqlabels.frames.conversion import (
+    as_floats,
+    as_moments,
+    as_texts,
+    as_truth,
+    as_vectors,
+    is_vector,
+    refuse,
+    string_codes,
+)
 
 FloatMatrix = NDArray[np.float32]
 DateForm = Literal["date", "datetime", "duration", "time"]

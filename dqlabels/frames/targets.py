@@ -11,8 +11,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import FEWEST_ROWS_TO_JUDGE, Column, Frame, require
 from dqlabels.errors import LabelColumnError
+from dqlabels.frames.columns import FEWEST_ROWS_TO_JUDGE, Column, Frame, require
 
 FloatArray = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.columns import Column, Frame
 from dqlabels.errors import LabelColumnError, OutputColumnError
+from dqlabels.frames.columns import Column, Frame
 
 
 def check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:
