@@ -21,9 +21,7 @@ from dqlabels.large import boosted
 from dqlabels.large import judge as large
 
 OPTIONS = {"exclude": "row"}
-# PySpark says so wherever pandas 3 is installed; nothing here goes through pandas.
-PANDAS_3 = "ignore:PySpark does not yet fully support pandas:FutureWarning"
-pytestmark = pytest.mark.filterwarnings(PANDAS_3, "ignore:unclosed:ResourceWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
 @pytest.fixture(scope="session")
