@@ -16,6 +16,7 @@ from dqlabels.version import __version__
 if TYPE_CHECKING:
     from dqlabels.auditor import audit
     from dqlabels.auditors.label_auditor import LabelAuditor, load
+    from dqlabels.checkups import checkup
     from dqlabels.gate import GateResult
     from dqlabels.noise import NoiseRate
     from dqlabels.regression.result import ValueAudit
@@ -35,12 +36,14 @@ __all__ = [
     "__version__",
     "apply_decisions",
     "audit",
+    "checkup",
     "load",
 ]
 
 _LAZY = {
     "apply_decisions": "dqlabels.review_page.apply",
     "audit": "dqlabels.auditor",
+    "checkup": "dqlabels.checkups",
     "GateResult": "dqlabels.gate",
     "LabelAudit": "dqlabels.result",
     "LabelAuditor": "dqlabels.auditors.label_auditor",

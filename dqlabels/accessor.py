@@ -12,46 +12,21 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from dqlabels.errors import LabelWarning
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from dqlabels.checks.result import Checkup
     from dqlabels.noise import NoiseRate
+    from dqlabels.options import AuditOptions
     from dqlabels.result import LabelAudit
 
 ACCESSOR = "labels"
 # Options that say what an audit is of, which a streamed one is not asked.
 ABOUT_THE_TASK = ("task", "fdr", "annotator", "item", "consensus")
-
-
-class AuditOptions(TypedDict, total=False):
-    """The options of :func:`dqlabels.audit`, for editors to complete."""
-
-    task: str | None
-    annotator: str | None
-    item: str | None
-    consensus: str | None
-    features: Sequence[str] | None
-    exclude: Iterable[str]
-    embed: Mapping[str, Any] | None
-    pred_probs: Any
-    classes: Sequence[Any] | None
-    model: Any
-    cv: Any
-    groups: Any
-    sample_weight: Any
-    filter_by: str
-    score: str
-    adjust: bool
-    fdr: float
-    names: tuple[str, str, str]
-    compat: str | None
-    random_state: int
-    n_jobs: int | None
-    progress: bool | Callable[[int, int], None] | None
 
 
 class LabelsAccessor:
@@ -87,6 +62,23 @@ class LabelsAccessor:
     def issues(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Any:
         """The suspicious rows, worst first."""
         return self.report(label, **options).issues
+
+    def checkup(
+        self,
+        label: str | Sequence[str],
+        *,
+        checks: str | Iterable[str] | None = None,
+        time: str | None = None,
+        columns: Iterable[str] | Mapping[str, str] = (),
+        alpha: float = 0.01,
+        most_rows: int = 50_000,
+        **options: Unpack[AuditOptions],
+    ) -> Checkup:
+        """What is odd beside the labels, a :class:`~dqlabels.checks.result.Checkup`; see :func:`dqlabels.checkup`."""
+        from dqlabels.checkups import checkup
+
+        chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns}
+        return checkup(self._frame, label, **chosen, alpha=alpha, most_rows=most_rows, **options)
 
 
 class _PandasLabels:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.evidence import Evidence
 from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.values import alike, codes_of, row_marks
 from dqlabels.reasons import METHOD, explain, shown_value
 
 IntArray = NDArray[np.int64]
@@ -207,25 +207,19 @@ def row_facts(evidence: Evidence, row: int) -> dict[str, Any]:
 
 def _conflicts(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence) -> list[str]:
     """A note where rows that are alike in every feature carry different labels."""
-    names = list(kinds)
-    if not names:
+    if not kinds:
         return []
-    label = evidence.labels.column.name
-    part = table.select(*names, label)
-    for name in (name for name, kind in kinds.items() if kind == "vector"):
-        texts = [None if row is None else str(list(row)) for row in part[name].to_list()]
-        part = part.with_columns(nw.new_series(name, texts, nw.String, backend=part.implementation))
-    keys = {name: f"f{at}" for at, name in enumerate(names)}
-    part = part.rename({**keys, label: "label"}).with_row_index("row").filter(evidence.labels.known.tolist())
-    groups = part.group_by(*keys.values()).agg(
-        nw.col("label").n_unique().alias("labels"), nw.len().alias("rows"), nw.col("row").min().alias("first")
-    )
-    split = groups.filter(nw.col("labels") > 1)
-    if not len(split):
+    rows = evidence.positions
+    codes = codes_of(table, kinds)
+    groups = alike(row_marks({name: values[rows] for name, values in codes.items()}))
+    labels = np.unique(np.column_stack([groups, evidence.codes]), axis=0)[:, 0]
+    split = np.bincount(labels, minlength=1) > 1
+    if not split.any():
         return []
+    mixed = split[groups]
     return [
-        f"{len(split):,} groups of rows alike in every feature carry different labels: {int(split['rows'].sum()):,} "
-        f"rows, the first of them row {int(split['first'].min())}. At most one label of each group is right, unless "
+        f"{int(split.sum()):,} groups of rows alike in every feature carry different labels: {int(mixed.sum()):,} "
+        f"rows, the first of them row {int(rows[mixed].min())}. At most one label of each group is right, unless "
         "the features leave out what tells them apart."
     ]
 

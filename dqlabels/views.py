@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from dqlabels.report import html
 from dqlabels.report.charts import Charts
 
 if TYPE_CHECKING:
+    from dqlabels.checks.result import Checkup
+    from dqlabels.frames.media import Embedding
     from dqlabels.review_page.session import ReviewSession
 
 MOST_ROWS_IN_REPORT = 1000
@@ -28,6 +30,7 @@ class AuditViews:
     __slots__ = ()
 
     label: str
+    frame: Any
     evidence: Evidence
     table: Frame
     names: tuple[str, str, str]
@@ -124,6 +127,49 @@ class AuditViews:
         kept = DecisionFile(path, head_of(self.evidence.labels))
         session = ReviewSession(queue, kept, self.label, port=port)
         return session.start(open_browser=open_browser) if start else session
+
+    def checkup(
+        self,
+        checks: str | Iterable[str] | None = None,
+        *,
+        time: str | None = None,
+        columns: Iterable[str] | Mapping[str, str] = (),
+        alpha: float = 0.01,
+        most_rows: int = 50_000,
+        embed: Mapping[str, Embedding] | None = None,
+        n_jobs: int | None = None,
+    ) -> Checkup:
+        """What is odd beside single labels: copies, outliers, rare classes, failing groups, drift, empty columns.
+
+        Args:
+            checks: Some of ``"features"``, ``"classes"``, ``"duplicates"``, ``"outliers"``, ``"groups"`` and
+                ``"order"``; default all.
+            time: The column of dates or numbers that orders the rows; default the order they are in.
+            columns: What ``.frame`` gets, or a mapping of what to its name: ``is_blank``, ``is_rare_class``,
+                ``is_duplicate``, ``duplicate_group``, ``is_conflicting_duplicate``, ``is_outlier``,
+                ``outlier_score``, ``failing_group``.
+            alpha: How often a test may be wrong where there is nothing to find, in (0, 1).
+            most_rows: The most rows that are compared with each other: time grows with the square of their number.
+            embed: As in :func:`dqlabels.audit`: columns to turn into vectors first.
+            n_jobs: Threads.
+
+        Returns:
+            The check-up: ``.findings``, ``.details(check)`` and ``.frame``.
+
+        Raises:
+            OptionError: An option that means nothing here, or outliers asked for by name of more than ``most_rows``
+                rows.
+            OutputColumnError: A column that is already in the frame.
+            FeatureError: ``time`` is no column.
+        """
+        from dqlabels.checks.result import check_up
+
+        lazy = type(self.frame).__name__ == "LazyFrame"
+        chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns, "embed": embed}
+        return check_up(
+            self.table, self.label, self.names, self.features, self.evidence, **chosen,
+            alpha=alpha, most_rows=most_rows, n_jobs=n_jobs, lazy=lazy,
+        )  # fmt: skip
 
     def _seen(self) -> tuple[Frame, Mapping[str, Kind]]:
         """The caller's table, without what the audit added, and its features."""

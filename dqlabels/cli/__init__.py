@@ -3,6 +3,7 @@
 from dqlabels.cli import annotators as annotators
 from dqlabels.cli import apply as apply
 from dqlabels.cli import audit as audit
+from dqlabels.cli import checkup as checkup
 from dqlabels.cli import demo as demo
 from dqlabels.cli import fit as fit
 from dqlabels.cli import gate as gate

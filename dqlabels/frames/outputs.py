@@ -44,6 +44,18 @@ def with_columns(
     )
 
 
+def new_column(table: Frame, name: str, values: NDArray[Any], dtype: Any) -> Column:
+    """A column of these values (n,), null where they are None, under the index of the frame."""
+    if values.dtype != object:
+        return _aligned(nw.new_series(name, values, dtype, backend=table.implementation), table)
+    if table.implementation.is_pandas_like() and dtype == nw.Int64:
+        native = table.implementation.to_native_namespace()
+        return _aligned(
+            nw.from_native(native.Series(values.tolist(), name=name, dtype="Int64"), series_only=True), table
+        )
+    return _aligned(nw.new_series(name, values.tolist(), dtype, backend=table.implementation), table)
+
+
 def _nullable(name: str, values: NDArray[Any], known: NDArray[np.bool_], table: Frame) -> nw.Series[Any]:
     backend = table.implementation
     if known.all():

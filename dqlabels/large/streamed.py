@@ -179,6 +179,17 @@ class StreamedAudit(LabelAudit):
         """
         raise OptionError(f"review() {_NOT_HERE}")
 
+    def checkup(self, *_: Any, **__: Any) -> Any:
+        """Refused: a check-up compares rows with each other.
+
+        Raises:
+            OptionError: Always.
+        """
+        raise OptionError(
+            "A check-up compares rows with each other, which the memory engine alone does, and a streamed audit leaves "
+            "them where they are. Check a sample: frame.collect().sample(50_000, seed=0).labels.checkup(label)."
+        )
+
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> Any:
         """Not done on a table this large.
 

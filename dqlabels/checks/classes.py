@@ -1,0 +1,101 @@
+"""Classes of few rows, and classes that are one class written in two ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.checks.finding import Finding, counted
+
+# A class is rare below this share of an even one; cleanlab's Datalab draws the line there too.
+RARE = 0.1
+# Fewer rows than the folds of a cross-validation: some folds would be judged without any.
+FEWEST_ROWS = 5
+# A name that a slip of one letter makes of another needs so many letters, and so many times fewer rows.
+SHORTEST_NAME, TIMES_RARER = 5, 10
+MOST_SAID = 5
+
+
+def check_classes(
+    names: Sequence[str], codes: NDArray[np.int64], counts: NDArray[np.int64], *, words: bool = True
+) -> Finding:
+    """Rare classes, and names that look like another's.
+
+    A class is rare with fewer than 5 rows, or less than a tenth of an even share (1/K) of the labelled rows. Two names
+    look alike where they hold a letter and differ in case, spaces, underscores or hyphens alone; or in one letter,
+    where both have 5 letters or more, no digit, and one has ten times as many rows. These are facts of the table, not
+    tests.
+
+    Args:
+        names: Of the K classes.
+        codes: (n,) class of each row, -1 where it has none.
+        counts: (K,) rows of each class.
+        words: Whether the labels are words; numbers and dates that look alike are not.
+
+    >>> check_classes(["No", "no ", "yes"], np.array([0] * 9 + [1] * 5 + [2] * 9), np.array([9, 5, 9])).says
+    "'no ' (5 rows) looks like 'No' (9 rows): one class written in two ways?"
+    """
+    total, k = int(counts.sum()), len(names)
+    rare = (counts < FEWEST_ROWS) | (counts < RARE * total / k)
+    like = look_alikes(names, counts) if words else {}
+    concerned = rare.copy()
+    concerned[list(like)] = True
+    parts = [
+        f"{names[at]!r} ({counted(int(counts[at]), 'row')}) looks like {names[other]!r} "
+        f"({counted(int(counts[other]), 'row')}): one class written in two ways?"
+        for at, other in list(like.items())[:MOST_SAID]
+    ]
+    few = [at for at in np.argsort(counts, kind="stable").tolist() if rare[at] and at not in like]
+    if few:
+        shown = ", ".join(f"{names[at]!r} ({int(counts[at]):,})" for at in few[:MOST_SAID])
+        more = f" and {len(few) - MOST_SAID:,} more" if len(few) > MOST_SAID else ""
+        parts.append(f"{counted(len(few), 'class has', 'classes have')} few rows of {total:,}: {shown}{more}.")
+    rows = concerned[codes] & (codes >= 0)
+    return Finding(
+        "classes",
+        "found" if parts else "clear",
+        " ".join(parts) or "No class is rare, and no two are written alike.",
+        rows=int(rows.sum()),
+        share=float(rows.mean()),
+        details={
+            "class": list(names),
+            "rows": counts.tolist(),
+            "share": (counts / max(total, 1)).tolist(),
+            "rare": rare.tolist(),
+            "looks_like": [names[like[at]] if at in like else None for at in range(k)],
+        },
+        columns={"is_rare_class": rare[codes] & (codes >= 0)},
+    )
+
+
+def look_alikes(names: Sequence[str], counts: NDArray[np.int64]) -> dict[int, int]:
+    """For each class that looks like one of more rows, that one.
+
+    >>> look_alikes(["benign", "benin", "malignant"], np.array([90, 2, 40]))
+    {1: 0}
+    """
+    order = np.argsort(-counts, kind="stable").tolist()
+    plain: dict[str, int] = {}
+    shorter: dict[str, int] = {}
+    found: dict[int, int] = {}
+    for at in order:
+        key = re.sub(r"[\s_-]+", " ", names[at].casefold()).strip()
+        if not any(letter.isalpha() for letter in key):
+            continue
+        if key in plain:
+            found[at] = plain[key]
+            continue
+        plain[key] = at
+        if len(key) < SHORTEST_NAME or any(letter.isdigit() for letter in key):
+            continue
+        variants = {key, *(key[:cut] + key[cut + 1 :] for cut in range(len(key)))}
+        near = [shorter[one] for one in variants if one in shorter]
+        near = [other for other in near if counts[at] * TIMES_RARER <= counts[other]]
+        if near:
+            found[at] = max(near, key=lambda other: (counts[other], -other))
+        for one in variants:
+            shorter.setdefault(one, at)
+    return dict(sorted(found.items()))

@@ -1,0 +1,249 @@
+"""Rows that repeat another row, exactly or nearly, and whether their labels agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.checks.finding import Finding, counted
+from dqlabels.checks.space import NEIGHBOURS, Space
+from dqlabels.frames.values import alike, row_marks
+from dqlabels.regression.statistics import benjamini_hochberg
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Near rows differ in no column by more than this share of its quartile distance, or of what two texts or vectors are
+# usually apart.
+NEAR = 0.1
+# Quantiles that the dimension is read from; the lower of the two answers, so that tables of uneven density stay silent.
+MIDDLE, LOWER = 0.50, 0.25
+# Copies are so many times as many as chance makes: columns that depend on each other agree more often than it says.
+TIMES_CHANCE = 2.0
+MOST_LABELS_SAID = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Copies:
+    """Rows alike in every feature.
+
+    ``groups`` (n,) is the group of each row; ``pairs`` counts such rows two by two, and ``expected`` how many pairs
+    features as coarse as these make alike by chance; ``by_chance`` says whether that explains them.
+    """
+
+    groups: IntArray
+    pairs: int
+    expected: float
+    by_chance: bool
+
+
+def find_copies(codes: Mapping[str, IntArray], alpha: float) -> Copies:
+    """Rows alike in every one of these columns, and whether they are more than coarse features make alike by chance.
+
+    Where a column is drawn by itself, of the pairs alike in all others a share c are alike in it too, c being the
+    chance that two rows share its value. So the pairs that differ in that column alone, times c / (1 - c), are the
+    pairs that chance makes alike in all; the largest of these numbers over the columns is what is expected. Rows are
+    copies where there are twice as many pairs, and more than Poisson's law with that mean gives with a chance of
+    ``alpha``.
+
+    Args:
+        codes: (n,) of each column, as ``value_codes`` gives them.
+        alpha: In (0, 1).
+
+    >>> rows = np.arange(50) % 49
+    >>> copies = find_copies({"a": rows, "b": rows**2}, 0.01)
+    >>> copies.pairs, copies.by_chance
+    (1, False)
+    """
+    from scipy.special import pdtrc
+
+    marks = row_marks(codes)
+    total = marks.sum(axis=1, dtype=np.uint64)
+    pairs, expected = _pairs(total), 0.0
+    every = len(total) * (len(total) - 1) / 2
+    for at, column in enumerate(codes.values()):
+        shared = _pairs(column) / every if every else 1.0
+        if shared < 1:
+            expected = max(expected, (_pairs(total - marks[:, at]) - pairs) * shared / (1 - shared))
+    many = pairs > 0 and pairs >= TIMES_CHANCE * expected and float(pdtrc(pairs - 1, expected)) <= alpha
+    return Copies(alike(marks), pairs, expected, by_chance=pairs > 0 and not many)
+
+
+def _pairs(keys: NDArray[Any]) -> int:
+    """How many pairs share a key."""
+    counts = np.unique(keys, return_counts=True)[1].astype(np.int64)
+    return int((counts * (counts - 1) // 2).sum())
+
+
+def near_pairs(space: Space, alpha: float) -> IntArray:
+    """(m, 2) points so close to each other that chance does not explain it.
+
+    Where points lie evenly in D dimensions about a point, (distance to the nearest / to the k-th nearest)**D follows
+    Beta(1, k - 1). D is read off the table; the nearest distances are then held against that law with Benjamini and
+    Hochberg's correction at ``alpha``, and the pair must also be near in every column (``NEAR``).
+
+    Source: the law is that of distances in a Poisson process, as used by Levina & Bickel (2004), NeurIPS 17, and
+    Facco et al. (2017), Scientific Reports 7:12140, to estimate D.
+    """
+    scale = np.maximum(space.distances[:, -1:], np.finfo(float).tiny)
+    ratios = np.log(np.maximum(space.distances / scale, np.finfo(float).tiny))
+    dimension = _dimension(ratios[:, 0])
+    k = space.distances.shape[1]
+    p = -np.expm1((k - 1) * np.log1p(-np.minimum(np.exp(dimension * ratios), 1 - 1e-16)))
+    found = benjamini_hochberg(p[:, 0], alpha)
+    if not found.any():
+        return np.zeros((0, 2), dtype=np.int64)
+    first, place = np.nonzero(p <= p[found, 0].max())
+    second = space.neighbours[first, place]
+    close = np.ones(first.size, dtype=bool)
+    for block in space.blocks.values():
+        off = space.points[first, block] - space.points[second, block]
+        close &= (off**2).sum(axis=1) <= NEAR**2
+    return np.column_stack([first[close], second[close]])
+
+
+def _dimension(ratios: FloatArray) -> float:
+    """Of the space, from the logarithms (u,) of nearest over k-th nearest distance."""
+    found = []
+    for quantile in (MIDDLE, LOWER):
+        wanted = np.log(-np.expm1(np.log1p(-quantile) / (NEIGHBOURS - 1)))
+        got = float(np.quantile(ratios, quantile))
+        found.append(wanted / got if got < 0 else np.inf)
+    return float(min(*found, 1e3))
+
+
+def check_duplicates(
+    copies: Copies, near: IntArray | None, space: Space | None, labels: IntArray, names: Sequence[str], why: str = ""
+) -> Finding:
+    """Groups of copies and near copies, those whose labels differ first.
+
+    Args:
+        copies: Of n rows.
+        near: (m, 2) pairs of points of ``space``, or None where they were not looked for.
+        space: What the points are.
+        labels: (n,) class of each row, -1 where it has none.
+        names: Of the K classes.
+        why: The reason where near copies were not looked for.
+    """
+    group, kinds = _groups(copies, near, space)
+    n_groups = len(kinds)
+    found = group >= 0
+    conflicts = _conflicts(group, labels, n_groups)
+    details = _details(group, kinds, conflicts, labels, names)
+    mixed = np.zeros(group.size, dtype=bool)
+    mixed[found] = conflicts[group[found]]
+    return Finding(
+        "duplicates",
+        "found" if n_groups else "clear",
+        " ".join(part for part in (_says(copies, found, conflicts, mixed), why) if part),
+        rows=int(found.sum()),
+        share=float(found.mean()),
+        details=details,
+        columns={
+            "is_duplicate": found,
+            "duplicate_group": np.array([at if at >= 0 else None for at in group.tolist()], dtype=object),
+            "is_conflicting_duplicate": mixed,
+        },
+    )
+
+
+def _groups(copies: Copies, near: IntArray | None, space: Space | None) -> tuple[IntArray, list[str]]:
+    """(n,) group of each row that repeats another, else -1, numbered by their first rows, and the kind of each."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    n = copies.groups.size
+    first_of = np.full(int(copies.groups.max(initial=-1)) + 1, n)
+    np.minimum.at(first_of, copies.groups, np.arange(n))
+    rows = np.arange(n)
+    links = [np.zeros((0, 2), dtype=np.int64)]
+    if not copies.by_chance:
+        links.append(np.column_stack([rows, first_of[copies.groups]]))
+    if space is not None and near is not None:
+        row_of = np.full(len(space.points), n)
+        np.minimum.at(row_of, space.point, rows)
+        links.append(row_of[near])
+        # Rows at one point of a near pair belong to it, whatever made them alike.
+        same = np.isin(space.point, near) if copies.by_chance else np.ones(n, dtype=bool)
+        links.append(np.column_stack([rows[same], row_of[space.point[same]]]))
+    joined = np.concatenate(links)
+    graph = coo_matrix((np.ones(len(joined), dtype=np.int8), (joined[:, 0], joined[:, 1])), shape=(n, n))
+    component = connected_components(graph, directed=False)[1]
+    several = np.bincount(component)[component] > 1
+    group = np.full(n, -1, dtype=np.int64)
+    _, first, inverse = np.unique(component[several], return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+    group[several] = rank[inverse.ravel()]
+    return group, _kinds(group, copies.groups)
+
+
+def _kinds(group: IntArray, exact: IntArray) -> list[str]:
+    """``copy`` where all rows of a group are alike in every feature, else ``near copy``."""
+    rows = np.flatnonzero(group >= 0)
+    n_groups = int(group.max(initial=-1)) + 1
+    low, high = np.full(n_groups, exact.size), np.full(n_groups, -1)
+    np.minimum.at(low, group[rows], exact[rows])
+    np.maximum.at(high, group[rows], exact[rows])
+    return ["copy" if same else "near copy" for same in (low == high).tolist()]
+
+
+def _conflicts(group: IntArray, labels: IntArray, n_groups: int) -> NDArray[np.bool_]:
+    """(groups,) whether rows of a group carry different labels."""
+    rows = np.flatnonzero((group >= 0) & (labels >= 0))
+    low, high = np.full(n_groups, np.iinfo(np.int64).max), np.full(n_groups, -1)
+    np.minimum.at(low, group[rows], labels[rows])
+    np.maximum.at(high, group[rows], labels[rows])
+    differ: NDArray[np.bool_] = (high >= 0) & (low != high)
+    return differ
+
+
+def _says(copies: Copies, found: NDArray[np.bool_], conflicts: NDArray[np.bool_], mixed: NDArray[np.bool_]) -> str:
+    parts = []
+    if conflicts.size:
+        parts.append(
+            f"{counted(int(found.sum()), 'row')} ({found.mean():.1%}) repeat one another exactly or nearly, in "
+            f"{counted(conflicts.size, 'group')}"
+            + (
+                f"; {counted(int(conflicts.sum()), 'group')} ({counted(int(mixed.sum()), 'row')}) carry different "
+                "labels, of which at most one can be right."
+                if conflicts.any()
+                else ", and their labels agree."
+            )
+        )
+    if copies.by_chance:
+        parts.append(
+            f"{counted(copies.pairs, 'pair')} of rows {'is' if copies.pairs == 1 else 'are'} alike in every feature; "
+            f"features this coarse make about {copies.expected:,.0f} alike by chance, so they are not counted."
+        )
+    return " ".join(parts) or "No row repeats another."
+
+
+def _details(
+    group: IntArray, kinds: list[str], conflicts: NDArray[np.bool_], labels: IntArray, names: Sequence[str]
+) -> dict[str, Sequence[Any]]:
+    rows = np.flatnonzero(group >= 0)
+    rows = rows[np.argsort(group[rows], kind="stable")]
+    sizes = np.bincount(group[rows], minlength=len(kinds)).astype(np.int64)
+    ends = np.cumsum(sizes)
+    order = np.lexsort((np.arange(len(kinds)), -sizes, ~conflicts)).tolist()
+    members = {at: rows[ends[at] - sizes[at] : ends[at]] for at in order}
+    return {
+        "group": order,
+        "kind": [kinds[at] for at in order],
+        "rows": [int(sizes[at]) for at in order],
+        "conflicting": [bool(conflicts[at]) for at in order],
+        "labels": [_labels_of(labels[members[at]], names) for at in order],
+        "first_row": [int(members[at][0]) for at in order],
+        "last_row": [int(members[at][-1]) for at in order],
+    }
+
+
+def _labels_of(labels: IntArray, names: Sequence[str]) -> str:
+    values, rows = np.unique(labels[labels >= 0], return_counts=True)
+    order = np.argsort(-rows, kind="stable")[:MOST_LABELS_SAID]
+    more = ", …" if values.size > MOST_LABELS_SAID else ""
+    return ", ".join(f"{names[values[at]]}: {rows[at]:,}" for at in order) + more

@@ -1,0 +1,253 @@
+"""The path from an audit to its check-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.checks.classes import check_classes
+from dqlabels.checks.duplicates import check_duplicates, find_copies, near_pairs
+from dqlabels.checks.features import check_features
+from dqlabels.checks.finding import Finding
+from dqlabels.checks.groups import Answers, Questions, check_groups, readable
+from dqlabels.checks.order import FEATURE, LABELS, QUALITY, Series, check_order
+from dqlabels.checks.outliers import check_outliers
+from dqlabels.checks.space import FEWEST_POINTS, Space, as_points, find_neighbours
+from dqlabels.errors import FeatureError, OptionError
+from dqlabels.evidence import Evidence
+from dqlabels.frames.columns import Column, Frame, Kind, column_kind, require
+from dqlabels.frames.conversion import as_floats, as_moments
+from dqlabels.frames.values import codes_of, row_marks
+from dqlabels.reasons import shown_value
+
+IntArray = NDArray[np.int64]
+
+CHECKS = ("features", "classes", "duplicates", "outliers", "groups", "order")
+# Comparing all rows with all takes time with the square of their number: about 20 s on two cores for so many.
+MOST_ROWS = 50_000
+ALPHA = 0.01
+# Of a category that is followed along the rows.
+MOST_VALUES = 15
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What the checks look at: a table of n rows without the audit's columns, and the evidence of its m audited rows.
+
+    ``kinds`` are the features that the labels were judged by; ``time`` names the column that orders the rows, if any.
+    """
+
+    table: Frame
+    label: str
+    kinds: Mapping[str, Kind]
+    evidence: Evidence
+    alpha: float
+    most_rows: int
+    time: str | None
+    n_jobs: int | None
+
+    @cached_property
+    def codes(self) -> dict[str, IntArray]:
+        """The value (n,) of each row in each column but the label."""
+        return codes_of(self.table, [name for name in self.table.columns if name != self.label])
+
+    @cached_property
+    def marks(self) -> NDArray[np.uint64]:
+        """(n,) of each row, equal where rows are alike in every feature."""
+        marks: NDArray[np.uint64] = row_marks({name: self.codes[name] for name in self.kinds}).sum(1, dtype=np.uint64)
+        return marks
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """Of the K classes, as a person reads them."""
+        return [str(value) for value in self.evidence.classes]
+
+    @cached_property
+    def space(self) -> Space | None:
+        """The neighbour graph, or None where there are too few different rows or too many rows."""
+        if self.too_many:
+            return None
+        return find_neighbours(*as_points(self.table, self.kinds), self.n_jobs)
+
+    @cached_property
+    def questions(self) -> Questions:
+        """What rules can be made of, of all n rows."""
+        return readable(self.table, self.kinds)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether there are more rows than are compared with each other."""
+        return len(self.table) > self.most_rows
+
+    @property
+    def no_graph(self) -> str:
+        """Why there is no neighbour graph."""
+        if self.too_many:
+            return (
+                f"{len(self.table):,} rows are more than the {self.most_rows:,} that are compared with each other; "
+                "pass most_rows= to go on, or check a sample of the rows."
+            )
+        return f"Fewer than {FEWEST_POINTS} rows differ in their features."
+
+
+def run_checks(subject: Subject, checks: Sequence[str]) -> tuple[Finding, ...]:
+    """The findings of these checks, in the order of ``CHECKS``."""
+    return tuple(_CHECK[name](subject) for name in CHECKS if name in checks)
+
+
+def chosen_checks(checks: str | Iterable[str] | None, too_many: bool, why: str) -> tuple[str, ...]:
+    """The checks that were asked for, all where none were named.
+
+    Raises:
+        OptionError: There is no such check, or one was asked for by name that this many rows do not allow.
+    """
+    if checks is None:
+        return CHECKS
+    names = (checks,) if isinstance(checks, str) else tuple(checks)
+    unknown = [name for name in names if name not in CHECKS]
+    if unknown or not names:
+        raise OptionError(f"checks={names!r}: the checks are {', '.join(map(repr, CHECKS))}.")
+    if too_many and "outliers" in names:
+        raise OptionError(f"checks={names!r}: {why}")
+    return names
+
+
+def _features(subject: Subject) -> Finding:
+    return check_features(subject.codes, subject.kinds)
+
+
+def _classes(subject: Subject) -> Finding:
+    labels = subject.evidence.labels
+    words = all(isinstance(value, str) for value in labels.classes)
+    return check_classes(subject.class_names, labels.codes, labels.counts, words=words)
+
+
+def _duplicates(subject: Subject) -> Finding:
+    if not subject.kinds:
+        return Finding("duplicates", "not run", "There are no features to compare rows by.")
+    copies = find_copies({name: subject.codes[name] for name in subject.kinds}, subject.alpha)
+    space = subject.space
+    near = None if space is None else near_pairs(space, subject.alpha)
+    why = "" if space is not None else f"Near copies were not looked for: {subject.no_graph}"
+    return check_duplicates(copies, near, space, subject.evidence.labels.codes, subject.class_names, why)
+
+
+def _outliers(subject: Subject) -> Finding:
+    if subject.space is None:
+        return Finding("outliers", "not run", f"Outliers were not looked for: {subject.no_graph}")
+    return check_outliers(subject.space, subject.alpha, _shower(subject.table))
+
+
+def _shower(table: Frame) -> Callable[[str, int], str]:
+    return lambda name, row: shown_value(table[name][row], longest=30) or "missing"
+
+
+def _groups(subject: Subject) -> Finding:
+    evidence = subject.evidence
+    rows = evidence.positions
+    questions = subject.questions
+    wrong = evidence.probs.argmax(axis=1) != evidence.codes
+    answers = Answers(wrong, 1 - evidence.probs.max(axis=1))
+    if not questions.asked:
+        return Finding("groups", "not run", "There are no features that a rule can be made of.")
+    marks = subject.marks[rows]
+    of_rows = Questions(questions.matrix[rows], questions.asked)
+    return check_groups(of_rows, marks, answers, rows, len(subject.table), subject.alpha)
+
+
+def _order(subject: Subject) -> Finding:
+    series = [*_label_series(subject), *_feature_series(subject)]
+    if subject.time is None:
+        return check_order(series, "the order of the rows", subject.alpha, np.arange(len(subject.table)))
+    times = time_values(subject.table, subject.time)
+    order = np.flatnonzero(~np.isnan(times))
+    order = order[np.argsort(times[order], kind="stable")]
+    moments = np.unique(times[order], return_inverse=True)[1].astype(np.int64)
+    return check_order(series, repr(subject.time), subject.alpha, order, moments)
+
+
+def _label_series(subject: Subject) -> list[Series]:
+    evidence, n = subject.evidence, len(subject.table)
+    codes = evidence.labels.codes
+    known = codes >= 0
+    found = [
+        Series(LABELS, subject.label, np.where(known, codes == k, np.nan), repr(name))
+        for k, name in enumerate(subject.class_names)
+    ]
+    if not known.all():
+        found.append(Series(LABELS, subject.label, (~known).astype(float), "a missing label"))
+    quality = np.full(n, np.nan)
+    quality[evidence.positions] = evidence.quality
+    return [*found, Series(QUALITY, "label_quality", quality)]
+
+
+def _feature_series(subject: Subject) -> list[Series]:
+    found: list[Series] = []
+    for name, kind in subject.kinds.items():
+        if name == subject.time:
+            continue
+        codes = subject.codes[name]
+        missing = codes < 0
+        if missing.any() and not missing.all():
+            found.append(Series(FEATURE, name, missing.astype(float), "missing"))
+        if kind in ("number", "date"):
+            found.append(Series(FEATURE, name, _numbers(subject.questions, name)))
+        elif kind in ("category", "boolean"):
+            rows = np.bincount(codes[~missing], minlength=1)
+            for value in np.argsort(-rows, kind="stable")[:MOST_VALUES].tolist():
+                shown = repr(shown_value(subject.table[name][int(np.argmax(codes == value))]))
+                found.append(Series(FEATURE, name, np.where(missing, np.nan, codes == value), shown))
+    return found
+
+
+def _numbers(questions: Questions, name: str) -> NDArray[np.float64]:
+    at = next(at for at, question in enumerate(questions.asked) if question.name == name)
+    return questions.matrix[:, at]
+
+
+def time_values(table: Frame, time: str) -> NDArray[np.float64]:
+    """(n,) when each row was, NaN where that is not known.
+
+    Raises:
+        FeatureError: There is no such column.
+        OptionError: It holds no dates or numbers, or all are missing.
+    """
+    require(table, [time], "time")
+    column = table[time]
+    try:
+        values = as_floats(column, "a number") if column.dtype.is_numeric() else _moments(column)
+    except FeatureError as error:
+        raise OptionError(
+            f"time={time!r} holds {column.dtype}, such as {column.drop_nulls()[0]!r}, which says no order of the rows. "
+            "Name a column of dates, or of numbers that grow with time."
+        ) from error
+    if np.isnan(values).all():
+        raise OptionError(f"time={time!r}: no row has a value, so there is no order. Name another column.")
+    return values
+
+
+def _moments(column: Column) -> NDArray[np.float64]:
+    zone = getattr(column.dtype, "time_zone", None) if column.dtype == nw.Datetime else None
+    return as_floats(as_moments(column, "a date or a number", zone).dt.timestamp("us"), "a date")
+
+
+def compared_kinds(table: Frame, features: Sequence[str]) -> dict[str, Kind]:
+    """The features that can be compared, with their kind; columns that have become unusable are left out."""
+    known = ("number", "boolean", "category", "text", "date", "vector")
+    kinds = {name: column_kind(table[name], named=True) for name in features if name in table.columns}
+    return {name: kind for name, kind in kinds.items() if kind in known}  # type: ignore[misc]
+
+
+_CHECK: dict[str, Callable[[Subject], Finding]] = {
+    "features": _features,
+    "classes": _classes,
+    "duplicates": _duplicates,
+    "outliers": _outliers,
+    "groups": _groups,
+    "order": _order,
+}

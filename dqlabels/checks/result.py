@@ -1,0 +1,275 @@
+"""The result of a check-up: frozen, its tables in the caller's frame library."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from dqlabels.checks.finding import Finding
+from dqlabels.checks.pipeline import ALPHA, MOST_ROWS, Subject, chosen_checks, compared_kinds, run_checks, time_values
+from dqlabels.errors import OptionError, OutputColumnError
+from dqlabels.evidence import Evidence, plain
+from dqlabels.frames.columns import Frame, as_list, require
+from dqlabels.frames.media import Embedding, embed_columns
+from dqlabels.frames.outputs import new_column
+
+MOST_DETAILS_IN_DICT = 20
+# What a frame can be given, by the check that knows it.
+COLUMNS = {
+    "is_blank": "features",
+    "is_rare_class": "classes",
+    "is_duplicate": "duplicates",
+    "duplicate_group": "duplicates",
+    "is_conflicting_duplicate": "duplicates",
+    "is_outlier": "outliers",
+    "outlier_score": "outliers",
+    "failing_group": "groups",
+}
+DTYPES = {"duplicate_group": nw.Int64, "failing_group": nw.String, "outlier_score": nw.Float64}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Checkup:
+    """What the checks of one audited table found.
+
+    ``all_findings`` holds a :class:`~dqlabels.checks.finding.Finding` a check; ``alpha`` is what the tests among them
+    were held to; ``columns`` says which columns ``frame`` has more than that of the audit, and by what name.
+    """
+
+    label: str
+    rows: int
+    alpha: float
+    all_findings: tuple[Finding, ...]
+    columns: Mapping[str, str]
+    table: Frame
+    lazy: bool = False
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        """The checks that found something."""
+        return tuple(finding.check for finding in self.all_findings if finding.found)
+
+    @property
+    def findings(self) -> Any:
+        """A row a check: its verdict (``found``, ``clear`` or ``not run``), rows concerned, share, what it says."""
+        facts: dict[str, list[Any]] = {"check": [one.check for one in self.all_findings]}
+        for key in ("verdict", "rows", "share", "says"):
+            facts[key] = [getattr(one, key) for one in self.all_findings]
+        return nw.from_dict(facts, backend=self.table.implementation).to_native()
+
+    def details(self, check: str) -> Any:
+        """The table of one check: its columns, classes, groups of rows, rows, rules or series, worst first.
+
+        Raises:
+            OptionError: The check was not asked for, or could not run.
+        """
+        finding = self._finding(check)
+        if not finding.details:
+            raise OptionError(f"The check {check!r} has no table: {finding.says}")
+        backend = self.table.implementation
+        series = [_series(name, values, backend) for name, values in finding.details.items()]
+        return nw.from_dict({column.name: column for column in series}, backend=backend).to_native()
+
+    @property
+    def frame(self) -> Any:
+        """The audited frame, same type, rows and index, with the columns that were asked for."""
+        held = {name: finding.columns[name] for finding in self.all_findings for name in finding.columns}
+        added = [
+            new_column(self.table, self.columns[name], held[name], DTYPES.get(name, nw.Boolean))
+            for name in self.columns
+        ]
+        whole = self.table.with_columns(*added) if added else self.table
+        return whole.lazy().to_native() if self.lazy else whole.to_native()
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """The columns that :meth:`with_columns` can give the frame: those of the checks that ran."""
+        return tuple(name for finding in self.all_findings for name in finding.columns)
+
+    def with_columns(self, columns: Iterable[str] | Mapping[str, str]) -> Checkup:
+        """The same check-up, whose ``frame`` has these columns more; nothing runs again.
+
+        Args:
+            columns: Some of ``available``, or a mapping of these to names.
+
+        Raises:
+            OptionError: There is no such column, or its check did not run.
+            OutputColumnError: A name that is already in the frame.
+        """
+        check_options(None, columns, self.alpha, 1)
+        wanted = wanted_columns(columns, self.table, self._names())
+        for name in wanted:
+            if name not in self.available:
+                raise OptionError(f"Column {name!r} cannot be told. {self._finding(COLUMNS[name]).says}")
+        return replace(self, columns=wanted)
+
+    def _finding(self, check: str) -> Finding:
+        for finding in self.all_findings:
+            if finding.check == check:
+                return finding
+        raise OptionError(f"{check!r} is none of the checks that ran: {', '.join(map(repr, self._names()))}.")
+
+    def _names(self) -> list[str]:
+        return [finding.check for finding in self.all_findings]
+
+    def summary(self) -> str:
+        """A line a check, those that found something first."""
+        ranked = sorted(self.all_findings, key=lambda one: ("found", "not run", "clear").index(one.verdict))
+        head = f"Check-up of {self.rows:,} rows labelled by {self.label!r}: {len(self.found)} of "
+        lines = [f"{head}{len(self.all_findings)} checks found something."]
+        return "\n".join([*lines, *(f"  {one.check} ({one.verdict}): {one.says}" for one in ranked)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: each check's verdict, sentence, counts, and the first 20 lines of its table."""
+        from dqlabels.version import __version__
+
+        return {
+            "label": str(self.label),
+            "rows": self.rows,
+            "alpha": self.alpha,
+            "findings": [_finding_facts(finding) for finding in self.all_findings],
+            "columns": dict(self.columns),
+            "version": __version__,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Checkup of {self.label!r}: {', '.join(self.found) or 'nothing'} found in {self.rows:,} rows>"
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        cells = [
+            f"<tr><td>{one.check}</td><td>{one.verdict}</td><td style='text-align:right'>{one.rows:,}</td>"
+            f"<td style='text-align:left'>{escape(_visible(one.says))}</td></tr>"
+            for one in self.all_findings
+        ]
+        head = "<tr><th>check</th><th>verdict</th><th>rows</th><th style='text-align:left'>what it says</th></tr>"
+        return f"<div class='dqlabels'><table><thead>{head}</thead><tbody>{''.join(cells)}</tbody></table></div>"
+
+
+def _visible(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def _finding_facts(finding: Finding) -> dict[str, Any]:
+    details = {name: list(values) for name, values in finding.details.items()}
+    lines = len(next(iter(details.values()), []))
+    return {
+        **{key: getattr(finding, key) for key in ("check", "verdict", "says", "rows", "share")},
+        "details": [
+            {name: plain(values[at]) for name, values in details.items()}
+            for at in range(min(lines, MOST_DETAILS_IN_DICT))
+        ],
+        "details_in_all": lines,
+    }
+
+
+def _series(name: str, values: Sequence[Any], backend: Any) -> nw.Series[Any]:
+    """A column of strings, whole numbers, numbers or booleans, typed even where it has no rows."""
+    first = next((value for value in values if value is not None), None)
+    kinds = ((bool, nw.Boolean), (int, nw.Int64), (float, nw.Float64))
+    dtype = next((dtype for kind, dtype in kinds if isinstance(first, kind)), nw.String)
+    listed = [value.item() if isinstance(value, np.generic) else value for value in values]
+    return nw.new_series(name, listed, dtype, backend=backend)
+
+
+def check_up(
+    table: Frame,
+    label: str,
+    names: tuple[str, str, str],
+    features: Sequence[str],
+    evidence: Evidence,
+    *,
+    checks: str | Iterable[str] | None = None,
+    time: str | None = None,
+    columns: Iterable[str] | Mapping[str, str] = (),
+    alpha: float = ALPHA,
+    most_rows: int = MOST_ROWS,
+    embed: Mapping[str, Embedding] | None = None,
+    n_jobs: int | None = None,
+    lazy: bool = False,
+) -> Checkup:
+    """Run the checks on an audited table; options as in :meth:`dqlabels.LabelAudit.checkup`.
+
+    Args:
+        table: n rows, with the audit's three columns.
+        label: The label column.
+        names: The audit's columns.
+        features: The columns that the labels were judged by.
+        evidence: Of the m audited rows.
+        checks: Which; default all.
+        time: The column that orders the rows.
+        columns: What ``frame`` gets, or what by which name.
+        alpha: For the tests.
+        most_rows: That are compared with each other.
+        embed: Columns to turn into vectors first.
+        n_jobs: Threads.
+        lazy: Whether the frame came lazily and goes back so.
+
+    Raises:
+        OptionError: An option that means nothing here.
+        OutputColumnError: A column that is already in the frame.
+        FeatureError: ``time`` is no column.
+    """
+    check_options(checks, columns, alpha, most_rows)
+    given = table.drop(*names)
+    require(given, [] if time is None else [time], "time")
+    seen = embed_columns(given, embed, [label])
+    kinds = compared_kinds(seen, features)
+    subject = Subject(seen, label, kinds, evidence, alpha, most_rows, time, n_jobs)
+    chosen = chosen_checks(checks, subject.too_many, subject.no_graph if subject.too_many else "")
+    if time is not None:
+        time_values(seen, time)
+    wanted = wanted_columns(columns, table, chosen)  # before any work is done
+    findings = run_checks(subject, chosen)
+    return Checkup(label, len(table), float(alpha), findings, {}, table, lazy).with_columns(wanted)
+
+
+def check_options(
+    checks: str | Iterable[str] | None, columns: Iterable[str] | Mapping[str, str], alpha: float, most_rows: int
+) -> None:
+    """Refuse options that mean nothing whatever the table is, before any work is done.
+
+    Raises:
+        OptionError: Naming the choices.
+    """
+    chosen_checks(checks, too_many=False, why="")
+    unknown = [name for name in (columns if isinstance(columns, Mapping) else as_list(columns)) if name not in COLUMNS]
+    if unknown:
+        raise OptionError(f"columns={unknown!r}: a check-up can add {', '.join(map(repr, COLUMNS))}.")
+    number = isinstance(alpha, (int, float, np.floating)) and not isinstance(alpha, bool) and math.isfinite(alpha)
+    if not number or not 0 < alpha < 1:
+        raise OptionError(
+            f"alpha={alpha!r} is not a share between 0 and 1; for one false alarm in a hundred pass 0.01."
+        )
+    if isinstance(most_rows, bool) or not isinstance(most_rows, (int, np.integer)) or most_rows < 1:
+        raise OptionError(f"most_rows={most_rows!r} is not a whole number of at least 1.")
+
+
+def wanted_columns(columns: Iterable[str] | Mapping[str, str], table: Frame, chosen: Sequence[str]) -> dict[str, str]:
+    """Which columns to add, and their names.
+
+    Raises:
+        OptionError: One of a check that was not asked for, or one name for two.
+        OutputColumnError: Naming those that exist.
+    """
+    wanted = dict(columns) if isinstance(columns, Mapping) else {name: name for name in as_list(columns)}
+    if other := [name for name in wanted if COLUMNS[name] not in chosen]:
+        needed = ", ".join(repr(COLUMNS[name]) for name in other)
+        raise OptionError(f"columns={other!r} need the checks {needed}, which checks= leaves out.")
+    named = list(wanted.values())
+    if len(set(named)) < len(named):
+        raise OptionError(f"columns= gives several columns one name: {', '.join(map(repr, named))}.")
+    if there := [name for name in named if name in table.columns]:
+        raise OutputColumnError(
+            f"Column{'s' if len(there) > 1 else ''} {', '.join(map(repr, there))} already in the frame, and would be "
+            f"overwritten. Drop them, or name others: columns={{{next(iter(wanted))!r}: 'another_name'}}."
+        )
+    return wanted

@@ -1,0 +1,151 @@
+"""Rows as points whose distance says how much they differ, and the nearest neighbours of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.encoders import ONE_HOT_AT_MOST, CategoryEncoder
+from dqlabels.frames.features import FeatureEncoder
+from dqlabels.regression.statistics import ValueScale
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Neighbours of each point; cleanlab's Datalab takes as many.
+NEIGHBOURS = 10
+# Fewer different rows than this have no usual distance.
+FEWEST_POINTS = 50
+# What two rows that differ in one column are apart, whatever its kind: asinh(1), a number's quartile distance.
+STEP = float(np.arcsinh(1.0))
+# A category of many values becomes so many random numbers a value, which keep any two values about equally apart.
+PROJECTED = 12
+# A tree of points beats comparing all with all up to about this many dimensions (20,000 rows, scikit-learn 1.9).
+MOST_TREE_DIMENSIONS = 6
+CHUNK = 4_000_000  # numbers looked at in one go
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """n rows as u different points of d numbers, with the k nearest of each point.
+
+    ``points`` (u, d) float64 in an order that does not depend on that of the rows; ``point`` (n,) the point of each
+    row; ``neighbours`` (u, k) points and ``distances`` (u, k), nearest first; ``blocks`` says which of the d are
+    whose.
+    """
+
+    points: FloatArray
+    point: IntArray
+    neighbours: IntArray
+    distances: FloatArray
+    blocks: Mapping[str, slice]
+
+    def apart(self, points: IntArray) -> FloatArray:
+        """(m, columns) how much of the squared distance from these points (m,) to their neighbours each column makes.
+
+        Rows sum to 1.
+        """
+        off = self.points[self.neighbours[points]] - self.points[points][:, None, :]
+        squared = (off**2).mean(axis=1)
+        parts = np.column_stack([squared[:, block].sum(axis=1) for block in self.blocks.values()])
+        shares: FloatArray = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        return shares
+
+
+def as_points(table: Frame, kinds: Mapping[str, Kind]) -> tuple[FloatArray, dict[str, slice]]:
+    """Rows (n, d) as numbers that can be compared, and which of the d are whose.
+
+    Numbers and dates become ``asinh((value - median) / quartile distance)``, so that a wild value is far out and yet
+    does not drown the other columns; categories are one step apart, texts and vectors about so. A missing number is
+    the median, and one step from all that are there. Columns that hold one value take no part.
+    """
+    parts: list[FloatArray] = []
+    blocks: dict[str, slice] = {}
+    start = 0
+    for name, kind in kinds.items():
+        encoder, encoded = FeatureEncoder.fit_encode(table.select(name), {name: kind})
+        part = _scaled(encoded.matrix.astype(np.float64), kind, encoder.encoders[name])
+        if not part.shape[1]:
+            continue
+        blocks[name] = slice(start, start + part.shape[1])
+        start += part.shape[1]
+        parts.append(part)
+    return (np.hstack(parts) if parts else np.zeros((len(table), 0))), blocks
+
+
+def _scaled(part: FloatArray, kind: Kind, encoder: Any) -> FloatArray:
+    if kind in ("text", "vector"):
+        return _whole(part)
+    if isinstance(encoder, CategoryEncoder):
+        return _categories(part, encoder)
+    return _numbers(part[:, 0])  # of a date the days alone: month and weekday are in them
+
+
+def _numbers(values: FloatArray) -> FloatArray:
+    known = ~np.isnan(values)
+    if not known.any():
+        return np.zeros((values.size, 0))
+    scaled = ValueScale.of(values[known]).apply(np.where(known, values, np.median(values[known])))
+    columns = [scaled] if np.ptp(scaled) > 0 else []
+    if not known.all():
+        columns.append(np.where(known, 0.0, STEP))
+    return np.column_stack(columns) if columns else np.zeros((values.size, 0))
+
+
+def _categories(part: FloatArray, encoder: CategoryEncoder) -> FloatArray:
+    if len(encoder.values) + int(encoder.missing > 0) <= ONE_HOT_AT_MOST:
+        scale = STEP if part.shape[1] == 1 else STEP / np.sqrt(2)
+        return part * scale if part.shape[1] and np.ptp(part, axis=0).any() else part[:, :0]
+    places = part[:, 0].astype(np.int64)
+    drawn = np.random.default_rng(0xD91).normal(size=(len(encoder.values) + 1, PROJECTED))
+    apart: FloatArray = drawn[places] * (STEP / np.sqrt(2 * PROJECTED))
+    return apart
+
+
+def _whole(part: FloatArray) -> FloatArray:
+    """Texts and vectors: two rows are a step apart on average of the squares."""
+    filled = np.where(np.isnan(part), np.nanmean(part, axis=0, keepdims=True), part)
+    spread = float(filled.var(axis=0).sum())
+    return filled * (STEP / np.sqrt(2 * spread)) if spread > 0 else filled[:, :0]
+
+
+def find_neighbours(points: FloatArray, blocks: Mapping[str, slice], n_jobs: int | None = None) -> Space | None:
+    """The neighbour graph of rows (n, d), or None where too few of them differ.
+
+    Rows at one point count once, so that copies do not vouch for each other.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    if not points.shape[1]:
+        return None
+    different, point = _different(points)
+    if len(different) < FEWEST_POINTS:
+        return None
+    kind = "kd_tree" if points.shape[1] <= MOST_TREE_DIMENSIONS else "brute"
+    index = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm=kind, n_jobs=n_jobs).fit(different)
+    near = index.kneighbors(return_distance=False).astype(np.int64)
+    return Space(different, point, *_by_distance(different, near), dict(blocks))
+
+
+def _different(points: FloatArray) -> tuple[FloatArray, IntArray]:
+    """The different rows (u, d) in the order of their bytes, and which of them each row is."""
+    rows = np.ascontiguousarray(points + 0.0)
+    keys = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
+    _, first, point = np.unique(keys, return_index=True, return_inverse=True)
+    return rows[first], point.astype(np.int64).ravel()
+
+
+def _by_distance(points: FloatArray, near: IntArray) -> tuple[IntArray, FloatArray]:
+    """Neighbours (u, k) and their distances (u, k), measured exactly: a matrix product loses those of close points."""
+    distances = np.empty(near.shape)
+    step = max(1, CHUNK // (near.shape[1] * points.shape[1]))
+    for start in range(0, len(points), step):
+        rows = slice(start, start + step)
+        distances[rows] = np.sqrt(((points[near[rows]] - points[rows, None, :]) ** 2).sum(axis=2))
+    order = np.lexsort((near, distances), axis=1)
+    return np.take_along_axis(near, order, axis=1), np.take_along_axis(distances, order, axis=1)

@@ -1,0 +1,69 @@
+"""A check-up of a frame from scratch: its labels are audited, then the checks are run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dqlabels.auditor import audit
+from dqlabels.checks.pipeline import ALPHA, MOST_ROWS
+from dqlabels.checks.result import check_options
+from dqlabels.errors import OptionError
+from dqlabels.result import LabelAudit
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from dqlabels.checks.result import Checkup
+    from dqlabels.options import AuditOptions
+
+
+def checkup(
+    frame: Any,
+    label: str | Sequence[str],
+    *,
+    checks: str | Iterable[str] | None = None,
+    time: str | None = None,
+    columns: Iterable[str] | Mapping[str, str] = (),
+    alpha: float = ALPHA,
+    most_rows: int = MOST_ROWS,
+    **options: Unpack[AuditOptions],
+) -> Checkup:
+    """Audit one label column, then look at what is odd beside single labels.
+
+    The same as ``dqlabels.audit(frame, label, ...).checkup(...)``, whose options both parts take.
+
+    Args:
+        frame: pandas or Polars frame, or PyArrow table; n rows.
+        label: The column that holds the given labels, one class a row.
+        checks: As in :meth:`dqlabels.LabelAudit.checkup`; default all.
+        time: The column that orders the rows; default the order they are in.
+        columns: What ``.frame`` gets beside the audit's three columns.
+        alpha: How often a test may be wrong where there is nothing to find, in (0, 1).
+        most_rows: The most rows that are compared with each other.
+        options: As in :func:`dqlabels.audit`.
+
+    Raises:
+        OptionError: The labels are not one class a row, the frame is larger than memory, or an option means nothing.
+        DQLabelsError: As :func:`dqlabels.audit`.
+
+    >>> import polars as pl
+    >>> rows = {"x": [i / 10 for i in range(100)], "w": [i * i for i in range(100)], "y": ["low", "high"] * 50}
+    >>> frame = pl.DataFrame(rows).with_columns(z=1)
+    >>> checkup(pl.concat([frame, frame[:1]]), "y", checks=["features", "duplicates"]).found
+    ('features', 'duplicates')
+    """
+    if type(frame).__module__.startswith("pyspark."):
+        raise OptionError(
+            "A check-up compares rows with each other, which the memory engine alone does. Check a sample of the Spark "
+            "frame: frame.sample(0.01, seed=0).toPandas()."
+        )
+    check_options(checks, columns, alpha, most_rows)
+    audited: Any = audit(frame, label, **options)
+    if not isinstance(audited, LabelAudit):
+        raise OptionError(
+            f"Column {label!r} was audited as {type(audited).__name__}; a check-up is of one class a row. Say "
+            "task='classes' if that is what it holds."
+        )
+    chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns, "embed": options.get("embed")}
+    return audited.checkup(**chosen, alpha=alpha, most_rows=most_rows, n_jobs=options.get("n_jobs"))

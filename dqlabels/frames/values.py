@@ -1,0 +1,70 @@
+"""Columns of any dtype as codes of their different values, and which rows are alike in several of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.frames.columns import Column, Frame
+from dqlabels.frames.conversion import as_floats, missing_rows, string_codes
+
+IntArray = NDArray[np.int64]
+
+
+def value_codes(column: Column) -> IntArray:
+    """(n,) which of its different values each row of a column holds, -1 where it is missing.
+
+    >>> import polars as pl
+    >>> value_codes(nw.from_native(pl.Series([[1, 2], None, [1, 2]]), series_only=True)).tolist()
+    [0, -1, 0]
+    """
+    dtype = column.dtype
+    if dtype.is_numeric() or dtype == nw.Boolean:
+        values = as_floats(column, str(dtype))
+        known = ~np.isnan(values)
+        codes = np.full(values.size, -1, dtype=np.int64)
+        codes[known] = np.unique(values[known], return_inverse=True)[1]
+        return codes
+    if dtype == nw.String and (coded := string_codes(column)) is not None:
+        return coded[0]
+    places: dict[Any, int] = {}
+    gone = missing_rows(column).tolist()
+    rows = zip(column.to_list(), gone, strict=True)
+    listed = (-1 if missing else places.setdefault(_key(value), len(places)) for value, missing in rows)
+    return np.fromiter(listed, dtype=np.int64, count=len(gone))
+
+
+def _key(value: Any) -> Any:
+    """The value, or its text where it is a list, an array or a record, which cannot be looked up."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    return value if getattr(type(value), "__hash__", None) else str(value)
+
+
+def codes_of(table: Frame, names: Iterable[str]) -> dict[str, IntArray]:
+    """The codes (n,) of each of these columns."""
+    return {name: value_codes(table[name]) for name in names}
+
+
+def row_marks(codes: Mapping[str, IntArray]) -> NDArray[np.uint64]:
+    """(n, c) a 64-bit mark of the value in each of c columns; rows whose marks have the same sum are alike.
+
+    So the rows alike in all columns but one are those whose sums less that column's mark are the same. Two rows that
+    differ share a sum with a chance of 2**-64.
+    """
+    marks = []
+    for at, column in enumerate(codes.values()):
+        rng = np.random.default_rng([0xD91, at])
+        drawn = rng.integers(0, 2**64, int(column.max(initial=-1)) + 2, dtype=np.uint64)
+        marks.append(drawn[column])
+    return np.column_stack(marks)
+
+
+def alike(marks: NDArray[np.uint64]) -> IntArray:
+    """(n,) the number of the group of rows alike in every column that each row belongs to."""
+    groups: IntArray = np.unique(marks.sum(axis=1, dtype=np.uint64), return_inverse=True)[1].astype(np.int64)
+    return groups

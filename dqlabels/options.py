@@ -1,0 +1,33 @@
+"""The options of an audit, for what passes them on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypedDict
+
+
+class AuditOptions(TypedDict, total=False):
+    """The options of :func:`dqlabels.audit`, for editors to complete."""
+
+    task: str | None
+    annotator: str | None
+    item: str | None
+    consensus: str | None
+    features: Sequence[str] | None
+    exclude: Iterable[str]
+    embed: Mapping[str, Any] | None
+    pred_probs: Any
+    classes: Sequence[Any] | None
+    model: Any
+    cv: Any
+    groups: Any
+    sample_weight: Any
+    filter_by: str
+    score: str
+    adjust: bool
+    fdr: float
+    names: tuple[str, str, str]
+    compat: str | None
+    random_state: int
+    n_jobs: int | None
+    progress: bool | Callable[[int, int], None] | None
