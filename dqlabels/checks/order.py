@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,40 +89,45 @@ def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Chan
     n = int(known.sum())
     if n < FEWEST_VALUES:
         return None
-    x = rankdata(values[known])
-    x -= x.mean()
-    spread = float(np.sqrt((x**2).mean()))
-    if spread == 0:
+    # Twice a rank less its mean: whole numbers, whose sums are the same in any order.
+    ranks = np.rint(2 * rankdata(values[known])).astype(np.int64) - (n + 1)
+    different, times = np.unique(ranks, return_counts=True)
+    squares = float((different.astype(np.float64) ** 2 * times).sum())
+    if squares == 0:
         return None
-    x /= spread
-    ends = np.ones(n, dtype=bool)
-    repeated = False
-    if moments is not None:
-        ends[:-1] = moments[known][1:] != moments[known][:-1]
-        repeated = not ends.all()
-    line = np.abs(np.cumsum(x)[ends]).max() / n
-    correlation, deviation = (0.0, np.inf) if repeated else _serial(x)
-    fifths = np.array_split(values[known], PARTS)
+    there = np.arange(n) if moments is None else moments[known]
+    ends = np.append(there[1:] != there[:-1], True)
+    shift = float(np.abs(np.cumsum(ranks)[ends]).max() / np.sqrt(squares * n))
+    fourth = float((different.astype(np.float64) ** 4 * times).sum()) / squares**2
+    correlation, deviation = _serial(ranks, squares, fourth) if ends.all() else (0.0, np.inf)
+    first, last = _ends(values[known], there)
     return Change(
-        shift=float(line),
-        shift_p=float(kolmogorov(line * np.sqrt(n))),
+        shift=shift,
+        shift_p=float(kolmogorov(shift * np.sqrt(n))),
         correlation=correlation,
         correlation_p=float(ndtr(-(correlation + 1 / (n - 1)) / deviation)),
-        first=float(fifths[0].mean()),
-        last=float(fifths[-1].mean()),
+        first=first,
+        last=last,
     )
 
 
-def _serial(x: FloatArray) -> tuple[float, float]:
+def _serial(ranks: IntArray, squares: float, fourth: float) -> tuple[float, float]:
     """Circular correlation of neighbours, and its standard deviation when every order is equally likely.
 
-    ``x`` (n,) has mean 0 and mean square 1, so the mean of the correlation is -1 / (n - 1).
+    ``ranks`` (n,) have mean 0 and the sum of squares ``squares``; ``fourth`` is the sum of their fourth powers over
+    the square of that. The mean of the correlation is -1 / (n - 1).
     """
-    n = x.size
-    fourth = float((x**4).sum())
-    total = float(n)  # the sum of squares
-    variance = (total**2 - fourth) / (n - 1) + (total**2 - 2 * fourth) / ((n - 1) * (n - 2)) - (total / (n - 1)) ** 2
-    return float((x * np.roll(x, -1)).mean()), float(np.sqrt(variance)) / n
+    n = ranks.size
+    variance = (1 - fourth) / (n - 1) + (1 - 2 * fourth) / ((n - 1) * (n - 2)) - 1 / (n - 1) ** 2
+    x = ranks.astype(np.float64)
+    return float((x * np.roll(x, -1)).sum() / squares), float(np.sqrt(variance))
+
+
+def _ends(values: FloatArray, moments: IntArray) -> tuple[float, float]:
+    """The mean of the first fifth and of the last, with all rows of the moments they reach into."""
+    part = max(1, values.size // PARTS)
+    first, last = values[moments <= moments[part - 1]], values[moments >= moments[-part]]
+    return math.fsum(first) / first.size, math.fsum(last) / last.size
 
 
 def check_order(

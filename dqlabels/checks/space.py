@@ -109,8 +109,10 @@ def _categories(part: FloatArray, encoder: CategoryEncoder) -> FloatArray:
 
 def _whole(part: FloatArray) -> FloatArray:
     """Texts and vectors: two rows are a step apart on average of the squares."""
-    filled = np.where(np.isnan(part), np.nanmean(part, axis=0, keepdims=True), part)
-    spread = float(filled.var(axis=0).sum())
+    part = part[:, ~np.isnan(part).all(axis=0)]
+    ordered = np.sort(part, axis=0)  # so that sums do not depend on the order of the rows
+    filled = np.where(np.isnan(part), np.nanmean(ordered, axis=0, keepdims=True), part)
+    spread = float(np.nanvar(ordered, axis=0).sum())
     return filled * (STEP / np.sqrt(2 * spread)) if spread > 0 else filled[:, :0]
 
 
