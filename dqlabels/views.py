@@ -58,13 +58,21 @@ class AuditViews:
         facts = report_facts(self.to_dict(), self.evidence, table, kinds, rows=rows)
         return {**facts, "seconds": self.seconds}
 
-    def to_html(self, path: str | Path | None = None, *, gate: GateResult | None = None, rows: int = 60) -> str:
+    def to_html(
+        self,
+        path: str | Path | None = None,
+        *,
+        gate: GateResult | None = None,
+        rows: int = 60,
+        checkup: Checkup | None = None,
+    ) -> str:
         """The report as one HTML file that asks the network for nothing; needs the extra ``report``.
 
         Args:
             path: Written whole or not at all; default not written.
             gate: A verdict to begin with.
             rows: How many of the worst rows to show, 1 to 1000; each takes 3 to 5 kB.
+            checkup: A check-up of this audit, whose findings join the notes about the data.
 
         Returns:
             The page.
@@ -76,7 +84,10 @@ class AuditViews:
         """
         from dqlabels.report.page import page
 
-        made = page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
+        facts = self.report_facts(rows=rows)
+        if checkup is not None:
+            facts["notes"] += [f"Check-up, {one.check}: {one.says}" for one in checkup.all_findings if one.found]
+        made = page(facts, gate.to_dict() if gate else None)
         if path is not None:
             with replacing(path) as file:
                 file.write(made.encode("utf-8", "replace"))

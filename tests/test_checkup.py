@@ -391,3 +391,10 @@ def test_a_missing_number_is_a_step_from_those_that_are_there():
     points, _ = as_points(frame, {"x": "number"})
     assert points[:4, 1].tolist() == [0.0] * 4
     assert points[4, 1] == pytest.approx(np.arcsinh(1))
+
+
+def test_the_report_has_what_was_found_among_its_notes():
+    data = with_rows(table(), row(table(), 3))
+    audit = report(pl.DataFrame(data))
+    page = audit.to_html(checkup=audit.checkup("duplicates"))
+    assert "Check-up, duplicates: 2 rows (0.7%) repeat one another" in page
