@@ -17,7 +17,7 @@ from dqlabels.checks.duplicates import find_copies, near_pairs
 from dqlabels.checks.finding import holm
 from dqlabels.checks.groups import Answers, Question, Questions, check_groups
 from dqlabels.checks.order import follow
-from dqlabels.checks.outliers import far_out, outlier_scores
+from dqlabels.checks.outliers import far_out, least_score, outlier_scores
 from dqlabels.checks.result import COLUMNS
 from dqlabels.checks.space import as_points, find_neighbours
 from dqlabels.frames.values import row_marks, value_codes
@@ -250,13 +250,20 @@ def test_points_of_one_law_are_near_copies_at_most_at_the_rate(dimensions: int):
     assert found <= 6 + 3 * np.sqrt(60 * 0.1 * 0.9)
 
 
-def test_rows_of_one_law_are_hardly_ever_outliers():
+@pytest.mark.parametrize("dimensions", [1, 2, 5])
+def test_rows_of_one_law_are_hardly_ever_outliers(dimensions: int):
     far = 0
     for seed in range(30):
-        points = np.random.default_rng(seed).normal(size=(300, 5))
-        space = find_neighbours(points, {"x": slice(0, 5)})
-        far += int(far_out(outlier_scores(space), 0.01).sum())
-    assert far <= 0.001 * 30 * 300
+        points = np.random.default_rng(seed).normal(size=(300, dimensions))
+        space = find_neighbours(points, {"x": slice(0, dimensions)})
+        far += int(far_out(outlier_scores(space), 0.01, least_score(space)).sum())
+    assert far <= 0.0005 * 30 * 300
+
+
+def test_runs_of_a_rare_value_are_called_at_their_rate():
+    rng = np.random.default_rng(0)
+    p = np.array([follow((rng.uniform(size=300) < 0.04).astype(float)).correlation_p for _ in range(600)])
+    assert (p <= 0.01).mean() <= 0.01 + 3 * np.sqrt(0.01 * 0.99 / 600)
 
 
 def test_the_order_of_the_rows_changes_no_mark():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
-from dqlabels.checks.space import NEIGHBOURS, Space
+from dqlabels.checks.space import Space, dimension, log_ratios
 from dqlabels.frames.values import alike, row_marks
 from dqlabels.regression.statistics import benjamini_hochberg
 
@@ -20,8 +20,6 @@ IntArray = NDArray[np.int64]
 # Near rows differ in no column by more than this share of its quartile distance, or of what two texts or vectors are
 # usually apart.
 NEAR = 0.1
-# Quantiles that the dimension is read from; the lower of the two answers, so that tables of uneven density stay silent.
-MIDDLE, LOWER = 0.50, 0.25
 # Copies are so many times as many as chance makes: columns that depend on each other agree more often than it says.
 TIMES_CHANCE = 2.0
 MOST_LABELS_SAID = 4
@@ -89,11 +87,8 @@ def near_pairs(space: Space, alpha: float) -> IntArray:
     Source: the law is that of distances in a Poisson process, as used by Levina & Bickel (2004), NeurIPS 17, and
     Facco et al. (2017), Scientific Reports 7:12140, to estimate D.
     """
-    scale = np.maximum(space.distances[:, -1:], np.finfo(float).tiny)
-    ratios = np.log(np.maximum(space.distances / scale, np.finfo(float).tiny))
-    dimension = _dimension(ratios[:, 0])
     k = space.distances.shape[1]
-    p = -np.expm1((k - 1) * np.log1p(-np.minimum(np.exp(dimension * ratios), 1 - 1e-16)))
+    p = -np.expm1((k - 1) * np.log1p(-np.minimum(np.exp(dimension(space) * log_ratios(space)), 1 - 1e-16)))
     found = benjamini_hochberg(p[:, 0], alpha)
     if not found.any():
         return np.zeros((0, 2), dtype=np.int64)
@@ -104,16 +99,6 @@ def near_pairs(space: Space, alpha: float) -> IntArray:
         off = space.points[first, block] - space.points[second, block]
         close &= (off**2).sum(axis=1) <= NEAR**2
     return np.column_stack([first[close], second[close]])
-
-
-def _dimension(ratios: FloatArray) -> float:
-    """Of the space, from the logarithms (u,) of nearest over k-th nearest distance."""
-    found = []
-    for quantile in (MIDDLE, LOWER):
-        wanted = np.log(-np.expm1(np.log1p(-quantile) / (NEIGHBOURS - 1)))
-        got = float(np.quantile(ratios, quantile))
-        found.append(wanted / got if got < 0 else np.inf)
-    return float(min(*found, 1e3))
 
 
 def check_duplicates(

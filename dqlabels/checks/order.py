@@ -21,6 +21,8 @@ FEWEST_SHIFT, FEWEST_CORRELATION = 0.05, 0.10
 # A series of fewer values has no known law.
 FEWEST_VALUES = 50
 PARTS = 5
+# Of a value so rare that fewer of its rows are expected beside each other, their number is far from normal.
+FEW_PAIRS = 10
 LABELS, QUALITY, FEATURE = "labels", "quality", "feature"
 
 
@@ -68,7 +70,8 @@ def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Chan
 
     The shift: the largest distance of the running sum of ranks from a straight line, whose law under any order being
     equally likely is Kolmogorov's. Neighbours: the correlation of each rank with the next, the last with the first,
-    whose mean and variance under that hypothesis are known exactly, taken for normal.
+    whose mean and variance under that hypothesis are known exactly, taken for normal; of a rare value the number of its
+    rows beside each other is held against Poisson's law.
 
     Args:
         values: NaN where there is none: such rows are passed over.
@@ -82,7 +85,7 @@ def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Chan
     >>> round(change.shift, 2), change.shift_p < 1e-9
     (0.5, True)
     """
-    from scipy.special import kolmogorov, ndtr
+    from scipy.special import kolmogorov
     from scipy.stats import rankdata
 
     known = ~np.isnan(values)
@@ -99,28 +102,43 @@ def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Chan
     ends = np.append(there[1:] != there[:-1], True)
     shift = float(np.abs(np.cumsum(ranks)[ends]).max() / np.sqrt(squares * n))
     fourth = float((different.astype(np.float64) ** 4 * times).sum()) / squares**2
-    correlation, deviation = _serial(ranks, squares, fourth) if ends.all() else (0.0, np.inf)
+    correlation, correlation_p = _serial(ranks, squares, fourth) if ends.all() else (0.0, 1.0)
+    if different.size == 2 and ends.all():
+        correlation_p = max(correlation_p, _in_pairs(ranks == different[np.argmin(times)]))
     first, last = _ends(values[known], there)
     return Change(
         shift=shift,
         shift_p=float(kolmogorov(shift * np.sqrt(n))),
         correlation=correlation,
-        correlation_p=float(ndtr(-(correlation + 1 / (n - 1)) / deviation)),
+        correlation_p=correlation_p,
         first=first,
         last=last,
     )
 
 
 def _serial(ranks: IntArray, squares: float, fourth: float) -> tuple[float, float]:
-    """Circular correlation of neighbours, and its standard deviation when every order is equally likely.
+    """Circular correlation of neighbours, and its p-value when every order is equally likely.
 
     ``ranks`` (n,) have mean 0 and the sum of squares ``squares``; ``fourth`` is the sum of their fourth powers over
     the square of that. The mean of the correlation is -1 / (n - 1).
     """
+    from scipy.special import ndtr
+
     n = ranks.size
     variance = (1 - fourth) / (n - 1) + (1 - 2 * fourth) / ((n - 1) * (n - 2)) - 1 / (n - 1) ** 2
     x = ranks.astype(np.float64)
-    return float((x * np.roll(x, -1)).sum() / squares), float(np.sqrt(variance))
+    correlation = float((x * np.roll(x, -1)).sum() / squares)
+    return correlation, float(ndtr(-(correlation + 1 / (n - 1)) / np.sqrt(variance)))
+
+
+def _in_pairs(marked: BoolArray) -> float:
+    """The p-value of so many marked rows (n,) beside each other: Poisson's law, where they are few, else 0."""
+    from scipy.special import pdtrc
+
+    n, m = marked.size, int(marked.sum())
+    expected = m * (m - 1) / (n - 1)
+    beside = int((marked & np.roll(marked, -1)).sum())
+    return float(pdtrc(beside - 1, expected)) if expected < FEW_PAIRS and beside else float(expected < FEW_PAIRS)
 
 
 def _ends(values: FloatArray, moments: IntArray) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
-from dqlabels.checks.space import Space
+from dqlabels.checks.space import Space, dimension
 from dqlabels.regression.statistics import benjamini_hochberg
 
 FloatArray = NDArray[np.float64]
@@ -19,8 +19,9 @@ DENSEST = 0.25
 # Quantiles that the tail of usual rows is fitted through: what lies beyond is not looked at.
 INNER, OUTER = 0.75, 0.90
 MOST_ROUNDS = 20
-# However narrow the usual scores are, a row less than half as far again as its neighbours is not far.
-FEWEST_TIMES = 1.5
+# However narrow the usual scores are: a row less than half as far again as its neighbours is not far, nor one about
+# which rows lie less than ten times thinner than about these. In D dimensions that is 10**(1 / D) times as far.
+FEWEST_TIMES, THINNER = 1.5, 10.0
 MOST_SAID = 3
 
 
@@ -36,11 +37,16 @@ def outlier_scores(space: Space) -> FloatArray:
     return scores
 
 
-def far_out(scores: FloatArray, alpha: float) -> BoolArray:
+def least_score(space: Space) -> float:
+    """Below which no row is far."""
+    return float(max(FEWEST_TIMES, THINNER ** (1 / dimension(space))))
+
+
+def far_out(scores: FloatArray, alpha: float, least: float = FEWEST_TIMES) -> BoolArray:
     """(u,) scores beyond the tail of usual ones, at a false-discovery rate of ``alpha``.
 
     The usual scores' upper tail is taken for a power law, fitted through the upper quartile and decile of the table's
-    own scores, again without those found until they stay. Scores below 1.5 are never found.
+    own scores, again without those found until they stay. Scores below ``least`` are never found.
 
     Source: Benjamini & Hochberg (1995) on the p-values; a power law is the heaviest of the usual tails, so what lies
     beyond one is far out by any of them.
@@ -51,7 +57,7 @@ def far_out(scores: FloatArray, alpha: float) -> BoolArray:
     """
     sizes = np.log(np.maximum(scores, np.finfo(float).tiny))
     found = np.zeros(scores.size, dtype=bool)
-    enough = scores >= FEWEST_TIMES
+    enough = scores >= least
     for _ in range(MOST_ROUNDS):
         inner, outer = np.quantile(sizes[~found], (INNER, OUTER)).tolist()
         if outer <= inner:
@@ -74,7 +80,7 @@ def check_outliers(space: Space, alpha: float, shown: Callable[[str, int], str])
         shown: The value of a column in a row, as a person reads it.
     """
     scores = outlier_scores(space)
-    far = far_out(scores, alpha)
+    far = far_out(scores, alpha, least_score(space))
     of_rows, found = scores[space.point], far[space.point]
     rows = np.flatnonzero(found)
     rows = rows[np.lexsort((rows, -of_rows[rows]))]

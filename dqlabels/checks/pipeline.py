@@ -222,8 +222,9 @@ def time_values(table: Frame, time: str) -> NDArray[np.float64]:
     try:
         values = as_floats(column, "a number") if column.dtype.is_numeric() else _moments(column)
     except FeatureError as error:
+        first = shown_value(column.drop_nulls()[0])
         raise OptionError(
-            f"time={time!r} holds {column.dtype}, such as {column.drop_nulls()[0]!r}, which says no order of the rows. "
+            f"time={time!r} holds {column.dtype}, such as {first}, which says no order of the rows. "
             "Name a column of dates, or of numbers that grow with time."
         ) from error
     if np.isnan(values).all():

@@ -226,6 +226,7 @@ def simulated(kind: str, rows: int, rng: np.random.Generator) -> pd.DataFrame:
     cluster = rng.integers(0, 5, rows)
     spreads = np.array([0.5, 1.0, 1.0, 1.5, 2.0])[cluster, None]
     columns: dict[str, Callable[[], Any]] = {
+        "normal, 1 column": lambda: normal[:, :1],
         "normal, 2 columns": lambda: normal[:, :2],
         "normal, 8 columns": lambda: normal[:, :8],
         "normal, 30 columns": lambda: normal,
@@ -250,8 +251,9 @@ def simulated(kind: str, rows: int, rng: np.random.Generator) -> pd.DataFrame:
 MIXING = np.random.default_rng(1).normal(size=(10, 10))
 CENTRES = 6 * np.random.default_rng(2).normal(size=(5, 5))
 KINDS = (
-    "normal, 2 columns", "normal, 8 columns", "normal, 30 columns", "uniform, 3 columns", "dependent, 10 columns",
-    "5 clusters, 5 columns", "log-normal, 6 columns", "Student's t(3), 6 columns", "counts, 8 columns",
+    "normal, 1 column", "normal, 2 columns", "normal, 8 columns", "normal, 30 columns", "uniform, 3 columns",
+    "dependent, 10 columns", "5 clusters, 5 columns", "log-normal, 6 columns", "Student's t(3), 6 columns",
+    "counts, 8 columns",
     "categories and numbers", "categories alone",
 )  # fmt: skip
 
