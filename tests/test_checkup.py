@@ -232,12 +232,12 @@ def test_a_shift_of_independent_values_is_called_at_its_rate():
 def test_errors_that_follow_no_feature_make_a_failing_group_at_most_at_the_rate():
     rng = np.random.default_rng(0)
     found = 0
-    for _ in range(100):
+    for _ in range(60):
         asked = Questions(rng.normal(size=(400, 5)), tuple(Question(f"x{k}") for k in range(5)))
         answers = Answers(rng.uniform(size=400) < 0.2, np.full(400, 0.2))
         marks = rng.integers(0, 2**62, 400).astype(np.uint64)
         found += check_groups(asked, marks, answers, np.arange(400), 400, 0.2).found
-    assert found <= 20 + 3 * np.sqrt(100 * 0.2 * 0.8)
+    assert found <= 12 + 3 * np.sqrt(60 * 0.2 * 0.8)
 
 
 @pytest.mark.parametrize("dimensions", [2, 6])
