@@ -176,10 +176,10 @@ class AuditViews:
         from dqlabels.checks.result import check_up
 
         lazy = type(self.frame).__name__ == "LazyFrame"
-        chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns, "embed": embed}
+        asked: dict[str, Any] = {"checks": checks, "time": time, "columns": columns, "embed": embed}
         return check_up(
-            self.table, self.label, self.names, self.features, self.evidence, **chosen,
-            alpha=alpha, most_rows=most_rows, n_jobs=n_jobs, lazy=lazy,
+            self.table, self.label, self.names, self.features, self.evidence, **asked,
+            chosen=self.again is not None, alpha=alpha, most_rows=most_rows, n_jobs=n_jobs, lazy=lazy,
         )  # fmt: skip
 
     def _seen(self) -> tuple[Frame, Mapping[str, Kind]]:

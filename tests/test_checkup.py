@@ -124,6 +124,12 @@ def test_copies_with_different_labels_come_first(make_frame):
     assert [at for at, mixed in enumerate(column(checkup.frame, "is_conflicting_duplicate")) if mixed] == [7, 301]
 
 
+def test_a_column_that_numbers_the_rows_hides_no_copy(make_frame):
+    data = with_rows(table(), row(table(), 5))
+    found = report(make_frame(data | {"id": list(range(ROWS + 1))})).checkup("duplicates").details("duplicates")
+    assert (column(found, "first_row"), column(found, "last_row")) == ([5], [300])
+
+
 def test_near_copies_of_a_real_table_are_found_and_nothing_else():
     data = pd.DataFrame(tumours())
     numbers = data.drop(columns="diagnosis")

@@ -193,8 +193,8 @@ def _says(copies: Copies, found: NDArray[np.bool_], conflicts: NDArray[np.bool_]
             f"{counted(int(found.sum()), 'row')} ({found.mean():.1%}) repeat one another exactly or nearly, in "
             f"{counted(conflicts.size, 'group')}"
             + (
-                f"; {counted(int(conflicts.sum()), 'group')} ({counted(int(mixed.sum()), 'row')}) carry different "
-                "labels, of which at most one can be right."
+                f"; {counted(int(conflicts.sum()), 'group')} ({counted(int(mixed.sum()), 'row')}) "
+                f"{'carries' if conflicts.sum() == 1 else 'carry'} different labels, of which at most one can be right."
                 if conflicts.any()
                 else ", and their labels agree."
             )

@@ -20,7 +20,7 @@ from dqlabels.checks.outliers import check_outliers
 from dqlabels.checks.space import FEWEST_POINTS, Space, as_points, find_neighbours
 from dqlabels.errors import FeatureError, OptionError
 from dqlabels.evidence import Evidence
-from dqlabels.frames.columns import Column, Frame, Kind, column_kind, require
+from dqlabels.frames.columns import Column, Frame, Kind, require
 from dqlabels.frames.conversion import as_floats, as_moments
 from dqlabels.frames.values import codes_of, row_marks
 from dqlabels.reasons import shown_value
@@ -235,13 +235,6 @@ def time_values(table: Frame, time: str) -> NDArray[np.float64]:
 def _moments(column: Column) -> NDArray[np.float64]:
     zone = getattr(column.dtype, "time_zone", None) if column.dtype == nw.Datetime else None
     return as_floats(as_moments(column, "a date or a number", zone).dt.timestamp("us"), "a date")
-
-
-def compared_kinds(table: Frame, features: Sequence[str]) -> dict[str, Kind]:
-    """The features that can be compared, with their kind; columns that have become unusable are left out."""
-    known = ("number", "boolean", "category", "text", "date", "vector")
-    kinds = {name: column_kind(table[name], named=True) for name in features if name in table.columns}
-    return {name: kind for name, kind in kinds.items() if kind in known}  # type: ignore[misc]
 
 
 _CHECK: dict[str, Callable[[Subject], Finding]] = {

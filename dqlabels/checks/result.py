@@ -12,12 +12,13 @@ import narwhals as nw
 import numpy as np
 
 from dqlabels.checks.finding import Finding
-from dqlabels.checks.pipeline import ALPHA, MOST_ROWS, Subject, chosen_checks, compared_kinds, run_checks, time_values
+from dqlabels.checks.pipeline import ALPHA, MOST_ROWS, Subject, chosen_checks, run_checks, time_values
 from dqlabels.errors import OptionError, OutputColumnError
 from dqlabels.evidence import Evidence, plain
 from dqlabels.frames.columns import Frame, as_list, require
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import new_column
+from dqlabels.reasons import usable_kinds
 
 MOST_DETAILS_IN_DICT = 20
 # What a frame can be given, by the check that knows it.
@@ -187,6 +188,7 @@ def check_up(
     features: Sequence[str],
     evidence: Evidence,
     *,
+    chosen: bool,
     checks: str | Iterable[str] | None = None,
     time: str | None = None,
     columns: Iterable[str] | Mapping[str, str] = (),
@@ -204,6 +206,7 @@ def check_up(
         names: The audit's columns.
         features: The columns that the labels were judged by.
         evidence: Of the m audited rows.
+        chosen: Whether a model has seen these features; else columns that name rows are left out.
         checks: Which; default all.
         time: The column that orders the rows.
         columns: What ``frame`` gets, or what by which name.
@@ -222,13 +225,13 @@ def check_up(
     given = table.drop(*names)
     require(given, [] if time is None else [time], "time")
     seen = embed_columns(given, embed, [label])
-    kinds = compared_kinds(seen, features)
+    kinds = usable_kinds(seen, features, chosen=chosen)
     subject = Subject(seen, label, kinds, evidence, alpha, most_rows, time, n_jobs)
-    chosen = chosen_checks(checks, subject.too_many, subject.no_graph if subject.too_many else "")
+    asked = chosen_checks(checks, subject.too_many, subject.no_graph if subject.too_many else "")
     if time is not None:
         time_values(seen, time)
-    wanted = wanted_columns(columns, table, chosen)  # before any work is done
-    findings = run_checks(subject, chosen)
+    wanted = wanted_columns(columns, table, asked)  # before any work is done
+    findings = run_checks(subject, asked)
     return Checkup(label, len(table), float(alpha), findings, {}, table, lazy).with_columns(wanted)
 
 
