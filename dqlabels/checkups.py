@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dqlabels.auditor import audit
+import narwhals as nw
+
+from dqlabels.auditor import audit, is_lazy_polars
 from dqlabels.checks.pipeline import ALPHA, MOST_ROWS
 from dqlabels.checks.result import check_options
 from dqlabels.errors import OptionError
+from dqlabels.large import judge as large
 from dqlabels.result import LabelAudit
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
     from dqlabels.checks.result import Checkup
     from dqlabels.options import AuditOptions
+
+ALONE = "A check-up compares rows with each other, which the memory engine alone does."
 
 
 def checkup(
@@ -53,11 +58,7 @@ def checkup(
     >>> checkup(pl.concat([frame, frame[:1]]), "y", checks=["features", "duplicates"]).found
     ('features', 'duplicates')
     """
-    if type(frame).__module__.startswith("pyspark."):
-        raise OptionError(
-            "A check-up compares rows with each other, which the memory engine alone does. Check a sample of the Spark "
-            "frame: frame.sample(0.01, seed=0).toPandas()."
-        )
+    _check_engine(frame)
     check_options(checks, columns, alpha, most_rows)
     audited: Any = audit(frame, label, **options)
     if not isinstance(audited, LabelAudit):
@@ -67,3 +68,20 @@ def checkup(
         )
     chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns, "embed": options.get("embed")}
     return audited.checkup(**chosen, alpha=alpha, most_rows=most_rows, n_jobs=options.get("n_jobs"))
+
+
+def _check_engine(frame: Any) -> None:
+    """Refuse, before any work, frames whose rows are not in memory together.
+
+    Raises:
+        OptionError: Saying how to take a sample.
+    """
+    if type(frame).__module__.startswith("pyspark."):
+        raise OptionError(f"{ALONE} Check a sample of the Spark frame: frame.sample(0.01, seed=0).toPandas().")
+    if is_lazy_polars(frame):
+        rows = nw.from_native(frame).select(nw.len()).collect().item()
+        if rows > large.LARGE_ROWS:
+            raise OptionError(
+                f"{ALONE} The lazy frame has {rows:,} rows, which are audited in passes. Check a sample: "
+                f"frame.collect().sample({MOST_ROWS:_}, seed=0)."
+            )

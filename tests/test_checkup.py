@@ -350,6 +350,20 @@ def test_numbers_are_refused_by_name():
         dqlabels.checkup(pl.DataFrame(table()), "x0", task="regression")
 
 
+def test_a_lazy_frame_that_would_be_streamed_is_refused_before_any_work(monkeypatch):
+    monkeypatch.setattr("dqlabels.large.judge.LARGE_ROWS", 100)
+    with pytest.raises(dqlabels.DQLabelsError, match="The lazy frame has 300 rows"):
+        pl.LazyFrame(table()).labels.checkup("label")
+
+
+def test_a_spark_frame_is_refused_by_name():
+    class Frame:
+        __module__ = "pyspark.sql.classic.dataframe"
+
+    with pytest.raises(dqlabels.DQLabelsError, match="the memory engine alone does. Check a sample of the Spark"):
+        dqlabels.checkup(Frame(), "label")
+
+
 def test_a_streamed_audit_says_why_it_has_no_check_up():
     from dqlabels.large.streamed import StreamedAudit
 

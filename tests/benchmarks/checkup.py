@@ -44,6 +44,11 @@ def numbers_of(frame: pd.DataFrame) -> list[str]:
     return [key for key in frame.columns.drop("label") if pd.api.types.is_numeric_dtype(frame[key])]
 
 
+def fine_numbers(frame: pd.DataFrame) -> list[str]:
+    """Those of more than 20 values, or all where there are none."""
+    return [key for key in numbers_of(frame) if frame[key].nunique() > 20] or numbers_of(frame)
+
+
 def added(frame: pd.DataFrame, more: pd.DataFrame, of: NDArray[np.int64]) -> Planted:
     """The table with more rows at its end, which repeat the rows ``of``; both are marked."""
     whole = pd.concat([frame, more], ignore_index=True)
@@ -100,7 +105,7 @@ def ten_times(frame: pd.DataFrame, rng: np.random.Generator) -> Planted:
 def bad_region(frame: pd.DataFrame, rng: np.random.Generator) -> Planted:
     """In the upper fifth of one number half of the labels are replaced by any."""
     frame = frame.copy()
-    values = frame[rng.choice([key for key in numbers_of(frame) if frame[key].nunique() > 20])].rank(method="first")
+    values = frame[rng.choice(fine_numbers(frame))].rank(method="first")
     region = (values > 0.8 * len(frame)).to_numpy()
     wrong = region & (rng.uniform(size=len(frame)) < 0.5)
     frame.loc[wrong, "label"] = rng.choice(frame["label"].unique(), int(wrong.sum()))
@@ -115,7 +120,7 @@ def by_label(frame: pd.DataFrame, rng: np.random.Generator) -> Planted:
 
 def by_feature(frame: pd.DataFrame, rng: np.random.Generator) -> Planted:
     """Rows in the order of a noisy rank of one number."""
-    key = rng.choice([key for key in numbers_of(frame) if frame[key].nunique() > 20])
+    key = rng.choice(fine_numbers(frame))
     noisy = frame[key].rank() / len(frame) + 0.5 * rng.normal(size=len(frame))
     return frame.iloc[np.argsort(noisy, kind="stable")].reset_index(drop=True), np.zeros(len(frame), dtype=bool)
 
