@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
@@ -280,6 +281,13 @@ def test_the_order_of_the_rows_changes_no_mark():
     plain = report(data).checkup(columns=wanted).frame[wanted]
     mixed = report(data.iloc[order].reset_index(drop=True)).checkup(columns=wanted).frame[wanted]
     pd.testing.assert_frame_equal(plain.iloc[order].reset_index(drop=True), mixed, check_exact=True)
+
+
+def test_every_frame_library_gives_the_same_findings(make_frame):
+    data = with_rows(table(), row(table(), 3), row(table(), 4, x1=80.0), row(table(), 9, city=None))
+    data |= {"day": [datetime.date(2026, 1, 1) + datetime.timedelta(days=at % 50) for at in range(ROWS + 3)]}
+    ours = report(make_frame(data)).checkup(time="day", n_jobs=1).to_dict()
+    assert ours == report(pl.DataFrame(data)).checkup(time="day", n_jobs=1).to_dict()
 
 
 def test_the_frame_comes_back_with_the_columns_asked_for(make_frame):
