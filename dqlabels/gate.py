@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,14 @@ from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
 from dqlabels.noise import NoiseRate, share_interval
 from dqlabels.review import rows_to_decide
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 IntArray = NDArray[np.int64]
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 Decide = Literal["estimate", "confident"]
+Measure = Literal["share", "agreement"]
 OnInconclusive = Literal["warn", "fail", "pass"]
 DECIDE: tuple[str, ...] = ("estimate", "confident")
 ON_INCONCLUSIVE: tuple[str, ...] = ("warn", "fail", "pass")
@@ -27,10 +31,12 @@ MOST_FURTHER_CHECKS = 5
 
 @dataclass(frozen=True, slots=True)
 class GateCheck:
-    """One limit held against one estimate; shares of rows, in [0, 1] but for an increase, which may be negative.
+    """One limit held against one estimate.
 
-    ``rows_to_review`` is, where the check is inconclusive, about how many rows of ``audit.review_sample`` to review
-    to decide it; None where a review cannot.
+    A ``"share"`` of rows, in [0, 1] but for an increase, which may be negative, is to be at most the limit; a
+    coefficient of ``"agreement"``, at most 1, at least the limit. ``rows_to_review`` is, where the check is
+    inconclusive, about how many rows of ``audit.review_sample`` to review to decide it; None where a review cannot.
+    ``of`` is what the limit is about where it is not the whole table: a class, a pair of classes, an annotator, a tag.
     """
 
     what: str
@@ -40,29 +46,44 @@ class GateCheck:
     limit: float
     verdict: Verdict
     rows_to_review: int | None = None
+    measure: Measure = "share"
+    of: Any = None
+
+    @property
+    def excess(self) -> float:
+        """How far the estimate lies beyond the limit; negative where it keeps it."""
+        return self.estimate - self.limit if self.measure == "share" else self.limit - self.estimate
+
+    @property
+    def requirement(self) -> str:
+        """What must hold."""
+        return f"{self.what} is at {'most' if self.measure == 'share' else 'least'} {self.written(self.limit)}"
+
+    def written(self, value: float) -> str:
+        """A number of this check as a reader wants it: 4.9% or 0.612."""
+        return f"{value:.1%}" if self.measure == "share" else f"{value:.3f}"
 
     def __str__(self) -> str:
-        words = {"pass": "is within", "fail": "exceeds", "inconclusive": "cannot be told from"}[self.verdict]
-        return (
-            f"{self.what}, {self.estimate:.1%} (interval {self.low:.1%} to {self.high:.1%}), {words} the limit of "
-            f"{self.limit:.1%}"
-        )
+        beyond, limit = ("exceeds", "limit") if self.measure == "share" else ("falls short of", "minimum")
+        words = {"pass": "reaches" if limit == "minimum" else "is within", "fail": beyond}
+        words["inconclusive"] = "cannot be told from"
+        estimate, low, high, bound = map(self.written, (self.estimate, self.low, self.high, self.limit))
+        return f"{self.what}, {estimate} (interval {low} to {high}), {words[self.verdict]} the {limit} of {bound}"
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
-        keys = ("what", "estimate", "low", "high", "limit", "verdict", "rows_to_review")
+        keys = ("what", "measure", "estimate", "low", "high", "limit", "verdict", "rows_to_review")
         return {key: getattr(self, key) for key in keys}
 
 
 @dataclass(frozen=True, slots=True)
-class GateResult:
-    """A verdict on one label column. ``passed`` is what a pipeline acts on; ``checks`` are the limits one by one."""
+class Answer:
+    """A gate's verdict. ``passed`` is what a pipeline acts on; ``checks`` are the limits one by one, worst first."""
 
     verdict: Verdict
     passed: bool
     message: str
     decide: Decide
-    noise_rate: NoiseRate
     checks: tuple[GateCheck, ...]
 
     @property
@@ -70,7 +91,7 @@ class GateResult:
         """The limit of the first check."""
         return self.checks[0].limit
 
-    def raise_if_failed(self) -> GateResult:
+    def raise_if_failed(self) -> Self:
         """Raise when the gate did not pass, else return itself.
 
         Raises:
@@ -82,20 +103,24 @@ class GateResult:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
-        return {
-            "verdict": self.verdict,
-            "passed": self.passed,
-            "message": self.message,
-            "limit": self.limit,
-            "decide": self.decide,
-            "noise_rate": self.noise_rate.to_dict(),
-            "checks": [check.to_dict() for check in self.checks],
-        }
+        keys = ("verdict", "passed", "message", "limit", "decide")
+        return {key: getattr(self, key) for key in keys} | {"checks": [check.to_dict() for check in self.checks]}
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult(Answer):
+    """A verdict on the labels of one audit, with the noise rate that it rests on."""
+
+    noise_rate: NoiseRate
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, ready for JSON."""
+        return Answer.to_dict(self) | {"noise_rate": self.noise_rate.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A share with its interval, and the most it may be. ``name`` is the option that set the limit.
+    """A share with its interval, and the most it may be, or an agreement and the least; ``name`` is the limit's option.
 
     ``rows`` counts what it is a share of, None where no review tells it; ``table`` the rows a review is drawn from.
     Not ``supported``, it decides nothing.
@@ -110,6 +135,8 @@ class Measured:
     rows: int | None = None
     table: int = 0
     supported: bool = True
+    measure: Measure = "share"
+    of: Any = None
 
 
 def table_limit(rate: NoiseRate, limit: float | None) -> list[Measured]:
@@ -143,7 +170,7 @@ def class_limits(
     shares, low, high = (part.tolist() for part in (rate.by_given_class, rate.class_low, rate.class_high))
     return [
         Measured("max_class_noise_rate", f"the noise rate of class {value!r}", shares[k], low[k], high[k],
-                 wanted[value], int(class_rows[k]), rate.rows, rate.supported and high[k] - low[k] < 1)
+                 wanted[value], int(class_rows[k]), rate.rows, rate.supported and high[k] - low[k] < 1, of=value)
         for k, value in enumerate(classes) if value in wanted
     ]  # fmt: skip
 
@@ -168,7 +195,7 @@ def pair_limits(
             low, high = share_interval(share, rows / share, rate.confidence)
             what = f"the share of {pair[0]!r} flagged as {pair[1]!r}"
             limit = limits if every else limits[pair]
-            found.append(Measured("max_pair_share", what, share, low, high, limit))
+            found.append(Measured("max_pair_share", what, share, low, high, limit, of=pair))
     none = Measured("max_pair_share", "the share flagged in any limited pair", 0.0, 0.0, 0.0, 0.0)
     return found or [none]
 
@@ -189,6 +216,7 @@ def decide_gate(
     decide: Decide = "estimate",
     on_inconclusive: OnInconclusive = "warn",
     label: str = "label",
+    counted: str = "rows",
     details: Sequence[str] = (),
 ) -> GateResult:
     """Hold shares against their limits: the worst verdict among them is the gate's.
@@ -203,7 +231,22 @@ def decide_gate(
         decide: What must exceed the limit.
         on_inconclusive: Whether an inconclusive gate warns and passes, fails, or passes.
         label: The column's name, for the message.
+        counted: What the noise rate is a share of, in the plural.
         details: Further lines of the message: worst classes, commonest confusions, first rows.
+
+    Raises:
+        OptionError: No limit, a limit outside [0, 1] or an unknown choice.
+    """
+    checks = hold(measured, decide=decide, on_inconclusive=on_inconclusive, confidence=noise_rate.confidence)
+    message = _message(noise_rate, checks, f"column {label!r}, {noise_rate.rows:,} {counted}", details)
+    answer = (*conclusion(checks, on_inconclusive, message, stacklevel=4), message, decide, checks)
+    return GateResult(*answer, noise_rate)
+
+
+def hold(
+    measured: Sequence[Measured], *, decide: Decide, on_inconclusive: OnInconclusive, confidence: float
+) -> tuple[GateCheck, ...]:
+    """The checks, worst first.
 
     Raises:
         OptionError: No limit, a limit outside [0, 1] or an unknown choice.
@@ -212,17 +255,23 @@ def decide_gate(
         raise OptionError("The gate has no limit. Set max_noise_rate=, max_class_noise_rate= or another.")
     for item in measured:
         if isinstance(item.limit, bool) or not 0 <= item.limit <= 1:
-            raise OptionError(f"{item.name}={item.limit!r} is not a share of rows between 0 and 1; for 5% pass 0.05.")
+            ought = "a share of rows between 0 and 1; for 5% pass 0.05"
+            ought = ought if item.measure == "share" else "an agreement between 0 and 1"
+            raise OptionError(f"{item.name}={item.limit!r} is not {ought}.")
     _check_choice("decide", decide, DECIDE)
     _check_choice("on_inconclusive", on_inconclusive, ON_INCONCLUSIVE)
-    checks = [_check(item, decide, noise_rate.confidence) for item in measured]
-    checks.sort(key=lambda check: WORST_FIRST.index(check.verdict))
+    checks = [_check(item, decide, confidence) for item in measured]
+    return tuple(sorted(checks, key=lambda check: WORST_FIRST.index(check.verdict)))
+
+
+def conclusion(
+    checks: Sequence[GateCheck], on_inconclusive: OnInconclusive, message: str, *, stacklevel: int
+) -> tuple[Verdict, bool]:
+    """The verdict of checks in order and whether it passes; warns where it is undecided and that is asked for."""
     verdict = checks[0].verdict
-    passed = verdict == "pass" or (verdict == "inconclusive" and on_inconclusive != "fail")
-    message = _message(noise_rate, checks, label, details)
     if verdict == "inconclusive" and on_inconclusive == "warn":
-        warnings.warn(message, LabelWarning, stacklevel=3)
-    return GateResult(verdict, passed, message, decide, noise_rate, tuple(checks))
+        warnings.warn(message, LabelWarning, stacklevel=stacklevel)
+    return verdict, verdict == "pass" or (verdict == "inconclusive" and on_inconclusive != "fail")
 
 
 def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -235,22 +284,26 @@ def _check(measured: Measured, decide: Decide, confidence: float) -> GateCheck:
     if verdict == "inconclusive" and m.rows:
         among = rows_to_decide(m.estimate, m.limit, population=m.rows, confidence=confidence)
         needed = min(round(among * m.table / m.rows), m.table)
-    return GateCheck(m.what, m.estimate, m.low, m.high, float(m.limit), verdict, needed)
+    return GateCheck(m.what, m.estimate, m.low, m.high, float(m.limit), verdict, needed, m.measure, m.of)
 
 
 def _verdict(measured: Measured, decide: Decide) -> Verdict:
     if not measured.supported:
         return "inconclusive"
+    # Of an agreement the low end is the worse one.
+    sign = 1 if measured.measure == "share" else -1
+    best, worst = sorted((sign * measured.low, sign * measured.high))
+    estimate, limit = sign * measured.estimate, sign * measured.limit
     if decide == "estimate":
-        return "fail" if measured.estimate > measured.limit else "pass"
-    if measured.low > measured.limit:
+        return "fail" if estimate > limit else "pass"
+    if best > limit:
         return "fail"
-    return "pass" if measured.high <= measured.limit else "inconclusive"
+    return "pass" if worst <= limit else "inconclusive"
 
 
-def _message(rate: NoiseRate, checks: Sequence[GateCheck], label: str, details: Sequence[str]) -> str:
+def _message(rate: NoiseRate, checks: Sequence[GateCheck], where: str, details: Sequence[str]) -> str:
     worst = checks[0]
-    lines = [f"{worst.verdict.upper()}: {worst} (column {label!r}, {rate.rows:,} rows, method {rate.method!r})."]
+    lines = [f"{worst.verdict.upper()}: {worst} ({where}, method {rate.method!r})."]
     lines += [f"Also: {check}." for check in checks[1:] if check.verdict != "pass"][:MOST_FURTHER_CHECKS]
     needed = max((check.rows_to_review or 0 for check in checks), default=0)
     if needed:

@@ -51,7 +51,7 @@ def test_json_holds_the_gate():
 def test_too_little_agreement_exits_with_1():
     done = run("annotators", RATINGS, *LONG, "--quiet", "--min-agreement", "0.9")
     assert done.exit_code == 1
-    assert "min_agreement=0.9" in done.output
+    assert "falls short of the minimum of 0.900" in done.output
 
 
 def test_a_control_character_is_not_sent_to_the_terminal(tmp_path):

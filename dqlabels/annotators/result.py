@@ -206,7 +206,7 @@ class AnnotatorAudit:
 
         Args:
             max_noise_rate: Of all labels, in [0, 1].
-            min_agreement: Krippendorff's alpha, in [0, 1]; held as the disagreement 1 - alpha against 1 - this.
+            min_agreement: The least that Krippendorff's alpha may be, in [0, 1].
             max_annotator_noise_rate: Of each annotator's labels: one limit for all, or a limit by annotator.
             decide: ``"estimate"`` or ``"confident"``.
             on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
@@ -218,12 +218,12 @@ class AnnotatorAudit:
         if max_noise_rate is not None:
             measured.append(_held("max_noise_rate", "the share of wrong labels", self.noise_rate, max_noise_rate))
         if min_agreement is not None:
-            measured.append(_disagreement(self.agreement, min_agreement))
+            measured.append(_agreement(self.agreement, min_agreement))
         if max_annotator_noise_rate is not None:
             measured += self._annotator_limits(max_annotator_noise_rate)
         return decide_gate(
-            self.noise_rate, measured, decide=decide, on_inconclusive=on_inconclusive, label=self.label,
-            details=wording.details(self.to_dict()),
+            self.noise_rate, measured, decide=decide, on_inconclusive=on_inconclusive,
+            label=self.label, counted="labels", details=wording.details(self.to_dict()),
         )  # fmt: skip
 
     def _annotator_limits(self, limits: float | Mapping[Any, float]) -> list[Measured]:
@@ -240,7 +240,7 @@ class AnnotatorAudit:
         return [
             _held(
                 "max_annotator_noise_rate", f"the share of wrong labels by {name!r}",
-                self.estimate_noise(of=name, confidence=self.noise_rate.confidence), limit,
+                self.estimate_noise(of=name, confidence=self.noise_rate.confidence), limit, of=name,
             )
             for name, limit in wanted.items()
         ]  # fmt: skip
@@ -317,15 +317,13 @@ class AnnotatorAudit:
         return wording.fragment(self.to_dict())
 
 
-def _held(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
-    return Measured(name, what, rate.estimate, rate.low, rate.high, limit)
+def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: Any = None) -> Measured:
+    return Measured(name, what, rate.estimate, rate.low, rate.high, limit, of=of)
 
 
-def _disagreement(agreement: Agreement, least: float) -> Measured:
-    if isinstance(least, bool) or not 0 <= least <= 1:
-        raise OptionError(f"min_agreement={least!r} is not an alpha between 0 and 1.")
-    what = f"the annotators' disagreement, 1 - alpha (min_agreement={least:g})"
-    return Measured("min_agreement", what, 1 - agreement.alpha, 1 - agreement.high, 1 - agreement.low, 1 - least)
+def _agreement(found: Agreement, least: float) -> Measured:
+    what = "the annotators' agreement, Krippendorff's alpha"
+    return Measured("min_agreement", what, found.alpha, found.low, found.high, least, measure="agreement")
 
 
 def _records(native: Any) -> list[dict[str, Any]]:

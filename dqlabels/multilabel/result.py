@@ -219,12 +219,12 @@ class MultilabelAudit:
                     f"{', '.join(map(repr, list(known)[:20]))}."
                 )
             measured += [
-                _held("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit)
+                _held("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit, of=value)
                 for value, limit in wanted.items()
             ]
         return decide_gate(
-            self.noise_rate, measured, decide=decide, on_inconclusive=on_inconclusive, label=self.label,
-            details=self._worst_lines(),
+            self.noise_rate, measured, decide=decide, on_inconclusive=on_inconclusive,
+            label=self.label, counted="answers", details=self._worst_lines(),
         )  # fmt: skip
 
     def _found(self) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
@@ -289,8 +289,8 @@ class MultilabelAudit:
         return f"<div class='dqlabels'>{lines}{classes}{worst}</div>"
 
 
-def _held(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
-    return Measured(name, what, rate.estimate, rate.low, rate.high, limit, supported=rate.supported)
+def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: Any = None) -> Measured:
+    return Measured(name, what, rate.estimate, rate.low, rate.high, limit, supported=rate.supported, of=of)
 
 
 def _records(native: Any) -> list[dict[str, Any]]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.errors import LabelNoiseError, OptionError
+from dqlabels.errors import OptionError
 from dqlabels.evidence import index_values, plain
 from dqlabels.findings import issue_rows
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import Targets
-from dqlabels.gate import GateCheck
+from dqlabels.gate import Answer, Decide, GateCheck, Measured, OnInconclusive, conclusion, hold
 from dqlabels.rate import share_interval
 from dqlabels.report import html, text
 
@@ -25,6 +25,11 @@ ASSUMPTION = (
     "The rate of false flags holds where right values stray from what the other columns predict as the middle nine "
     "tenths of this column do, on both sides alike: a heavier tail (a capped column, a second kind of row) is flagged "
     "as wrong, and errors smaller than the scatter of right values are not flagged at all."
+)
+
+UNDECIDED = (
+    "The interval is that of the share over tables like this one: more rows, or the limit held against the estimate, "
+    "would decide it."
 )
 
 
@@ -52,43 +57,15 @@ class ValueEvidence:
 
 
 @dataclass(frozen=True, slots=True)
-class ValueGate:
-    """A verdict on one column of numbers; ``passed`` is what a pipeline acts on."""
+class ValueGate(Answer):
+    """A verdict on one column of numbers; ``confidence`` is that of the interval of the share."""
 
-    verdict: Literal["pass", "fail"]
-    message: str
-    check: GateCheck
+    confidence: float = INTERVAL
 
     @property
-    def passed(self) -> bool:
-        """Whether the limit is kept."""
-        return self.verdict == "pass"
-
-    @property
-    def checks(self) -> tuple[GateCheck, ...]:
+    def check(self) -> GateCheck:
         """The one limit."""
-        return (self.check,)
-
-    @property
-    def limit(self) -> float:
-        """The limit that was set."""
-        return self.check.limit
-
-    def raise_if_failed(self) -> ValueGate:
-        """Raise when the gate did not pass, else return itself.
-
-        Raises:
-            LabelNoiseError: Carries this result as ``.result``.
-        """
-        if not self.passed:
-            raise LabelNoiseError(self.message, self)
-        return self
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
-        checks = [self.check.to_dict()]
-        keys = ("verdict", "passed", "message", "limit")
-        return {key: getattr(self, key) for key in keys} | {"checks": checks}
+        return self.checks[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -153,30 +130,40 @@ class ValueAudit:
             "right values cannot be counted. Use flagged_share and gate(max_flagged_share=0.01), or audit classes."
         )
 
-    def gate(self, *, max_flagged_share: float | None = None, max_noise_rate: float | None = None) -> ValueGate:
-        """Hold the flagged share against a limit.
+    def gate(
+        self,
+        *,
+        max_flagged_share: float | None = None,
+        max_noise_rate: float | None = None,
+        decide: Decide = "estimate",
+        on_inconclusive: OnInconclusive = "warn",
+    ) -> ValueGate:
+        """Hold the flagged share against a limit; see :func:`dqlabels.gate.decide_gate`.
 
         Args:
             max_flagged_share: Of the audited rows, in [0, 1].
             max_noise_rate: Of audits of classes alone.
+            decide: ``"estimate"`` is the share of this table; ``"confident"`` its Wilson interval, as that of one
+                of many tables alike.
+            on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
 
         Raises:
-            OptionError: No limit, one outside [0, 1], or one of the noise rate.
+            OptionError: No limit, one outside [0, 1], one of the noise rate, or an unknown choice.
         """
         if max_noise_rate is not None:
             _ = self.noise_rate
-        limit = max_flagged_share
-        if limit is None:
+        if max_flagged_share is None:
             raise OptionError("The gate has no limit. Set max_flagged_share=0.01 or another share of the rows.")
-        if isinstance(limit, bool) or not 0 <= limit <= 1:
-            raise OptionError(f"max_flagged_share={limit!r} is not a share of rows between 0 and 1; for 5% pass 0.05.")
         share = self.flagged_share
         low, high = share_interval(share, self.audited, INTERVAL)
-        verdict: Literal["pass", "fail"] = "fail" if share > limit else "pass"
         what = f"the share of flagged values at a false-discovery rate of {self.fdr:.0%}"
-        check = GateCheck(what, share, max(low, 0.0), min(high, 1.0), float(limit), verdict)
-        lines = [f"{verdict.upper()}: {check} (column {self.label!r}, {self.audited:,} rows).", ASSUMPTION]
-        return ValueGate(verdict, "\n".join([*lines, *text.worst_lines(self.to_dict()["worst"])]), check)
+        measured = Measured("max_flagged_share", what, share, max(low, 0.0), min(high, 1.0), max_flagged_share)
+        checks = hold([measured], decide=decide, on_inconclusive=on_inconclusive, confidence=INTERVAL)
+        verdict = checks[0].verdict
+        lines = [f"{verdict.upper()}: {checks[0]} (column {self.label!r}, {self.audited:,} rows)."]
+        lines += [UNDECIDED] if verdict == "inconclusive" else []
+        message = "\n".join([*lines, ASSUMPTION, *text.worst_lines(self._worst_facts())])
+        return ValueGate(*conclusion(checks, on_inconclusive, message, stacklevel=3), message, decide, checks)
 
     def summary(self) -> str:
         """The audit in about a dozen lines of text."""

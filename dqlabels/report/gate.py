@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
-    from dqlabels.gate import GateCheck, GateResult
+    from dqlabels.gate import Answer, GateCheck
 
 # GitHub shows ten annotations of a kind a step.
 MOST_ANNOTATIONS = 10
@@ -17,7 +17,7 @@ KINDS = {"pass": "notice", "inconclusive": "warning", "fail": "error"}
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def github_annotations(file: str, label: str, gate: GateResult) -> str:
+def github_annotations(file: str, label: str, gate: Answer) -> str:
     """Workflow commands, a line each: the whole message with the worst limit, then the other limits not kept.
 
     Args:
@@ -48,7 +48,7 @@ def github_error(file: str, label: str, message: str) -> str:
     return _annotation("error", file, f"Labels of {label!r} were not checked", message) + "\n"
 
 
-def junit_xml(file: str, label: str, gate: GateResult) -> str:
+def junit_xml(file: str, label: str, gate: Answer) -> str:
     """A JUnit report with a test case per limit; it is the same for the same answer, so it holds no time.
 
     Args:
@@ -59,11 +59,12 @@ def junit_xml(file: str, label: str, gate: GateResult) -> str:
     Returns:
         An XML document, valid by the schema junit-10 of Jenkins' xUnit plugin.
     """
-    rate = gate.noise_rate.to_dict()
-    facts = {f"noise_rate.{name}": rate[name] for name in ("estimate", "low", "high", "confidence", "method", "rows")}
+    rate: Any = gate.to_dict().get("noise_rate") or {}
+    told = ("estimate", "low", "high", "confidence", "method", "rows")
+    facts = {f"noise_rate.{name}": rate[name] for name in told if name in rate}
     suite = _suite(file, label, {"verdict": gate.verdict, "decide": gate.decide, **facts})
     for check in gate.checks:
-        case = _case(suite, label, f"{check.what} is at most {check.limit:.1%}")
+        case = _case(suite, label, check.requirement)
         if _failed(check, gate):
             cause = ElementTree.SubElement(case, "failure", type="LabelNoise", message=_xml(str(check)))
             cause.text = _xml(gate.message if check is gate.checks[0] else str(check))
@@ -87,7 +88,7 @@ def junit_error(file: str, label: str, message: str) -> str:
     return _document(suite)
 
 
-def _failed(check: GateCheck, gate: GateResult) -> bool:
+def _failed(check: GateCheck, gate: Answer) -> bool:
     return check.verdict == "fail" or (check.verdict == "inconclusive" and not gate.passed)
 
 
