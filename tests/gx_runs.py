@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,3 +62,27 @@ def validate(
     )
     types = [expectation.expectation_type for expectation in expectations]
     return sorted(result.results, key=lambda found: types.index(found.expectation_config.type))
+
+
+def page_of(
+    folder: Path, frame: Any, *expectations: Any, result_format: Any = "SUMMARY", parameters: Any = None
+) -> str:
+    """The page of a checkpoint's result, made in a folder of its own, as text with tags."""
+    context = gx.get_context(mode="file", project_root_dir=str(folder))
+    batch = context.data_sources.add_pandas("p").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b")
+    suite = context.suites.add(gx.ExpectationSuite(name="labels", expectations=list(expectations)))
+    definition = gx.ValidationDefinition(name="labels", data=batch, suite=suite)
+    definition = context.validation_definitions.add(definition)
+    checkpoint = gx.Checkpoint(
+        name="labels",
+        validation_definitions=[definition],
+        actions=[gx.checkpoint.UpdateDataDocsAction(name="docs")],
+        result_format=result_format,
+    )
+    context.checkpoints.add(checkpoint).run(batch_parameters={"dataframe": frame}, expectation_parameters=parameters)
+    (found,) = (folder / "gx" / "uncommitted" / "data_docs" / "local_site" / "validations").rglob("*.html")
+    return found.read_text(encoding="utf-8")
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())

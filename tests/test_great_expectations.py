@@ -189,6 +189,7 @@ EVERY_FIELD = {
     "adjust": True,
     "compat": "cleanlab",
     "random_state": 7,
+    "task": "ordinal",
 }
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
-import pandas as pd
 import pytest
-from gx_runs import PROBS, Column, clean, dirtied, gx, noisy
+from gx_runs import PROBS, Column, clean, dirtied, noisy, page_of, words
 
 import dqlabels
 from dqlabels.integrations.great_expectations import (
@@ -28,30 +28,7 @@ MARKUP = "<script>alert(1)</script>"
 @pytest.fixture
 def page(tmp_path):
     """A function that runs a checkpoint and gives the page of its result as text with tags."""
-
-    def run(frame: pd.DataFrame, *expectations, result_format="SUMMARY", parameters=None) -> str:
-        context = gx.get_context(mode="file", project_root_dir=str(tmp_path))
-        batch = context.data_sources.add_pandas("p").add_dataframe_asset("a").add_batch_definition_whole_dataframe("b")
-        suite = context.suites.add(gx.ExpectationSuite(name="labels", expectations=list(expectations)))
-        definition = gx.ValidationDefinition(name="labels", data=batch, suite=suite)
-        definition = context.validation_definitions.add(definition)
-        checkpoint = gx.Checkpoint(
-            name="labels",
-            validation_definitions=[definition],
-            actions=[gx.checkpoint.UpdateDataDocsAction(name="docs")],
-            result_format=result_format,
-        )
-        context.checkpoints.add(checkpoint).run(
-            batch_parameters={"dataframe": frame}, expectation_parameters=parameters
-        )
-        (found,) = (tmp_path / "gx" / "uncommitted" / "data_docs" / "local_site" / "validations").rglob("*.html")
-        return found.read_text(encoding="utf-8")
-
-    return run
-
-
-def words(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    return partial(page_of, tmp_path)
 
 
 def rate(**options):

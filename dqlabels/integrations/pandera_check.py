@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,23 +17,30 @@ from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaDefinitionError
 
 from dqlabels.errors import DQLabelsError, OptionError
-from dqlabels.evidence import plain
 from dqlabels.gate import DECIDE, ON_INCONCLUSIVE
-from dqlabels.integrations.sharing import AUDIT_OPTIONS, AuditOptions, check_names, shared_audit
+from dqlabels.integrations.rows import AuditedRows, Mask, audited_rows
+from dqlabels.integrations.sharing import (
+    AnnotatorOptions,
+    Audit,
+    ClassOptions,
+    TagOptions,
+    ValueOptions,
+    check_names,
+    shared_audit,
+)
+from dqlabels.result import LabelAudit
+from dqlabels.tasks import SEVERAL
 
 if TYPE_CHECKING:
-    from dqlabels.gate import GateResult
-    from dqlabels.result import LabelAudit
-
-Mask = NDArray[np.bool_]
+    from dqlabels.gate import Answer
 
 
 class CheckUseError(OptionError, SchemaDefinitionError):
     """A label check where it cannot run. pandera raises errors in a schema's definition and records all others."""
 
 
-class CheckOptions(AuditOptions, total=False):
-    """The audit's options, and those of any pandera check."""
+class PanderaOptions(TypedDict, total=False):
+    """Those of any pandera check."""
 
     name: str | None
     error: str | None
@@ -43,7 +50,23 @@ class CheckOptions(AuditOptions, total=False):
     n_failure_cases: int | None
 
 
-PANDERA_OPTIONS = tuple(name for name in CheckOptions.__annotations__ if name not in AUDIT_OPTIONS)
+class CheckOptions(ClassOptions, PanderaOptions, total=False):
+    """Of a check of classes."""
+
+
+class ValueCheckOptions(ValueOptions, PanderaOptions, total=False):
+    """Of a check of numbers."""
+
+
+class AnnotatorCheckOptions(AnnotatorOptions, PanderaOptions, total=False):
+    """Of a check of several annotators."""
+
+
+class TagCheckOptions(TagOptions, PanderaOptions, total=False):
+    """Of a check of several labels a row."""
+
+
+PANDERA_OPTIONS = tuple(PanderaOptions.__annotations__)
 
 # The checks that have answered, where someone wants to know: see ``pandera_run.validate``.
 answered: ContextVar[list[Check] | None] = ContextVar("answered", default=None)
@@ -59,9 +82,10 @@ class Judgement:
 
 
 class LabelCheck(Check):
-    """A check of one label column that keeps pandera's interface and answers with rows and the gate's message.
+    """A check of labels that keeps pandera's interface and answers with rows and the gate's message.
 
-    ``str(check)`` is what it last said in this thread where it failed: pandera writes it into its errors.
+    ``label`` is the column that holds them, or the columns of annotators or tags. ``str(check)`` is what it
+    last said in this thread where it failed: pandera writes it into its errors.
     """
 
     __slots__ = ("_said",)  # not in __dict__: a check that has run equals one that has not
@@ -69,36 +93,37 @@ class LabelCheck(Check):
     def __init__(
         self,
         made_by: Callable[..., Check],
-        label: str,
+        label: str | Sequence[str],
         value: Any,
         limits: Mapping[str, Any],
         settings: Mapping[str, Any],
         options: Mapping[str, Any],
+        *,
+        task: str = "classes",
     ) -> None:
         of_pandera = {name: options[name] for name in PANDERA_OPTIONS if name in options}
         self.options = {name: options[name] for name in options if name not in PANDERA_OPTIONS}
-        check_names(self.options)
+        check_names(task, self.options)
         for name, choices in (("decide", DECIDE), ("on_inconclusive", ON_INCONCLUSIVE)):
             if name in settings and settings[name] not in choices:
                 raise OptionError(f"{name}={settings[name]!r} is none of {', '.join(map(repr, choices))}.")
-        if not isinstance(label, str):
-            raise OptionError(f"label={label!r} is no column name; give the name of the column that holds the labels.")
-        self.label = label
+        self.task = task
+        self.label = _column_or_columns(label, several=task in SEVERAL)
         self.limits = dict(limits)
         self.settings = dict(settings)
         self._said: dict[int, str] = {}
         # Written to YAML and JSON. pandera looks a check up by the name of its function, so that is the maker.
-        value_name = "min_value" if "min_value" in limits else "max_value"
+        value_name = "min_value" if any(name.startswith("min_") for name in limits) else "max_value"
         told = {name: given for name, given in settings.items() if name not in UNSAID or given != UNSAID[name]}
         super().__init__(
             made_by,
             ignore_na=False,
-            statistics={"label": label, value_name: value, **told, **self.options},
+            statistics={"label": self.label, value_name: value, **told, **self.options},
             **of_pandera,
         )
 
-    def judge(self, audit: LabelAudit) -> Judgement:
-        """Hold the audit against the limit."""
+    def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
+        """Hold the audit, of these rows, against the limit."""
         raise NotImplementedError
 
     def __call__(self, check_obj: Any, column: str | None = None) -> CheckResult:
@@ -113,18 +138,19 @@ class LabelCheck(Check):
         self._said.pop(threading.get_ident(), None)
         if column is not None or type(check_obj).__name__ in ("Series", "Index"):
             raise CheckUseError(
-                f"{self.name} judges the column {self.label!r} by the other columns, so it is a check of the whole "
+                f"{self.name} judges {self.label!r} by the other columns, so it is a check of the whole "
                 "frame. Move it from Column(checks=...) to DataFrameSchema(checks=...)."
             )
         wrapped, frame = _native(check_obj)
         try:
-            audit = shared_audit(frame, self.label, self.options)
-            judgement = self.judge(audit)
+            audit = shared_audit(frame, self.label, self.task, self.options)
+            rows = audited_rows(audit)
+            judgement = self.judge(audit, rows)
         except DQLabelsError as error:
             raise error.with_traceback(None) from None  # pandera prints the traceback: the message says it all
         if not judgement.passed:
             self._said[threading.get_ident()] = judgement.message
-        return _answer(self, wrapped, frame, audit, judgement)
+        return _answer(self, wrapped, frame, audit.rows, rows, judgement)
 
     def __str__(self) -> str:
         said = self._said.get(threading.get_ident())
@@ -161,47 +187,27 @@ UNSAID: dict[str, Any] = {"method": None, "decide": "estimate", "on_inconclusive
 
 
 class GateCheck(LabelCheck):
-    """Passes where ``audit.gate(...)`` does; the failing rows are the flagged ones beyond the limits."""
+    """Passes where ``audit.gate(...)`` does; the failing rows are the suspect ones beyond the limits."""
 
-    def judge(self, audit: LabelAudit) -> Judgement:
+    def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
         """Run the gate."""
         settings = dict(self.settings)
-        if (method := settings.pop("method", None)) is not None:
+        if (method := settings.pop("method", None)) is not None and isinstance(audit, LabelAudit):
             audit = replace(audit, noise_rate=audit.estimate_noise(method))
-        gate = audit.gate(**self.limits, **settings)
-        rows = audit.evidence.flagged if gate.passed else self._beyond(audit, gate)
-        return Judgement(gate.passed, gate.message, rows)
-
-    def _beyond(self, audit: LabelAudit, gate: GateResult) -> Mask:
-        """The flagged rows of the classes or pairs that fail, where the limit is theirs; else all flagged rows."""
-        evidence = audit.evidence
-        choice: Any = {"decide": gate.decide, "on_inconclusive": "fail" if gate.verdict == "inconclusive" else "pass"}
-        kept = np.zeros_like(evidence.flagged)
-        if "max_class_noise_rate" in self.limits:
-            limits = self.limits["max_class_noise_rate"]
-            limits = limits if isinstance(limits, Mapping) else dict.fromkeys(evidence.classes, limits)
-            for value, limit in limits.items():
-                if not audit.gate(max_class_noise_rate={value: limit}, **choice).passed:
-                    kept |= evidence.codes == evidence.classes.index(value)
-        elif "max_pair_share" in self.limits:
-            limits = self.limits["max_pair_share"]
-            for given, suggested, _, _ in zip(*(part.tolist() for part in evidence.pairs()), strict=True):
-                pair = (evidence.classes[given], evidence.classes[suggested])
-                limit = limits.get(pair) if isinstance(limits, Mapping) else limits
-                if limit is not None and not audit.gate(max_pair_share={pair: limit}, **choice).passed:
-                    kept |= (evidence.codes == given) & (evidence.suggested == suggested)
-        else:
-            kept[:] = True
-        return evidence.flagged & kept
+        gate: Answer = audit.gate(**self.limits, **settings)
+        # Where limits are set part by part, the rows of the parts that fail.
+        beyond = [check.of for check in gate.checks if check.verdict == gate.verdict and check.of is not None]
+        listed = rows.suspect if gate.passed or not beyond else rows.concerning(beyond)
+        return Judgement(gate.passed, gate.message, listed)
 
 
 class QualityCheck(LabelCheck):
     """Passes where enough labels are of sufficient quality; the failing rows are those that are not."""
 
-    def judge(self, audit: LabelAudit) -> Judgement:
+    def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
         """Count the rows below the limit."""
         limit, mostly = self.limits["min_value"], self.settings["mostly"]
-        low = audit.evidence.quality < limit
+        low = rows.quality < limit
         below, share = int(low.sum()), float(low.mean())
         passed = below <= (1 - mostly) * audit.audited
         verdict = "PASS" if passed else "FAIL"
@@ -243,6 +249,15 @@ def as_listed(value: Any, width: int) -> Any:
     return listed
 
 
+def _column_or_columns(label: Any, *, several: bool) -> str | list[str]:
+    if isinstance(label, str):
+        return label
+    if several and isinstance(label, (list, tuple)) and all(isinstance(name, str) for name in label):
+        return list(label)
+    ways = "a column, or a list of columns" if several else "the column that holds the labels"
+    raise OptionError(f"label={label!r} is no column name; give the name of {ways}.")
+
+
 def _native(check_obj: Any) -> tuple[bool, Any]:
     """Whether pandera's narwhals back end asks, and the caller's own frame."""
     module = type(check_obj).__module__.split(".")[0]
@@ -258,20 +273,21 @@ def _native(check_obj: Any) -> tuple[bool, Any]:
     return False, check_obj
 
 
-def _answer(check: LabelCheck, wrapped: bool, frame: Any, audit: LabelAudit, judgement: Judgement) -> CheckResult:
+def _answer(
+    check: LabelCheck, wrapped: bool, frame: Any, n_rows: int, rows: AuditedRows, judgement: Judgement
+) -> CheckResult:
     """The rows that fail, as pandera wants them: by position and, in the order of the rows, with what was found."""
-    evidence = audit.evidence
     found = np.flatnonzero(judgement.rows & (not judgement.passed))
-    right = np.ones(audit.rows, dtype=bool)
-    right[evidence.positions[found]] = False
+    right = np.ones(n_rows, dtype=bool)
+    right[rows.positions[found]] = False
     listed = found[: check.n_failure_cases]
     cases = {
-        "given": [plain(evidence.classes[code]) for code in evidence.codes[listed]],
-        "suggested": [plain(evidence.classes[code]) for code in evidence.suggested[listed]],
-        "quality": [round(float(value), 4) for value in evidence.quality[listed]],
+        "given": rows.given(listed),
+        "suggested": rows.suggested(listed),
+        "quality": [round(float(value), 4) for value in rows.quality[listed]],
     }
     if _is_pandas(frame) and not wrapped:
-        return _pandas_answer(check.label, frame, right, evidence.positions[listed], cases, judgement.passed)
+        return _pandas_answer(check.label, frame, right, rows.positions[listed], cases, judgement.passed)
     return _frames_answer(wrapped, frame, right, cases, judgement.passed)
 
 
@@ -280,7 +296,12 @@ def _is_pandas(frame: Any) -> bool:
 
 
 def _pandas_answer(
-    label: str, frame: Any, right: Mask, positions: NDArray[np.int64], cases: dict[str, list[Any]], passed: bool
+    label: str | list[str],
+    frame: Any,
+    right: Mask,
+    positions: NDArray[np.int64],
+    cases: dict[str, list[Any]],
+    passed: bool,
 ) -> CheckResult:
     import pandas as pd
 
@@ -292,7 +313,8 @@ def _pandas_answer(
         index = [str(entry) for entry in index]  # as pandera writes them, and reads them to drop rows
     rows = zip(*cases.values(), strict=True)
     texts = [json.dumps(dict(zip(cases, row, strict=True)), ensure_ascii=False) for row in rows]
-    listed = pd.DataFrame({"column": label, "failure_case": texts, "index": index, **cases})
+    named = label if isinstance(label, str) else ", ".join(label)
+    listed = pd.DataFrame({"column": named, "failure_case": texts, "index": index, **cases})
     return CheckResult(output, passed, frame, listed)
 
 

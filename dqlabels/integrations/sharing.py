@@ -6,86 +6,138 @@ import hashlib
 import pickle
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import narwhals as nw
 
+from dqlabels.annotators.result import AnnotatorAudit
 from dqlabels.auditor import audit, read_frame
 from dqlabels.errors import OptionError
+from dqlabels.multilabel.result import MultilabelAudit
+from dqlabels.regression.result import ValueAudit
+from dqlabels.result import LabelAudit
 
 if TYPE_CHECKING:
     from dqlabels.frames.columns import Column, Frame
-    from dqlabels.result import LabelAudit
 
 # Audits kept: the checks of one schema run one after the other, and seldom judge more than a few label columns.
 MOST_KEPT = 4
 
 
 class AuditOptions(TypedDict, total=False):
-    """What a check hands on to :func:`dqlabels.audit`, under the same names."""
+    """What a check hands on to :func:`dqlabels.audit`, under the same names, of whatever kind the label is."""
 
     features: Any
     exclude: Any
-    pred_probs: Any
-    classes: Any
-    model: Any
-    cv: Any
     groups: Any
     sample_weight: Any
-    filter_by: str
-    score: str
-    adjust: bool
     names: Any
-    compat: str | None
     random_state: int
     n_jobs: int | None
     progress: Any
 
 
-AUDIT_OPTIONS = tuple(AuditOptions.__annotations__)
+class ModelOptions(AuditOptions, total=False):
+    """Where a model of one's own may judge."""
 
-_kept: OrderedDict[bytes, LabelAudit] = OrderedDict()
+    pred_probs: Any
+    classes: Any
+    model: Any
+    cv: Any
+    compat: str | None
+
+
+class TagOptions(ModelOptions, total=False):
+    """Of several labels a row."""
+
+    filter_by: str
+    score: str
+    adjust: bool
+
+
+class ClassOptions(TagOptions, total=False):
+    """Of one class a row; ``task`` is ``"classes"``, or ``"ordinal"`` for grades."""
+
+    task: str
+
+
+class ValueOptions(AuditOptions, total=False):
+    """Of numbers."""
+
+    fdr: float
+
+
+class AnnotatorOptions(ModelOptions, total=False):
+    """Of several annotators."""
+
+    annotator: str | None
+    item: str | None
+    consensus: str | None
+
+
+# By the task that a check is for.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "classes": tuple(ClassOptions.__annotations__),
+    "regression": tuple(ValueOptions.__annotations__),
+    "annotators": tuple(AnnotatorOptions.__annotations__),
+    "multilabel": tuple(TagOptions.__annotations__),
+}
+CLASS_TASKS = ("classes", "ordinal")
+NAMED_TASKS = {"regression": "numbers", "annotators": "several annotators", "multilabel": "several labels a row"}
+
+Audit = LabelAudit | ValueAudit | AnnotatorAudit | MultilabelAudit
+
+_kept: OrderedDict[bytes, Audit] = OrderedDict()
 _lock = threading.Lock()
 
 
-def check_names(options: Mapping[str, Any]) -> None:
-    """Refuse an option that :func:`dqlabels.audit` does not know, when the check is made rather than run.
+def check_names(task: str, options: Mapping[str, Any]) -> None:
+    """Refuse an option that an audit of this task does not know, when the check is made rather than run.
 
     Raises:
         OptionError: Naming the options there are.
     """
-    unknown = [name for name in options if name not in AUDIT_OPTIONS]
+    known = OPTIONS[task]
+    unknown = [name for name in options if name not in known]
     if unknown:
+        of = f" of {NAMED_TASKS[task]}" if task in NAMED_TASKS else ""
         raise OptionError(
-            f"{', '.join(map(repr, unknown))} is no option of dqlabels.audit; the options are "
-            f"{', '.join(AUDIT_OPTIONS)}."
+            f"{', '.join(map(repr, unknown))} is no option of dqlabels.audit{of}; the options are {', '.join(known)}."
+        )
+    if (said := options.get("task", "classes")) not in CLASS_TASKS:
+        raise OptionError(
+            f"task={said!r}: this check is for one class a row, {' or '.join(map(repr, CLASS_TASKS))}. Numbers, "
+            "several annotators and several labels a row have checks of their own."
         )
 
 
-def shared_audit(frame: Any, label: str, options: Mapping[str, Any]) -> LabelAudit:
+def shared_audit(frame: Any, label: str | Sequence[str], task: str, options: Mapping[str, Any]) -> Audit:
     """The audit of ``label``, run once for all calls with the same rows and options.
 
     Rows are compared by content, so a frame that was changed in place is audited again. What is returned can be
-    gated and read as arrays; its ``frame`` and ``table`` are None, so that no frame is held alive.
+    gated and read as arrays; no frame is held alive by it, but of some tasks the columns of labels.
 
     Args:
         frame: As for :func:`dqlabels.audit`; a LazyFrame is collected.
-        label: The column that holds the given labels.
+        label: The column that holds the given labels, or the columns.
+        task: Of the check; grades are classes whose options say so.
         options: Of :func:`dqlabels.audit`.
 
     Raises:
         DQLabelsError: What the audit raises.
     """
     _, table = read_frame(frame)
-    key = _digest(table, label, options)
+    given = {"task": task, **options}
+    key = _digest(table, label, given)
     if key is not None:
         with _lock:
             if key in _kept:
                 _kept.move_to_end(key)
                 return _kept[key]
-    found = _without_frame(audit(table.to_native(), label, **as_classes(options)))
+    found: Audit = without_frame(audit(table.to_native(), label, **given))
     if key is not None:
         with _lock:
             _kept[key] = found
@@ -94,34 +146,44 @@ def shared_audit(frame: Any, label: str, options: Mapping[str, Any]) -> LabelAud
     return found
 
 
-def as_classes(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with the task said: a check holds classes against limits, whatever the column looks like.
-
-    Raises:
-        OptionError: ``task="regression"``, which has no noise rate.
-    """
-    if options.get("task") == "regression":
-        raise OptionError(
-            "Checks of the noise rate are for classes; numbers have none. Gate them with "
-            "dqlabels.audit(frame, label, task='regression').gate(max_flagged_share=0.01)."
-        )
-    return {"task": "classes", **options}
-
-
 def forget_audits() -> None:
     """Drop the kept audits."""
     with _lock:
         _kept.clear()
 
 
-def _without_frame(found: LabelAudit) -> LabelAudit:
+@singledispatch
+def without_frame(found: Any) -> Any:
+    """The audit with what its gate and its rows are made from, and nothing else."""
+    raise TypeError(f"{type(found).__name__} is no audit")
+
+
+@without_frame.register
+def _without_annotators_frame(found: AnnotatorAudit) -> AnnotatorAudit:
+    return replace(found, frame=None, table=found.table.select(*found.findings.reading.names, *found.names))
+
+
+@without_frame.register
+def _without_classes_frame(found: LabelAudit) -> LabelAudit:
     evidence = found.evidence
     column: Any = None
     labels = replace(evidence.labels, column=column)
     return replace(found, frame=None, table=column, again=None, evidence=replace(evidence, labels=labels))
 
 
-def _digest(table: Frame, label: str, options: Mapping[str, Any]) -> bytes | None:
+@without_frame.register
+def _without_values_frame(found: ValueAudit) -> ValueAudit:
+    return replace(found, frame=None, table=found.table.select(found.label, *found.names))
+
+
+@without_frame.register
+def _without_tags_frame(found: MultilabelAudit) -> MultilabelAudit:
+    table: Any = None
+    evidence = replace(found.evidence, tags=replace(found.evidence.tags, lists=None))
+    return replace(found, frame=None, table=table, evidence=evidence)
+
+
+def _digest(table: Frame, label: str | Sequence[str], options: Mapping[str, Any]) -> bytes | None:
     """A digest of the rows, the label's name and the options; None where a value of them cannot be written down."""
     digest = hashlib.blake2b(digest_size=32)
     try:

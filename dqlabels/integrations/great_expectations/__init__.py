@@ -1,6 +1,6 @@
 """Expectations on label quality for Great Expectations 1.x.
 
-Importing this module registers the four expectations. Great Expectations drops an expectation it does not know
+Importing this module registers the expectations. Great Expectations drops an expectation it does not know
 from a stored suite without a word, so import it before a suite is loaded, or name the store of ``.store`` in
 ``great_expectations.yml``, which does it in any process and refuses a suite that it cannot load whole.
 """
@@ -18,6 +18,11 @@ except ModuleNotFoundError as error:
         'Great Expectations is not installed: pip install "dqlabels[great-expectations]".'
     ) from error
 
+from dqlabels.integrations.great_expectations.annotators import (
+    ExpectAnnotatorAgreementToBeAtLeast,
+    ExpectAnnotatorNoiseRateToBeAtMost,
+    ExpectEachAnnotatorNoiseRateToBeAtMost,
+)
 from dqlabels.integrations.great_expectations.expectations import (
     ExpectClassLabelNoiseRatesToBeAtMost,
     ExpectLabelNoiseIncreaseToBeAtMost,
@@ -30,12 +35,23 @@ from dqlabels.integrations.great_expectations.suites import (
     assert_suite_complete,
     materialised_suite,
 )
+from dqlabels.integrations.great_expectations.tags import (
+    ExpectEachTagNoiseRateToBeAtMost,
+    ExpectTagNoiseRateToBeAtMost,
+)
+from dqlabels.integrations.great_expectations.values import ExpectFlaggedValueShareToBeAtMost
 
 __all__ = [
+    "ExpectAnnotatorAgreementToBeAtLeast",
+    "ExpectAnnotatorNoiseRateToBeAtMost",
     "ExpectClassLabelNoiseRatesToBeAtMost",
+    "ExpectEachAnnotatorNoiseRateToBeAtMost",
+    "ExpectEachTagNoiseRateToBeAtMost",
+    "ExpectFlaggedValueShareToBeAtMost",
     "ExpectLabelNoiseIncreaseToBeAtMost",
     "ExpectLabelNoiseRateToBeAtMost",
     "ExpectLabelQualityToBeAtLeast",
+    "ExpectTagNoiseRateToBeAtMost",
     "SuiteIncompleteError",
     "as_gx_dataframe",
     "assert_suite_complete",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,18 +11,21 @@ import numpy as np
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import is_suite_parameter
 from great_expectations.execution_engine import ExecutionEngine
+from great_expectations.expectations.expectation import BatchExpectation
 from great_expectations.expectations.model_field_types import ConditionParser
 from great_expectations.expectations.row_conditions import RowConditionType
 from numpy.typing import NDArray
 
+from dqlabels.annotators.consensus import METHODS as CONSENSUS
 from dqlabels.confident import FILTERS, SCORES
 from dqlabels.errors import OptionError
-from dqlabels.gate import DECIDE, ON_INCONCLUSIVE, GateCheck, GateResult
-from dqlabels.integrations.great_expectations.metric import AUDIT_KEYS, METRIC_NAME, AuditOutcome
-from dqlabels.integrations.great_expectations.rendering import LabelRenderers
+from dqlabels.gate import DECIDE, ON_INCONCLUSIVE, Answer, GateCheck
+from dqlabels.integrations.great_expectations.metric import AuditOutcome
+from dqlabels.integrations.great_expectations.rendering import AuditRenderers
 from dqlabels.integrations.great_expectations.results import audit_facts, format_result
-from dqlabels.noise import METHODS
-from dqlabels.result import LabelAudit
+from dqlabels.integrations.rows import AuditedRows, audited_rows
+from dqlabels.integrations.sharing import CLASS_TASKS
+from dqlabels.regression.result import ASSUMPTION, ValueGate
 
 # ``dict`` is a method of every expectation, so it is no name for a type inside one.
 Fields = dict[str, Any]
@@ -37,6 +41,8 @@ CHOICES: Fields = {
     "compat": (None, "cleanlab"),
     "decide": DECIDE,
     "on_inconclusive": ON_INCONCLUSIVE,
+    "task": CLASS_TASKS,
+    "consensus": (None, *CONSENSUS),
 }
 MOST_CHECKS = 20
 
@@ -45,40 +51,29 @@ MOST_CHECKS = 20
 class Verdict:
     """What an expectation makes of an audit.
 
-    ``observed`` a share, or None where rows are judged one by one; ``facts`` plain values for the details;
-    ``rows`` (m,) bool, the audited rows to list (None: those flagged), described by ``counted``.
+    ``observed`` a number, or None where rows are judged one by one; ``facts`` plain values for the details, among them
+    ``observed`` in words; ``rows`` (m,) bool, the audited rows to list (None: those suspected), described by
+    ``counted``.
     """
 
     success: bool
     observed: float | None
     facts: Fields
     rows: NDArray[np.bool_] | None = None
-    counted: str = "flagged"
+    counted: str | None = None
 
 
-class LabelExpectation(LabelRenderers, ABC):
-    """Fields and validation of every expectation on labels."""
+class AuditExpectation(AuditRenderers, ABC):
+    """Fields and validation of every expectation that audits, whatever the kind of label."""
 
-    column: pydantic.StrictStr = pydantic.Field(min_length=1, description="The column that holds the labels.")
     features: list[str] | Parameter | None = pydantic.Field(
         default=None, description="Columns to judge by; all others where empty."
     )
     exclude: list[str] | Parameter | None = pydantic.Field(default=None, description="Columns not to judge by.")
-    pred_probs: list[str] | Parameter | None = pydantic.Field(
-        default=None, description="Columns of out-of-sample probabilities, one a class; then no model is trained."
-    )
-    classes: list[Any] | Parameter | None = pydantic.Field(
-        default=None, description="The class of each column of pred_probs, in their order."
-    )
     groups: str | Parameter | None = pydantic.Field(
         default=None, description="Column whose rows of one value are never on both sides of a split."
     )
     sample_weight: str | Parameter | None = pydantic.Field(default=None, description="Column of weights.")
-    cv: int | str | Parameter | None = pydantic.Field(default=None, description='Number of folds, or "time".')
-    filter_by: str | Parameter = pydantic.Field(default=FILTERS[0], description="The rule that flags rows.")
-    score: str | Parameter = pydantic.Field(default=SCORES[0], description="The label quality.")
-    adjust: bool | Parameter = pydantic.Field(default=False, description="Score relative to each class's mean.")
-    compat: str | Parameter | None = pydantic.Field(default=None, description='"cleanlab" for its numbers.')
     random_state: int | Parameter = pydantic.Field(default=0, description="Seeds every random choice.")
     method: str | Parameter = pydantic.Field(
         default=f"default/{METHOD_VERSION}", description="The estimator of the noise rate, and its version."
@@ -86,19 +81,25 @@ class LabelExpectation(LabelRenderers, ABC):
     row_condition: RowConditionType = pydantic.Field(default=None, description="The rows to audit; all where empty.")
     condition_parser: ConditionParser | None = None
 
-    # Great Expectations stores what differs from the default and nothing else. These are stored always, so that
-    # a suite keeps its meaning when a default changes.
-    stored_keys: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "random_state", "method")
-    metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC_NAME,)
+    # Great Expectations stores what differs from the default and nothing else. What a class names here is stored
+    # always, so that a suite keeps its meaning when a default changes.
+    fixed: ClassVar[tuple[str, ...]] = ("random_state", "method")
+    stored_keys: ClassVar[tuple[str, ...]] = fixed
+    estimators: ClassVar[tuple[str, ...]] = ("default",)
     domain_keys: ClassVar[tuple[str, ...]] = ("batch_id", "column", "row_condition", "condition_parser")
-    # A field that is missing here reaches neither the metric nor the result, without an error.
-    success_keys: ClassVar[tuple[str, ...]] = (*AUDIT_KEYS[1:], "method")
     library_metadata: ClassVar[Fields] = {
         "maturity": "beta",
         "tags": ["label quality", "label noise"],
         "contributors": ["The dqlabels developers"],
         "requirements": ["dqlabels"],
     }
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Name the fields: one that ``success_keys`` lacks reaches neither the metric nor the result, in silence."""
+        super().__init_subclass__(**options)
+        own = [name for name in cls.__fields__ if name not in BatchExpectation.__fields__]
+        cls.success_keys = tuple(name for name in own if name not in cls.domain_keys)
+        cls.stored_keys = tuple(name for kind in reversed(cls.__mro__) for name in kind.__dict__.get("fixed", ()))
 
     @pydantic.validator("features", "exclude", pre=True)
     def _sorted_names(cls, value: Any) -> Any:
@@ -119,9 +120,8 @@ class LabelExpectation(LabelRenderers, ABC):
         if not isinstance(value, str):
             return value
         name, _, version = value.partition("/")
-        known = ("default", *METHODS)
-        if name not in known:
-            raise ValueError(f"method={value!r} is none of {', '.join(map(repr, known))}.")
+        if name not in cls.estimators:
+            raise ValueError(f"method={value!r} is none of {', '.join(map(repr, cls.estimators))}.")
         return value if version else f"{name}/{METHOD_VERSION}"
 
     @pydantic.validator("random_state", pre=True)
@@ -154,8 +154,8 @@ class LabelExpectation(LabelRenderers, ABC):
         return None if name == "default" else name
 
     @abstractmethod
-    def _judge(self, audit: LabelAudit, method: str | None) -> Verdict:
-        """The verdict on an audit, by an estimator."""
+    def _judge(self, audit: Any, rows: AuditedRows, method: str | None) -> Verdict:
+        """The verdict on an audit and its rows, by an estimator."""
 
     def _validate(
         self,
@@ -163,17 +163,43 @@ class LabelExpectation(LabelRenderers, ABC):
         runtime_configuration: Fields | None = None,
         execution_engine: ExecutionEngine[Any] | None = None,
     ) -> Fields:
-        outcome: AuditOutcome = metrics[METRIC_NAME]
+        (metric,) = self.metric_dependencies
+        outcome: AuditOutcome = metrics[metric]
         audit = outcome.audit
-        verdict = self._judge(audit, self.estimator())
-        details = verdict.facts | {"counted": verdict.counted, "method": self.method} | audit_facts(audit)
-        chosen = audit.evidence.flagged if verdict.rows is None else verdict.rows
+        rows = audited_rows(audit)
+        verdict = self._judge(audit, rows, self.estimator())
+        details = verdict.facts | {"counted": verdict.counted or self.counted, "method": self.method}
+        details |= audit_facts(audit)
+        chosen = rows.suspect if verdict.rows is None else verdict.rows
         wanted = (runtime_configuration or {}).get("result_format") or "SUMMARY"
-        result = format_result(audit, chosen, verdict.observed, details, wanted)
+        result = format_result(audit, rows, chosen, verdict.observed, details, wanted)
         return {"success": bool(verdict.success), "result": result}
 
 
-class GateExpectation(LabelExpectation, ABC):
+class ModelExpectation(AuditExpectation, ABC):
+    """Fields of those where probabilities of one's own may judge."""
+
+    pred_probs: list[str] | Parameter | None = pydantic.Field(
+        default=None, description="Columns of out-of-sample probabilities, one a class; then no model is trained."
+    )
+    classes: list[Any] | Parameter | None = pydantic.Field(
+        default=None, description="The class of each column of pred_probs, in their order."
+    )
+    cv: int | str | Parameter | None = pydantic.Field(default=None, description='Number of folds, or "time".')
+    compat: str | Parameter | None = pydantic.Field(default=None, description='"cleanlab" for its numbers.')
+
+
+class RuleExpectation(ModelExpectation, ABC):
+    """Fields of those that flag by a rule and score."""
+
+    filter_by: str | Parameter = pydantic.Field(default=FILTERS[0], description="The rule that flags rows.")
+    score: str | Parameter = pydantic.Field(default=SCORES[0], description="The label quality.")
+    adjust: bool | Parameter = pydantic.Field(default=False, description="Score relative to each class's mean.")
+
+    fixed: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust")
+
+
+class GateExpectation(AuditExpectation, ABC):
     """An expectation that holds a rate against a limit, with the three answers of a gate."""
 
     decide: str | Parameter = pydantic.Field(
@@ -183,25 +209,22 @@ class GateExpectation(LabelExpectation, ABC):
         default="warn", description='"warn" and pass, "fail" or "pass" where "confident" cannot decide.'
     )
 
-    stored_keys: ClassVar[tuple[str, ...]] = (*LabelExpectation.stored_keys, "decide", "on_inconclusive")
-    success_keys: ClassVar[tuple[str, ...]] = (*LabelExpectation.success_keys, "decide", "on_inconclusive")
+    fixed: ClassVar[tuple[str, ...]] = ("decide", "on_inconclusive")
 
     @abstractmethod
-    def _gate(self, audit: LabelAudit, options: Fields) -> GateResult:
+    def _gate(self, audit: Any, options: Fields) -> Answer:
         """The gate on an audit; ``options`` are what the fields of every gate say."""
 
-    def _judge(self, audit: LabelAudit, method: str | None) -> Verdict:
-        gate = self._gate(audit, {"method": method, "decide": self.decide, "on_inconclusive": self.on_inconclusive})
+    def _judge(self, audit: Any, rows: AuditedRows, method: str | None) -> Verdict:
+        options: Fields = {"decide": self.decide, "on_inconclusive": self.on_inconclusive}
+        gate = self._gate(audit, options | ({} if method is None else {"method": method}))
         check = _nearest(gate)
         return Verdict(gate.passed, check.estimate, gate_facts(gate, check))
 
 
-def _nearest(gate: GateResult) -> GateCheck:
+def _nearest(gate: Answer) -> GateCheck:
     """Of the limits that decided the verdict, the one that its estimate exceeds most, or comes nearest to."""
-    return max(
-        (check for check in gate.checks if check.verdict == gate.verdict),
-        key=lambda check: check.estimate - check.limit,
-    )
+    return max((check for check in gate.checks if check.verdict == gate.verdict), key=lambda check: check.excess)
 
 
 def checked_share(name: str, value: Any) -> Any:
@@ -217,22 +240,46 @@ def checked_share(name: str, value: Any) -> Any:
     return float(value)
 
 
-def gate_facts(gate: GateResult, check: GateCheck) -> Fields:
+def checked_limits(name: str, value: Any, of: str) -> Any:
+    """One limit for all, or a limit by name as JSON will have it, so that a stored suite means what it meant before.
+
+    Raises:
+        ValueError: Neither; ``of`` is what has the names.
+    """
+    if not isinstance(value, dict) or is_suite_parameter(value):
+        return checked_share(name, value)
+    if not value:
+        raise ValueError(f"{name}={{}} names no {of}; pass one limit for all, or a limit by {of}.")
+    return {str(key): checked_share(f"{name}[{key!r}]", limit) for key, limit in value.items()}
+
+
+def limits_of(limits: Any, known: Iterable[Any]) -> Any:
+    """Limits by the names that an audit knows, found by how they are written."""
+    if not isinstance(limits, dict):
+        return limits
+    written = {str(value): value for value in known}
+    return {written.get(name, name): limit for name, limit in limits.items()}
+
+
+def gate_facts(gate: Answer, check: GateCheck) -> Fields:
     """A gate as plain values for the details of a result, with one of its checks before the others."""
-    rate = gate.noise_rate
+    rate: Any = gate.to_dict().get("noise_rate") or {}
+    confidence = gate.confidence if isinstance(gate, ValueGate) else rate["confidence"]
+    interval = f"{confidence:.0%} interval {check.written(check.low)} to {check.written(check.high)}"
     return {
         "headline": f"{gate.verdict.upper()}: {check}.",
         "message": gate.message,
         "verdict": gate.verdict,
         "decide": gate.decide,
         "what": check.what,
+        "observed": f"{check.written(check.estimate)} ({interval})",
         "estimate": check.estimate,
         "low": check.low,
         "high": check.high,
         "limit": check.limit,
-        "confidence": rate.confidence,
-        "estimator": rate.method,
-        "assumption": rate.assumption,
+        "confidence": confidence,
+        "estimator": rate.get("method"),
+        "assumption": rate.get("assumption", ASSUMPTION),
         "rows_to_review": check.rows_to_review,
         "checks": [each.to_dict() for each in gate.checks[:MOST_CHECKS]],
     }

@@ -1,7 +1,8 @@
-"""The expectations that Great Expectations stores by name. The class names are part of users' suites: never rename."""
+"""Expectations on one class a row. Great Expectations stores them by class name, which is never to change."""
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -13,16 +14,34 @@ from dqlabels.gate import GateResult
 from dqlabels.integrations.great_expectations.base import (
     Fields,
     GateExpectation,
-    LabelExpectation,
     Parameter,
+    RuleExpectation,
     Verdict,
+    checked_limits,
     checked_share,
+    limits_of,
 )
-from dqlabels.integrations.great_expectations.rendering import Sentence, percent
+from dqlabels.integrations.great_expectations.metric import METRIC_NAME
+from dqlabels.integrations.great_expectations.rendering import Sentence, limits_sentence, number, percent
+from dqlabels.integrations.rows import AuditedRows
+from dqlabels.noise import METHODS
 from dqlabels.result import LabelAudit
 
 
-class ExpectLabelNoiseRateToBeAtMost(GateExpectation):
+class LabelExpectation(RuleExpectation, ABC):
+    """Fields of the expectations on one class a row."""
+
+    column: pydantic.StrictStr = pydantic.Field(min_length=1, description="The column that holds the labels.")
+    task: str | Parameter = pydantic.Field(
+        default="classes", description='"classes", or "ordinal" for grades, where distance counts.'
+    )
+
+    fixed: ClassVar[tuple[str, ...]] = ("task",)
+    estimators: ClassVar[tuple[str, ...]] = ("default", *METHODS)
+    metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC_NAME,)
+
+
+class ExpectLabelNoiseRateToBeAtMost(LabelExpectation, GateExpectation):
     """Expect the share of wrong labels in a column to be at most a limit.
 
     The batch is audited by a model that does not see the row it judges; the estimated share of wrong labels is
@@ -35,6 +54,7 @@ class ExpectLabelNoiseRateToBeAtMost(GateExpectation):
     Options:
         - features, exclude, pred_probs, classes, groups, sample_weight, cv, filter_by, score, adjust, compat and
           random_state: As in ``dqlabels.audit``; columns are given by name.
+        - task: ``"classes"``, or ``"ordinal"`` for grades.
         - method: The estimator of the rate and its version, as in ``"variational/1"``; ``"default/1"`` unless given.
         - decide: ``"estimate"``, or ``"confident"``: fail only when the whole interval exceeds the limit.
         - on_inconclusive: What an undecided ``"confident"`` does: ``"warn"`` and pass, ``"fail"`` or ``"pass"``.
@@ -45,7 +65,6 @@ class ExpectLabelNoiseRateToBeAtMost(GateExpectation):
         description="The most labels that may be wrong, as a share of the rows with a label: 0.05 for 5%."
     )
 
-    success_keys = (*GateExpectation.success_keys, "max_value")
     args_keys = ("column", "max_value")
     open_tables: ClassVar[tuple[str, ...]] = ("classes", "confusions", "rows")
 
@@ -67,7 +86,7 @@ class ExpectLabelNoiseRateToBeAtMost(GateExpectation):
         return Sentence("at most $limit of the labels may be wrong", {"limit": percent(kwargs.get("max_value"))})
 
 
-class ExpectClassLabelNoiseRatesToBeAtMost(GateExpectation):
+class ExpectClassLabelNoiseRatesToBeAtMost(LabelExpectation, GateExpectation):
     """Expect the share of wrong labels among the rows given each class to be at most a limit.
 
     Args:
@@ -83,7 +102,6 @@ class ExpectClassLabelNoiseRatesToBeAtMost(GateExpectation):
         description="The most labels of any class that may be wrong, as a share of its rows; or a share by class."
     )
 
-    success_keys = (*GateExpectation.success_keys, "max_value")
     args_keys = ("column", "max_value")
     open_tables: ClassVar[tuple[str, ...]] = ("classes",)
 
@@ -94,34 +112,20 @@ class ExpectClassLabelNoiseRatesToBeAtMost(GateExpectation):
 
     @pydantic.validator("max_value", pre=True)
     def _limits(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or is_suite_parameter(value):
-            return checked_share("max_value", value)
-        if not value:
-            raise ValueError("max_value={} names no class; pass one limit for all, or a limit by class.")
-        # As JSON will have them: a suite that was stored means what it meant before.
-        return {str(name): checked_share(f"max_value[{name!r}]", limit) for name, limit in value.items()}
+        return checked_limits("max_value", value, "class")
 
     def _gate(self, audit: LabelAudit, options: Fields) -> GateResult:
-        limits: Any = self.max_value
-        if isinstance(limits, dict):
-            known = {str(value): value for value in audit.evidence.labels.classes}
-            limits = {known.get(name, name): limit for name, limit in limits.items()}
-        return audit.gate(max_class_noise_rate=limits, **options)
+        return audit.gate(max_class_noise_rate=limits_of(self.max_value, audit.evidence.classes), **options)
 
     @classmethod
     def _sentence(cls, kwargs: Mapping[str, Any]) -> Sentence:
-        limit = kwargs.get("max_value")
-        if not isinstance(limit, dict) or is_suite_parameter(limit):
-            return Sentence("at most $limit of the labels of any class may be wrong", {"limit": percent(limit)})
-        params: dict[str, str] = {}
-        parts = []
-        for at, (name, share) in enumerate(limit.items()):
-            params |= {f"class_{at}": str(name), f"limit_{at}": percent(share)}
-            parts.append(f"$limit_{at} of those labelled $class_{at}")
-        return Sentence(f"at most {', '.join(parts)} may be wrong", params)
+        return limits_sentence(
+            kwargs.get("max_value"), "at most $limit of the labels of any class may be wrong",
+            "at most $limits may be wrong", "of those labelled",
+        )  # fmt: skip
 
 
-class ExpectLabelNoiseIncreaseToBeAtMost(GateExpectation):
+class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
     """Expect the share of wrong labels to exceed that of trusted data by at most a limit.
 
     The bias of an estimate from one label a row cancels in the difference, so this is steadier than a limit on
@@ -142,7 +146,6 @@ class ExpectLabelNoiseIncreaseToBeAtMost(GateExpectation):
         description="The most that the noise rate may lie above that of the trusted data: 0.02 for two points."
     )
 
-    success_keys = (*GateExpectation.success_keys, "reference", "max_value")
     args_keys = ("column", "reference", "max_value")
     open_tables: ClassVar[tuple[str, ...]] = ("confusions",)
 
@@ -193,8 +196,7 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
         default=1.0, description="The share of the rows with a label that must reach it."
     )
 
-    stored_keys: ClassVar[tuple[str, ...]] = (*LabelExpectation.stored_keys, "mostly")
-    success_keys = (*LabelExpectation.success_keys, "min_value", "mostly")
+    fixed: ClassVar[tuple[str, ...]] = ("mostly",)
     args_keys = ("column", "min_value", "mostly")
     open_tables: ClassVar[tuple[str, ...]] = ("rows",)
 
@@ -207,13 +209,13 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
     def _shares(cls, value: Any, field: Any) -> Any:
         return checked_share(field.name, value)
 
-    def _judge(self, audit: LabelAudit, method: str | None) -> Verdict:
+    def _judge(self, audit: LabelAudit, rows: AuditedRows, method: str | None) -> Verdict:
         least, mostly = float(self.min_value), float(self.mostly)  # type: ignore[arg-type]
-        below = audit.evidence.quality < least
-        rows = int(below.sum())
-        reached = 1 - rows / audit.audited
+        below = rows.quality < least
+        count = int(below.sum())
+        reached = 1 - count / audit.audited
         # As in the core's map expectations: a share that equals ``mostly`` is enough.
-        success = (audit.audited - rows) / audit.audited >= mostly
+        success = (audit.audited - count) / audit.audited >= mostly
         message = (
             f"{'PASS' if success else 'FAIL'}: {reached:.1%} of {audit.audited:,} labels have a quality of at least "
             f"{least:g}, and {mostly:.1%} {'were' if success else 'are'} needed."
@@ -222,6 +224,7 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
             "headline": message,
             "message": message,
             "verdict": "pass" if success else "fail",
+            "observed": f"{reached:.1%} of the labels",
             "min_value": least,
             "mostly": mostly,
         }
@@ -230,14 +233,10 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
     @classmethod
     def _sentence(cls, kwargs: Mapping[str, Any]) -> Sentence:
         mostly = kwargs.get("mostly", 1.0)
-        params = {"least": _number(kwargs.get("min_value"))}
+        params = {"least": number(kwargs.get("min_value"))}
         if mostly == 1.0:
             return Sentence("every label must have a quality of at least $least", params)
         return Sentence(
             "at least $mostly of the labels must have a quality of at least $least",
             {**params, "mostly": percent(mostly)},
         )
-
-
-def _number(value: Any) -> str:
-    return f"${value['$PARAMETER']}" if is_suite_parameter(value) else f"{value:g}" if value is not None else "?"

@@ -1,4 +1,4 @@
-"""The one metric behind every expectation: an audit of the batch, made once however many expectations ask."""
+"""The metric behind the expectations, one a kind of label: an audit, made once however many expectations ask."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.execution_engine import (
@@ -20,27 +20,15 @@ from great_expectations.expectations.metrics.table_metric_provider import TableM
 from dqlabels.auditor import audit
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS
-from dqlabels.integrations.sharing import as_classes
-from dqlabels.result import LabelAudit
+from dqlabels.integrations.sharing import Audit
 
 METRIC_NAME = "dqlabels.label_audit"
 # Fields of an expectation that change the audit. Limits are no part of it: expectations that differ in their
 # limits alone share one audit.
-AUDIT_KEYS = (
-    "column",
-    "features",
-    "exclude",
-    "pred_probs",
-    "classes",
-    "groups",
-    "sample_weight",
-    "cv",
-    "filter_by",
-    "score",
-    "adjust",
-    "compat",
-    "random_state",
-)
+COMMON = ("column", "features", "exclude", "groups", "sample_weight", "random_state")
+MODEL = ("pred_probs", "classes", "cv", "compat")
+RULES = ("filter_by", "score", "adjust")
+AUDIT_KEYS = (*COMMON, *MODEL, *RULES, "task")
 # For a batch that has columns of an earlier audit already.
 SPARE_COLUMNS = ("dqlabels_quality", "dqlabels_suggestion", "dqlabels_flag")
 
@@ -53,12 +41,12 @@ class AuditOutcome:
     and each expectation raises.
     """
 
-    made: LabelAudit | None = None
+    made: Audit | None = None
     error: DQLabelsError | None = None
     origin: TracebackType | None = None
 
     @property
-    def audit(self) -> LabelAudit:
+    def audit(self) -> Audit:
         """The audit.
 
         Raises:
@@ -70,12 +58,11 @@ class AuditOutcome:
         return self.made
 
 
-class LabelAuditMetric(TableMetricProvider):
-    """Registers the metric for each engine; what an engine cannot do is an outcome too."""
+class AuditMetric(TableMetricProvider):
+    """An audit on each engine; what an engine cannot do is an outcome too. Its subclasses are the kinds of label."""
 
-    metric_name = METRIC_NAME
     domain_keys = ("batch_id", "table", "row_condition", "condition_parser")
-    value_keys = AUDIT_KEYS
+    task: ClassVar[str]
 
     @metric_value(engine=PandasExecutionEngine)
     def _pandas(
@@ -87,7 +74,7 @@ class LabelAuditMetric(TableMetricProvider):
         runtime_configuration: dict[str, Any],
     ) -> AuditOutcome:
         frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
-        return audit_outcome(frame, metric_value_kwargs)
+        return audit_outcome(frame, cls.task, metric_value_kwargs)
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _sql(
@@ -112,16 +99,49 @@ class LabelAuditMetric(TableMetricProvider):
         return _refused("a Spark frame", "Validate frame.toPandas() as a pandas dataframe asset where it fits")
 
 
-def audit_outcome(frame: Any, options: Mapping[str, Any]) -> AuditOutcome:
+class LabelAuditMetric(AuditMetric):
+    """Of one class a row; grades where ``task`` is among the values."""
+
+    metric_name = METRIC_NAME
+    value_keys = AUDIT_KEYS
+    task = "classes"
+
+
+class ValueAuditMetric(AuditMetric):
+    """Of numbers."""
+
+    metric_name = "dqlabels.value_audit"
+    value_keys = (*COMMON, "fdr")
+    task = "regression"
+
+
+class AnnotatorAuditMetric(AuditMetric):
+    """Of several annotators."""
+
+    metric_name = "dqlabels.annotator_audit"
+    value_keys = ("column_list", *COMMON, *MODEL, "annotator", "item", "consensus")
+    task = "annotators"
+
+
+class TagAuditMetric(AuditMetric):
+    """Of several labels a row."""
+
+    metric_name = "dqlabels.tag_audit"
+    value_keys = ("column_list", *COMMON, *MODEL, *RULES)
+    task = "multilabel"
+
+
+def audit_outcome(frame: Any, task: str, options: Mapping[str, Any]) -> AuditOutcome:
     """The audit of a frame under the fields of an expectation, or the error that stood in its way."""
-    given = {key: value for key, value in options.items() if key in AUDIT_KEYS and value is not None}
-    label = given.pop("column")
+    given = {"task": task} | {key: value for key, value in options.items() if value is not None}
+    columns, column = given.pop("column_list", None), given.pop("column", None)
+    label = column if columns is None else columns
     taken = {str(name) for name in frame.columns}
     names = SPARE_COLUMNS if taken & set(AUDIT_COLUMNS) else AUDIT_COLUMNS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LabelWarning)  # the result carries them as notes
-            return AuditOutcome(audit(frame, label, names=names, progress=False, **as_classes(given)))
+            return AuditOutcome(audit(frame, label, names=names, progress=False, **given))
     except DQLabelsError as error:
         return AuditOutcome(error=error, origin=error.__traceback__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from great_expectations.render.view.view import DefaultJinjaView
 
 MOST_CLASSES = 5
 MOST_PAIRS = 5
+MOST_ROWS = 10
 # Earlier versions put parameters into the page as they are.
 ESCAPED_THERE = hasattr(DefaultJinjaView, "_escape_template_param_value")
 CLASSES = {"pass": ["text-muted"], "fail": ["text-danger"], "inconclusive": ["alert-warning", "p-1"]}
@@ -37,11 +38,14 @@ class Sentence:
     params: dict[str, str] = field(default_factory=dict)
 
 
-class LabelRenderers(BatchExpectation, ABC):
+class AuditRenderers(BatchExpectation, ABC):
     """The renderers of every expectation on labels."""
 
-    # Shown where the expectation failed, and folded away elsewhere; the tables are classes, confusions and rows.
+    # Shown where the expectation failed, and folded away elsewhere: names of TABLES.
     open_tables: ClassVar[tuple[str, ...]] = ()
+    # What the listed rows are, and on which side of the limit a failing interval lies, in words.
+    counted: ClassVar[str] = "flagged"
+    beyond: ClassVar[str] = "above"
 
     @classmethod
     @abstractmethod
@@ -51,10 +55,13 @@ class LabelRenderers(BatchExpectation, ABC):
     @classmethod
     def _statement(cls, kwargs: Mapping[str, Any], *, with_column: bool) -> Sentence:
         sentence = cls._sentence(kwargs)
-        words, params = sentence.words, {"column": str(kwargs.get("column")), **sentence.params}
-        words = f"$column: {words}" if with_column else words[0].upper() + words[1:]
+        # Several columns have no heading of their own on a page.
+        columns, column = kwargs.get("column_list"), str(kwargs.get("column"))
+        named = column if columns is None else ", ".join(map(str, columns))
+        words, params = sentence.words, {"column": named, **sentence.params}
+        words = f"$column: {words}" if with_column or columns is not None else words[0].upper() + words[1:]
         if kwargs.get("decide") == "confident":
-            words += ", failing only where the whole interval lies above that"
+            words += f", failing only where the whole interval lies {cls.beyond} that"
         if kwargs.get("row_condition") is not None:
             params["condition"] = parse_row_condition_string(kwargs["row_condition"])
             words += ", of the rows where $condition"
@@ -86,14 +93,8 @@ class LabelRenderers(BatchExpectation, ABC):
     def _diagnostic_observed_value_renderer(
         cls, configuration: Any = None, result: Any = None, runtime_configuration: Any = None, **_: Any
     ) -> str:
-        found = (result.result if result else None) or {}
-        details = found.get("details")
-        if not details:
-            return "--"
-        if found.get("observed_value") is None:
-            return f"{100 - found['unexpected_percent']:.1f}% of the labels"
-        interval = f"{details['confidence']:.0%} interval {details['low']:.1%} to {details['high']:.1%}"
-        return f"{details['estimate']:.1%} ({interval})"
+        details = ((result.result if result else None) or {}).get("details")
+        return str(details["observed"]) if details else "--"
 
     @classmethod
     @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_STATEMENT)
@@ -137,6 +138,23 @@ def percent(value: Any, unit: str = "%") -> str:
     return f"{100 * value:g}{unit if unit == '%' else ' ' + unit}"
 
 
+def number(value: Any) -> str:
+    """A number as a reader wants it, or the name of the parameter that will give it."""
+    return f"${value['$PARAMETER']}" if is_suite_parameter(value) else f"{value:g}" if value is not None else "?"
+
+
+def limits_sentence(limit: Any, one: str, several: str, each: str) -> Sentence:
+    """One limit for all in the words of ``one``, or limits by name, each in those of ``each``, within ``several``."""
+    if not isinstance(limit, dict) or is_suite_parameter(limit):
+        return Sentence(one, {"limit": percent(limit)})
+    params: dict[str, str] = {}
+    parts = []
+    for at, (name, share) in enumerate(limit.items()):
+        params |= {f"name_{at}": str(name), f"limit_{at}": percent(share)}
+        parts.append(f"$limit_{at} {each} $name_{at}")
+    return Sentence(several.replace("$limits", ", ".join(parts)), params)
+
+
 def _exception(info: Mapping[str, Any]) -> list[Any]:
     """What was raised. Great Expectations' own words for it take the traceback, and the data in it, for markup."""
     # By the metric where it was raised by one, else flat.
@@ -151,42 +169,80 @@ def _exception(info: Mapping[str, Any]) -> list[Any]:
 
 def _counted(found: Mapping[str, Any], details: Mapping[str, Any]) -> RenderedStringTemplateContent:
     missing = found.get("missing_count", 0)
-    words = "\n$count of $audited labels $counted ($share)" + (", $missing rows without a label." if missing else ".")
+    words = "\n$count of $audited $unit $counted ($share)" + (", $missing rows without a $one." if missing else ".")
     params = {
         "count": f"{found['unexpected_count']:,}",
         "audited": f"{details['audited']:,}",
         "counted": str(details["counted"]),
+        "unit": str(details["unit"]),
+        "one": "value" if details["unit"] == "values" else "label",
         "share": f"{found['unexpected_percent']:.1f}%",
         "missing": f"{missing:,}",
     }
     return _text(words, params)
 
 
+# Of each table in the details: its title, its heads, how many rows are shown, and what of a row they are.
+Cells = Callable[[Mapping[str, Any]], list[str]]
+TABLES: dict[str, tuple[str, tuple[str, ...], int, Cells]] = {
+    "classes": (
+        "Worst classes", ("Label", "Rows", "Flagged", "Estimated wrong"), MOST_CLASSES,
+        lambda row: [said(row["class"]), f"{row['rows']:,}", f"{row['flagged']:,}", share(row["noise_rate"])],
+    ),
+    "confusions": (
+        "Commonest confusions", ("Given", "Suggested", "Rows", "Share of the class"), MOST_PAIRS,
+        lambda row: [said(row["given"]), said(row["suggested"]), f"{row['rows']:,}", share(row["share"])],
+    ),
+    "annotators": (
+        "Annotators", ("Annotator", "Labels", "Are the consensus", "Estimated wrong", "Most often wrong"), MOST_CLASSES,
+        lambda row: [
+            said(row["annotator"]), f"{row['labels']:,}", share(row["agreement_with_consensus"]),
+            share(row["noise_rate"]), said(row["worst_class"]),
+        ],
+    ),
+    "tags": (
+        "Labels", ("Label", "Rows with it", "Wrong", "Missing", "Estimated wrong"), MOST_CLASSES,
+        lambda row: [
+            said(row["label"]), f"{row['rows']:,}", f"{row['wrong']:,}", f"{row['missing']:,}", share(row["noise_rate"])
+        ],
+    ),
+    "rows": (
+        "Most suspicious rows", ("Row", "Given", "Suggested", "Quality"), MOST_ROWS,
+        lambda row: [
+            said(row["index"]), said(row["given"]), said(row["suggested"]), f"{row['quality']:.3f}"
+        ],
+    ),
+}  # fmt: skip
+
+
+def said(value: Any) -> str:
+    """A label, or several: those of a list one after the other, those of annotators with who gave them."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {said(given)}" for name, given in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(said, value)) or "none"
+    return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def share(value: float | None) -> str:
+    """In percent, a dash where it is not known."""
+    return "–" if value is None else f"{value:.1%}"
+
+
 def _tables(details: Mapping[str, Any]) -> dict[str, list[Any]]:
-    classes = [
-        [str(row["class"]), f"{row['rows']:,}", f"{row['flagged']:,}", f"{row['noise_rate']:.1%}"]
-        for row in details["classes"][:MOST_CLASSES]
-    ]
-    pairs = [
-        [str(pair["given"]), str(pair["suggested"]), f"{pair['rows']:,}", f"{pair['share']:.1%}"]
-        for pair in details["confusions"][:MOST_PAIRS]
-    ]
-    rows = [
-        [_named(row["index"], details["column"]), str(row["given"]), str(row["suggested"]), f"{row['quality']:.3f}"]
-        for row in details["rows"]
-    ]
+    """The blocks of each table; a row is named by its index, or by columns other than those of its labels."""
+    rows = [{**row, "index": _named(row["index"], details["columns"])} for row in details["rows"]]
+    shown = {**details, "rows": rows}
     return {
-        "classes": _table("Worst classes", ["Label", "Rows", "Flagged", "Estimated wrong"], classes),
-        "confusions": _table("Commonest confusions", ["Given", "Suggested", "Rows", "Share of the class"], pairs),
-        "rows": _table("Most suspicious rows", ["Row", "Given", "Suggested", "Quality"], rows),
-    }
+        name: _table(title, heads, [cells(row) for row in shown[name][:most]])
+        for name, (title, heads, most, cells) in TABLES.items() if name in shown
+    }  # fmt: skip
 
 
-def _named(index: Any, label: str) -> str:
-    """A row by its index, or by the columns that name it; its label has a column of its own."""
-    if isinstance(index, dict):
-        return ", ".join(f"{name} {value}" for name, value in index.items() if name != label)
-    return str(index)
+def _named(index: Any, labels: Sequence[str]) -> str:
+    if not isinstance(index, dict):
+        return str(index)
+    return ", ".join(f"{name} {value}" for name, value in index.items() if name not in labels)
 
 
 def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Any]:
@@ -201,10 +257,10 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> l
 
 def _ways(details: Mapping[str, Any]) -> list[RenderedStringTemplateContent]:
     """Model, estimator, assumption and notes, a paragraph each."""
-    model = {"model": details["model"], "error": f"{details['model_error']:.1%}", "method": details["method"]}
-    lines = [_text("Judged by $model, which disagrees with $error of the labels; method $method.", model, tag="p")]
-    said = [details.get("assumption"), *details["notes"]]
-    return [*lines, *(_text("$said", {"said": words}, tag="p") for words in said if words)]
+    judged = {"judged": str(details["judged"]), "method": str(details["method"])}
+    lines = [_text("$judged; method $method.", judged, tag="p")]
+    told = [details.get("assumption"), *details["notes"]]
+    return [*lines, *(_text("$said", {"said": words}, tag="p") for words in told if words)]
 
 
 def _text(

@@ -2,57 +2,111 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import singledispatch
 from typing import Any
 
 import narwhals as nw
-import numpy as np
 from great_expectations.expectations.expectation_configuration import parse_result_format
-from numpy.typing import NDArray
 
+from dqlabels.annotators.result import AnnotatorAudit
 from dqlabels.evidence import plain
 from dqlabels.frames.columns import require
+from dqlabels.integrations.rows import AuditedRows, Mask
+from dqlabels.integrations.sharing import Audit
+from dqlabels.multilabel.result import MultilabelAudit
+from dqlabels.regression.result import ValueAudit
 from dqlabels.result import LabelAudit
+
+Fields = dict[str, Any]
 
 MOST_CLASSES = 20
 MOST_ROWS = 10
 MOST_PAIRS = 10
 
 
-def audit_facts(audit: LabelAudit) -> dict[str, Any]:
-    """What a reader of the result wants to know of the audit, bounded in size."""
+def audit_facts(audit: Any) -> Fields:
+    """What a reader of the result wants to know of an audit of any kind, bounded in size."""
     facts = audit.to_dict()
+    keys = ("audited", "flagged", "flagged_share", "model", "model_error", "settings")
+    told = {key: facts[key] for key in keys}
+    names = {
+        "column": facts["label"],
+        "columns": list(label_columns(audit)),
+        "notes": facts["warnings"],
+        "dqlabels_version": facts["version"],
+    }
+    return names | told | _facts(audit, facts)
+
+
+@singledispatch
+def _facts(audit: Any, facts: Fields) -> Fields:
+    """What only this kind of audit has: its tables, what its rows are, and how it judged, in words."""
+    raise TypeError(f"{type(audit).__name__} is no audit")
+
+
+@_facts.register
+def _of_classes(audit: LabelAudit, facts: Fields) -> Fields:
     classes = sorted(facts["classes"], key=lambda row: -row["noise_rate"])
     return {
-        "column": facts["label"],
-        "audited": facts["audited"],
-        "flagged": facts["flagged"],
-        "flagged_share": facts["flagged_share"],
+        "unit": "labels",
+        "judged": f"Judged by {audit.model}, which disagrees with {audit.model_error:.1%} of the labels",
         "classes": classes[:MOST_CLASSES],
         "classes_left_out": max(len(classes) - MOST_CLASSES, 0),
         "confusions": facts["confusions"][:MOST_PAIRS],
-        "model": facts["model"],
-        "model_error": facts["model_error"],
-        "notes": facts["warnings"],
-        "settings": facts["settings"],
-        "dqlabels_version": facts["version"],
+    }
+
+
+@_facts.register
+def _of_numbers(audit: ValueAudit, facts: Fields) -> Fields:
+    far = f"the values lie {audit.model_error:.0%} as far from their prediction as from the median"
+    return {"unit": "values", "judged": f"Judged by {audit.model}; {far}", "fdr": audit.fdr}
+
+
+@_facts.register
+def _of_annotators(audit: AnnotatorAudit, facts: Fields) -> Fields:
+    judged = f"The consensus is by {audit.settings['consensus']}"
+    if audit.model is not None:
+        judged += f", beside {audit.model}, which disagrees with {audit.model_error:.1%} of it"
+    return {
+        "unit": "rows",
+        "judged": judged,
+        "items": audit.items,
+        "labels": audit.labels,
+        "agreement": facts["agreement"],
+        "consensus_noise_rate": facts["consensus_noise_rate"],
+        "annotators": facts["annotators"][:MOST_CLASSES],
+        "annotators_left_out": max(len(facts["annotators"]) - MOST_CLASSES, 0),
+    }
+
+
+@_facts.register
+def _of_tags(audit: MultilabelAudit, facts: Fields) -> Fields:
+    return {
+        "unit": "rows",
+        "judged": f"Judged by {audit.model}, which disagrees with {audit.model_error:.1%} of the answers",
+        "tags": facts["classes"][:MOST_CLASSES],
+        "tags_left_out": max(len(facts["classes"]) - MOST_CLASSES, 0),
     }
 
 
 def format_result(
-    audit: LabelAudit,
-    chosen: NDArray[np.bool_],
+    audit: Audit,
+    judged: AuditedRows,
+    chosen: Mask,
     observed: float | None,
-    details: dict[str, Any],
-    result_format: str | dict[str, Any],
-) -> dict[str, Any]:
+    details: Fields,
+    result_format: str | Fields,
+) -> Fields:
     """The result in one of the four formats of Great Expectations, which takes all of it away for BOOLEAN_ONLY.
 
     Args:
         audit: Of the batch.
+        judged: Its rows.
         chosen: (m,) bool, the audited rows to list, m of them.
-        observed: The rate, or None.
+        observed: The number that was held against the limit, or None.
         details: Plain values.
         result_format: As a Checkpoint has it; ``unexpected_index_column_names`` are columns that name a row.
 
@@ -63,7 +117,7 @@ def format_result(
     level = wanted["result_format"]
     rows, missing = audit.rows, audit.rows - audit.audited
     count = int(chosen.sum())
-    result: dict[str, Any] = {
+    result: Fields = {
         "element_count": rows,
         "missing_count": missing,
         "missing_percent": 100 * missing / rows,
@@ -75,7 +129,7 @@ def format_result(
     }
     if observed is not None:
         result["observed_value"] = observed
-    listed = Listed(audit, chosen, wanted)
+    listed = Listed(audit, judged, chosen, wanted)
     few = int(wanted["partial_unexpected_count"])
     details["rows"] = listed.rows(MOST_ROWS)
     if wanted.get("unexpected_index_column_names"):
@@ -97,59 +151,57 @@ def format_result(
 class Listed:
     """Audited rows of an audit, worst first."""
 
-    def __init__(self, audit: LabelAudit, chosen: NDArray[np.bool_], wanted: Mapping[str, Any]) -> None:
-        evidence = audit.evidence
-        found = np.flatnonzero(chosen)
-        self._audit = audit
-        self._order = found[np.argsort(evidence.quality[found], kind="stable")]
-        self._positions = evidence.positions[self._order]
+    def __init__(self, audit: Audit, judged: AuditedRows, chosen: Mask, wanted: Mapping[str, Any]) -> None:
+        self._audit, self._judged = audit, judged
+        self._order = judged.worst_first(chosen)
+        self._positions = judged.positions[self._order]
         names = wanted.get("unexpected_index_column_names") or []
         self.id_columns: list[str] = [names] if isinstance(names, str) else list(names)
         require(nw.from_native(audit.frame, eager_only=True), self.id_columns, "unexpected_index_column_names")
 
-    def given(self, most: int | None = None) -> list[Any]:
-        """Labels that the rows carry."""
-        classes = self._audit.evidence.labels.classes
-        return [plain(classes[code]) for code in self._audit.evidence.codes[self._order[:most]].tolist()]
-
-    def values(self, level: str, few: int) -> dict[str, Any]:
+    def values(self, level: str, few: int) -> Fields:
         """The given labels as the format wants them: a few, counted, or all."""
-        given = self.given()
-        values: dict[str, Any] = {"partial_unexpected_list": given[:few]}
+        given = self._judged.given(self._order)
+        values: Fields = {"partial_unexpected_list": given[:few]}
         if level in ("SUMMARY", "COMPLETE"):
-            counted = Counter(given).most_common(few)
-            values["partial_unexpected_counts"] = [{"value": value, "count": rows} for value, rows in counted]
+            written = {json.dumps(value): value for value in given}  # several labels a row are no key
+            counted = Counter(map(json.dumps, given)).most_common(few)
+            values["partial_unexpected_counts"] = [{"value": written[text], "count": rows} for text, rows in counted]
         if level == "COMPLETE":
             values["unexpected_list"] = given
         return values
 
     def index(self, most: int | None) -> list[Any]:
-        """What names each row: its index, or the label with the columns that were asked for."""
+        """What names each row: its index, or the labels with the columns that were asked for."""
         frame, positions = self._audit.frame, self._positions[:most]
         if not self.id_columns:
             return [_name(value) for value in frame.index[positions].tolist()]
-        names = [self._audit.label, *(name for name in self.id_columns if name != self._audit.label)]
+        own = [name for name in label_columns(self._audit) if name not in self.id_columns]
+        names = [*own, *self.id_columns]
         columns = [frame[name].iloc[positions].tolist() for name in names]
         return [
             {name: plain(value) for name, value in zip(names, row, strict=True)} for row in zip(*columns, strict=True)
         ]
 
-    def rows(self, most: int) -> list[dict[str, Any]]:
+    def rows(self, most: int) -> list[Fields]:
         """The worst rows with what the audit says of each."""
-        evidence, classes = self._audit.evidence, self._audit.evidence.labels.classes
-        return [
-            {
-                "index": name,
-                "given": given,
-                "suggested": plain(classes[evidence.suggested[at]]),
-                "quality": float(evidence.quality[at]),
-            }
-            for at, name, given in zip(self._order[:most], self.index(most), self.given(most), strict=True)
-        ]
+        order = self._order[:most]
+        told = zip(
+            self.index(most), self._judged.given(order), self._judged.suggested(order),
+            self._judged.quality[order].tolist(), strict=True,
+        )  # fmt: skip
+        return [dict(zip(("index", "given", "suggested", "quality"), row, strict=True)) for row in told]
 
     def frame(self) -> Any:
         """The rows with all their columns, those of the audit among them."""
         return self._audit.frame.iloc[self._positions]
+
+
+def label_columns(audit: Audit) -> Sequence[str]:
+    """The columns of the frame that hold the labels, and of annotators who gave what."""
+    if isinstance(audit, AnnotatorAudit):
+        return audit.findings.reading.names
+    return audit.evidence.tags.columns if isinstance(audit, MultilabelAudit) else [audit.label]
 
 
 def _name(value: Any) -> Any:
