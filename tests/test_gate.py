@@ -12,6 +12,7 @@ import pytest
 from conftest import two_classes
 from hypothesis import given
 from hypothesis import strategies as st
+from other_labels import prices
 
 import dqlabels
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
@@ -258,3 +259,76 @@ def test_a_gate_is_plain_values_as_json(audit):
 def test_a_check_reads_as_a_sentence():
     check = GateCheck("the label-noise rate", 0.08, 0.06, 0.10, 0.05, "fail")
     assert str(check) == "the label-noise rate, 8.0% (interval 6.0% to 10.0%), exceeds the limit of 5.0%"
+
+
+def test_a_check_of_agreement_reads_as_one():
+    check = GateCheck("the agreement", 0.58, 0.5, 0.66, 0.6, "fail", measure="agreement")
+    assert str(check) == "the agreement, 0.580 (interval 0.500 to 0.660), falls short of the minimum of 0.600"
+    assert check.requirement == "the agreement is at least 0.600"
+
+
+@pytest.mark.parametrize(
+    ("agreement", "low", "high", "decide", "verdict"),
+    [
+        (0.7, 0.5, 0.8, "estimate", "pass"),
+        (0.6, 0.5, 0.8, "estimate", "pass"),
+        (0.59, 0.5, 0.8, "estimate", "fail"),
+        (0.59, 0.5, 0.8, "confident", "inconclusive"),
+        (0.7, 0.6, 0.8, "confident", "pass"),
+        (0.5, 0.4, 0.59, "confident", "fail"),
+    ],
+)
+def test_an_agreement_is_to_reach_its_limit(agreement, low, high, decide, verdict):
+    measured = [Measured("min_agreement", "the agreement", agreement, low, high, 0.6, measure="agreement")]
+    assert decide_gate(RATE, measured, decide=decide, on_inconclusive="pass").verdict == verdict
+
+
+def test_the_excess_says_how_far_a_limit_is_broken():
+    share = GateCheck("a", 0.08, 0.0, 1.0, 0.05, "fail")
+    agreement = GateCheck("b", 0.5, 0.0, 1.0, 0.6, "fail", measure="agreement")
+    assert (share.excess, agreement.excess) == pytest.approx((0.03, 0.1))
+
+
+def value_audit(wrong: float, features: tuple[str, ...] = ("x", "z")):
+    return dqlabels.audit(pl.DataFrame(prices(wrong)), "price", task="regression", features=features)
+
+
+@pytest.mark.parametrize(
+    ("limit", "decide", "verdict"),
+    [
+        (0.05, "estimate", "pass"),
+        (0.04, "estimate", "fail"),
+        (0.02, "confident", "fail"),
+        (0.04, "confident", "inconclusive"),
+        (0.10, "confident", "pass"),
+    ],
+)
+def test_a_gate_on_numbers_has_three_answers(limit, decide, verdict):
+    gate = value_audit(0.05).gate(max_flagged_share=limit, decide=decide, on_inconclusive="pass")
+    assert gate.verdict == verdict
+    assert gate.check.estimate == 0.05
+
+
+def test_an_undecided_gate_on_numbers_warns_and_passes_or_fails():
+    audit = value_audit(0.05)
+    with pytest.warns(dqlabels.LabelWarning, match="INCONCLUSIVE"):
+        assert audit.gate(max_flagged_share=0.04, decide="confident").passed
+    assert not audit.gate(max_flagged_share=0.04, decide="confident", on_inconclusive="fail").passed
+
+
+@pytest.mark.filterwarnings("ignore:The features hardly predict:dqlabels.LabelWarning")
+def test_numbers_that_nothing_predicts_pass_no_gate_but_can_fail_one():
+    blind = value_audit(0.0, features=("z",))
+    gate = blind.gate(max_flagged_share=0.02, on_inconclusive="pass")
+    assert gate.verdict == "inconclusive"
+    assert "hardly predict this column" in gate.message
+    frame = pl.DataFrame(prices()).with_columns(price=pl.when(pl.col("x") > 1.9).then(1e6).otherwise("price"))
+    gross = dqlabels.audit(frame, "price", task="regression", features=["z"])
+    assert gross.model_error > 0.9
+    assert gross.gate(max_flagged_share=0.001).verdict == "fail"
+
+
+def test_a_gate_on_numbers_is_plain_values_as_json():
+    gate = value_audit(0.05).gate(max_flagged_share=0.02)
+    facts = json.loads(json.dumps(gate.to_dict(), allow_nan=False))
+    assert (facts["verdict"], facts["limit"], facts["checks"][0]["measure"]) == ("fail", 0.02, "share")

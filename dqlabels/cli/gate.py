@@ -12,6 +12,7 @@ import typer
 from dqlabels.atomic import replacing
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
+from dqlabels.cli.limits import gate_options
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
 from dqlabels.files import STANDARD, check_folder, read_table
 from dqlabels.report import gate as report
@@ -22,21 +23,32 @@ FORMATS = ("text", "json", "github", "junit")
 @app.command("gate")
 def gate_command(
     file: given.File,
-    label: given.Label,
+    label: given.Labels,
+    task: given.AnyTask = None,
     max_noise_rate: Annotated[float | None, typer.Option(help="Of the table, as in 0.05.")] = None,
     max_class_noise_rate: Annotated[
-        list[str] | None, typer.Option(help="Of each class: 0.1, or bad=0.1 (may repeat).")
+        list[str] | None, typer.Option(help="Of each class or tag: 0.1, or bad=0.1 (may repeat).")
     ] = None,
     max_pair_share: Annotated[
         list[str] | None, typer.Option(help="Of a class flagged as another: 0.1, or good,bad=0.1 (may repeat).")
     ] = None,
     max_increase: Annotated[float | None, typer.Option(help="Of the noise rate, since --reference.")] = None,
     reference: Annotated[str | None, typer.Option(help="What 'dqlabels profile' wrote on trusted data.")] = None,
+    max_flagged_share: Annotated[float | None, typer.Option(help="Of numbers: of the values, as in 0.01.")] = None,
+    fdr: given.Fdr = None,
+    min_agreement: Annotated[float | None, typer.Option(help="Of annotators: the least Krippendorff's alpha.")] = None,
+    max_annotator_noise_rate: Annotated[
+        list[str] | None, typer.Option(help="Of each annotator's labels: 0.1, or core=0.1 (may repeat).")
+    ] = None,
+    annotator: given.Annotator = None,
+    item: given.Item = None,
+    consensus: given.Consensus = None,
     reviewed: given.Reviewed = None,
     method: Annotated[str | None, typer.Option(help="Of the noise rate.")] = None,
     decide: given.Decide = "estimate",
     on_inconclusive: given.OnInconclusive = "warn",
     output_format: Annotated[str, typer.Option("--format", help="text, json, github or junit.")] = "text",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Write the answer there.")] = None,
     input_format: given.InputFormat = None,
     features: given.Features = None,
@@ -53,6 +65,7 @@ def gate_command(
     n_jobs: given.NJobs = None,
 ) -> None:
     """Hold the labels of FILE against limits: exit with 0 where they pass, with 1 where they fail."""
+    output_format = "json" if as_json else output_format
     if output_format not in FORMATS:
         raise OptionError(f"--format {output_format!r} is none of {', '.join(FORMATS)}.")
     if output not in (None, STANDARD):
@@ -61,20 +74,29 @@ def gate_command(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
         score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
     )  # fmt: skip
-    limits: dict[str, Any] = {"max_noise_rate": max_noise_rate, "max_increase": max_increase, "reference": reference}
-    limits |= {"method": method, "decide": decide, "on_inconclusive": on_inconclusive}
+    more = {"fdr": fdr, "annotator": annotator, "item": item, "consensus": consensus}
+    options |= {"task": task} | {name: value for name, value in more.items() if value is not None}
+    limits = {"max_noise_rate": max_noise_rate, "max_increase": max_increase, "max_flagged_share": max_flagged_share}
+    limits |= {"min_agreement": min_agreement}
     written = {"max_class_noise_rate": max_class_noise_rate, "max_pair_share": max_pair_share}
+    written |= {"max_annotator_noise_rate": max_annotator_noise_rate}
+    ways = {"reference": reference, "method": method, "decide": decide, "on_inconclusive": on_inconclusive}
     try:
-        result, gate = _run(file, label, input_format, options, classes, limits, written, reviewed)
+        if all(value is None for value in (*limits.values(), *written.values())):
+            raise OptionError("The gate has no limit. Set --max-noise-rate 0.05 or another --max- option.")
+        result = _audited(file, label, input_format, options, classes, reviewed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LabelWarning)  # told by the verdict
+            gate = result.gate(**gate_options(result, {**limits, **ways}, written))
     except (DQLabelsError, OSError) as error:
-        _write_error(error, file, label, output_format, output)
+        _write_error(error, file, ", ".join(label), output_format, output)
         raise
-    facts = {"file": file, "label": label, **gate.to_dict(), "warnings": list(result.warnings)}
+    facts = {"file": file, "label": result.label, **gate.to_dict(), "warnings": list(result.warnings)}
     texts = {
         "text": "\n".join([gate.message, *(f"Note: {note}" for note in result.warnings)]) + "\n",
         "json": json.dumps(facts, ensure_ascii=False, allow_nan=False) + "\n",
-        "github": report.github_annotations(file, label, gate),
-        "junit": report.junit_xml(file, label, gate),
+        "github": report.github_annotations(file, result.label, gate),
+        "junit": report.junit_xml(file, result.label, gate),
     }
     _write(texts[output_format], output)
     told = output in (None, STANDARD) and output_format in ("text", "github")
@@ -110,38 +132,34 @@ def profile_command(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
         score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
     )  # fmt: skip
-    result, _ = _run(file, label, input_format, options, classes, {}, {})
+    result = _audited(file, [label], input_format, options, classes)
     _write(json.dumps(result.profile(), ensure_ascii=False, allow_nan=False, indent=1) + "\n", output)
     for note in result.warnings:
         typer.echo(f"Note: {note}", err=True)
 
 
-def _run(
+def _audited(
     file: str,
-    label: str,
+    labels: list[str],
     input_format: str | None,
     options: dict[str, Any],
     classes: str | None,
-    limits: dict[str, Any],
-    written: dict[str, list[str] | None],
     reviewed: str | None = None,
 ) -> Any:
-    """The audit, and its gate where limits are given."""
+    """The audit, with the noise rate that reviewed rows give, where there are any."""
     from dqlabels.auditor import audit
+    from dqlabels.result import LabelAudit
 
     table = read_table(file, input_format)
+    label: Any = labels[0] if len(labels) == 1 else labels
     if classes is not None:
-        options["classes"] = given.as_labels(table, label, given.split(classes) or [])
-    readers = {"max_class_noise_rate": given.class_limits, "max_pair_share": given.pair_limits}
-    for name, texts in written.items():
-        limits[name] = readers[name](table, label, f"--{name.replace('_', '-')}", texts)
-    if limits and all(value is None for name, value in limits.items() if name.startswith("max_")):
-        raise OptionError("The gate has no limit. Set --max-noise-rate 0.05 or another --max- option.")
+        options["classes"] = given.as_labels(table, labels[0], given.split(classes) or [])
     with interruptible(), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # told as notes, and by the verdict
-        result = given.with_answers(audit(table, label, **options), reviewed)
-        gate = result.gate(**limits) if limits else None
-    return result, gate
+        result: Any = audit(table, label, **options)
+        if reviewed is not None and not isinstance(result, LabelAudit):
+            raise OptionError("--reviewed is for one class a row; other kinds of label have no review sample.")
+        return given.with_answers(result, reviewed)
 
 
 def _write(text: str, output: str | None) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
     from dqlabels.result import LabelAudit
@@ -17,6 +14,17 @@ Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds
 Task = Annotated[str | None, typer.Option(help="'classes', 'ordinal' or 'regression'; default by the column.")]
 Fdr = Annotated[float | None, typer.Option(help="Of numbers: share of right values among the flagged, as in 0.1.")]
 MaxFlaggedShare = Annotated[float | None, typer.Option(help="Of numbers: exit with 1 above this share, as in 0.01.")]
+Labels = Annotated[
+    list[str],
+    typer.Option("--label", "-y", help="The column that holds the labels; one an annotator or a tag (may repeat)."),
+]
+AnyTask = Annotated[
+    str | None,
+    typer.Option(help="'classes', 'ordinal', 'regression', 'annotators' or 'multilabel'; default by the columns."),
+]
+Annotator = Annotated[str | None, typer.Option(help="Of a row a label: the column of who gave it.")]
+Item = Annotated[str | None, typer.Option(help="Of a row a label: the column of what it was given to.")]
+Consensus = Annotated[str | None, typer.Option(help="Of annotators: crowdlab, ibcc, dawid_skene or majority.")]
 InputFormat = Annotated[str | None, typer.Option(help="csv, parquet, ipc or ndjson; of FILE.")]
 Features = Annotated[str | None, typer.Option(help="Columns to judge by, with commas between.")]
 Exclude = Annotated[str | None, typer.Option(help="Columns not to judge by, with commas between.")]
@@ -90,48 +98,3 @@ def as_labels(table: Any, label: str, classes: list[str]) -> list[Any]:
         return list(classes)
     written = {str(value): value for value in table[label].unique().to_list()}
     return [written.get(name, name) for name in classes]
-
-
-def class_limits(table: Any, label: str, option: str, given: Sequence[str] | None) -> Any:
-    """One limit (``0.1``), or limits by class (``bad=0.1``).
-
-    Raises:
-        OptionError: Not written like that.
-    """
-    found = _limits(option, given, "CLASS=0.1")
-    if not isinstance(found, dict):
-        return found
-    return dict(zip(as_labels(table, label, list(found)), found.values(), strict=True))
-
-
-def pair_limits(table: Any, label: str, option: str, given: Sequence[str] | None) -> Any:
-    """One limit (``0.1``), or limits by given and suggested class (``good,bad=0.1``).
-
-    Raises:
-        OptionError: Not written like that.
-    """
-    found = _limits(option, given, "GIVEN,SUGGESTED=0.1")
-    if not isinstance(found, dict):
-        return found
-    pairs = {}
-    for name, limit in found.items():
-        pair = as_labels(table, label, split(name) or [])
-        if len(pair) != 2:
-            raise OptionError(f"{option} {name}={limit}: a pair is GIVEN,SUGGESTED, as in {option} good,bad=0.1.")
-        pairs[tuple(pair)] = limit
-    return pairs
-
-
-def _limits(option: str, given: Sequence[str] | None, form: str) -> Any:
-    if not given:
-        return None
-    written = dict(text.rpartition("=")[::2] for text in given)
-    try:
-        limits = {name: float(limit) for name, limit in written.items()}
-    except ValueError as error:
-        raise OptionError(f"{option} {' '.join(given)}: a limit is a number, as in 0.1 or {form}.") from error
-    if "" not in limits:
-        return limits
-    if len(limits) > 1 or len(given) > 1:
-        raise OptionError(f"{option} {' '.join(given)}: give one limit for all, or one for each as {form}.")
-    return limits[""]

@@ -15,13 +15,11 @@ from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.kinds import class_options
 from dqlabels.regression.bag import ValuePredictions, predict_out_of_bag
-from dqlabels.regression.result import ValueAudit, ValueEvidence
+from dqlabels.regression.result import POOR, ValueAudit, ValueEvidence
 from dqlabels.regression.statistics import ResidualTally, ValueScale, check_fdr, judge_values, residual_scores
 
 # A column whose correlation with the label is within this of 1 is the label in another unit; float32 leaves 1e-14.
 COPY = 1e-12
-# The features predict so little beyond this that only gross errors can be told.
-POOR = 0.9
 
 FloatArray = NDArray[np.float64]
 

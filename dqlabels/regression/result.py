@@ -20,6 +20,8 @@ from dqlabels.report import html, text
 
 MOST_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval
+# The features predict so little beyond this model error that only gross errors can be told.
+POOR = 0.9
 
 ASSUMPTION = (
     "The rate of false flags holds where right values stray from what the other columns predict as the middle nine "
@@ -30,6 +32,10 @@ ASSUMPTION = (
 UNDECIDED = (
     "The interval is that of the share over tables like this one: more rows, or the limit held against the estimate, "
     "would decide it."
+)
+BLIND = (
+    "The features hardly predict this column, so all but gross errors go unseen, and that few are flagged does not say "
+    "that few are wrong. Add features that say more of it."
 )
 
 
@@ -140,6 +146,8 @@ class ValueAudit:
     ) -> ValueGate:
         """Hold the flagged share against a limit; see :func:`dqlabels.gate.decide_gate`.
 
+        Where the features hardly predict the column, a share that keeps the limit is inconclusive.
+
         Args:
             max_flagged_share: Of the audited rows, in [0, 1].
             max_noise_rate: Of audits of classes alone.
@@ -157,11 +165,13 @@ class ValueAudit:
         share = self.flagged_share
         low, high = share_interval(share, self.audited, INTERVAL)
         what = f"the share of flagged values at a false-discovery rate of {self.fdr:.0%}"
-        measured = Measured("max_flagged_share", what, share, max(low, 0.0), min(high, 1.0), max_flagged_share)
+        seeing = self.model_error <= POOR
+        numbers = (share, max(low, 0.0), min(high, 1.0), max_flagged_share)
+        measured = Measured("max_flagged_share", what, *numbers, supported=seeing or share > max_flagged_share)
         checks = hold([measured], decide=decide, on_inconclusive=on_inconclusive, confidence=INTERVAL)
         verdict = checks[0].verdict
         lines = [f"{verdict.upper()}: {checks[0]} (column {self.label!r}, {self.audited:,} rows)."]
-        lines += [UNDECIDED] if verdict == "inconclusive" else []
+        lines += [UNDECIDED if seeing else BLIND] if verdict == "inconclusive" else []
         message = "\n".join([*lines, ASSUMPTION, *text.worst_lines(self._worst_facts())])
         return ValueGate(*conclusion(checks, on_inconclusive, message, stacklevel=3), message, decide, checks)
 
