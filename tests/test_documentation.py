@@ -19,6 +19,7 @@ import dqlabels.learn
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What a page needs beyond the library itself.
 NEEDS = {
+    "annotators.md": "pandera",
     "from-cleanlab.md": "cleanlab",
     "great-expectations.md": "great_expectations",
     "pandera.md": "pandera.backends.narwhals",  # a pandera that writes Polars schemas

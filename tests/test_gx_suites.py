@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 from gx_runs import PROBS, dirtied, gx, noisy, validate
+from real_tables import DIRTY, diabetes, three_systems
 from sklearn.datasets import load_breast_cancer
 
 import dqlabels
@@ -26,7 +27,8 @@ from dqlabels.integrations.great_expectations import (
 from dqlabels.integrations.great_expectations.metric import LabelAuditMetric
 
 PROJECT = ROOT / "expectations" / "great_expectations"
-READY = ["labels_in_flight", "labels_against_reference", "labels_materialised"]
+IN_FLIGHT = ["labels_in_flight", "numbers_in_flight", "annotators_in_flight"]
+READY = [*IN_FLIGHT, "labels_against_reference", "labels_materialised"]
 
 
 def tumours() -> pd.DataFrame:
@@ -42,6 +44,17 @@ def mislabelled(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     table.loc[table.index[flipped], "label"] = table.label.iloc[flipped].map(other)
     return table
+
+
+def batch_of(name: str, wrong: bool) -> pd.DataFrame:
+    """A real table for a ready-made suite, right or with labels made wrong."""
+    if name == "numbers_in_flight":
+        return pd.DataFrame(diabetes(0.05 if wrong else 0.0)).rename(columns={"progression": "value"})
+    if name == "annotators_in_flight":
+        systems = pd.DataFrame(three_systems(DIRTY if wrong else 0.0))
+        return systems.set_axis(["annotator_1", "annotator_2", "annotator_3"], axis=1)
+    batch = mislabelled(tumours()) if wrong else tumours()
+    return dqlabels.audit(batch, "label").frame if name == "labels_materialised" else batch
 
 
 @pytest.fixture
@@ -77,16 +90,13 @@ def in_new_process(code: str, *arguments) -> dict:
 # --- The project to copy
 
 
-@pytest.mark.parametrize("change", [None, mislabelled], ids=["clean", "dirtied"])
+@pytest.mark.parametrize("wrong", [False, True], ids=["clean", "dirtied"])
 @pytest.mark.parametrize("name", READY)
-def test_a_ready_made_checkpoint_passes_clean_labels_and_fails_dirtied_ones(project, name, change):
-    trusted = tumours()
+def test_a_ready_made_checkpoint_passes_clean_labels_and_fails_dirtied_ones(project, name, wrong):
+    batch = batch_of(name, wrong)
     reference = project / "trusted.json"
-    batch = change(trusted) if change else trusted
     if name == "labels_against_reference":
-        reference.write_text(json.dumps(dqlabels.audit(trusted, "label").profile()))
-    if name == "labels_materialised":
-        batch = dqlabels.audit(batch, "label").frame
+        reference.write_text(json.dumps(dqlabels.audit(tumours(), "label").profile()))
     result = (
         open_project(project)
         .checkpoints.get(name)
@@ -97,7 +107,7 @@ def test_a_ready_made_checkpoint_passes_clean_labels_and_fails_dirtied_ones(proj
         json.loads((PROJECT / "expectations" / f"{name}.json").read_text())["expectations"]
     )
     assert not any(one.exception_info["raised_exception"] for one in found.results)
-    assert result.success is (change is None)
+    assert result.success is not wrong
 
 
 def test_the_project_holds_nothing_that_the_tests_do_not_run():
@@ -121,7 +131,7 @@ import great_expectations as gx
 import pandas as pd
 
 context = gx.get_context(mode="file", context_root_dir=sys.argv[1])
-result = context.checkpoints.get("labels_in_flight").run(batch_parameters={"dataframe": pd.read_csv(sys.argv[2])})
+result = context.checkpoints.get(sys.argv[3]).run(batch_parameters={"dataframe": pd.read_csv(sys.argv[2])})
 (found,) = result.run_results.values()
 print(json.dumps({"success": result.success, "evaluated": found.statistics["evaluated_expectations"]}))
 """
@@ -161,8 +171,11 @@ def dirtied_file(tmp_path):
     return tmp_path / "batch.csv"
 
 
-def test_naming_the_store_is_enough_in_a_process_that_imports_nothing_of_ours(project, dirtied_file):
-    assert in_new_process(RUN_BY_STORE, project, dirtied_file) == {"success": False, "evaluated": 3}
+@pytest.mark.parametrize(("name", "evaluated"), [*zip(IN_FLIGHT, (3, 1, 3), strict=True)])
+def test_naming_the_store_is_enough_in_a_process_that_imports_nothing_of_ours(project, tmp_path, name, evaluated):
+    batch_of(name, wrong=True).to_csv(tmp_path / "batch.csv", index=False)
+    said = in_new_process(RUN_BY_STORE, project, tmp_path / "batch.csv", name)
+    assert said == {"success": False, "evaluated": evaluated}
 
 
 def test_a_suite_loaded_before_the_import_is_empty_and_found_out(project, dirtied_file):
