@@ -14,7 +14,6 @@ from dqlabels.errors import DQLabelsError, LabelNoiseError, LabelWarning
 from dqlabels.version import __version__
 
 if TYPE_CHECKING:
-    from dqlabels.auditor import audit
     from dqlabels.auditors.label_auditor import LabelAuditor, load
     from dqlabels.checkups import checkup
     from dqlabels.gate import GateResult
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from dqlabels.regression.result import ValueAudit
     from dqlabels.result import LabelAudit
     from dqlabels.review_page.apply import apply_decisions
+    from dqlabels.signature import audit
 
 
 __all__ = [

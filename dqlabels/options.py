@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 
-class AuditOptions(TypedDict, total=False):
-    """The options of :func:`dqlabels.audit`, for editors to complete."""
+class Options(TypedDict, total=False):
+    """The options of an audit that do not choose its result."""
 
-    task: str | None
-    annotator: str | None
-    item: str | None
     consensus: str | None
     features: Sequence[str] | None
     exclude: Iterable[str]
@@ -31,3 +28,11 @@ class AuditOptions(TypedDict, total=False):
     random_state: int
     n_jobs: int | None
     progress: bool | Callable[[int, int], None] | None
+
+
+class AuditOptions(Options, total=False):
+    """The options of :func:`dqlabels.audit`, for editors to complete."""
+
+    task: str | None
+    annotator: str | None
+    item: str | None

@@ -1,0 +1,75 @@
+"""How :func:`dqlabels.audit` looks to editors and type checkers: the result that each task gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from dqlabels.annotators.result import AnnotatorAudit
+    from dqlabels.multilabel.result import MultilabelAudit
+    from dqlabels.options import Options
+    from dqlabels.regression.result import ValueAudit
+    from dqlabels.result import LabelAudit
+
+
+class AuditCall(Protocol):
+    """:func:`dqlabels.audit`. Without ``task=`` one column is taken for classes, as it mostly is; several annotate."""
+
+    @overload
+    def __call__(
+        self, frame: Any, label: str, *, task: Literal["classes", "ordinal"], **options: Unpack[Options]
+    ) -> LabelAudit: ...
+
+    @overload
+    def __call__(
+        self, frame: Any, label: str, *, task: Literal["regression"], **options: Unpack[Options]
+    ) -> ValueAudit: ...
+
+    @overload
+    def __call__(
+        self, frame: Any, label: str | Sequence[str], *, task: Literal["multilabel"], **options: Unpack[Options]
+    ) -> MultilabelAudit: ...
+
+    @overload
+    def __call__(
+        self,
+        frame: Any,
+        label: str,
+        *,
+        annotator: str,
+        item: str,
+        task: Literal["annotators"] | None = None,
+        **options: Unpack[Options],
+    ) -> AnnotatorAudit: ...
+
+    @overload
+    def __call__(
+        self,
+        frame: Any,
+        label: list[str] | tuple[str, ...],
+        *,
+        task: Literal["annotators"] | None = None,
+        **options: Unpack[Options],
+    ) -> AnnotatorAudit: ...
+
+    @overload
+    def __call__(self, frame: Any, label: str, *, task: None = None, **options: Unpack[Options]) -> LabelAudit: ...
+
+    @overload
+    def __call__(
+        self,
+        frame: Any,
+        label: str | Sequence[str],
+        *,
+        task: str | None = None,
+        annotator: str | None = None,
+        item: str | None = None,
+        **options: Unpack[Options],
+    ) -> Any: ...
+
+
+if TYPE_CHECKING:
+    audit: AuditCall
