@@ -153,7 +153,7 @@ def _audited(
     table = read_table(file, input_format)
     label: Any = labels[0] if len(labels) == 1 else labels
     if classes is not None:
-        options["classes"] = given.as_labels(table, labels[0], given.split(classes) or [])
+        options["classes"] = given.as_labels(table, labels, given.split(classes) or [])
     with interruptible(), warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # told as notes, and by the verdict
         result: Any = audit(table, label, **options)

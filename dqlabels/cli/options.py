@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -92,9 +93,11 @@ def folds(cv: str | None) -> Any:
     return int(cv) if cv is not None and cv.isdecimal() else cv
 
 
-def as_labels(table: Any, label: str, classes: list[str]) -> list[Any]:
-    """The classes as the label column holds them, found by how they are written."""
-    if label not in table.columns:
-        return list(classes)
-    written = {str(value): value for value in table[label].unique().to_list()}
+def as_labels(table: Any, label: str | Sequence[str], classes: list[str]) -> list[Any]:
+    """The classes as the label column holds them, or the columns, found by how they are written."""
+    written: dict[str, Any] = {}
+    for name in [label] if isinstance(label, str) else label:
+        if name in table.columns:
+            column = table[name].explode() if table[name].dtype.is_nested() else table[name]
+            written |= {str(value): value for value in column.unique().to_list()}
     return [written.get(name, name) for name in classes]
