@@ -255,7 +255,10 @@ def test_what_cannot_be_checked_is_an_error_and_no_success(table, expectation, s
         (lambda: Each(**WIDE, max_value={}), "names no annotator"),
         (lambda: Tags(max_value=0.5), "one of both"),
         (lambda: Tags(column="a", column_list=["b", "c"], max_value=0.5), "one of both"),
-        (lambda: ExpectLabelNoiseRateToBeAtMost(column="a", max_value=0.5, task="regression"), "task='regression'"),
+        (
+            lambda: ExpectLabelNoiseRateToBeAtMost(column="a", max_value=0.5, task="regression"),
+            "have expectations of their own",
+        ),
     ],
 )
 def test_a_mistake_is_refused_where_it_is_made(make, said):
@@ -336,6 +339,16 @@ def test_a_statement_is_rendered_of_nothing_at_all(kind):
     assert kind._prescriptive_renderer()
     assert kind._diagnostic_observed_value_renderer() == "--"
     assert kind._diagnostic_unexpected_table_renderer() is None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_form_and_the_atomic_text_exist(name):
+    _, expectation, _ = case(name)
+    expectation.render()
+    content = str(expectation.rendered_content[0].to_json_dict())
+    columns = getattr(expectation, "column_list", None) or [expectation.column]
+    assert all(column in content for column in columns)
+    assert type(expectation).schema()["title"] == expectation.expectation_type.replace("_", " ").capitalize()
 
 
 def test_a_row_condition_chooses_the_rows_that_are_audited():

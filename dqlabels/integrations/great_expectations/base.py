@@ -111,7 +111,8 @@ class AuditExpectation(AuditRenderers, ABC):
     @pydantic.validator(*CHOICES, pre=True, check_fields=False)
     def _chosen(cls, value: Any, field: Any) -> Any:
         if not is_suite_parameter(value) and value not in CHOICES[field.name]:
-            raise ValueError(f"{field.name}={value!r} is none of {', '.join(map(repr, CHOICES[field.name]))}.")
+            others = " Other kinds of label have expectations of their own." if field.name == "task" else ""
+            raise ValueError(f"{field.name}={value!r} is none of {', '.join(map(repr, CHOICES[field.name]))}.{others}")
         return value
 
     @pydantic.validator("method", pre=True)
