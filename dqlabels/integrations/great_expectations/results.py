@@ -164,8 +164,8 @@ class Listed:
         given = self._judged.given(self._order)
         values: Fields = {"partial_unexpected_list": given[:few]}
         if level in ("SUMMARY", "COMPLETE"):
-            written = {json.dumps(value): value for value in given}  # several labels a row are no key
-            counted = Counter(map(json.dumps, given)).most_common(few)
+            texts = [json.dumps(value) for value in given]  # several labels a row are no key
+            written, counted = dict(zip(texts, given, strict=True)), Counter(texts).most_common(few)
             values["partial_unexpected_counts"] = [{"value": written[text], "count": rows} for text, rows in counted]
         if level == "COMPLETE":
             values["unexpected_list"] = given
