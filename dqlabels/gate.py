@@ -303,7 +303,9 @@ def _verdict(measured: Measured, decide: Decide) -> Verdict:
 
 def _message(rate: NoiseRate, checks: Sequence[GateCheck], where: str, details: Sequence[str]) -> str:
     worst = checks[0]
-    lines = [f"{worst.verdict.upper()}: {worst} ({where}, method {rate.method!r})."]
+    # An agreement is counted, by no method and under no assumption.
+    estimated = any(check.measure == "share" for check in checks)
+    lines = [f"{worst.verdict.upper()}: {worst} ({where}{f', method {rate.method!r}' if estimated else ''})."]
     lines += [f"Also: {check}." for check in checks[1:] if check.verdict != "pass"][:MOST_FURTHER_CHECKS]
     needed = max((check.rows_to_review or 0 for check in checks), default=0)
     if needed:
@@ -311,5 +313,5 @@ def _message(rate: NoiseRate, checks: Sequence[GateCheck], where: str, details: 
             f"Reviewing about {needed:,} rows by hand would decide it, if the estimate is right: draw them with "
             f"review_sample({needed})."
         )
-    lines += [rate.caution] if rate.caution else []
-    return "\n".join([*lines, rate.assumption, *details])
+    lines += [rate.caution] if rate.caution and estimated else []
+    return "\n".join([*lines, *([rate.assumption] if estimated else []), *details])

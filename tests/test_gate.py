@@ -280,7 +280,9 @@ def test_a_check_of_agreement_reads_as_one():
 )
 def test_an_agreement_is_to_reach_its_limit(agreement, low, high, decide, verdict):
     measured = [Measured("min_agreement", "the agreement", agreement, low, high, 0.6, measure="agreement")]
-    assert decide_gate(RATE, measured, decide=decide, on_inconclusive="pass").verdict == verdict
+    gate = decide_gate(RATE, measured, decide=decide, on_inconclusive="pass")
+    assert gate.verdict == verdict
+    assert RATE.assumption not in gate.message  # which the agreement does not rest on
 
 
 def test_the_excess_says_how_far_a_limit_is_broken():

@@ -122,6 +122,7 @@ def test_the_agreement_is_krippendorffs_alpha():
     details = result.result["details"]
     assert result.result["observed_value"] == agreement.alpha
     assert (details["low"], details["high"]) == (agreement.low, agreement.high)
+    assert details["assumption"] is None
 
 
 def test_both_forms_of_a_table_have_the_same_agreement():

@@ -264,8 +264,9 @@ def limits_of(limits: Any, known: Iterable[Any]) -> Any:
 
 def gate_facts(gate: Answer, check: GateCheck) -> Fields:
     """A gate as plain values for the details of a result, with one of its checks before the others."""
-    rate: Any = gate.to_dict().get("noise_rate") or {}
+    rate: Any = gate.to_dict().get("noise_rate") or {"assumption": ASSUMPTION}
     confidence = gate.confidence if isinstance(gate, ValueGate) else rate["confidence"]
+    estimated = check.measure == "share"  # an agreement is counted, by no method and under no assumption
     interval = f"{confidence:.0%} interval {check.written(check.low)} to {check.written(check.high)}"
     return {
         "headline": f"{gate.verdict.upper()}: {check}.",
@@ -279,8 +280,8 @@ def gate_facts(gate: Answer, check: GateCheck) -> Fields:
         "high": check.high,
         "limit": check.limit,
         "confidence": confidence,
-        "estimator": rate.get("method"),
-        "assumption": rate.get("assumption", ASSUMPTION),
+        "estimator": rate.get("method") if estimated else None,
+        "assumption": rate["assumption"] if estimated else None,
         "rows_to_review": check.rows_to_review,
         "checks": [each.to_dict() for each in gate.checks[:MOST_CHECKS]],
     }
