@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import narwhals as nw
 import numpy as np
@@ -41,7 +40,7 @@ from dqlabels.regression.pipeline import audit_values
 from dqlabels.regression.result import ValueAudit
 from dqlabels.regression.statistics import FDR
 from dqlabels.result import LabelAudit
-from dqlabels.tasks import SEVERAL, audit_task, choose_task, one_class_a_row
+from dqlabels.tasks import SEVERAL, audit_task, choose_task, streamed_task
 
 FEWEST_ROWS_A_CLASS = 2
 
@@ -151,12 +150,10 @@ def audit(
     given |= {"features": features, "exclude": exclude, "pred_probs": pred_probs, "classes": classes}
     given |= {"filter_by": filter_by, "score": score, "adjust": adjust, "names": names, "compat": compat}
     given |= {"embed": embed, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
-    plain = one_class_a_row(frame, label, task, annotator, item)
-    if plain and isinstance(label, str) and is_lazy_polars(frame):
-        from dqlabels.large.streamed import report_lazily
-
-        if (streamed := report_lazily(frame, label, **given)) is not None:
-            return streamed
+    if isinstance(label, str) and (streamed := streamed_task(frame, label, task, annotator, item)):
+        found: Any = _report_lazily(frame, label, streamed, {**given, "fdr": fdr})
+        if found is not None:
+            return cast(LabelAudit, found)
     lazy, table = read_frame(frame)
     chosen = choose_task(table, label, task, annotator=annotator, item=item, consensus=consensus)
     if chosen in SEVERAL or not isinstance(label, str):
@@ -198,10 +195,15 @@ def _warned(result: Audited, stacklevel: int = 3) -> Audited:
     return result
 
 
-def is_lazy_polars(frame: Any) -> bool:
-    """Whether a frame is a Polars LazyFrame; Polars is not imported to ask."""
-    polars = sys.modules.get("polars")
-    return polars is not None and isinstance(frame, polars.LazyFrame)
+def _report_lazily(frame: Any, label: str, task: str, given: dict[str, Any]) -> Any:
+    """The audit of a lazy frame that is larger than those judged in memory, else None."""
+    if task == "regression":
+        from dqlabels.large.streamed_values import report_values_lazily
+
+        return report_values_lazily(frame, label, task=task, **given)
+    from dqlabels.large.streamed import report_lazily
+
+    return report_lazily(frame, label, task=task, **given)
 
 
 def _audit_numbers(table: Frame, label: str, given: dict[str, Any], asked: Sequence[str], *, lazy: bool) -> Any:

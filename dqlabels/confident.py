@@ -208,6 +208,16 @@ class ClassTally:
         self.rows += other.rows
         self.confidence += other.confidence
 
+    def sums(self) -> IntArray:
+        """Whole numbers that add up with those of another part of the table."""
+        return np.asarray(np.concatenate([self.rows, self.confidence]))
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add what ``sums`` of other parts, added up, say."""
+        rows, confidence = np.split(sums, 2)
+        self.rows += rows
+        self.confidence += confidence
+
     def finish(self) -> FloatArray:
         """Thresholds (K,): mean self-confidence of the rows carrying each label, NaN for a class without rows.
 
@@ -326,6 +336,14 @@ class JointTally:
         if other.counted_rows:
             self.add(other.counts, other.counted_rows)
         self._wait(other.waiting)
+
+    def sums(self) -> IntArray:
+        """Whole numbers that add up with those of another part of the table."""
+        return np.array(self.finish()).ravel()
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add what ``sums`` of other parts, added up, say."""
+        self.add(sums.reshape(self.counts.shape), int(sums.sum()))
 
     def _wait(self, parts: list[IntArray]) -> None:
         self.waiting += parts

@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
 from dqlabels.regression.bag import predict_out_of_bag
-from dqlabels.regression.statistics import ResidualTally, ValueScale, benjamini_hochberg, judge_values
+from dqlabels.regression.statistics import (
+    ResidualTally,
+    SizeCounts,
+    ValueScale,
+    cell_edges,
+    first_flagged,
+    judge_values,
+    size_cells,
+)
 
 WRONG = [5, 77, 140]
 
@@ -114,18 +122,45 @@ def test_a_row_is_not_judged_by_its_copy():
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=40), st.integers(0, 40))
 def test_residuals_of_parts_add_up_to_the_whole(values, cut):
     residuals, whole, left, right = np.array(values), ResidualTally(), ResidualTally(), ResidualTally()
-    whole.update(residuals)
-    left.update(residuals[:cut])
-    right.update(residuals[cut:])
+    whole.update(residuals, residuals + 1)
+    left.update(residuals[:cut], residuals[:cut] + 1)
+    right.update(residuals[cut:], residuals[cut:] + 1)
     left.merge(right)
     assert left == whole
 
 
 @given(st.lists(st.floats(0, 1), max_size=60), st.floats(0.01, 0.99))
-def test_benjamini_hochberg_is_its_definition(p, fdr):
+def test_flags_begin_where_benjamini_and_hochberg_say(p, fdr):
     ranked = sorted(p)
-    bar = max((value for at, value in enumerate(ranked, start=1) if value <= fdr * at / len(p)), default=-1.0)
-    assert benjamini_hochberg(np.array(p), fdr).tolist() == [value <= bar for value in p]
+    bar = max((p_k for k, p_k in enumerate(ranked, 1) if p_k <= fdr * k / len(p) and p_k < 1), default=-1.0)
+    falling = np.unique(p)[::-1]
+    beyond = np.array([sum(value <= one for value in p) for one in falling], dtype=np.int64)
+    assert falling[first_flagged(falling, beyond, fdr) :].tolist() == [one for one in falling if one <= bar]
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=50))
+def test_cells_keep_the_order_of_sizes_and_begin_at_their_edge(sizes):
+    sizes = np.sort(np.array(sizes))
+    cells = size_cells(sizes)
+    assert (np.diff(cells) >= 0).all()
+    assert ((cells > 0) == (sizes > 0)).all()
+    inside = (cells > 1) & (cells < cells.max())
+    assert (cell_edges(cells)[inside] <= sizes[inside]).all()
+    assert (sizes[inside] < cell_edges(cells + 1)[inside]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 6))
+def test_the_cut_is_the_same_from_any_parts(seed, parts):
+    rng = np.random.default_rng(seed)
+    sizes = np.abs(rng.standard_t(4, size=300)) * np.where(rng.random(300) < 0.03, 9, 1)
+    whole, first, *others = (SizeCounts.empty() for _ in range(parts + 1))
+    whole.update(sizes)
+    for at, state in enumerate([first, *others]):
+        state.update(sizes[at::parts])
+    for other in others:
+        first.merge(other)
+    assert first.finish(0.1) == whole.finish(0.1)
 
 
 @settings(max_examples=30, deadline=None)
@@ -136,9 +171,13 @@ def test_the_scale_goes_back(values):
     assert np.allclose(scale.undo(scale.apply(values)), values, rtol=1e-9, atol=1e-6 * (1 + scale.unit))
 
 
+def scored(scores, fdr):
+    return judge_values(scores, np.zeros(scores.size), fdr)[1]
+
+
 def test_few_right_scores_are_flagged():
     rng = np.random.default_rng(0)
-    shares = [judge_values(rng.standard_t(6, size=1000), 0.1).flagged.mean() for _ in range(40)]
+    shares = [scored(rng.standard_t(6, size=1000), 0.1).flagged.mean() for _ in range(40)]
     assert np.mean(shares) < 0.002
 
 
@@ -148,7 +187,7 @@ def test_the_share_of_false_flags_keeps_to_the_rate(fdr):
     wrong = np.arange(1000) < 50
     false = []
     for _ in range(40):
-        found = judge_values(rng.normal(size=1000) + np.where(wrong, rng.choice([-7, 7], 1000), 0), fdr).flagged
+        found = scored(rng.normal(size=1000) + np.where(wrong, rng.choice([-7, 7], 1000), 0), fdr).flagged
         false.append((found & ~wrong).sum() / max(found.sum(), 1))
     assert np.mean(false) < fdr + 0.03
     assert found[wrong].mean() > 0.9

@@ -1,14 +1,13 @@
 """Confident learning over blocks that are fed more than once: what every engine out of memory runs.
 
-An engine gives :class:`Blocks`: ``reduce`` merges a statistic over all labelled rows. The passes find a
-:class:`Rule`, which then says of any block which of its rows are flagged; it holds nothing by row.
+An engine gives :class:`~dqlabels.engines.task.Blocks`: ``reduce`` merges a statistic over all labelled rows. The
+passes find a :class:`Rule`, which then says of any block which of its rows are flagged; it holds nothing by row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +25,8 @@ from dqlabels.confident import (
     take,
 )
 from dqlabels.cuts import CutCounts, find_cuts
+from dqlabels.engines.task import Blocks
 from dqlabels.selection import BoolArray, FloatArray, IntArray
-
-State = TypeVar("State")
-
-
-class Blocks(Protocol):
-    """Rows of K classes that can be gone through again and again, in blocks."""
-
-    def reduce(self, make: Callable[[], State], observe: Callable[[State, IntArray, NDArray[Any]], None]) -> State:
-        """Merge a statistic over all rows that have a label: ``observe(state, codes (b,), probs (b, K))``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
