@@ -380,3 +380,50 @@ def test_the_result_shows_itself():
     assert "&lt;b&gt;" in found._repr_html_()
     assert found.to_dict()["worst"][0]["row"] in WRONG
     assert "3 flagged (1.5%)" in str(found)
+
+
+def test_the_page_says_what_the_audit_found(make_frame):
+    found = audit(make_frame(prices()))
+    page = found.to_html(gate=found.gate(max_flagged_share=0.001))
+    assert "3 of 200 values are flagged (1.5%); about 10% of them are expected to be right." in page
+    assert "The gate failed" in page
+    for row in found.to_dict()["worst"]:
+        assert f'data-sort="{row["row"]}"' in page
+    assert set(WRONG) == {row["row"] for row in found.to_dict()["worst"]}
+
+
+def test_the_page_counts_every_audited_row_once():
+    data = prices()
+    data["price"][9] = None
+    facts = audit(pl.DataFrame(data)).report_facts()
+    assert sum(facts["histogram"]["kept"]) + sum(facts["histogram"]["flagged"]) == 199
+    assert sum(rows for name in ("kept", "flagged") for *_, rows in facts["cloud"][name]) == 199
+    assert sum(facts["histogram"]["flagged"]) == sum(rows for *_, rows in facts["cloud"]["flagged"]) == 3
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+def test_a_page_of_every_amount_can_be_written(tmp_path, dtype):
+    frame = pl.DataFrame(prices()).with_columns(pl.Series("price", [KINDS[dtype](v) for v in prices()["price"]]))
+    audit(frame).to_html(tmp_path / "page.html")
+    assert "The worst 3 of 3 flagged rows" in (tmp_path / "page.html").read_text()
+
+
+def test_the_size_of_a_page_does_not_grow_with_the_table():
+    small, large = (len(audit(pl.DataFrame(prices(rows))).to_html()) for rows in (1_000, 8_000))
+    assert large < 2 * small
+    assert large < 120_000
+
+
+@pytest.mark.parametrize("rows", [0, 1001, True, "10"])
+def test_a_number_of_rows_to_show_that_is_none_is_refused(rows):
+    with pytest.raises(OptionError, match="rows="):
+        audit(pl.DataFrame(prices())).to_html(rows=rows)
+
+
+def test_nine_in_ten_right_values_lie_in_their_interval():
+    frame = pl.DataFrame(prices(2_000, seed=4))
+    expected = audit(frame).predictions
+    inside = (frame["price"] >= expected["low"]) & (frame["price"] <= expected["high"])
+    assert 0.86 < inside.mean() < 0.94
+    assert (expected["low"] <= expected["prediction"]).all()
+    assert (expected["prediction"] <= expected["high"]).all()

@@ -165,6 +165,18 @@ def test_a_streamed_report_has_the_same_summary_and_gate():
 
 
 @streams
+def test_a_streamed_report_has_the_same_page():
+    def told(audit):
+        facts = audit.report_facts(rows=5)
+        return {name: value for name, value in facts.items() if name != "made"}
+
+    frame = table()
+    streamed, here = (dqlabels.audit(each, "price", task="regression") for each in (frame.lazy(), frame))
+    assert told(streamed) == told(here)
+    assert "The worst 5 of" in streamed.to_html(rows=5)
+
+
+@streams
 @pytest.mark.parametrize(
     ("change", "options", "error", "message"),
     [
