@@ -138,6 +138,37 @@ class ValueAudit:
             "right values cannot be counted. Use flagged_share and gate(max_flagged_share=0.01), or audit classes."
         )
 
+    def review_sample(self, *_: Any, **__: Any) -> Any:
+        """Not drawn of numbers.
+
+        Raises:
+            OptionError: Always, with what there is instead.
+        """
+        raise OptionError(f"review_sample() {self._no_review}")
+
+    def with_review(self, *_: Any, **__: Any) -> Any:
+        """Not counted of numbers.
+
+        Raises:
+            OptionError: Always, with what there is instead.
+        """
+        raise OptionError(f"with_review() {self._no_review}")
+
+    def review(self, *_: Any, **__: Any) -> Any:
+        """Not offered of numbers.
+
+        Raises:
+            OptionError: Always, with what there is instead.
+        """
+        raise OptionError(f"review() {self._no_review}")
+
+    @property
+    def _no_review(self) -> str:
+        return (
+            f"is for classes, and {self.label!r} was audited as numbers. Look at audit.issues, audit.predictions or "
+            'audit.to_html("report.html"), and correct the values in the table.'
+        )
+
     def gate(self, *, max_flagged_share: float | None = None, max_noise_rate: float | None = None) -> ValueGate:
         """Hold the flagged share against a limit.
 

@@ -23,7 +23,7 @@ from dqlabels.regression.bag import predict_out_of_bag
 from dqlabels.regression.statistics import ValueScale, judge_values
 
 MOST_ROWS, GENERATED_ROWS = 4_200, 1_000
-REAL = ("diabetes", "abalone", *(name for name in R_TABLES if name != "diamonds"))
+REAL = ("diabetes", "abalone", *R_TABLES)
 SHAPES = ("normal", "heavy tails", "spread by x", "skewed", "many zeros", "counts", "bounded", "smooth")
 RATES = (0.05, 0.10, 0.20)
 # The quantiles of the sizes of scores that the tail goes through; the first are those that audits use.
