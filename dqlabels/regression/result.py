@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dqlabels.atomic import replacing
 from dqlabels.errors import LabelNoiseError, OptionError
 from dqlabels.facts import check_rows
-from dqlabels.findings import issue_rows
+from dqlabels.findings import Flagging, issue_rows
 from dqlabels.frames.columns import Frame
 from dqlabels.gate import GateCheck
 from dqlabels.rate import share_interval
@@ -73,7 +73,7 @@ class ValueGate:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ValueAudit:
+class ValueAudit(Flagging):
     """What was found in one column of numbers, dates or durations.
 
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those with a
@@ -96,11 +96,6 @@ class ValueAudit:
     table: Frame
     picture: Picture
     features: tuple[str, ...] = ()
-
-    @property
-    def flagged_share(self) -> float:
-        """Flagged rows over audited rows, in [0, 1]; about ``fdr`` of them are expected to be right."""
-        return self.flagged / self.audited if self.audited else 0.0
 
     @property
     def issues(self) -> Any:
@@ -265,9 +260,6 @@ class ValueAudit:
     def __repr__(self) -> str:
         found = f"{self.flagged:,} of {self.audited:,} values flagged"
         return f"<ValueAudit of {self.label!r}: {found} at a false-discovery rate of {self.fdr:.0%}>"
-
-    def __str__(self) -> str:
-        return self.summary()
 
     def _repr_html_(self) -> str:
         judge = self.evidence.judge

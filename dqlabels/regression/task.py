@@ -17,9 +17,8 @@ from dqlabels.frames.features import FeatureEncoder
 from dqlabels.frames.targets import AmountTally, Targets, amounts
 from dqlabels.kinds import class_options
 from dqlabels.large import judge as large
-from dqlabels.large.boosted import content
 from dqlabels.large.sampling import Sample, content_hashes
-from dqlabels.models.out_of_sample import COARSE, hash_rows
+from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
 from dqlabels.regression import forest
 from dqlabels.regression.columns import JudgedValues, ValueJudge
 from dqlabels.regression.features import value_features
@@ -130,7 +129,7 @@ class ValueTask:
         values = self.given(sample.frame[self.label])
         exclude = [name for name in self.learning["exclude"] if name in sample.frame.columns]
         encoder, matrix, notes = value_features(sample.frame, self.label, values, self.learning["features"], exclude)
-        alike = np.unique(content(matrix)).size
+        alike = np.unique(row_hashes(matrix)).size
         coarse = alike * COARSE < len(matrix)
         if coarse:
             notes.append(
@@ -238,7 +237,7 @@ def residuals_of(scale: ValueScale, given: FloatArray, said: NDArray[Any]) -> Fl
 
 def kinds_of(matrix: NDArray[np.float32], values: FloatArray, *, coarse: bool) -> NDArray[np.uint64]:
     """A hash (n,) of what makes rows alike: the features, and of a ``coarse`` table the value too."""
-    hashes = content(matrix)
+    hashes = row_hashes(matrix)
     if not coarse:
         return hashes
     words = np.column_stack([hashes, (np.where(np.isnan(values), np.nan, values) + 0.0).view(np.uint64)])
