@@ -74,8 +74,9 @@ class Learnt(Protocol):
     def first(self) -> Any:
         """An empty statistic that is made on the way of the first pass."""
 
-    def observe(self, state: Any, given: NDArray[Any], said: NDArray[Any]) -> None:
-        """Update that statistic with labelled rows."""
+    @property
+    def observe(self) -> Callable[[Any, Any, NDArray[Any]], None]:
+        """What updates that statistic with labelled rows; it holds no more than it needs, for it goes to the rows."""
 
     def rule(self, blocks: Blocks, first: Any) -> Rule:
         """Go through the rows until the rule is found."""

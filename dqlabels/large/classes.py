@@ -104,9 +104,10 @@ class ClassLearnt:
         """The thresholds are made on the way."""
         return ClassTally.empty(len(self.labels.classes))
 
-    def observe(self, state: ClassTally, given: IntArray, said: NDArray[Any]) -> None:
-        """Add the self-confidence of labelled rows."""
-        state.update(given, take(said, given))
+    @property
+    def observe(self) -> Callable[[ClassTally, IntArray, NDArray[Any]], None]:
+        """Adds the self-confidence of labelled rows."""
+        return lambda state, given, said: state.update(given, take(said, given))
 
     def rule(self, blocks: Blocks, first: ClassTally) -> ClassRule:
         """The passes of confident learning."""

@@ -184,9 +184,11 @@ class ValueLearnt:
         """The mean residual is made on the way."""
         return ResidualTally()
 
-    def observe(self, state: ResidualTally, given: FloatArray, said: NDArray[Any]) -> None:
-        """Add the residuals of rows with a value."""
-        state.update(residuals_of(self.scale, given, said), self.scale.apply(given))
+    @property
+    def observe(self) -> Callable[[ResidualTally, FloatArray, NDArray[Any]], None]:
+        """Adds the residuals of rows with a value; the trees need not go along."""
+        scale = self.scale
+        return lambda state, given, said: state.update(residuals_of(scale, given, said), scale.apply(given))
 
     def rule(self, blocks: Blocks, first: ResidualTally) -> ValueColumns:
         """One pass: the sizes of the scores are counted, and tail and cut follow from the counts."""
