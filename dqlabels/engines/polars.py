@@ -140,7 +140,7 @@ def closing(spill: Spill) -> Iterator[Spill]:
         spill.close()
 
 
-def sample_rows(frame: pl.LazyFrame, task: Task, told: Callable[[int], None]) -> Sample:
+def draw_sample(frame: pl.LazyFrame, task: Task, told: Callable[[int], None]) -> Sample:
     """The sample of a lazy frame; ``told`` hears the rows read so far."""
     sample, done = ContentSample.empty(task.quotas), 0
     for native in read_blocks(frame, [*task.columns, task.label]):

@@ -53,7 +53,7 @@ def tally_column(frame: Any, name: str, make: Callable[[], Any], observe: Callab
     return whole
 
 
-def sample_rows(frame: Any, task: Task) -> Sample:
+def draw_sample(frame: Any, task: Task) -> Sample:
     """The sample of a Spark frame, drawn on the workers and joined on the driver."""
     wanted = frame.select(*[_quoted(name) for name in (*task.columns, task.label)])
     share = task.quotas / np.maximum(task.strata_rows, 1)

@@ -155,13 +155,13 @@ def schema_column(frame: pl.LazyFrame, label: str) -> Any:
 
 def go_through(plan: Plan, task: Any, spill: Spill, total: int) -> Streamed:
     """Sample, learn, judge every row into the spill, and find the rule that flags."""
-    from dqlabels.engines.polars import judge_rows, sample_rows
+    from dqlabels.engines.polars import judge_rows, draw_sample
 
     def telling(step: str) -> Callable[[int], None]:
         told = Progress.of(plan.progress, step)
         return lambda done: told(done, total)
 
-    sample = sample_rows(plan.frame, task, telling("Sampling"))
+    sample = draw_sample(plan.frame, task, telling("Sampling"))
     learnt = task.learn(sample, plan.n_jobs, Progress.of(plan.progress, "Learning"))
     del sample
     first = judge_rows(plan.frame, task, learnt, spill, telling("Judging"))
