@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -193,6 +194,12 @@ def _warned(result: Audited, stacklevel: int = 3) -> Audited:
     for note in result.warnings:
         warnings.warn(note, LabelWarning, stacklevel=stacklevel)
     return result
+
+
+def is_lazy_polars(frame: Any) -> bool:
+    """Whether a frame is a Polars LazyFrame; Polars is not imported to ask."""
+    polars = sys.modules.get("polars")
+    return polars is not None and isinstance(frame, polars.LazyFrame)
 
 
 def _report_lazily(frame: Any, label: str, task: str, given: dict[str, Any]) -> Any:

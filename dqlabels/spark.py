@@ -91,7 +91,7 @@ def _on_workers(frame: Any, task: Any, names: Sequence[str]) -> Any:
     """The three steps of a task, each fed by the workers."""
     from pyspark import StorageLevel
 
-    from dqlabels.engines.spark import SparkBlocks, add_columns, judge_rows, draw_sample
+    from dqlabels.engines.spark import SparkBlocks, add_columns, draw_sample, judge_rows
 
     learnt = task.learn(draw_sample(frame, task), None)
     judged = judge_rows(frame, task, learnt).persist(StorageLevel.DISK_ONLY)

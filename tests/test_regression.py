@@ -20,8 +20,8 @@ from dqlabels.regression.statistics import (
     ResidualTally,
     SizeCounts,
     ValueScale,
+    benjamini_hochberg,
     cell_edges,
-    first_flagged,
     judge_values,
     size_cells,
 )
@@ -133,9 +133,7 @@ def test_residuals_of_parts_add_up_to_the_whole(values, cut):
 def test_flags_begin_where_benjamini_and_hochberg_say(p, fdr):
     ranked = sorted(p)
     bar = max((p_k for k, p_k in enumerate(ranked, 1) if p_k <= fdr * k / len(p) and p_k < 1), default=-1.0)
-    falling = np.unique(p)[::-1]
-    beyond = np.array([sum(value <= one for value in p) for one in falling], dtype=np.int64)
-    assert falling[first_flagged(falling, beyond, fdr) :].tolist() == [one for one in falling if one <= bar]
+    assert benjamini_hochberg(np.array(p), fdr).tolist() == [value <= bar for value in p]
 
 
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=50))

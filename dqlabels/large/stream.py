@@ -155,7 +155,7 @@ def schema_column(frame: pl.LazyFrame, label: str) -> Any:
 
 def go_through(plan: Plan, task: Any, spill: Spill, total: int) -> Streamed:
     """Sample, learn, judge every row into the spill, and find the rule that flags."""
-    from dqlabels.engines.polars import judge_rows, draw_sample
+    from dqlabels.engines.polars import draw_sample, judge_rows
 
     def telling(step: str) -> Callable[[int], None]:
         told = Progress.of(plan.progress, step)

@@ -298,6 +298,24 @@ def first_flagged(p: FloatArray, beyond: IntArray, fdr: float) -> int:
     return int(reached[0]) if reached.size else p.size
 
 
+def benjamini_hochberg(p: FloatArray, fdr: float) -> BoolArray:
+    """The rows to flag, so that the expected share of right values among them is at most ``fdr``.
+
+    Args:
+        p: (n,) p-values, as in :func:`first_flagged` but in any order.
+        fdr: In (0, 1).
+
+    >>> benjamini_hochberg(np.array([0.01, 0.9, 0.04, 0.3]), 0.1).tolist()
+    [True, False, True, False]
+    """
+    values, rows = np.unique(p, return_counts=True)
+    cut = first_flagged(values[::-1], rows.cumsum()[::-1], fdr)
+    if cut == values.size:
+        return np.zeros(p.size, dtype=bool)
+    flagged: BoolArray = p <= values[::-1][cut]
+    return flagged
+
+
 @dataclass(frozen=True, slots=True)
 class ValueRule:
     """What the passes over a table found: enough to judge any row alone.
