@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import narwhals as nw
 import numpy as np
@@ -152,9 +152,10 @@ def audit(
     given |= {"filter_by": filter_by, "score": score, "adjust": adjust, "names": names, "compat": compat}
     given |= {"embed": embed, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
     if isinstance(label, str) and (streamed := streamed_task(frame, label, task, annotator, item)):
-        found: Any = _report_lazily(frame, label, streamed, {**given, "fdr": fdr})
-        if found is not None:
-            return cast(LabelAudit, found)
+        from dqlabels.large.streamed_values import report_task_lazily
+
+        if (found := report_task_lazily(frame, label, task=streamed, fdr=fdr, **given)) is not None:
+            return found
     lazy, table = read_frame(frame)
     chosen = choose_task(table, label, task, annotator=annotator, item=item, consensus=consensus)
     if chosen in SEVERAL or not isinstance(label, str):
@@ -200,17 +201,6 @@ def is_lazy_polars(frame: Any) -> bool:
     """Whether a frame is a Polars LazyFrame; Polars is not imported to ask."""
     polars = sys.modules.get("polars")
     return polars is not None and isinstance(frame, polars.LazyFrame)
-
-
-def _report_lazily(frame: Any, label: str, task: str, given: dict[str, Any]) -> Any:
-    """The audit of a lazy frame that is larger than those judged in memory, else None."""
-    if task == "regression":
-        from dqlabels.large.streamed_values import report_values_lazily
-
-        return report_values_lazily(frame, label, task=task, **given)
-    from dqlabels.large.streamed import report_lazily
-
-    return report_lazily(frame, label, task=task, **given)
 
 
 def _audit_numbers(table: Frame, label: str, given: dict[str, Any], asked: Sequence[str], *, lazy: bool) -> Any:

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from dqlabels.errors import OptionError
 from dqlabels.frames.targets import Targets
 from dqlabels.large.stream import Streamed, schema_column
-from dqlabels.large.streamed import MOST_WORST, NOT_HERE, Lowest, issues_of, lazy_answer, streamed_lazily
+from dqlabels.large.streamed import MOST_WORST, NOT_HERE, Lowest, issues_of, lazy_answer, report_lazily, streamed_lazily
 from dqlabels.regression.evidence import ValueEvidence
 from dqlabels.regression.picture import Axis, Picture
 from dqlabels.regression.result import ValueAudit
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from dqlabels.result import LabelAudit
 
 IntArray = NDArray[np.int64]
 
@@ -68,6 +70,17 @@ def report_values_lazily(frame: pl.LazyFrame, label: str, **options: Any) -> Str
     """
     streamed = streamed_lazily(frame, label, options)
     return None if streamed is None else _report(streamed)
+
+
+def report_task_lazily(frame: pl.LazyFrame, label: str, *, task: str, **options: Any) -> LabelAudit | None:
+    """The report of the task that is named: of classes, or its sibling of numbers; None of a smaller frame.
+
+    Raises:
+        DQLabelsError: As :func:`dqlabels.audit`.
+    """
+    values: Any = report_values_lazily if task == "regression" else report_lazily
+    found: LabelAudit | None = values(frame, label, task=task, **options)
+    return found
 
 
 def _report(streamed: Streamed) -> StreamedValues:
