@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from dqlabels.result import LabelAudit
 
 ACCESSOR = "labels"
-# Options that say what an audit is of, which a streamed one is not asked.
-ABOUT_THE_TASK = ("task", "fdr", "annotator", "item", "consensus")
+# Options that say what an audit is of, which are settled before it is streamed.
+ABOUT_THE_TASK = ("task", "annotator", "item", "consensus")
 
 
 class LabelsAccessor:
@@ -37,16 +37,16 @@ class LabelsAccessor:
 
     def audit(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Any:
         """The same frame with ``label_quality``, ``suggested_label`` and ``is_label_issue`` added; lazy stays lazy."""
-        if isinstance(label, str) and type(self._frame).__name__ == "LazyFrame":
-            from dqlabels.tasks import one_class_a_row
+        from dqlabels.tasks import streamed_task
 
-            if one_class_a_row(self._frame, label, options.get("task"), options.get("annotator"), options.get("item")):
-                from dqlabels.large.stream import audit_lazily
+        asked = (options.get("task"), options.get("annotator"), options.get("item"))
+        if isinstance(label, str) and (task := streamed_task(self._frame, label, *asked)):
+            from dqlabels.large.stream import audit_lazily
 
-                given: dict[str, Any] = {name: value for name, value in options.items() if name not in ABOUT_THE_TASK}
-                return audit_lazily(
-                    self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), **given
-                )
+            given: dict[str, Any] = {name: value for name, value in options.items() if name not in ABOUT_THE_TASK}
+            return audit_lazily(
+                self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), task=task, **given
+            )
         return self.report(label, **options).frame
 
     def report(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> LabelAudit:

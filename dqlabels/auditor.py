@@ -41,7 +41,7 @@ from dqlabels.regression.pipeline import audit_values
 from dqlabels.regression.result import ValueAudit
 from dqlabels.regression.statistics import FDR
 from dqlabels.result import LabelAudit
-from dqlabels.tasks import SEVERAL, audit_task, choose_task, one_class_a_row
+from dqlabels.tasks import SEVERAL, audit_task, choose_task, streamed_task
 
 FEWEST_ROWS_A_CLASS = 2
 
@@ -151,12 +151,11 @@ def audit(
     given |= {"features": features, "exclude": exclude, "pred_probs": pred_probs, "classes": classes}
     given |= {"filter_by": filter_by, "score": score, "adjust": adjust, "names": names, "compat": compat}
     given |= {"embed": embed, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
-    plain = one_class_a_row(frame, label, task, annotator, item)
-    if plain and isinstance(label, str) and is_lazy_polars(frame):
-        from dqlabels.large.streamed import report_lazily
+    if isinstance(label, str) and (streamed := streamed_task(frame, label, task, annotator, item)):
+        from dqlabels.large.streamed_values import report_task_lazily
 
-        if (streamed := report_lazily(frame, label, **given)) is not None:
-            return streamed
+        if (found := report_task_lazily(frame, label, task=streamed, fdr=fdr, **given)) is not None:
+            return found
     lazy, table = read_frame(frame)
     chosen = choose_task(table, label, task, annotator=annotator, item=item, consensus=consensus)
     if chosen in SEVERAL or not isinstance(label, str):

@@ -34,12 +34,15 @@ SCORES = ("normalized_margin", "self_confidence", "confidence_weighted_entropy")
 FEW_CLASSES, FEW_SUMMANDS = 16, 4
 # What is gone over twice is taken in parts of so many bytes, which stay in a core's own cache.
 CACHE_BYTES = 1024 * 1024
-# Where more rows than this need a look at all their classes, picking them out is not worth it.
-OPEN_SHARE = 0.5
 # Where there are more cells than this to a row, the rows are counted by sorting them.
 CELLS_A_ROW = 8
 # Rounding that a row's sum may show, by the precision of the matrix.
 SUM_TOLERANCE = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-3}
+# Whole numbers of the width of each float type.
+WHOLE: dict[Any, np.dtype[Any]] = {
+    np.dtype(np.float32): np.dtype(np.uint32),
+    np.dtype(np.float64): np.dtype(np.uint64),
+}
 # Entropy over a smaller self-confidence is no longer told apart (cleanlab's constant).
 LEAST_CONFIDENCE = 1e-6
 
@@ -71,39 +74,47 @@ def likeliest(probs: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
     >>> [found.tolist() for found in likeliest(np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]))]
     [[0, 0, 1], [0.9, 0.5, 0.8]]
     """
-    k = probs.shape[1]
-    if k > FEW_CLASSES:
+    if probs.shape[1] > FEW_CLASSES:
         likely = probs.argmax(axis=1)
         return likely, take(probs, likely)
-    columns = np.ascontiguousarray(probs.T)
+    few, top = _likeliest_down(np.ascontiguousarray(probs.T))
+    return few.astype(np.int64), top
+
+
+def _likeliest_down(columns: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+    """``likeliest`` of rows that are laid out by class (K, m)."""
+    k = len(columns)
     top = columns.max(axis=0)
     # The highest of K, K - 1, ... 1 over the classes that tie tells the lowest of them.
     marks = (columns == top).view(np.uint8)
     marks *= np.arange(k, 0, -1, dtype=np.uint8)[:, None]
-    return k - marks.max(axis=0).astype(np.int64), top
+    return np.subtract(k, marks.max(axis=0), dtype=np.uint8), top
 
 
-def likeliest_checked(
-    codes: IntArray, given: NDArray[Any], probs: NDArray[Any], first_row: int = 0
-) -> tuple[IntArray, NDArray[Any]]:
-    """As ``likeliest``, for rows whose labels' probability (m,) is known; every row is checked on the way.
-
-    Where that is above one half no other class can be likelier, so those rows are not looked at.
+def likeliest_checked(probs: NDArray[Any], first_row: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """``likeliest``, in as few bytes as numpy finds it in, and every row is checked on the way.
 
     Raises:
         ProbabilityError: As ``check_block``.
     """
-    likely, top = codes.copy(), given.copy()
-    open_rows = np.flatnonzero(given <= (1 + SUM_TOLERANCE[probs.dtype]) / 2)
+    wide = probs.shape[1] > FEW_CLASSES
+    likely: NDArray[Any] = np.empty(len(probs), dtype=np.intp if wide else np.uint8)
+    top, sums = np.empty((2, len(probs)), dtype=probs.dtype)
+    # Read as whole numbers without a sign, values below 0 and NaN lie above all that are allowed, so that the
+    # likeliest class gives them away. So does -0, which is allowed.
+    bits = WHOLE[probs.dtype]
     for part in in_cache(probs):
-        rest = probs[part]
-        if not _are_probabilities(rest):
-            _refuse(probs, first_row)
-        rows = open_rows[slice(*np.searchsorted(open_rows, (part.start, part.stop)))]
-        if rows.size > OPEN_SHARE * len(rest):
-            likely[part], top[part] = likeliest(rest)
-        elif rows.size:
-            likely[rows], top[rows] = likeliest(probs.take(rows, axis=0))
+        rows = probs[part]
+        if wide:
+            rows.view(bits).argmax(axis=1, out=likely[part])
+            top[part], sums[part] = take(rows, likely[part]), row_sums(rows)
+        else:
+            columns = np.ascontiguousarray(rows.T)
+            likely[part], top.view(bits)[part] = _likeliest_down(columns.view(bits))
+            columns.sum(axis=0, out=sums[part])
+    if len(probs) and not (sum_to_one(sums) and top.view(bits).max() <= _highest(probs.dtype).view(bits)):
+        check_block(probs, first_row)
+        return likeliest_checked(probs + probs.dtype.type(0), first_row)  # without the sign of -0
     return likely, top
 
 
@@ -149,10 +160,17 @@ def check_block(probs: NDArray[Any], first_row: int = 0) -> None:
 
 def _are_probabilities(probs: NDArray[Any]) -> bool:
     # With no value below 0 and every sum near 1 no value can be above 1; NaN fails the comparisons.
-    if not probs.min() >= 0:
-        return False
-    sums, tolerance = row_sums(probs), SUM_TOLERANCE[probs.dtype]
-    return bool(sums.min() >= 1 - tolerance and sums.max() <= 1 + tolerance)
+    return bool(probs.min() >= 0) and sum_to_one(row_sums(probs))
+
+
+def sum_to_one(sums: NDArray[Any]) -> bool:
+    """Whether sums (m,) of rows are all those of probabilities."""
+    return bool(sums.min() >= 1 - SUM_TOLERANCE[sums.dtype] and sums.max() <= _highest(sums.dtype))
+
+
+def _highest(dtype: np.dtype[Any]) -> Any:
+    """The highest probability and sum that is allowed, in its own float type."""
+    return dtype.type(1 + SUM_TOLERANCE[dtype])
 
 
 def _refuse(probs: NDArray[Any], first_row: int) -> NoReturn:
@@ -201,12 +219,22 @@ class ClassTally:
             rows, summed = np.bincount(codes, minlength=k), np.bincount(codes, weights=units, minlength=k)
         self.rows += rows
         # What is no number here is refused by check_block, which names the row.
-        self.confidence += np.nan_to_num(summed, nan=0, posinf=0, neginf=0).astype(np.int64)
+        self.confidence += np.where(np.isfinite(summed), summed, 0).astype(np.int64)
 
     def merge(self, other: ClassTally) -> None:
         """Add what another state saw."""
         self.rows += other.rows
         self.confidence += other.confidence
+
+    def sums(self) -> IntArray:
+        """Whole numbers that add up with those of another part of the table."""
+        return np.asarray(np.concatenate([self.rows, self.confidence]))
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add what ``sums`` of other parts, added up, say."""
+        rows, confidence = np.split(sums, 2)
+        self.rows += rows
+        self.confidence += confidence
 
     def finish(self) -> FloatArray:
         """Thresholds (K,): mean self-confidence of the rows carrying each label, NaN for a class without rows.
@@ -234,64 +262,50 @@ class ClassTally:
         return np.where(self.rows > 0, bars, np.inf)
 
 
-def confident_class(probs: NDArray[Any], likely: IntArray, top: NDArray[Any], bars: FloatArray) -> IntArray:
+def confident_class(
+    probs: NDArray[Any], likely: NDArray[Any], top: NDArray[Any], bars: FloatArray
+) -> NDArray[np.signedinteger[Any]]:
     """(m,) the likeliest class among those whose bar the row reaches; -1 where it reaches none.
 
     ``likely`` and ``top`` (m,) are each row's likeliest class of all and its probability.
 
     Source: the set X_{ỹ=i,y*=j} of Northcutt et al. (2021), equation 1.
     """
-    unsure = np.flatnonzero(top < bars.take(likely))
-    if not unsure.size:
-        return likely
-    confident: IntArray = likely.copy()
-    confident[unsure] = -1
+    reaches, lowest_bar = top >= bars.take(likely), bars.min()
+    confident = likely.astype(np.int8 if probs.shape[1] <= FEW_CLASSES else np.int64)
+    confident += 1
+    confident *= reaches
+    confident -= 1
     # A row whose strongest class is below every bar reaches none, and where the strongest leaves less than the
     # lowest bar no other class reaches its own: no need to look at their other classes.
-    highest, lowest_bar = top[unsure], bars.min()
-    unsure = unsure[(highest >= lowest_bar) & (highest <= 1 + SUM_TOLERANCE[probs.dtype] - lowest_bar)]
-    rest = _without(probs.take(unsure, axis=0), likely[unsure])
-    near = np.flatnonzero(likeliest(rest)[1] >= lowest_bar)
-    unsure, rest = unsure[near], rest[near]
+    open_to_others = top >= lowest_bar
+    open_to_others &= top <= 1 + SUM_TOLERANCE[probs.dtype] - lowest_bar
+    open_to_others &= ~reaches
+    unsure = np.flatnonzero(open_to_others)
+    step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
+    for start in range(0, unsure.size, step):
+        part = unsure[start : start + step]
+        rows, classes = _next_confident(part, probs, likely, bars)
+        confident[rows] = classes
+    return confident
+
+
+def _next_confident(
+    rows: IntArray, probs: NDArray[Any], likely: NDArray[Any], bars: FloatArray
+) -> tuple[IntArray, IntArray]:
+    """Those of some rows that reach the bar of a class other than the likeliest, and the likeliest such class."""
+    rest = _without(probs.take(rows, axis=0), likely.take(rows))
+    near = np.flatnonzero(likeliest(rest)[1] >= bars.min())
+    rows, rest = rows[near], rest[near]
     reached = np.flatnonzero(rest >= bars)
     if not reached.size:
-        return confident
+        return reached, reached
     at, values = reached // probs.shape[1], rest.ravel().take(reached)
     starts = np.flatnonzero(np.diff(at, prepend=-1))
     best = np.repeat(np.maximum.reduceat(values, starts), np.diff(starts, append=at.size))
     # Backwards, so that of classes that tie the lowest is written last.
     chosen = np.flatnonzero(values == best)[::-1]
-    confident[unsure.take(at[chosen])] = reached[chosen] % probs.shape[1]
-    return confident
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class OfTwo:
-    """What is seen of rows of two classes, as masks (m,) that take a byte a row.
-
-    ``likely`` is the likelier class; ``disagree`` where that is not the given one and they do not tie; ``off``
-    where the other class is confident; ``counts`` (2, 2) is what they add to the confident joint.
-    """
-
-    likely: BoolArray
-    disagree: BoolArray
-    off: BoolArray
-    counts: IntArray
-
-    @classmethod
-    def of(cls, labelled: BoolArray, probs: NDArray[Any], bars: FloatArray) -> OfTwo:
-        """``likeliest`` and ``confident_class`` of rows with labels (m,), true for the second class."""
-        first, second = np.ascontiguousarray(probs.T)
-        likely, less = second > first, first > second
-        as_first, as_second = first >= bars[0], second >= bars[1]
-        as_second &= likely | ~as_first
-        as_first &= ~as_second
-        both, seen = np.count_nonzero(as_second & labelled), np.count_nonzero(as_second)
-        wrong, others = np.count_nonzero(as_first & labelled), np.count_nonzero(as_first)
-        counts = np.array([[others - wrong, seen - both], [wrong, both]])
-        less &= labelled
-        off = as_first & labelled | as_second & ~labelled
-        return cls(likely, less | likely & ~labelled, off, counts)
+    return rows.take(at[chosen]), reached[chosen] % probs.shape[1]
 
 
 @dataclass(slots=True, eq=False)
@@ -308,12 +322,12 @@ class JointTally:
         """Nothing seen yet."""
         return cls(np.zeros((n_classes, n_classes), dtype=np.int64), [], 0, 0)
 
-    def update(self, codes: IntArray, confident: IntArray) -> None:
+    def update(self, codes: IntArray, confident: NDArray[np.signedinteger[Any]]) -> None:
         """Count a block's rows; those with no confident class (-1) count nowhere."""
         # With a column of its own for -1 no row need be picked out.
-        cells = codes * (self.counts.shape[0] + 1)
+        k = self.counts.shape[0]
+        cells = np.arange(1, k * (k + 1), k + 1, dtype=np.int16 if k <= FEW_CLASSES else np.int64).take(codes)
         cells += confident
-        cells += 1
         self._wait([cells])
 
     def add(self, counts: IntArray, rows: int) -> None:
@@ -326,6 +340,14 @@ class JointTally:
         if other.counted_rows:
             self.add(other.counts, other.counted_rows)
         self._wait(other.waiting)
+
+    def sums(self) -> IntArray:
+        """Whole numbers that add up with those of another part of the table."""
+        return np.array(self.finish()).ravel()
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add what ``sums`` of other parts, added up, say."""
+        self.add(sums.reshape(self.counts.shape), int(sums.sum()))
 
     def _wait(self, parts: list[IntArray]) -> None:
         self.waiting += parts
@@ -344,7 +366,7 @@ class JointTally:
         """
         if self.waiting:
             k = self.counts.shape[0]
-            cells = np.concatenate(self.waiting)
+            cells = np.concatenate(self.waiting) if len(self.waiting) > 1 else self.waiting[0]
             if cells.size * CELLS_A_ROW >= self.counts.size:
                 self.counts += np.bincount(cells, minlength=k * (k + 1)).reshape(k, k + 1)[:, 1:]
             else:
@@ -353,6 +375,12 @@ class JointTally:
             self.counted_rows += self.waiting_rows
             self.waiting, self.waiting_rows = [], 0
         return self.counts
+
+
+def pairs_in(counts: IntArray) -> tuple[IntArray, IntArray]:
+    """Where counts (K, K) are not 0: of many classes few pairs are ever seen."""
+    cells = np.flatnonzero(counts.ravel() != 0)  # many times faster than to look for rows and columns
+    return cells // counts.shape[1], cells % counts.shape[1]
 
 
 def calibrate(counts: IntArray, label_counts: IntArray) -> FloatArray:
@@ -366,7 +394,7 @@ def calibrate(counts: IntArray, label_counts: IntArray) -> FloatArray:
     totals = counts.sum(axis=1)
     empty = np.flatnonzero(totals == 0)
     scale = label_counts / np.where(totals == 0, 1, totals)
-    given, likely = np.nonzero(counts != 0)  # of many classes few pairs are ever seen
+    given, likely = pairs_in(counts)
     joint = np.zeros(counts.shape)
     joint[given, likely] = counts[given, likely] * scale[given]
     joint[empty, empty] = label_counts[empty]
@@ -375,13 +403,18 @@ def calibrate(counts: IntArray, label_counts: IntArray) -> FloatArray:
 
 def prune_counts(counts: IntArray, label_counts: IntArray) -> IntArray:
     """(K, K) rows to prune from each given → likely cell: the calibrated joint to the nearest whole number."""
-    totals = counts.sum(axis=1)
-    given, likely = np.nonzero(counts != 0)
-    seen, total = counts[given, likely], totals[given]
     prune = np.zeros(counts.shape, dtype=np.int64)
-    # In whole numbers, half up: the same on every machine, and blind to the order of the classes.
-    prune[given, likely] = (2 * seen * label_counts[given] + total) // (2 * total)
+    given, likely, number = pairs_to_prune(counts, label_counts)
+    prune[given, likely] = number
     return prune
+
+
+def pairs_to_prune(counts: IntArray, label_counts: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """The same of the cells alone that were ever seen: given and likely class and number (C,), in ascending order."""
+    given, likely = pairs_in(counts)
+    seen, total = counts[given, likely], counts.sum(axis=1)[given]
+    # In whole numbers, half up: the same on every machine, and blind to the order of the classes.
+    return given, likely, (2 * seen * label_counts[given] + total) // (2 * total)
 
 
 def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:

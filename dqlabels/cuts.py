@@ -62,6 +62,14 @@ class CutCounts:
         """Add what another state counted."""
         self.counts += other.counts
 
+    def sums(self) -> IntArray:
+        """Whole numbers that add up with those of another part of the table."""
+        return np.array(self.counts).ravel()
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add what ``sums`` of other parts, added up, say."""
+        self.counts += sums.reshape(self.counts.shape)
+
     def next_pass(self) -> CutCounts:
         """The pass over the bits after these."""
         beyond = self.counts[:, ::-1].cumsum(axis=1) + self.above[:, None]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.errors import OptionError
 from dqlabels.evidence import Evidence
 from dqlabels.frames.columns import Frame, Kind
 from dqlabels.frames.values import alike, codes_of, row_marks
@@ -19,6 +20,7 @@ from dqlabels.reasons import METHOD, explain, shown_value
 IntArray = NDArray[np.int64]
 
 QUALITY_BINS = 40
+MOST_ROWS_IN_REPORT = 1000
 # A heat map of more classes cannot be read: the worst are drawn.
 MOST_CLASSES_DRAWN = 20
 MOST_CLASSES_LISTED = 30
@@ -52,9 +54,19 @@ def report_facts(
         "shown": shown_rows(evidence, table, kinds, _chosen(evidence, matrix["codes"], rows)),
         "method": METHOD,
         "notes": [*summary["warnings"], *_conflicts(table, kinds, evidence)],
-        "made": _made(table),
+        "made": made_with(table),
         "most_classes": MOST_CLASSES_LISTED,
     }
+
+
+def check_rows(rows: int) -> None:
+    """Refuse a number of rows to show that is none.
+
+    Raises:
+        OptionError: Not a whole number from 1 to 1000.
+    """
+    if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MOST_ROWS_IN_REPORT:
+        raise OptionError(f"rows={rows!r} is not a whole number from 1 to {MOST_ROWS_IN_REPORT}.")
 
 
 def ranked_classes(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -224,7 +236,8 @@ def _conflicts(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence) -> l
     ]
 
 
-def _made(table: Frame) -> dict[str, Any]:
+def made_with(table: Frame) -> dict[str, Any]:
+    """With which versions a report is made, and when."""
     library = str(table.implementation.value)
     versions = {name: _version(name) for name in ("numpy", "scikit-learn", "narwhals", library)}
     return {

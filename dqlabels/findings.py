@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Frame
+
+
+class Flagging:
+    """The part of an audit that every kind of label shares; it holds nothing of its own."""
+
+    __slots__ = ()
+
+    audited: int
+    flagged: int
+    if TYPE_CHECKING:
+
+        def summary(self) -> str: ...  # noqa: D102
+
+    @property
+    def flagged_share(self) -> float:
+        """Flagged rows over audited rows, in [0, 1]; not the share of wrong labels."""
+        return self.flagged / self.audited if self.audited else 0.0
+
+    def __str__(self) -> str:
+        return self.summary()
 
 
 def issue_rows(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import CACHE_BYTES, in_units, pick, take
+from dqlabels.confident import CACHE_BYTES, SUM_TOLERANCE, in_units, pairs_to_prune, pick, take
 from dqlabels.selection import UNIT, VALUE_BITS, BoolArray, FloatArray, IntArray, Selection
 
 # In units: a row is pruned for another class only where that one is likelier than the given one.
@@ -34,6 +35,18 @@ class Cells:
         """Cells by their number, ascending, each with its limit."""
         return cls(codes, np.searchsorted(codes, np.arange(n_classes + 1) * n_classes), limits)
 
+    @classmethod
+    def to_prune(cls, counts: IntArray, label_counts: IntArray) -> Cells:
+        """What a confident joint (K, K) says to prune: the cells off its diagonal, calibrated to whole rows."""
+        k = len(counts)
+        given, likely, number = pairs_to_prune(counts, label_counts)
+        off = (given != likely) & (number > 0)
+        return cls.of(k, (given * k + likely)[off], number[off])
+
+    def by_label(self) -> IntArray:
+        """(K,) what the cells of each label want together."""
+        return np.diff(np.concatenate([[0], np.cumsum(self.limits)]).take(self.starts))
+
     @property
     def n_classes(self) -> int:
         """K."""
@@ -43,6 +56,55 @@ class Cells:
     def dense(self) -> bool:
         """Whether so many cells want rows that comparing whole rows beats picking values out of them."""
         return self.codes.size >= DENSE_SHARE * self.n_classes**2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Disagreeing:
+    """Rows (m,) of which another class is likelier than the given one: its code, that class, and both in units."""
+
+    rows: IntArray
+    codes: IntArray
+    likely: IntArray
+    given: IntArray
+    top: IntArray
+
+    def take(self, places: IntArray) -> Disagreeing:
+        """Some of the rows."""
+        return Disagreeing(*(getattr(self, name).take(places) for name in self.__slots__))
+
+
+@dataclass(slots=True, eq=False)
+class Rivals:
+    """The rows that disagree, as the blocks they come in, in as few bytes as hold them.
+
+    A block's arrays (m,) are the rows' numbers, their cells, which are given * K + likeliest class, and the
+    probabilities of the two in units.
+    """
+
+    blocks: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]]
+
+    @classmethod
+    def empty(cls) -> Rivals:
+        """Nothing seen yet."""
+        return cls([])
+
+    def update(self, rows: IntArray, cells: IntArray, given: NDArray[Any], top: NDArray[Any], n_cells: int) -> None:
+        """Add the rows of a block, ascending, with their probabilities, not in units yet."""
+        if not rows.size:
+            return
+        narrow = rows.astype(np.min_scalar_type(int(rows[-1]))), cells.astype(np.min_scalar_type(n_cells))
+        self.blocks.append((*narrow, in_units(given).astype(np.uint32), in_units(top).astype(np.uint32)))
+
+    def merge(self, other: Rivals) -> None:
+        """Add what another state saw."""
+        self.blocks += other.blocks
+
+    def parts(self, n_classes: int) -> Iterator[Disagreeing]:
+        """The blocks one after the other, in whole numbers of full width."""
+        for block in self.blocks:
+            rows, cells, given, top = (narrow.astype(np.int64) for narrow in block)
+            codes = cells // n_classes
+            yield Disagreeing(rows, codes, cells - codes * n_classes, given, top)
 
 
 @dataclass(slots=True, eq=False)
@@ -77,56 +139,51 @@ class Margins:
         # Two units lower: one for the rounding of two probabilities, one for that of their difference.
         self.floors.ravel()[self.cells.codes] = (self.chosen.cuts - 2) / UNIT
 
-    def update(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int = 0) -> None:
-        """Offer the margins of ``rows`` (m,), ascending, of a block with labels (b,) and probs (b, K)."""
-        if not self.cells.dense:
-            self._offer_pairs(rows, codes.take(rows), probs, first_row)
-            return
-        step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
-        for start in range(0, rows.size, step):
-            part = rows[start : start + step]
-            self._offer_whole_rows(part, codes.take(part), probs, first_row)
-
-    def update_likeliest(
-        self, rows: IntArray, codes: IntArray, likely: NDArray[Any], probs: NDArray[Any], first_row: int = 0
-    ) -> None:
-        """Offer the margin of the likeliest class alone; there must be many cells. Of two classes that is all."""
-        codes, likely = codes.take(rows), likely.take(rows).astype(np.int64)
-        margins = in_units(pick(probs, rows, likely))
-        margins -= in_units(pick(probs, rows, codes))
-        keys = self.keys.take(codes * probs.shape[1] + likely)
+    def update_likeliest(self, part: Disagreeing) -> None:
+        """Offer the margins of the likeliest class of each row; there must be many cells."""
+        keys, margins = self.keys.take(part.codes * len(self.floors) + part.likely), part.top - part.given
         near = np.flatnonzero((margins >= LEAST_MARGIN) & (keys > 0))
-        self.chosen.accept(rows.take(near) + first_row, keys.take(near) + margins.take(near))
+        self.chosen.accept(part.rows.take(near), keys.take(near) + margins.take(near), settle=False)
 
-    def _offer_whole_rows(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int) -> None:
+    def update_others(self, part: Disagreeing, probs: NDArray[Any]) -> None:
+        """Offer the margins of all classes but the likeliest, of rows of all probs (n, K); there must be many cells."""
+        # No other class has more than these two leave it. Most rows have none that can lead by enough.
+        room = int((1 + 2 * SUM_TOLERANCE[probs.dtype]) * UNIT) - part.top - 2 * part.given
+        part = part.take(np.flatnonzero(room >= (self.floors.min(axis=1) * UNIT).take(part.codes)))
+        step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
+        for start in range(0, part.rows.size, step):
+            self._offer_others(part.take(np.arange(start, min(start + step, part.rows.size))), probs)
+
+    def _offer_others(self, part: Disagreeing, probs: NDArray[Any]) -> None:
         """Compare all classes of a row with the floors of its label."""
-        k = probs.shape[1]
+        k, rows, codes = probs.shape[1], part.rows, part.codes
         margins = probs.take(rows, axis=0)
         given = take(margins, codes)
         margins -= given[:, None]
+        margins.ravel()[np.arange(0, margins.size, k) + part.likely] = -1
         found = np.flatnonzero(margins >= self.floors.take(codes, axis=0))
         at = found // k
         found += ((codes - np.arange(codes.size)) * k).take(at)  # now the cells' numbers
         offered = in_units(pick(probs, rows.take(at), found - codes.take(at) * k))
-        offered -= in_units(given).take(at)
+        offered -= part.given.take(at)
         near = np.flatnonzero(offered >= LEAST_MARGIN)
         keys = self.keys.take(found.take(near)) + offered.take(near)
-        self.chosen.accept(rows.take(at.take(near)) + first_row, keys)
+        self.chosen.accept(rows.take(at.take(near)), keys)
         if self.chosen.settled != self.settled:
             self.settled = self.chosen.settled
             np.maximum(self.chosen.cuts, LEAST_MARGIN, out=self.chosen.cuts)
             self._lay_floors()
 
-    def _offer_pairs(self, rows: IntArray, codes: IntArray, probs: NDArray[Any], first_row: int) -> None:
-        """Pair each row with each of the few cells that its label wants."""
-        cells, k = self.cells, probs.shape[1]
+    def update_pairs(self, part: Disagreeing, probs: NDArray[Any]) -> None:
+        """Pair each row with each of the few cells that its label wants, and offer their margins."""
+        cells, k, codes = self.cells, probs.shape[1], part.codes
         wanted = np.diff(cells.starts).take(codes)
-        paired = rows.repeat(wanted)
+        paired = part.rows.repeat(wanted)
         places = np.arange(paired.size) - np.repeat(np.cumsum(wanted) - wanted - cells.starts.take(codes), wanted)
         margins = in_units(pick(probs, paired, cells.codes.take(places) % k))
-        margins -= in_units(pick(probs, rows, codes)).repeat(wanted)
+        margins -= part.given.repeat(wanted)
         near = np.flatnonzero(margins >= LEAST_MARGIN)
-        self.chosen.update(paired[near] + first_row, places[near], margins[near])
+        self.chosen.update(paired[near], places[near], margins[near])
 
     def merge(self, other: Margins) -> None:
         """Take in what another state saw."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dqlabels.auditors.drift import Drift
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.evidence import Evidence, index_values, plain
-from dqlabels.findings import free_name, issue_rows
+from dqlabels.findings import Flagging, free_name, issue_rows
 from dqlabels.frames.columns import Frame
 from dqlabels.gate import (
     Decide,
@@ -49,7 +49,7 @@ MOST_PAIRS_IN_DICT = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class LabelAudit(AuditViews):
+class LabelAudit(AuditViews, Flagging):
     """What was found in one label column.
 
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those
@@ -75,11 +75,6 @@ class LabelAudit(AuditViews):
     features: tuple[str, ...] = ()
     seconds: float | None = None
     moved: Drift | None = None
-
-    @property
-    def flagged_share(self) -> float:
-        """Flagged rows over audited rows, in [0, 1]; not the noise rate."""
-        return self.flagged / self.audited if self.audited else 0.0
 
     @property
     def issues(self) -> Any:
@@ -445,6 +440,3 @@ class LabelAudit(AuditViews):
     def __repr__(self) -> str:
         found = f"{self.flagged:,} of {self.audited:,} rows flagged"
         return f"<LabelAudit of {self.label!r}: {found}, noise rate {self.noise_rate}>"
-
-    def __str__(self) -> str:
-        return self.summary()

@@ -48,7 +48,7 @@ class Selection:
         running = np.flatnonzero(values >= self.cuts.take(cells))
         self.accept(rows[running], (cells[running] << VALUE_BITS) + values[running] + UNIT)
 
-    def accept(self, rows: IntArray, keys: NDArray[Any]) -> None:
+    def accept(self, rows: IntArray, keys: NDArray[Any], *, settle: bool = True) -> None:
         """Take in keys (m,), cell * 2**VALUE_BITS + value + UNIT, of rows (m,) that reach their cells' cuts."""
         if not rows.size:
             return
@@ -56,7 +56,7 @@ class Selection:
         self.keys.append(keys.astype(np.min_scalar_type(self.limits.size << VALUE_BITS)))
         self.waiting += rows.size
         # Sorting out is worth its cost once as much is waiting as was kept.
-        if self.waiting > max(SELECT_EVERY, self.settled):
+        if settle and self.waiting > max(SELECT_EVERY, self.settled):
             self._settle()
 
     def merge(self, other: Selection) -> None:

@@ -18,9 +18,12 @@ import numpy as np
 
 from dqlabels.errors import LabelColumnError, LabelWarning, MissingExtraError, OptionError, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
+from dqlabels.frames.targets import AmountTally, amounts
 from dqlabels.large import judge as large
+from dqlabels.large.classes import class_task
+from dqlabels.regression.statistics import FDR, check_fdr
+from dqlabels.regression.task import ValueTask, check_values
 
-FEWEST_ROWS_A_CLASS = 2
 # A label with more values than this is no class, and its values are not collected.
 MOST_CLASSES = 50_000
 
@@ -29,11 +32,13 @@ def audit(
     frame: Any,
     label: str,
     *,
+    task: str = "classes",
     features: Sequence[str] | None = None,
     exclude: Iterable[str] = (),
     filter_by: str = "prune_by_noise_rate",
     score: str = "normalized_margin",
     adjust: bool = False,
+    fdr: float = FDR,
     names: tuple[str, str, str] = AUDIT_COLUMNS,
     random_state: int = 0,
 ) -> Any:
@@ -45,11 +50,13 @@ def audit(
     Args:
         frame: A Spark DataFrame, n rows, of a classic session or of Spark Connect.
         label: The column that holds the given labels; rows where it is missing are kept, not estimated from.
+        task: ``"classes"``, or ``"regression"`` for numbers, dates and durations.
         features: Columns to judge by; default all others.
         exclude: Columns not to judge by.
         filter_by: The rule that flags rows, one of ``dqlabels.confident.FILTERS``.
         score: The label quality, one of ``dqlabels.confident.SCORES``.
         adjust: Subtract each class's mean confidence before scoring.
+        fdr: Of numbers: the expected share of right values among the flagged, in (0, 1).
         names: The three columns to add: quality, suggestion, flag.
         random_state: Seeds every random choice.
 
@@ -61,46 +68,70 @@ def audit(
     from dqlabels.auditor import check_options
 
     check_options(filter_by, score, None, names, random_state)
+    _check_task(task)
     _check_columns(frame, label, names)
     excluded = [exclude] if isinstance(exclude, str) else list(exclude)
     columns = large.sampled_columns(frame.columns, label, features, excluded)
-    labels = _labels(frame, label)
     options: dict[str, Any] = {"features": features, "exclude": excluded, "random_state": random_state}
     ruled: dict[str, Any] = {"filter_by": filter_by, "score": score, "adjust": adjust}
-    if int(labels.rows.sum()) + labels.missing <= large.LARGE_ROWS:
+    if task == "regression":
+        check_fdr(fdr)
+        found: Any = _value_task(frame, label, columns, names, options, fdr, ruled)
+        rows, ruled = found.seen.rows, {"task": task, "fdr": fdr}
+    else:
+        labels = _labels(frame, label)
+        found = class_task(labels, columns, names, options, ruled)
+        rows = int(labels.rows.sum()) + labels.missing
+    if rows <= large.LARGE_ROWS:
         return _in_memory(frame, label, names, {**options, **ruled})
-    return _on_workers(frame, labels, columns, names, options, ruled)
+    return _on_workers(frame, found, names)
 
 
-def _on_workers(
-    frame: Any,
-    labels: LabelSet,
-    columns: list[str],
-    names: Sequence[str],
-    options: dict[str, Any],
-    ruled: dict[str, Any],
-) -> Any:
+def _on_workers(frame: Any, task: Any, names: Sequence[str]) -> Any:
+    """The three steps of a task, each fed by the workers."""
     from pyspark import StorageLevel
 
-    from dqlabels.engines.passes import find_rule
-    from dqlabels.engines.spark import SparkBlocks, add_columns, judge_rows, sample_rows
+    from dqlabels.engines.spark import SparkBlocks, add_columns, draw_sample, judge_rows
 
-    label, k = labels.values.name, len(labels.classes)
-    sample = sample_rows(frame, columns, label, labels.classes, labels.rows).finish(labels.rows)
-    learnt = large.learn(sample, labels, n_jobs=None, **options)
-    judged = judge_rows(frame, learnt.judge).persist(StorageLevel.DISK_ONLY)
+    learnt = task.learn(draw_sample(frame, task), None)
+    judged = judge_rows(frame, task, learnt).persist(StorageLevel.DISK_ONLY)
     try:
-        rule = find_rule(SparkBlocks(judged, k), k, least_rows=FEWEST_ROWS_A_CLASS, **ruled)
+        blocks = SparkBlocks(judged, task.kept)
+        rule = learnt.rule(blocks, blocks.reduce(learnt.first, learnt.observe))
     except BaseException:
         judged.unpersist()
         raise
-    few = [value for value, tiny in zip(labels.classes, rule.frozen, strict=True) if tiny]
-    alone = f"Classes with a single row cannot be judged and are never flagged: {', '.join(map(repr, few))}."
-    for note in (*learnt.notes, *([alone] if few else [])):
+    for note in (*learnt.notes, *rule.notes):
         warnings.warn(note, LabelWarning, stacklevel=3)
-    result = add_columns(judged, _schema(frame, label, names), k, rule, labels.values.to_native(), labels.places, names)
+    result = add_columns(judged, _schema(frame, task.label, names), task.kept, rule)
     weakref.finalize(result, judged.unpersist).atexit = False
     return result
+
+
+def _check_task(task: str) -> None:
+    if task not in ("classes", "regression"):
+        raise OptionError(
+            f"task={task!r} does not run on Spark, where labels are 'classes' or, with task='regression', numbers. "
+            "Collect the frame and use dqlabels.audit for other kinds of label."
+        )
+
+
+def _value_task(
+    frame: Any,
+    label: str,
+    columns: list[str],
+    names: tuple[str, str, str],
+    learning: dict[str, Any],
+    fdr: float,
+    ruled: dict[str, Any],
+) -> ValueTask:
+    from dqlabels.engines.spark import column_of_none, tally_column
+
+    first = column_of_none(frame, label)
+    check_values(first, ruled)
+    seen = tally_column(frame, label, AmountTally, lambda state, column: state.update(amounts(column)[0]))
+    seen.check(label)
+    return ValueTask(label, columns, names, seen, amounts(first)[1], learning, fdr)
 
 
 def _in_memory(frame: Any, label: str, names: tuple[str, str, str], options: dict[str, Any]) -> Any:

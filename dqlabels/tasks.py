@@ -14,6 +14,8 @@ from dqlabels.frames.columns import Column, Frame, require
 # Tasks of one label a row, and those of several.
 SINGLE, SEVERAL = ("classes", "ordinal", "regression"), ("annotators", "multilabel")
 TASKS = (*SINGLE, *SEVERAL)
+# Those whose statistics merge, so that they run on every engine.
+STREAMED = ("classes", "regression")
 
 
 def choose_task(
@@ -63,21 +65,22 @@ def _task_of(values: Sequence[Column], columns: Sequence[str], *, long: bool, on
     return "annotators"
 
 
-def one_class_a_row(
+def streamed_task(
     frame: Any, label: str | Sequence[str], task: str | None, annotator: str | None, item: str | None
-) -> bool:
-    """Whether an audit is of one class a row, as far as a frame's schema tells; no rows are read.
+) -> str | None:
+    """The task of a lazy Polars frame if it is one that streams, as far as the schema tells; no rows are read.
 
     >>> import polars as pl
-    >>> one_class_a_row(pl.LazyFrame({"tags": [["a"], []]}), "tags", None, None, None)
-    False
+    >>> streamed_task(pl.LazyFrame({"tags": [["a"], []]}), "tags", None, None, None)
+    >>> streamed_task(pl.LazyFrame({"price": [1.5, 2.5]}), "price", "regression", None, None)
+    'regression'
     """
-    if not isinstance(label, str) or annotator is not None or item is not None or task not in (None, "classes"):
-        return False
-    if task is not None or type(frame).__name__ != "LazyFrame":
-        return True
+    if type(frame).__name__ != "LazyFrame" or not isinstance(label, str) or annotator is not None or item is not None:
+        return None
+    if task is not None:
+        return task if task in STREAMED else None
     dtype = nw.from_native(frame).collect_schema().get(label)
-    return not (isinstance(dtype, nw.List) and not dtype.inner.is_float())
+    return None if isinstance(dtype, nw.List) and not dtype.inner.is_float() else "classes"
 
 
 def holds_lists(column: Column) -> bool:

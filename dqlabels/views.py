@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dqlabels.atomic import replacing
-from dqlabels.errors import OptionError
 from dqlabels.evidence import Evidence
-from dqlabels.facts import quality_histogram, report_facts
+from dqlabels.facts import check_rows, quality_histogram, report_facts
 from dqlabels.frames.columns import Frame, Kind
 from dqlabels.gate import GateResult
 from dqlabels.reasons import usable_kinds
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup
     from dqlabels.frames.media import Embedding
     from dqlabels.review_page.session import ReviewSession
-
-MOST_ROWS_IN_REPORT = 1000
 
 
 class AuditViews:
@@ -52,8 +49,7 @@ class AuditViews:
         Raises:
             OptionError: ``rows`` is not a whole number from 1 to 1000.
         """
-        if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MOST_ROWS_IN_REPORT:
-            raise OptionError(f"rows={rows!r} is not a whole number from 1 to {MOST_ROWS_IN_REPORT}.")
+        check_rows(rows)
         table, kinds = self._seen()
         facts = report_facts(self.to_dict(), self.evidence, table, kinds, rows=rows)
         return {**facts, "seconds": self.seconds}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from unittest import mock
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqlabels.confident import FILTERS, SCORES, ClassTally, JointTally, calibrate, prune_counts
-from dqlabels.engines.memory import judge
+from dqlabels.engines.memory import flag, judge
 from dqlabels.selection import Selection
 
 
@@ -66,6 +67,56 @@ def test_the_joint_and_the_flags_are_the_papers(rows):
     found = judge(codes, probs, block_rows=16)
     assert np.array_equal(found.confident_joint, counts)
     assert np.array_equal(found.flagged, flagged)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 12, 25])
+def test_the_flags_of_a_larger_table_are_the_papers(classes):
+    rng = np.random.default_rng(classes)
+    truth = rng.integers(0, classes, 4000)
+    strengths = rng.standard_gamma(0.3, (4000, classes))
+    strengths[np.arange(4000), truth] += rng.gamma(3.0, 0.3, 4000)
+    probs = strengths / strengths.sum(axis=1, keepdims=True)
+    codes = np.where(rng.random(4000) < 0.3, rng.integers(0, classes, 4000), truth)
+    counts, flagged = paper(codes, probs)
+    found = judge(codes, probs, n_threads=2, block_rows=700)
+    assert flagged.sum() > 100
+    assert np.array_equal(found.confident_joint, counts)
+    assert np.array_equal(found.flagged, flagged)
+
+
+@settings(max_examples=60, deadline=None)
+@given(labelled_probabilities(), st.sampled_from(FILTERS), st.sampled_from(["by column", "every other row", "cut out"]))
+def test_the_layout_in_memory_changes_nothing(rows, rule, layout):
+    codes, probs = rows
+    if layout == "by column":
+        other = np.asfortranarray(probs)
+    elif layout == "every other row":
+        other = np.repeat(probs, 2, axis=0)[::2]
+    else:
+        other = np.pad(probs, ((0, 0), (1, 2)))[:, 1:-2]
+    assert same(judge(codes, probs, filter_by=rule), judge(codes, other, filter_by=rule))
+
+
+@pytest.mark.parametrize("classes", [2, 5, 20])
+def test_minus_zero_is_zero(classes):
+    probs = np.eye(classes)[np.arange(60) % classes]
+    codes = np.arange(60) * 7 % classes
+    assert same(judge(codes, probs), judge(codes, np.where(probs == 0, -0.0, probs)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_two_classes_take_at_most_a_quarter_of_the_matrix_more(dtype):
+    rng = np.random.default_rng(0)
+    second = rng.beta(0.5, 0.5, 1_000_000)
+    probs = np.column_stack([1 - second, second]).astype(dtype)
+    codes = (rng.random(1_000_000) < 0.7 * second + 0.15).astype(np.int64)
+    flag(codes[:1000], probs[:1000])  # what is imported on the first call is no memory of the rows
+    tracemalloc.start()
+    found = flag(codes, probs)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.flagged.any()
+    assert peak <= probs.nbytes / 4
 
 
 def test_a_rare_class_that_the_model_never_finds_draws_no_flags():

@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
 from dqlabels.regression.bag import predict_out_of_bag
-from dqlabels.regression.statistics import ResidualTally, ValueScale, benjamini_hochberg, judge_values
+from dqlabels.regression.statistics import (
+    ResidualTally,
+    SizeCounts,
+    ValueScale,
+    benjamini_hochberg,
+    cell_edges,
+    judge_values,
+    size_cells,
+)
 
 WRONG = [5, 77, 140]
 
@@ -114,18 +122,43 @@ def test_a_row_is_not_judged_by_its_copy():
 @given(st.lists(st.floats(-50, 50), min_size=1, max_size=40), st.integers(0, 40))
 def test_residuals_of_parts_add_up_to_the_whole(values, cut):
     residuals, whole, left, right = np.array(values), ResidualTally(), ResidualTally(), ResidualTally()
-    whole.update(residuals)
-    left.update(residuals[:cut])
-    right.update(residuals[cut:])
+    whole.update(residuals, residuals + 1)
+    left.update(residuals[:cut], residuals[:cut] + 1)
+    right.update(residuals[cut:], residuals[cut:] + 1)
     left.merge(right)
     assert left == whole
 
 
 @given(st.lists(st.floats(0, 1), max_size=60), st.floats(0.01, 0.99))
-def test_benjamini_hochberg_is_its_definition(p, fdr):
+def test_flags_begin_where_benjamini_and_hochberg_say(p, fdr):
     ranked = sorted(p)
-    bar = max((value for at, value in enumerate(ranked, start=1) if value <= fdr * at / len(p)), default=-1.0)
+    bar = max((p_k for k, p_k in enumerate(ranked, 1) if p_k <= fdr * k / len(p) and p_k < 1), default=-1.0)
     assert benjamini_hochberg(np.array(p), fdr).tolist() == [value <= bar for value in p]
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=50))
+def test_cells_keep_the_order_of_sizes_and_begin_at_their_edge(sizes):
+    sizes = np.sort(np.array(sizes))
+    cells = size_cells(sizes)
+    assert (np.diff(cells) >= 0).all()
+    assert ((cells > 0) == (sizes > 0)).all()
+    inside = (cells > 1) & (cells < cells.max())
+    assert (cell_edges(cells)[inside] <= sizes[inside]).all()
+    assert (sizes[inside] < cell_edges(cells + 1)[inside]).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 6))
+def test_the_cut_is_the_same_from_any_parts(seed, parts):
+    rng = np.random.default_rng(seed)
+    sizes = np.abs(rng.standard_t(4, size=300)) * np.where(rng.random(300) < 0.03, 9, 1)
+    whole, first, *others = (SizeCounts.empty() for _ in range(parts + 1))
+    whole.update(sizes)
+    for at, state in enumerate([first, *others]):
+        state.update(sizes[at::parts])
+    for other in others:
+        first.merge(other)
+    assert first.finish(0.1) == whole.finish(0.1)
 
 
 @settings(max_examples=30, deadline=None)
@@ -136,9 +169,13 @@ def test_the_scale_goes_back(values):
     assert np.allclose(scale.undo(scale.apply(values)), values, rtol=1e-9, atol=1e-6 * (1 + scale.unit))
 
 
+def scored(scores, fdr):
+    return judge_values(scores, np.zeros(scores.size), fdr)[1]
+
+
 def test_few_right_scores_are_flagged():
     rng = np.random.default_rng(0)
-    shares = [judge_values(rng.standard_t(6, size=1000), 0.1).flagged.mean() for _ in range(40)]
+    shares = [scored(rng.standard_t(6, size=1000), 0.1).flagged.mean() for _ in range(40)]
     assert np.mean(shares) < 0.002
 
 
@@ -148,7 +185,7 @@ def test_the_share_of_false_flags_keeps_to_the_rate(fdr):
     wrong = np.arange(1000) < 50
     false = []
     for _ in range(40):
-        found = judge_values(rng.normal(size=1000) + np.where(wrong, rng.choice([-7, 7], 1000), 0), fdr).flagged
+        found = scored(rng.normal(size=1000) + np.where(wrong, rng.choice([-7, 7], 1000), 0), fdr).flagged
         false.append((found & ~wrong).sum() / max(found.sum(), 1))
     assert np.mean(false) < fdr + 0.03
     assert found[wrong].mean() > 0.9
@@ -341,3 +378,56 @@ def test_the_result_shows_itself():
     assert "&lt;b&gt;" in found._repr_html_()
     assert found.to_dict()["worst"][0]["row"] in WRONG
     assert "3 flagged (1.5%)" in str(found)
+
+
+def test_the_page_says_what_the_audit_found(make_frame):
+    found = audit(make_frame(prices()))
+    page = found.to_html(gate=found.gate(max_flagged_share=0.001))
+    assert "3 of 200 values are flagged (1.5%); about 10% of them are expected to be right." in page
+    assert "The gate failed" in page
+    for row in found.to_dict()["worst"]:
+        assert f'data-sort="{row["row"]}"' in page
+    assert set(WRONG) == {row["row"] for row in found.to_dict()["worst"]}
+
+
+def test_the_page_counts_every_audited_row_once():
+    data = prices()
+    data["price"][9] = None
+    facts = audit(pl.DataFrame(data)).report_facts()
+    assert sum(facts["histogram"]["kept"]) + sum(facts["histogram"]["flagged"]) == 199
+    assert sum(rows for name in ("kept", "flagged") for *_, rows in facts["cloud"][name]) == 199
+    assert sum(facts["histogram"]["flagged"]) == sum(rows for *_, rows in facts["cloud"]["flagged"]) == 3
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+def test_a_page_of_every_amount_can_be_written(tmp_path, dtype):
+    frame = pl.DataFrame(prices()).with_columns(pl.Series("price", [KINDS[dtype](v) for v in prices()["price"]]))
+    audit(frame).to_html(tmp_path / "page.html")
+    assert "The worst 3 of 3 flagged rows" in (tmp_path / "page.html").read_text()
+
+
+def test_the_size_of_a_page_does_not_grow_with_the_table():
+    small, large = (len(audit(pl.DataFrame(prices(rows))).to_html()) for rows in (1_000, 8_000))
+    assert large < 2 * small
+    assert large < 120_000
+
+
+@pytest.mark.parametrize("rows", [0, 1001, True, "10"])
+def test_a_number_of_rows_to_show_that_is_none_is_refused(rows):
+    with pytest.raises(OptionError, match="rows="):
+        audit(pl.DataFrame(prices())).to_html(rows=rows)
+
+
+def test_nine_in_ten_right_values_lie_in_their_interval():
+    frame = pl.DataFrame(prices(2_000, seed=4))
+    expected = audit(frame).predictions
+    inside = (frame["price"] >= expected["low"]) & (frame["price"] <= expected["high"])
+    assert 0.86 < inside.mean() < 0.94
+    assert (expected["low"] <= expected["prediction"]).all()
+    assert (expected["prediction"] <= expected["high"]).all()
+
+
+@pytest.mark.parametrize("call", ["review", "review_sample", "with_review"])
+def test_reviews_are_refused_by_name(call):
+    with pytest.raises(OptionError, match=rf"{call}\(\) is for classes, and 'price' was audited as numbers"):
+        getattr(audit(pl.DataFrame(prices())), call)()

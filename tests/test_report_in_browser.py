@@ -6,9 +6,19 @@ import polars as pl
 import pytest
 from browser import chromium, violations
 from conftest import two_classes
+from test_regression import prices
 from test_report import HOSTILE, many_classes
 
 import dqlabels
+
+PAGES = ["plain", "hostile", "many", "empty", "values", "hostile values"]
+
+
+def hostile_prices() -> pl.DataFrame:
+    """Markup wherever an audit of numbers shows what came from data."""
+    data = prices()
+    texts = [f'"><svg onload="window.hacked=4">{{{{7*7}}}} שלום {k % 3}' for k in range(200)]
+    return pl.DataFrame({HOSTILE: data["price"], f"{HOSTILE} x": data["x"], "<script>window.hacked=5</script>": texts})
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +39,8 @@ def pages(tmp_path_factory):
         "plain": plain,
         "hostile": dqlabels.audit(pl.DataFrame(data), "label"),
         "many": many_classes(),
+        "values": dqlabels.audit(pl.DataFrame(prices()), "price", task="regression"),
+        "hostile values": dqlabels.audit(hostile_prices(), HOSTILE, task="regression"),
         "empty": dqlabels.audit(pl.DataFrame({"x": range(60), "y": ["a"] * 30 + ["b"] * 30}), "y", features=["x"]),
     }
     for name, audit in made.items():
@@ -61,7 +73,7 @@ def shown(page) -> int:
     return page.locator("#rows > tbody:visible").count()
 
 
-@pytest.mark.parametrize("name", ["plain", "hostile", "many", "empty"])
+@pytest.mark.parametrize("name", PAGES)
 def test_nothing_fails_and_nothing_is_asked_of_the_network(opened, name):
     page = opened(name)
     assert page.said == []
@@ -78,11 +90,31 @@ def test_nothing_of_the_data_runs(opened):
     assert HOSTILE in page.locator("#classes").inner_text()
 
 
-@pytest.mark.parametrize("name", ["plain", "hostile", "many", "empty"])
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("width", [390, 1200])
 def test_a_page_is_as_wide_as_the_screen(opened, name, width):
     page = opened(name, viewport={"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_of_numbers_and_their_columns_runs(opened):
+    page = opened("hostile values")
+    for opener in page.locator(".opener").all():
+        opener.click()
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img, main script, iframe, svg svg").count() == 0
+    assert "{{7*7}}" in page.locator("#worst").inner_text()
+    assert HOSTILE in page.locator("h1").inner_text()
+
+
+def test_the_page_of_numbers_says_what_was_expected_of_a_row(opened):
+    page = opened("values")
+    assert shown(page) == 3
+    page.locator(".opener").first.press("Enter")
+    assert "of right values of such a row are expected from" in page.locator(".detail").first.inner_text()
+    assert page.locator("#cloud svg path.flagged").count() > 0
+    page.fill("#search", "77")
+    assert shown(page) >= 1
 
 
 def test_a_cell_filters_the_rows_by_keyboard(opened):
@@ -152,7 +184,7 @@ def test_dark_and_light_differ(opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["plain", "hostile", "many", "empty"])
+@pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(opened, name, scheme):
     page = opened(name, color_scheme=scheme)
     if name != "empty":

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from conftest import ROOT
+from test_regression_large import table as prices
 from test_streaming import ADDED, table
 
 import dqlabels
@@ -88,6 +89,29 @@ def test_a_small_frame_is_judged_by_the_rule_for_small_tables(spark):
     frame = rows().head(400)
     found = dqlabels.spark.audit(in_spark(spark, frame), "label", **OPTIONS)
     assert collected(found).equals(dqlabels.audit(frame, "label", **OPTIONS).frame)
+
+
+def test_numbers_get_what_they_get_in_memory_and_streamed(spark):
+    frame = prices(1_500).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    found = dqlabels.spark.audit(in_spark(spark, frame).repartition(3), "price", task="regression", **OPTIONS)
+    assert found.columns == [*frame.columns, *ADDED]
+    here = dqlabels.audit(frame, "price", task="regression", **OPTIONS).frame
+    assert collected(found).equals(here)
+    assert frame.lazy().labels.audit("price", task="regression", **OPTIONS).collect().equals(here)
+
+
+@pytest.mark.parametrize(
+    ("label", "options", "error", "message"),
+    [
+        ("price", {"task": "ordinal"}, OptionError, "task='ordinal' does not run on Spark"),
+        ("city", {"task": "regression"}, LabelColumnError, "'city' holds String"),
+        ("price", {"task": "regression", "fdr": 3}, OptionError, "fdr=3 is not a share"),
+        ("price", {"task": "regression", "adjust": True}, OptionError, "adjust= belong to audits of classes"),
+    ],
+)
+def test_mistakes_with_numbers_are_named_before_a_job_runs(spark, label, options, error, message):
+    with pytest.raises(error, match=message):
+        dqlabels.spark.audit(in_spark(spark, prices(600)), label, **options)
 
 
 def test_a_killed_worker_is_replaced_and_nothing_is_lost(spark, tmp_path):

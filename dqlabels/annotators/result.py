@@ -16,7 +16,7 @@ from dqlabels.annotators.findings import Findings
 from dqlabels.annotators.rate import annotators_noise
 from dqlabels.errors import OptionError
 from dqlabels.evidence import plain
-from dqlabels.findings import free_name
+from dqlabels.findings import Flagging, free_name
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.noise import NoiseRate
@@ -25,7 +25,7 @@ MOST_ROWS_IN_DICT = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class AnnotatorAudit:
+class AnnotatorAudit(Flagging):
     """What was found in the labels that several annotators, systems or extracts gave to the same items.
 
     In a wide frame a row is an item with a label column an annotator: ``suggested_label`` is the consensus,
@@ -54,11 +54,6 @@ class AnnotatorAudit:
     settings: dict[str, Any]
     findings: Findings
     table: Frame
-
-    @property
-    def flagged_share(self) -> float:
-        """Flagged rows over audited rows, in [0, 1]; not the noise rate."""
-        return self.flagged / self.audited if self.audited else 0.0
 
     @property
     def consensus(self) -> Any:
@@ -309,9 +304,6 @@ class AnnotatorAudit:
             f"<AnnotatorAudit of {self.label!r}: {self.labels:,} labels of {self.items:,} items, agreement "
             f"{self.agreement.alpha:.3f}, noise rate {self.noise_rate}>"
         )
-
-    def __str__(self) -> str:
-        return self.summary()
 
     def _repr_html_(self) -> str:
         return wording.fragment(self.to_dict())

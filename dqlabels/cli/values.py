@@ -61,4 +61,6 @@ def held(
         return result.gate(**limits, decide=decide, on_inconclusive=on_inconclusive, reference=reference)
     if any(limit is not None for limit in limits.values()):
         raise OptionError("Limits of the noise rate are for classes. Numbers have none: set --max-flagged-share.")
-    return None if max_flagged_share is None else result.gate(max_flagged_share=max_flagged_share)
+    if max_flagged_share is None:
+        return None
+    return result.gate(max_flagged_share=max_flagged_share, decide=decide, on_inconclusive=on_inconclusive)

@@ -16,33 +16,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels import compat as cleanlab
+from dqlabels.binary import OfTwo, columns_checked
 from dqlabels.confident import (
+    FEW_CLASSES,
     FILTERS,
     SCORES,
     ClassTally,
     JointTally,
     Judgement,
-    OfTwo,
     adjust_probs,
     block_quality,
     calibrate,
-    check_block,
     confident_class,
     in_units,
     likeliest_checked,
-    prune_counts,
+    pick,
     take,
 )
+from dqlabels.cuts import CutCounts, find_cuts
 from dqlabels.errors import OptionError, ProbabilityError
-from dqlabels.pruning import Cells, Margins
+from dqlabels.pruning import LEAST_MARGIN, Cells, Margins, Rivals
 from dqlabels.selection import BoolArray, FloatArray, IntArray, Selection
 
-# Large enough that threads seldom wait for each other; what is gone over twice is so in parts that stay in cache.
-BLOCK_BYTES = 8192 * 1024
-MOST_ROWS = 16384
-FEWEST_ROWS = 64
-# Where only a few values of a row, or a few rows, are picked out, more rows make a block: so many are picked.
-FEWEST_ROWS_PICKED = 4096
+# Large blocks, or the threads wait for each other between two calls; what is gone over twice is so in parts that
+# stay in cache. Each thread gets some blocks where there are rows for them.
+MOST_ROWS, FEWEST_ROWS = 32768, 1024
+# Of few classes a block of as many rows as fit the cache; with its short calls threads cost more than they bring.
+MOST_ROWS_OF_FEW = 16384
+BLOCKS_A_THREAD = 4
+# Where whole rows are copied, blocks of no more bytes.
+BLOCK_BYTES, FEWEST_WHOLE_ROWS = 8192 * 1024, 64
+# Where only a few rows are picked out, more rows make a block: so many are picked.
+ROWS_PICKED = 8192
 
 
 class Mergeable(Protocol):
@@ -65,19 +70,23 @@ class MemoryEngine:
 
     @classmethod
     def over(cls, probs: NDArray[Any], n_threads: int | None = None, block_rows: int | None = None) -> MemoryEngine:
-        """An engine whose blocks suit a matrix of this width."""
-        width = max(1, probs.shape[1] * probs.itemsize)
+        """An engine for the rows of a matrix."""
         threads = n_threads if n_threads and n_threads > 0 else os.cpu_count() or 1
-        return cls(len(probs), block_rows or max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_BYTES // width)), threads)
+        if probs.shape[1] <= FEW_CLASSES:
+            return cls(len(probs), block_rows or MOST_ROWS_OF_FEW, 1)
+        rows = max(FEWEST_ROWS, min(MOST_ROWS, -(-len(probs) // (threads * BLOCKS_A_THREAD))))
+        return cls(len(probs), block_rows or rows, threads)
 
-    def wider(self) -> MemoryEngine:
-        """An engine for work on a few values of each row, whose blocks may be larger."""
-        return MemoryEngine(self.n_rows, max(self.block_rows, FEWEST_ROWS_PICKED), self.n_threads)
+    @classmethod
+    def over_whole_rows(cls, probs: NDArray[Any], n_threads: int | None, block_rows: int | None) -> MemoryEngine:
+        """An engine for work that copies whole rows of a matrix."""
+        rows = max(FEWEST_WHOLE_ROWS, min(MOST_ROWS_OF_FEW, BLOCK_BYTES // max(1, probs.shape[1] * probs.itemsize)))
+        threads = n_threads if n_threads and n_threads > 0 else os.cpu_count() or 1
+        return cls(len(probs), block_rows or rows, threads)
 
     def picking(self, share: float) -> MemoryEngine:
         """An engine for work on this share of the rows, spread over all blocks."""
-        rows = int(FEWEST_ROWS_PICKED / max(share, 1 / 16))
-        return MemoryEngine(self.n_rows, max(self.block_rows, rows), self.n_threads)
+        return MemoryEngine(self.n_rows, max(self.block_rows, int(ROWS_PICKED / max(share, 1 / 16))), self.n_threads)
 
     def _blocks(self) -> list[slice]:
         starts = range(0, self.n_rows, self.block_rows)
@@ -121,12 +130,11 @@ class MemoryEngine:
 class Flags:
     """What the rules need and find of n rows and K classes.
 
-    ``flagged`` (n,) bool; ``likely`` (n,) likeliest class, in as few bytes as hold it; ``label_counts`` (K,);
-    ``thresholds`` (K,); ``counts`` (K, K) raw confident joint; ``joint`` (K, K) calibrated, sums to 1.
+    ``flagged`` (n,) bool; ``label_counts`` (K,); ``thresholds`` (K,); ``counts`` (K, K) raw confident joint;
+    ``joint`` (K, K) calibrated, sums to 1.
     """
 
     flagged: BoolArray
-    likely: NDArray[Any]
     label_counts: IntArray
     thresholds: FloatArray
     counts: IntArray
@@ -137,7 +145,8 @@ class Flags:
 class Pass:
     """The rows under judgement and what the passes so far found of each: kept narrow, a few bytes a row.
 
-    ``likely`` (n,) is the likeliest class; ``disagree`` (n,) true where it is likelier than the given one.
+    ``likely`` (n,) is the likeliest class, empty where nobody asks for it and there are two; ``disagree`` (n,) true
+    where it is likelier than the given one.
     """
 
     engine: MemoryEngine
@@ -145,6 +154,25 @@ class Pass:
     probs: NDArray[Any]
     likely: NDArray[Any]
     disagree: BoolArray
+
+    @classmethod
+    def over(cls, engine: MemoryEngine, codes: IntArray, probs: NDArray[Any], likely: NDArray[Any]) -> Pass:
+        """Rows of which nothing is known yet; ``likely`` is filled in."""
+        return cls(engine, codes, probs, likely, np.empty(codes.size, dtype=bool))
+
+    def rivals(self, block: slice) -> tuple[IntArray, IntArray, IntArray]:
+        """The rows of a block that disagree, counted from its start, their given and their likeliest class."""
+        rows = np.flatnonzero(self.disagree[block])
+        codes = self.codes[block].take(rows)
+        likely = self.likely[block].take(rows).astype(np.int64) if self.likely.size else 1 - codes
+        return rows, codes, likely
+
+    def margins(self, block: slice) -> tuple[IntArray, IntArray, NDArray[Any]]:
+        """Those rows, their given class, and by how much their likeliest class leads it, in units."""
+        rows, codes, likely = self.rivals(block)
+        margins = in_units(pick(self.probs[block], rows, likely))
+        margins -= in_units(pick(self.probs[block], rows, codes))
+        return rows, codes, margins
 
 
 def judge(
@@ -171,7 +199,7 @@ def judge(
         compat: ``"cleanlab"`` for cleanlab 2.9's numbers where it departs from the paper.
         frozen_classes: (K,) true for classes that are never flagged.
         trusted: Gives the thresholds, where they are not those of these rows.
-        n_threads: Default one a core; the answer does not depend on it.
+        n_threads: At most so many, by default one a core; of few classes always one. The answer does not depend on it.
         block_rows: Rows a block; the answer does not depend on it.
 
     Raises:
@@ -182,16 +210,21 @@ def judge(
     [False, False, False, False, True]
     """
     _check(codes, probs, filter_by, score, adjust, compat)
-    threads: dict[str, Any] = {"n_threads": n_threads, "block_rows": block_rows}
-    found = flag(codes, probs, filter_by=filter_by, compat=compat, trusted=trusted, **threads)
-    flagged, likely = found.flagged, found.likely.astype(np.int64)
+    engine, likely = MemoryEngine.over(probs, n_threads, block_rows), np.empty(len(probs), dtype=np.int64)
+    found = _find(Pass.over(engine, codes, probs, likely), filter_by, compat, trusted)
+    flagged = found.flagged
     if frozen_classes is not None and frozen_classes.any():
         flagged = flagged & ~frozen_classes[codes]
     if compat == "cleanlab":
         quality = cleanlab.label_quality(codes, probs, score, adjust=adjust)
     else:
-        engine = MemoryEngine.over(probs, n_threads, block_rows)
-        quality = _score(engine, codes, probs, score, found.thresholds if adjust else None)
+        quality = _score(
+            MemoryEngine.over_whole_rows(probs, n_threads, block_rows),
+            codes,
+            probs,
+            score,
+            found.thresholds if adjust else None,
+        )
     suggested = np.where(flagged, likely, codes)
     same = np.flatnonzero(flagged & (likely == codes))  # only cleanlab flags a row whose label is its likeliest class
     if same.size:
@@ -219,19 +252,24 @@ def flag(
     np.int64(1)
     """
     _check(codes, probs, filter_by, SCORES[0], False, compat)
-    engine = MemoryEngine.over(probs, n_threads, block_rows)
     n, k = probs.shape
-    work = Pass(engine, codes, probs, np.empty(n, np.min_scalar_type(k - 1)), np.empty(n, dtype=bool))
+    likely = np.empty(n if k > 2 else 0, np.min_scalar_type(k - 1))
+    work = Pass.over(MemoryEngine.over(probs, n_threads, block_rows), codes, probs, likely)
+    return _find(work, filter_by, compat, trusted)
+
+
+def _find(work: Pass, filter_by: str, compat: str | None, trusted: ClassTally | None) -> Flags:
     tally = _tally(work)
     bar = tally if trusted is None else trusted
-    counts, off = _count(work, bar.bars(), keep_off=filter_by == "confident_learning" and compat is None)
+    seen = _count(work, bar.bars(), filter_by if compat is None else "")
+    counts = seen.joint.finish()
     if compat == "cleanlab":
-        found = cleanlab.flag_like_cleanlab(codes, probs, filter_by)
-        return Flags(found.flagged, work.likely, tally.rows, found.thresholds, found.counts, found.joint)
-    flagged = _flag(work, filter_by, prune_counts(counts, tally.rows), off)
+        found = cleanlab.flag_like_cleanlab(work.codes, work.probs, filter_by)
+        return Flags(found.flagged, tally.rows, found.thresholds, found.counts, found.joint)
+    flagged = _flag(work, filter_by, Cells.to_prune(counts, tally.rows), seen)
     joint = calibrate(counts, tally.rows)
-    joint /= max(n, 1)
-    return Flags(flagged, work.likely, tally.rows, bar.finish(), counts, joint)
+    joint /= max(work.codes.size, 1)
+    return Flags(flagged, tally.rows, bar.finish(), counts, joint)
 
 
 def _check(codes: IntArray, probs: NDArray[Any], filter_by: str, score: str, adjust: bool, compat: str | None) -> None:
@@ -266,55 +304,88 @@ def _tally(work: Pass) -> ClassTally:
         codes = work.codes[block]
         tally.update(codes, take(work.probs[block], codes))
 
-    return work.engine.wider().reduce(lambda: ClassTally.empty(work.probs.shape[1]), observe)
+    return work.engine.reduce(lambda: ClassTally.empty(work.probs.shape[1]), observe)
 
 
-def _count(work: Pass, bars: FloatArray, *, keep_off: bool) -> tuple[IntArray, BoolArray]:
-    """Second pass: check every row, compare its label with the likeliest class, count the confident joint.
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What the second pass sees: the confident joint, which rows (n,) count off its diagonal, and the rivals.
 
-    Where asked, also (n,) which rows count off the diagonal of the joint.
+    The last two where a rule asks for them, otherwise empty.
     """
-    off = np.zeros(work.codes.size if keep_off else 0, dtype=bool)
 
-    def observe_two(joint: JointTally, block: slice) -> None:
-        codes, probs = work.codes[block].astype(bool), work.probs[block]
-        check_block(probs, block.start)
-        found = OfTwo.of(codes, probs, bars)
-        work.likely[block], work.disagree[block] = found.likely, found.disagree
-        joint.add(found.counts, len(probs))
-        if keep_off:
+    joint: JointTally
+    off: BoolArray
+    rivals: Rivals
+
+    def merge(self, other: Seen) -> None:
+        """Add what another state saw; ``off`` is the same array."""
+        self.joint.merge(other.joint)
+        self.rivals.merge(other.rivals)
+
+
+def _count(work: Pass, bars: FloatArray, filter_by: str) -> Seen:
+    """Second pass: check every row, compare its label with the likeliest class, count the confident joint."""
+    k = work.probs.shape[1]
+    off = np.zeros(work.codes.size if filter_by == "confident_learning" else 0, dtype=bool)
+    by_margin = filter_by in ("prune_by_noise_rate", "both")
+
+    def observe_two(seen: Seen, block: slice) -> None:
+        columns = columns_checked(work.probs[block], block.start)
+        found = OfTwo.of(work.codes[block].astype(bool), columns, bars)
+        work.disagree[block] = found.disagree
+        if work.likely.size:
+            work.likely[block] = found.likely
+        seen.joint.add(found.counts, found.likely.size)
+        if off.size:
             off[block] = found.off
 
-    def observe(joint: JointTally, block: slice) -> None:
+    def observe(seen: Seen, block: slice) -> None:
         codes, probs = work.codes[block], work.probs[block]
-        given = take(probs, codes)
-        likely, top = likeliest_checked(codes, given, probs, block.start)
+        likely, top = likeliest_checked(probs, block.start)
         work.likely[block] = likely
-        np.greater(top, given, out=work.disagree[block])
+        rows, given = _disagreeing(codes, probs, likely, top)
+        work.disagree[block] = False
+        work.disagree[block][rows] = True
         confident = confident_class(probs, likely, top, bars)
-        joint.update(codes, confident)
-        if keep_off:
+        seen.joint.update(codes, confident)
+        if off.size:
             off[block] = (confident >= 0) & (confident != codes)
+        if by_margin:
+            cells = codes.take(rows) * k + likely.take(rows)
+            seen.rivals.update(rows + block.start, cells, given, top.take(rows), k * k)
 
-    k = work.probs.shape[1]
-    return work.engine.reduce(lambda: JointTally.empty(k), observe_two if k == 2 else observe).finish(), off
+    def nothing() -> Seen:
+        return Seen(JointTally.empty(k), off, Rivals.empty())
+
+    return work.engine.reduce(nothing, observe_two if k == 2 else observe)
 
 
-def _flag(work: Pass, filter_by: str, prune: IntArray, off: BoolArray) -> BoolArray:
+def _disagreeing(
+    codes: IntArray, probs: NDArray[Any], likely: NDArray[Any], top: NDArray[Any]
+) -> tuple[IntArray, NDArray[Any]]:
+    """The rows (m,) where another class is likelier than the given one, and its probability (m,)."""
+    rows = np.flatnonzero(codes != likely)
+    given = pick(probs, rows, codes.take(rows))
+    apart = given < top.take(rows)
+    return (rows, given) if apart.all() else (rows[apart], given[apart])
+
+
+def _flag(work: Pass, filter_by: str, cells: Cells, seen: Seen) -> BoolArray:
     """The rows a rule selects, of those where another class is likelier than the given one."""
     if filter_by == "predicted_neq_given":
         return work.disagree
     if filter_by == "confident_learning":
-        return off & work.disagree
-    number = np.array([prune.sum() - np.trace(prune)])
+        return seen.off & work.disagree
+    number = cells.limits.sum(keepdims=True)
     if filter_by == "low_normalized_margin":
         return _largest_margin(work, number)
     if filter_by == "low_self_confidence":
         return work.disagree & _least_confident(work, np.zeros_like(work.codes), number)
     if filter_by == "prune_by_noise_rate":
-        return _largest_margins(work, prune)
-    flagged = work.disagree & _least_confident(work, work.codes, prune.sum(axis=1) - np.diagonal(prune))
-    return flagged if filter_by == "prune_by_class" else flagged & _largest_margins(work, prune)
+        return _largest_margins(work, cells, seen.rivals)
+    flagged = work.disagree & _least_confident(work, work.codes, cells.by_label())
+    return flagged if filter_by == "prune_by_class" else flagged & _largest_margins(work, cells, seen.rivals)
 
 
 def _least_confident(work: Pass, cells: IntArray, numbers: IntArray) -> BoolArray:
@@ -331,9 +402,7 @@ def _largest_margin(work: Pass, number: IntArray) -> BoolArray:
     """Rows that disagree and are among the ``number`` (1,) with the largest margin of the likeliest class."""
 
     def observe(selection: Selection, block: slice) -> None:
-        rows = np.flatnonzero(work.disagree[block])
-        codes, probs = work.codes[block][rows], work.probs[block].take(rows, axis=0)
-        margins = in_units(take(probs, work.likely[block][rows])) - in_units(take(probs, codes))
+        rows, _, margins = work.margins(block)
         selection.update(rows + block.start, np.zeros_like(rows), margins)
 
     return _among(work, work.engine.reduce(lambda: Selection.empty(number), observe))
@@ -347,16 +416,15 @@ def _among(work: Pass, selection: Selection) -> BoolArray:
     return found
 
 
-def _largest_margins(work: Pass, prune: IntArray) -> BoolArray:
-    """Rows among the ``prune`` (K, K) largest margins of any of their given → other cells where that one is likelier.
+def _largest_margins(work: Pass, cells: Cells, rivals: Rivals) -> BoolArray:
+    """Rows among the largest margins that any of their given → other ``cells`` wants.
 
     Only rows that disagree have such a margin. The answer takes the place of ``work.disagree``, so that no other
     array of n is held.
     """
-    k = len(prune)
-    given, likely = np.nonzero(prune != 0)
-    off = given != likely
-    margins = _select(work, Cells.of(k, (given * k + likely)[off], prune[given, likely][off]))
+    if cells.n_classes == 2:
+        return _largest_of_two(work, cells.by_label())
+    margins = _select(work, cells, rivals)
     margins.finish()
     found = work.disagree
     found[:] = False
@@ -365,29 +433,42 @@ def _largest_margins(work: Pass, prune: IntArray) -> BoolArray:
     return found
 
 
-def _select(work: Pass, cells: Cells) -> Margins:
+def _largest_of_two(work: Pass, limits: IntArray) -> BoolArray:
+    """The same of two classes, whose ``limits`` (2,) are by the given one. Nothing is kept but counts."""
+
+    def observe(state: CutCounts, block: slice) -> None:
+        state.update(*work.margins(block)[1:])
+
+    engine = work.engine.picking(float(work.disagree.mean()) if work.disagree.size else 0.0)
+    cuts = find_cuts(limits, lambda step: engine.reduce(step.fresh, observe))
+    np.maximum(cuts, LEAST_MARGIN, out=cuts)
+
+    def mark(block: slice) -> None:
+        rows, codes, margins = work.margins(block)
+        work.disagree[block][rows] = margins >= cuts.take(codes)
+
+    engine.map(mark)
+    return work.disagree
+
+
+def _select(work: Pass, cells: Cells, rivals: Rivals) -> Margins:
     """The largest margins that ``cells`` want, offered by the rows that disagree."""
-    share, cuts = float(work.disagree.mean()) if work.disagree.size else 0.0, None
-    engine = work.engine.picking(share)
-
-    def rows(block: slice) -> IntArray:
-        return np.flatnonzero(work.disagree[block])
-
-    if cells.dense:
-        # Most of what a cell wants are rows whose likeliest class is its own. Their margins alone, a value a row,
-        # leave of all others only those that are as large.
-        def observe_likeliest(margins: Margins, block: slice) -> None:
-            margins.update_likeliest(rows(block), work.codes[block], work.likely[block], work.probs[block], block.start)
-
-        margins = engine.reduce(lambda: Margins.empty(cells, work.probs.dtype), observe_likeliest)
-        if cells.n_classes == 2:
-            return margins
-        margins.finish()
-        cuts = margins.chosen.cuts
-    return engine.reduce(
-        lambda: Margins.empty(cells, work.probs.dtype, cuts),
-        lambda margins, block: margins.update(rows(block), work.codes[block], work.probs[block], block.start),
-    )
+    dtype = work.probs.dtype
+    margins = Margins.empty(cells, dtype)
+    if not cells.dense:
+        for part in rivals.parts(cells.n_classes):
+            margins.update_pairs(part, work.probs)
+        return margins
+    # Most of what a cell wants are rows whose likeliest class is its own. Their margins alone, a value a row,
+    # leave of all others only those that are as large, and of most rows none: the rest is shared by all other classes.
+    for part in rivals.parts(cells.n_classes):
+        margins.update_likeliest(part)
+    margins.finish()
+    others = Margins.empty(cells, dtype, margins.chosen.cuts)
+    for part in rivals.parts(cells.n_classes):
+        others.update_others(part, work.probs)
+    margins.merge(others)
+    return margins
 
 
 def _score(

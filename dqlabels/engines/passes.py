@@ -1,14 +1,13 @@
 """Confident learning over blocks that are fed more than once: what every engine out of memory runs.
 
-An engine gives :class:`Blocks`: ``reduce`` merges a statistic over all labelled rows. The passes find a
-:class:`Rule`, which then says of any block which of its rows are flagged; it holds nothing by row.
+An engine gives :class:`~dqlabels.engines.task.Blocks`: ``reduce`` merges a statistic over all labelled rows. The
+passes find a :class:`Rule`, which then says of any block which of its rows are flagged; it holds nothing by row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,16 +25,8 @@ from dqlabels.confident import (
     take,
 )
 from dqlabels.cuts import CutCounts, find_cuts
+from dqlabels.engines.task import Blocks
 from dqlabels.selection import BoolArray, FloatArray, IntArray
-
-State = TypeVar("State")
-
-
-class Blocks(Protocol):
-    """Rows of K classes that can be gone through again and again, in blocks."""
-
-    def reduce(self, make: Callable[[], State], observe: Callable[[State, IntArray, NDArray[Any]], None]) -> State:
-        """Merge a statistic over all rows that have a label: ``observe(state, codes (b,), probs (b, K))``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +55,7 @@ class Rule:
 
     def judge(self, codes: IntArray, probs: NDArray[Any]) -> tuple[FloatArray, BoolArray, IntArray]:
         """Quality (b,), flag (b,) and suggested class (b,) of a block's labelled rows."""
-        known = take(probs, codes)
-        likely, top = likeliest_checked(codes, known, probs)
+        known, (likely, top) = take(probs, codes), likeliest_checked(probs)
         flagged = self._flag(codes, probs, known, likely, top) & ~self.frozen.take(codes)
         part = adjust_probs(probs, self.thresholds) if self.adjust else probs
         return block_quality(codes, part, self.score), flagged, np.where(flagged, likely, codes)
@@ -119,7 +109,7 @@ def find_rule(
     bars = tally.bars()
 
     def observe(state: JointTally, codes: IntArray, probs: NDArray[Any]) -> None:
-        likely, top = likeliest_checked(codes, take(probs, codes), probs)
+        likely, top = likeliest_checked(probs)
         state.update(codes, confident_class(probs, likely, top, bars))
 
     counts = blocks.reduce(lambda: JointTally.empty(k), observe).finish()
@@ -151,8 +141,7 @@ def _cuts(blocks: Blocks, filter_by: str, prune: IntArray) -> tuple[FloatArray, 
 
 def _observe_top(state: CutCounts, codes: IntArray, probs: NDArray[Any]) -> None:
     """The margin of the likeliest class, of rows where it is not the given one."""
-    known = take(probs, codes)
-    top = likeliest_checked(codes, known, probs)[1]
+    known, (_, top) = take(probs, codes), likeliest_checked(probs)
     rows = np.flatnonzero(top > known)
     state.update(np.zeros_like(rows), in_units(top[rows]) - in_units(known[rows]))
 
@@ -170,8 +159,8 @@ def _margin_cuts(blocks: Blocks, prune: IntArray) -> FloatArray:
     cell_of[given, other] = np.arange(given.size)
 
     def observe(state: CutCounts, codes: IntArray, probs: NDArray[Any]) -> None:
-        known = take(probs, codes)
-        rows = np.flatnonzero(likeliest_checked(codes, known, probs)[1] > known)
+        known, (_, top) = take(probs, codes), likeliest_checked(probs)
+        rows = np.flatnonzero(top > known)
         margins = in_units(probs.take(rows, axis=0)) - in_units(known[rows])[:, None]
         cells = cell_of.take(codes[rows], axis=0)
         near = (margins >= 1) & (cells >= 0)

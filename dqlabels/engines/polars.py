@@ -14,11 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import narwhals as nw
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dqlabels.engines.task import Kept, Learnt, Rule, Task
 from dqlabels.errors import LabelColumnError
+from dqlabels.large.sampling import ContentSample, Sample
 from dqlabels.selection import IntArray
 
 State = TypeVar("State")
@@ -62,13 +65,13 @@ def label_counts(frame: pl.LazyFrame, label: str) -> tuple[pl.Series, IntArray]:
 
 
 class Spill:
-    """Classes and probabilities of rows, on disk: 4 bytes and 4 bytes a class for each row.
+    """What is kept of each row between the passes, on disk.
 
     The file has no name once it is open, so that it is gone with the process, however that ends.
     """
 
-    def __init__(self, n_classes: int, n_jobs: int) -> None:
-        self.n_classes, self.n_jobs = n_classes, n_jobs
+    def __init__(self, kept: Kept, n_jobs: int) -> None:
+        self.kept, self.n_jobs = kept, n_jobs
         self.sizes: list[int] = []
         self.starts: list[int] = []
         with tempfile.TemporaryFile() as file:
@@ -80,49 +83,45 @@ class Spill:
         """Rows held."""
         return sum(self.sizes)
 
-    @property
-    def bytes_a_row(self) -> int:
-        """4 for the class, 4 for each probability."""
-        return 4 + 4 * self.n_classes
-
-    def append(self, codes: IntArray, probs: NDArray[np.float32]) -> None:
-        """Write a block's classes (b,), -1 for none, and probabilities (b, K).
+    def append(self, given: NDArray[Any], said: NDArray[np.float32]) -> None:
+        """Write a block's labels (b,) and what the model said (b, width).
 
         Raises:
             OSError: The disk is full; the message names the folder.
         """
-        start = self.rows * self.bytes_a_row
-        data = codes.astype(np.int32).tobytes() + np.ascontiguousarray(probs, dtype=np.float32).tobytes()
+        start = self.rows * self.kept.bytes_a_row
+        data = given.astype(self.kept.dtype).tobytes() + np.ascontiguousarray(said, dtype=np.float32).tobytes()
         written = 0
         try:
             while written < len(data):
                 written += os.pwrite(self._file, data[written:], start + written)
         except OSError as error:
             reason = (
-                f"{error.strerror}, while keeping {self.bytes_a_row} bytes a row between passes; set TMPDIR to a "
+                f"{error.strerror}, while keeping {self.kept.bytes_a_row} bytes a row between passes; set TMPDIR to a "
                 "folder with more room"
             )
             raise OSError(error.errno, reason, tempfile.gettempdir()) from error
         self.starts.append(start)
-        self.sizes.append(codes.size)
+        self.sizes.append(given.size)
 
-    def block(self, at: int) -> tuple[IntArray, NDArray[np.float32]]:
-        """A block's classes (b,) and probabilities (b, K)."""
-        size, start = self.sizes[at], self.starts[at]
-        data = os.pread(self._file, size * self.bytes_a_row, start)
-        codes = np.frombuffer(data, dtype=np.int32, count=size).astype(np.int64)
-        return codes, np.frombuffer(data, dtype=np.float32, offset=4 * size).reshape(size, self.n_classes)
+    def block(self, at: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """A block's labels (b,) and what the model said (b, width)."""
+        size, dtype = self.sizes[at], np.dtype(self.kept.dtype)
+        data = os.pread(self._file, size * self.kept.bytes_a_row, self.starts[at])
+        given = np.frombuffer(data, dtype=dtype, count=size)
+        said = np.frombuffer(data, dtype=np.float32, offset=dtype.itemsize * size).reshape(size, self.kept.width)
+        return (given.astype(np.int64) if dtype.kind == "i" else given), said
 
-    def reduce(self, make: Callable[[], State], observe: Callable[[State, IntArray, NDArray[Any]], None]) -> State:
+    def reduce(self, make: Callable[[], State], observe: Callable[[State, Any, NDArray[Any]], None]) -> State:
         """Merge a statistic over all rows with a label."""
 
         def run(worker: int) -> State:
             state = make()
             for at in range(worker, len(self.sizes), self.n_jobs):
-                codes, probs = self.block(at)
-                known = codes >= 0
+                given, said = self.block(at)
+                known = self.kept.known(given)
                 everyone = bool(known.all())
-                observe(state, codes if everyone else codes[known], probs if everyone else probs[known])
+                observe(state, given if everyone else given[known], said if everyone else said[known])
             return state
 
         with ThreadPoolExecutor(self.n_jobs) as pool:
@@ -141,30 +140,52 @@ def closing(spill: Spill) -> Iterator[Spill]:
         spill.close()
 
 
-def add_columns(
-    frame: pl.LazyFrame,
-    spill: Spill,
-    label: str,
-    codes_of: Callable[[pl.Series], IntArray],
-    judged: Callable[[IntArray, NDArray[Any]], Sequence[pl.Series]],
-) -> Iterator[pl.DataFrame]:
-    """The frame's blocks in order with the columns that ``judged`` gives for each.
+def draw_sample(frame: pl.LazyFrame, task: Task, told: Callable[[int], None]) -> Sample:
+    """The sample of a lazy frame; ``told`` hears the rows read so far."""
+    sample, done = ContentSample.empty(task.quotas), 0
+    for native in read_blocks(frame, [*task.columns, task.label]):
+        block = nw.from_native(native, eager_only=True)
+        given = task.given(block[task.label])
+        sample.update(block, task.strata(given), task.hashes(block, given))
+        done += len(block)
+        told(done)
+    return sample.finish()
+
+
+def judge_rows(frame: pl.LazyFrame, task: Task, learnt: Learnt, spill: Spill, told: Callable[[int], None]) -> Any:
+    """Judge every row into the spill; gives the statistic that is made on the way."""
+    first, done = learnt.first(), 0
+    for native in read_blocks(frame, [*learnt.columns, task.label]):
+        block = nw.from_native(native, eager_only=True)
+        given = task.given(block[task.label])
+        said, known = learnt.judge(block, given, spill.n_jobs), task.kept.known(given)
+        learnt.observe(first, given[known], said[known])
+        spill.append(given, said)
+        done += len(block)
+        told(done)
+    return first
+
+
+def add_columns(frame: pl.LazyFrame, task: Task, rule: Rule, spill: Spill) -> Iterator[pl.DataFrame]:
+    """The frame's blocks in order with three more columns.
 
     Raises:
         LabelColumnError: The rows are not those of the passes before.
     """
     changed = (
-        f"Column {label!r} changed while it was read: a query that gives other rows, or another order, each time it "
-        "runs cannot be audited in passes. Write it to a file first."
+        f"Column {task.label!r} changed while it was read: a query that gives other rows, or another order, each time "
+        "it runs cannot be audited in passes. Write it to a file first."
     )
     done = 0
-    for at, block in enumerate(read_blocks(frame)):
-        if at >= len(spill.sizes) or spill.sizes[at] != len(block):
+    for at, native in enumerate(read_blocks(frame)):
+        if at >= len(spill.sizes) or spill.sizes[at] != len(native):
             raise LabelColumnError(changed)
-        codes, probs = spill.block(at)
-        if not np.array_equal(codes_of(block[label]), codes):
+        given, said = spill.block(at)
+        block = nw.from_native(native, eager_only=True)
+        now = task.given(block[task.label])
+        if not np.array_equal(now, given, equal_nan=given.dtype.kind == "f"):
             raise LabelColumnError(changed)
-        done += len(block)
-        yield block.with_columns(*judged(codes, probs))
+        done += len(native)
+        yield rule.add_columns(block, given, said).to_native()
     if done != spill.rows:
         raise LabelColumnError(changed)

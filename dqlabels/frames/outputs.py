@@ -66,9 +66,10 @@ def _nullable(name: str, values: NDArray[Any], known: NDArray[np.bool_], table: 
             values = native.array(values, dtype="boolean")
             values[~known] = native.NA
         return _aligned(nw.from_native(native.Series(values, name=name), series_only=True), table)
-    listed = [value if there else None for value, there in zip(values.tolist(), known, strict=True)]
     dtype = nw.Boolean if values.dtype == bool else nw.Float64
-    return nw.new_series(name, listed, dtype, backend=backend)
+    given = nw.new_series(name, values, dtype, backend=backend)
+    nothing = nw.new_series(name, [None] * known.size, dtype, backend=backend)
+    return given.zip_with(nw.new_series("known", known, nw.Boolean, backend=backend), nothing)
 
 
 def _aligned(column: nw.Series[Any], table: Frame) -> nw.Series[Any]:

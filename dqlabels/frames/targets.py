@@ -16,8 +16,6 @@ from dqlabels.frames.columns import FEWEST_ROWS_TO_JUDGE, Column, Frame, require
 
 FloatArray = NDArray[np.float64]
 
-# Fewer different values than this are classes, whatever they are written as.
-FEWEST_VALUES = 3
 # Fractional numbers of more different values than both of these are amounts rather than classes.
 MOST_FRACTIONAL_CLASSES, MOST_FRACTIONAL_SHARE = 20, 0.02
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -28,12 +26,15 @@ DAY = 86_400e6  # microseconds
 class Targets:
     """A label column as amounts: ``values`` (n,) float64, NaN where missing; dates and durations in microseconds.
 
-    Amounts that the dtype can hold are multiples of ``step``, or any where that is 0.
+    Amounts that the dtype can hold are multiples of ``step``, or any where that is 0; ``least`` and ``largest`` are
+    those of the whole table, of which these rows may be a block.
     """
 
     column: Column
     values: FloatArray
     step: float
+    least: float
+    largest: float
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -43,23 +44,29 @@ class Targets:
     def possible(self, amounts: FloatArray) -> FloatArray:
         """The nearest amounts (n,) that the dtype holds, between the least and the largest value given."""
         held = amounts if self.step == 0 else np.rint(amounts / self.step) * self.step
-        inside: FloatArray = np.clip(held, np.nanmin(self.values), np.nanmax(self.values))
+        inside: FloatArray = np.clip(held, self.least, self.largest)
         return inside
 
     def replaced(self, rows: NDArray[np.int64], amounts: FloatArray) -> Column:
         """The label column with these amounts (m,) in these rows (m,), dtype unchanged."""
         if not rows.size:
             return self.column
-        written: Any = [_written(amount, self.column) for amount in amounts.tolist()]
-        if self.column.dtype.is_float():
-            written = nw.new_series("written", amounts, self.column.dtype, backend=self.column.implementation)
+        listed: Any = [_written(amount, self.column) for amount in amounts.tolist()]
         if self.column.implementation.is_pyarrow():  # older ones replace no durations, nor 32-bit numbers by others
-            values = self.column.to_list()
-            for row, value in zip(rows.tolist(), written, strict=True):
-                values[row] = value
-            return nw.new_series(self.column.name, values, self.column.dtype, backend=self.column.implementation)
+            whole = self.column.to_list()
+            for row, value in zip(rows.tolist(), listed, strict=True):
+                whole[row] = value
+            return nw.new_series(self.column.name, whole, self.column.dtype, backend=self.column.implementation)
+        written: Any = self.written(amounts) if self.column.dtype.is_float() else listed
         column: Column = self.column.scatter(rows.tolist(), written)
         return column
+
+    def written(self, amounts: FloatArray) -> Column:
+        """These amounts (m,) as a column of the label's name and dtype."""
+        listed: Any = (
+            amounts if self.column.dtype.is_float() else [_written(at, self.column) for at in amounts.tolist()]
+        )
+        return nw.new_series(self.column.name, listed, self.column.dtype, backend=self.column.implementation)
 
 
 def _written(amount: float, column: Column) -> Any:
@@ -107,24 +114,96 @@ def read_targets(frame: Frame, label: str) -> Targets:
     """
     require(frame, [label], "label")
     column = frame[label]
-    values, step = _amounts(column)
-    if np.isinf(values).any():
-        raise LabelColumnError(
-            f"Column {label!r} holds infinity in {int(np.isinf(values).sum()):,} rows, which is no amount. Replace it "
-            "with null where the value is unknown."
-        )
-    present = np.unique(values[~np.isnan(values)])
-    if not present.size:
-        raise LabelColumnError(f"Column {label!r}: all {len(column):,} values are missing. Nothing can be audited.")
-    if present.size < FEWEST_VALUES:
-        raise LabelColumnError(
-            f"Column {label!r} holds {present.size} different value{'s' if present.size > 1 else ''} in "
-            f"{len(column):,} rows, too few for task='regression'. Audit it as classes: task='classes'."
-        )
-    return Targets(column, values, step)
+    values, step = amounts(column)
+    seen = AmountTally()
+    seen.update(values)
+    seen.check(label)
+    return Targets(column, values, step, seen.least, seen.largest)
 
 
-def _amounts(column: Column) -> tuple[FloatArray, float]:
+@dataclass(slots=True)
+class AmountTally:
+    """What must be known of a column of amounts before it is audited: mergeable, the same in any order.
+
+    ``rows`` of them ``missing`` and ``infinite``; the ``least`` and the ``largest`` value, and one ``between`` them,
+    NaN where there is none.
+    """
+
+    rows: int = 0
+    missing: int = 0
+    infinite: int = 0
+    least: float = np.inf
+    largest: float = -np.inf
+    between: float = np.nan
+
+    @property
+    def known(self) -> int:
+        """Rows with a value."""
+        return self.rows - self.missing
+
+    def update(self, values: FloatArray) -> None:
+        """Take in amounts (n,), NaN where missing."""
+        finite = values[np.isfinite(values)]
+        self.rows += values.size
+        self.missing += int(np.isnan(values).sum())
+        self.infinite += int(np.isinf(values).sum())
+        if finite.size:
+            self._see(finite)
+
+    def merge(self, other: AmountTally) -> None:
+        """Take in what ``other`` saw."""
+        self.rows += other.rows
+        self.missing += other.missing
+        self.infinite += other.infinite
+        seen = np.array([other.least, other.largest, other.between])
+        if np.isfinite(seen).any():
+            self._see(seen[np.isfinite(seen)])
+
+    def numbers(self) -> FloatArray:
+        """What it holds as (6,) numbers, from which :meth:`of` makes it again."""
+        return np.array([self.rows, self.missing, self.infinite, self.least, self.largest, self.between])
+
+    @classmethod
+    def of(cls, numbers: FloatArray) -> AmountTally:
+        """The tally that these ``numbers`` (6,) are of."""
+        rows, missing, infinite = map(int, numbers[:3])
+        return cls(rows, missing, infinite, *numbers[3:].tolist())
+
+    def _see(self, finite: FloatArray) -> None:
+        before = [self.least, self.largest, self.between]
+        self.least = min(self.least, float(finite.min()))
+        self.largest = max(self.largest, float(finite.max()))
+        inside = finite[(finite > self.least) & (finite < self.largest)]
+        candidates = [*(value for value in before if self.least < value < self.largest), *inside[:1].tolist()]
+        self.between = candidates[0] if candidates else np.nan
+
+    def check(self, label: str) -> None:
+        """Refuse what cannot be audited as amounts.
+
+        Raises:
+            LabelColumnError: Infinite, empty, or of fewer than 3 different values.
+        """
+        if self.infinite:
+            raise LabelColumnError(
+                f"Column {label!r} holds infinity in {self.infinite:,} rows, which is no amount. Replace it with null "
+                "where the value is unknown."
+            )
+        if not self.known:
+            raise LabelColumnError(f"Column {label!r}: all {self.rows:,} values are missing. Nothing can be audited.")
+        if np.isnan(self.between):
+            different = 1 + (self.largest > self.least)
+            raise LabelColumnError(
+                f"Column {label!r} holds {different} different value{'s' if different > 1 else ''} in {self.rows:,} "
+                "rows, too few for task='regression'. Audit it as classes: task='classes'."
+            )
+
+
+def amounts(column: Column) -> tuple[FloatArray, float]:
+    """The values (n,) of a column, NaN where missing, and the step between those that its dtype holds, 0 for any.
+
+    Raises:
+        LabelColumnError: A dtype that is no amount.
+    """
     dtype = column.dtype
     if dtype.is_integer():
         return _floats(column), 1.0

@@ -213,7 +213,7 @@ def learn_in_memory(
         part = table[block]
         sample.update(part.select(*columns, label), codes[block], content_hashes(part, columns, codes[block]))
     labels = LabelSet(table[label], tuple(classes), np.empty(0, dtype=np.int64), rows, int((codes < 0).sum()))
-    learnt = learn(sample.finish(rows), labels, **options)
+    learnt = learn(sample.finish(), labels, **options)
     parts = [learnt.judge.probs(table[block], options["n_jobs"]) for block in row_blocks(len(table))]
     return np.concatenate(parts), learnt
 

@@ -85,8 +85,8 @@ class ContentSample:
         self.frames = [frame[order[first[kept]].tolist()]]
         self.codes, self.hashes, self.counts = [codes[kept]], [hashes[kept]], [counts[kept]]
 
-    def finish(self, rows: IntArray) -> Sample:
-        """The sample, in the order of its content, of a table with ``rows`` (K,) in each class."""
+    def finish(self) -> Sample:
+        """The sample, in the order of its content."""
         self.settle()
         order = np.argsort(self.hashes[0], kind="stable")
         codes, counts, hashes = self.codes[0][order], self.counts[0][order], self.hashes[0]

@@ -10,37 +10,36 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
-import numpy as np
-from numpy.typing import NDArray
 
-from dqlabels.confident import ClassTally, take
-from dqlabels.engines.passes import Rule, find_rule
 from dqlabels.errors import LabelWarning, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.large import judge as large
-from dqlabels.large.sampling import content_hashes
+from dqlabels.large.classes import class_task
+from dqlabels.regression.statistics import FDR, check_fdr
+from dqlabels.regression.task import ValueTask, check_values
 
 if TYPE_CHECKING:
     import polars as pl
 
     from dqlabels.engines.polars import Spill
 
-IntArray = NDArray[np.int64]
-FEWEST_ROWS_A_CLASS = 2
 SILENT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What was asked for, checked against the schema alone."""
+    """What was asked for, checked against the schema alone; ``task`` is ``"classes"`` or ``"regression"``.
+
+    ``ruling`` says by what rule rows are flagged: ``filter_by``, ``score`` and ``adjust`` of classes, ``fdr`` of
+    numbers.
+    """
 
     frame: pl.LazyFrame
     label: str
+    task: str
     features: Sequence[str] | None
     exclude: tuple[str, ...]
-    filter_by: str
-    score: str
-    adjust: bool
+    ruling: dict[str, Any]
     names: tuple[str, str, str]
     random_state: int
     n_jobs: int | None
@@ -57,53 +56,31 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
-    """What the passes over a large lazy frame found; ``spill`` holds what was said of each row."""
+    """What the passes over a large lazy frame found; ``spill`` holds what was said of each row.
+
+    ``task``, ``learnt`` and ``rule`` are the three steps of :mod:`dqlabels.engines.task`, of this kind of label.
+    """
 
     plan: Plan
-    labels: LabelSet
-    learnt: large.Learnt
+    task: Any
+    learnt: Any
     spill: Spill
-    rule: Rule
+    rule: Any
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know."""
-        few = self.rule.frozen & (self.rule.class_counts > 0)
-        if not few.any():
-            return self.learnt.notes
-        named = ", ".join(repr(value) for value, tiny in zip(self.labels.classes, few, strict=True) if tiny)
-        return (*self.learnt.notes, f"Classes with a single row cannot be judged and are never flagged: {named}.")
+        return (*self.learnt.notes, *self.rule.notes)
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """The frame's blocks with three more columns."""
         from dqlabels.engines.polars import add_columns
 
-        def codes_of(column: pl.Series) -> IntArray:
-            return self.labels.codes(nw.from_native(column, series_only=True))
-
-        told = Progress.of(self.plan.progress, "Writing")
-        done = 0
-        for block in add_columns(self.plan.frame, self.spill, self.plan.label, codes_of, self._columns):
+        told, done = Progress.of(self.plan.progress, "Writing"), 0
+        for block in add_columns(self.plan.frame, self.task, self.rule, self.spill):
             yield block
             done += len(block)
             told(done, self.spill.rows)
-
-    def _columns(self, codes: IntArray, probs: NDArray[Any]) -> list[pl.Series]:
-        import polars as pl
-
-        known = codes >= 0
-        quality, flag = np.full(codes.size, np.nan), np.zeros(codes.size, dtype=bool)
-        suggested = codes.copy()
-        quality[known], flag[known], suggested[known] = self.rule.judge(codes[known], probs[known])
-        suggested[~known] = probs[~known].argmax(axis=1)
-        values: pl.Series = self.labels.values.to_native()
-        names = self.plan.names
-        asked = values.gather(self.labels.places[suggested])
-        columns = [pl.Series(quality), asked, pl.Series(flag)]
-        if not known.all():
-            there = pl.Series(known)
-            columns[::2] = [pl.select(pl.when(there).then(column)).to_series() for column in columns[::2]]
-        return [column.alias(name) for column, name in zip(columns, names, strict=True)]
 
 
 @dataclass(slots=True, eq=False)
@@ -151,46 +128,44 @@ def plan_of(frame: pl.LazyFrame, label: str, **options: Any) -> Plan:
     exclude: Iterable[str] = options.get("exclude", ())
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     large.sampled_columns(schema.names(), label, options.get("features"), exclude)
+    task = options.get("task") or "classes"
+    ruling = {name: options.get(name, default) for name, default in RULING[task].items()}
+    if task == "regression":
+        check_values(schema_column(frame, label), options)
+        check_fdr(ruling["fdr"])
     return Plan(
-        frame, label, options.get("features"), exclude, options.get("filter_by", "prune_by_noise_rate"),
-        options.get("score", "normalized_margin"), options.get("adjust", False), names,
-        options.get("random_state", 0), options.get("n_jobs"), options.get("progress"),
+        frame, label, task, options.get("features"), exclude, ruling, names, options.get("random_state", 0),
+        options.get("n_jobs"), options.get("progress"),
     )  # fmt: skip
 
 
-def go_through(plan: Plan, labels: LabelSet, spill: Spill) -> Streamed:
+# Of each task that streams, the options of its rule.
+RULING: dict[str, dict[str, Any]] = {
+    "classes": {"filter_by": "prune_by_noise_rate", "score": "normalized_margin", "adjust": False},
+    "regression": {"fdr": FDR},
+}
+
+
+def schema_column(frame: pl.LazyFrame, label: str) -> Any:
+    """The label column of no rows: what can be said of its type is said before any is read."""
+    import polars as pl
+
+    return nw.from_native(pl.Series(label, [], dtype=frame.collect_schema()[label]), series_only=True)
+
+
+def go_through(plan: Plan, task: Any, spill: Spill, total: int) -> Streamed:
     """Sample, learn, judge every row into the spill, and find the rule that flags."""
-    from dqlabels.engines.polars import read_blocks
+    from dqlabels.engines.polars import draw_sample, judge_rows
 
-    columns = large.sampled_columns(plan.frame.collect_schema().names(), plan.label, plan.features, plan.exclude)
-    wanted = [*columns, plan.label]
-    total = int(labels.rows.sum()) + labels.missing
-    sample, done, told = large.empty_sample(labels.rows), 0, Progress.of(plan.progress, "Sampling")
-    for native in read_blocks(plan.frame, wanted):
-        block = nw.from_native(native, eager_only=True)
-        codes = labels.codes(block[plan.label])
-        sample.update(block, codes, content_hashes(block, columns, codes))
-        done += len(block)
-        told(done, total)
-    learnt = large.learn(
-        sample.finish(labels.rows), labels, features=plan.features, exclude=plan.exclude,
-        random_state=plan.random_state, n_jobs=plan.n_jobs, progress=Progress.of(plan.progress, "Learning"),
-    )  # fmt: skip
+    def telling(step: str) -> Callable[[int], None]:
+        told = Progress.of(plan.progress, step)
+        return lambda done: told(done, total)
+
+    sample = draw_sample(plan.frame, task, telling("Sampling"))
+    learnt = task.learn(sample, plan.n_jobs, Progress.of(plan.progress, "Learning"))
     del sample
-    tally, done, told = ClassTally.empty(len(labels.classes)), 0, Progress.of(plan.progress, "Judging")
-    for native in read_blocks(plan.frame, [*learnt.judge.encoder.names, plan.label]):
-        block = nw.from_native(native, eager_only=True)
-        codes, probs = labels.codes(block[plan.label]), learnt.judge.probs(block, plan.n_jobs)
-        known = codes >= 0
-        tally.update(codes[known], take(probs[known], codes[known]))
-        spill.append(codes, probs)
-        done += len(block)
-        told(done, total)
-    rule = find_rule(
-        spill, len(labels.classes), filter_by=plan.filter_by, score=plan.score, adjust=plan.adjust, tally=tally,
-        least_rows=FEWEST_ROWS_A_CLASS,
-    )  # fmt: skip
-    return Streamed(plan, labels, learnt, spill, rule)
+    first = judge_rows(plan.frame, task, learnt, spill, telling("Judging"))
+    return Streamed(plan, task, learnt, spill, learnt.rule(spill, first))
 
 
 def audit_lazily(
@@ -232,26 +207,34 @@ def audited_blocks(
     """The audited frame in blocks, whichever rule its size asks for."""
     from dqlabels.engines.polars import Spill, closing
 
-    labels, size = read_label_set(plan)
-    if labels is None or size <= large.LARGE_ROWS:
+    task, size = read_task(plan)
+    if task is None:
         yield in_memory(plan.frame.collect())
         return
     large.refuse_options(options, "for a lazy frame this large")
-    with closing(Spill(len(labels.classes), large.threads_of(plan.n_jobs))) as spill:
-        streamed = go_through(plan, labels, spill)
+    with closing(Spill(task.kept, large.threads_of(plan.n_jobs))) as spill:
+        streamed = go_through(plan, task, spill, size)
         for note in streamed.notes:
             warnings.warn(note, LabelWarning, stacklevel=2)
         yield from streamed.blocks()
 
 
-def read_label_set(plan: Plan) -> tuple[LabelSet | None, int]:
-    """The labels of a large frame, None of a small one, and how many rows it has."""
+def read_task(plan: Plan) -> tuple[Any, int]:
+    """The task of a large frame, from a first look at its labels; None of a small one; and how many rows it has."""
     import polars as pl
 
-    from dqlabels.engines.polars import collect, label_counts
+    from dqlabels.engines.polars import collect, label_counts, read_blocks
 
     size: int = collect(plan.frame.select(pl.len())).item()
     if size <= large.LARGE_ROWS:
         return None, size
+    columns = large.sampled_columns(plan.frame.collect_schema().names(), plan.label, plan.features, plan.exclude)
+    learning = {"features": plan.features, "exclude": plan.exclude, "random_state": plan.random_state}
+    if plan.task == "regression":
+        blocks = (
+            nw.from_native(block[plan.label], series_only=True) for block in read_blocks(plan.frame, [plan.label])
+        )
+        return ValueTask.of(plan.label, blocks, columns, plan.names, learning, plan.ruling["fdr"]), size
     values, rows = label_counts(plan.frame, plan.label)
-    return LabelSet.of(nw.from_native(values, series_only=True), rows), size
+    labels = LabelSet.of(nw.from_native(values, series_only=True), rows)
+    return class_task(labels, columns, plan.names, learning, plan.ruling), size

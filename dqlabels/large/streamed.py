@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from dqlabels.errors import OptionError
 from dqlabels.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.frames.columns import Labels
 from dqlabels.large import judge as large
-from dqlabels.large.stream import Plan, Streamed, go_through, plan_of, read_label_set
+from dqlabels.large.stream import Plan, Streamed, go_through, plan_of, read_task
 from dqlabels.mixture import MOST_ROWS
 from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise import default_noise
@@ -112,22 +112,8 @@ class StreamedAudit(LabelAudit):
     @property
     def issues(self) -> Any:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
-        import polars as pl
-
-        from dqlabels.engines.polars import collect
-        from dqlabels.findings import free_name
-
         assert isinstance(self.evidence, Tallied)  # noqa: S101
-        quality, suggested, flag = self.names
-        taken = set(self.frame.collect_schema().names())
-        row = free_name("row", taken)
-        kind = free_name("kind", {*taken, row})
-        numbers = pl.Series(row, self.evidence.positions, dtype=pl.get_index_type())
-        asked = pl.DataFrame([numbers, pl.Series(kind, self.evidence.kinds, dtype=pl.String)])
-        rows = collect(self.frame.with_row_index(row).filter(pl.col(row).is_in(numbers.implode())))
-        found = asked.join(rows, on=row, how="left", maintain_order="left")
-        first = [row, self.label, suggested, quality, kind]
-        return found.select(*first, pl.exclude(*first, flag))
+        return issues_of(self.frame, self.label, self.names, self.evidence.positions, self.evidence.kinds)
 
     @property
     def probabilities(self) -> Any:
@@ -136,7 +122,7 @@ class StreamedAudit(LabelAudit):
         Raises:
             OptionError: Always.
         """
-        raise OptionError(f"probabilities {_NOT_HERE}")
+        raise OptionError(f"probabilities {NOT_HERE}")
 
     def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
         """Not drawn from a table this large.
@@ -144,7 +130,7 @@ class StreamedAudit(LabelAudit):
         Raises:
             OptionError: Always.
         """
-        raise OptionError(f"review_sample() {_NOT_HERE}")
+        raise OptionError(f"review_sample() {NOT_HERE}")
 
     def with_review(self, reviewed: Any, *, answer: str = "reviewed_label", confidence: float = 0.90) -> LabelAudit:
         """Not done for a table this large.
@@ -152,7 +138,7 @@ class StreamedAudit(LabelAudit):
         Raises:
             OptionError: Always.
         """
-        raise OptionError(f"with_review() {_NOT_HERE}")
+        raise OptionError(f"with_review() {NOT_HERE}")
 
     def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
         """Not gathered of a table this large, so that there is no ``to_html()`` either.
@@ -160,7 +146,7 @@ class StreamedAudit(LabelAudit):
         Raises:
             OptionError: Always.
         """
-        raise OptionError(f"to_html() {_NOT_HERE}")
+        raise OptionError(f"to_html() {NOT_HERE}")
 
     @property
     def plot(self) -> Any:
@@ -169,7 +155,7 @@ class StreamedAudit(LabelAudit):
         Raises:
             OptionError: Always.
         """
-        raise OptionError(f"plot {_NOT_HERE}")
+        raise OptionError(f"plot {NOT_HERE}")
 
     def review(self, *_: Any, **__: Any) -> Any:
         """Not offered of a table this large.
@@ -177,7 +163,7 @@ class StreamedAudit(LabelAudit):
         Raises:
             OptionError: Always.
         """
-        raise OptionError(f"review() {_NOT_HERE}")
+        raise OptionError(f"review() {NOT_HERE}")
 
     def checkup(self, *_: Any, **__: Any) -> Any:
         """Refused: a check-up compares rows with each other.
@@ -196,10 +182,31 @@ class StreamedAudit(LabelAudit):
         Raises:
             OptionError: Always.
         """
-        raise OptionError(f"planted_recall() {_NOT_HERE}")
+        raise OptionError(f"planted_recall() {NOT_HERE}")
 
 
-_NOT_HERE = "needs all rows in memory, and this audit streamed them. Audit a collected part of the table."
+def issues_of(
+    frame: pl.LazyFrame, label: str, names: tuple[str, str, str], positions: IntArray, kinds: Sequence[str]
+) -> pl.DataFrame:
+    """The rows at ``positions`` (m,) of an audited lazy frame, in that order, with their ``kinds`` (m,)."""
+    import polars as pl
+
+    from dqlabels.engines.polars import collect
+    from dqlabels.findings import free_name
+
+    quality, suggested, flag = names
+    taken = set(frame.collect_schema().names())
+    row = free_name("row", taken)
+    kind = free_name("kind", {*taken, row})
+    numbers = pl.Series(row, positions, dtype=pl.get_index_type())
+    asked = pl.DataFrame([numbers, pl.Series(kind, kinds, dtype=pl.String)])
+    rows = collect(frame.with_row_index(row).filter(pl.col(row).is_in(numbers.implode())))
+    found = asked.join(rows, on=row, how="left", maintain_order="left")
+    first = [row, label, suggested, quality, kind]
+    return found.select(*first, pl.exclude(*first, flag))
+
+
+NOT_HERE = "needs all rows in memory, and this audit streamed them. Audit a collected part of the table."
 
 
 def report_lazily(frame: pl.LazyFrame, label: str, **options: Any) -> LabelAudit | None:
@@ -208,46 +215,55 @@ def report_lazily(frame: pl.LazyFrame, label: str, **options: Any) -> LabelAudit
     Raises:
         DQLabelsError: As :func:`dqlabels.audit`.
     """
+    streamed = streamed_lazily(frame, label, options)
+    return None if streamed is None else _report(streamed)
+
+
+def streamed_lazily(frame: pl.LazyFrame, label: str, options: dict[str, Any]) -> Streamed | None:
+    """All passes over a lazy frame of more than 200,000 rows; None of a smaller one.
+
+    Raises:
+        DQLabelsError: As :func:`dqlabels.audit`.
+    """
     from dqlabels.engines.polars import Spill
 
     plan = plan_of(frame, label, **options)
-    labels, _ = read_label_set(plan)
-    if labels is None:
+    task, size = read_task(plan)
+    if task is None:
         return None
     large.refuse_options(options, "for a lazy frame this large")
-    spill = Spill(len(labels.classes), large.threads_of(plan.n_jobs))
+    spill = Spill(task.kept, large.threads_of(plan.n_jobs))
     try:
-        return _report(go_through(plan, labels, spill))
+        return go_through(plan, task, spill, size)
     except BaseException:
         spill.close()
         raise
 
 
 def _report(streamed: Streamed) -> StreamedAudit:
-    plan, rule = streamed.plan, streamed.rule
+    plan, rule, labels = streamed.plan, streamed.rule.found, streamed.task.labels
     evidence, errors = _tally(streamed)
     rows = int(rule.class_counts.sum())
-    error = errors / rows
-    settings = {"filter_by": plan.filter_by, "score": plan.score, "adjust": plan.adjust, "compat": None}
     return StreamedAudit(
         label=plan.label,
-        frame=_lazy(plan, streamed),
+        frame=lazy_answer(plan, streamed),
         rows=streamed.spill.rows,
         audited=rows,
         flagged=int(evidence.pair_counts.sum()),
         noise_rate=default_noise(evidence.codes, evidence.probs, rule.counts, random_state=plan.random_state),
         model=streamed.learnt.model,
-        model_error=error,
+        model_error=errors / rows,
         warnings=streamed.notes,
         names=plan.names,
-        settings=settings | {"random_state": plan.random_state, "task": "classes"},
+        settings={**plan.ruling, "compat": None, "random_state": plan.random_state, "task": "classes"},
         evidence=evidence,
-        table=nw.from_native(streamed.labels.values.to_frame().to_native(), eager_only=True),
+        table=nw.from_native(labels.values.to_frame().to_native(), eager_only=True),
         streamed=streamed,
     )
 
 
-def _lazy(plan: Plan, streamed: Streamed) -> pl.LazyFrame:
+def lazy_answer(plan: Plan, streamed: Streamed) -> pl.LazyFrame:
+    """The audited frame, whose columns are computed where its rows are asked for."""
     from polars.io.plugins import register_io_source
 
     def run(columns: list[str] | None, predicate: Any, n_rows: int | None, _size: int | None) -> Iterator[pl.DataFrame]:
@@ -265,10 +281,11 @@ def _lazy(plan: Plan, streamed: Streamed) -> pl.LazyFrame:
 
 def _tally(streamed: Streamed) -> tuple[Tallied, int]:
     """One more pass over the spill: counts by class and pair, the worst rows, and a sample for the noise rate."""
-    rule, spill, k = streamed.rule, streamed.spill, len(streamed.labels.classes)
+    labels = streamed.task.labels
+    rule, spill, k = streamed.rule.found, streamed.spill, len(labels.classes)
     units, pairs, errors, start = np.zeros(k, dtype=np.int64), np.zeros(k * k, dtype=np.int64), 0, 0
-    worst = _Lowest.empty(MOST_WORST)
-    drawn = _Lowest.empty(max(min(NOISE_ROWS, NOISE_VALUES // k), min(MOST_ROWS, NOISE_VALUES // k)))
+    worst = Lowest.empty(MOST_WORST)
+    drawn = Lowest.empty(max(min(NOISE_ROWS, NOISE_VALUES // k), min(MOST_ROWS, NOISE_VALUES // k)))
     for at in range(len(spill.sizes)):
         codes, probs = spill.block(at)
         rows = np.flatnonzero(codes >= 0)
@@ -285,7 +302,6 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int]:
         drawn.offer(hash_rows(words), {"code": codes, "probs": probs})
         start += spill.sizes[at]
     last, some = worst.finish(), drawn.finish()
-    labels = streamed.labels
     evidence = Tallied(
         Labels(labels.values, np.empty(0, dtype=np.int64), labels.classes, labels.places),
         last["row"], some["code"], some["probs"], last["suggested"], last["key"],
@@ -297,7 +313,7 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int]:
 
 
 @dataclass(slots=True, eq=False)
-class _Lowest:
+class Lowest:
     """The rows with the ``most`` lowest keys, in the order of key and then of row."""
 
     most: int
@@ -305,10 +321,12 @@ class _Lowest:
     waiting: int
 
     @classmethod
-    def empty(cls, most: int) -> _Lowest:
+    def empty(cls, most: int) -> Lowest:
+        """Nothing seen yet."""
         return cls(most, [], 0)
 
     def offer(self, keys: NDArray[Any], facts: dict[str, NDArray[Any]]) -> None:
+        """Take in a block's rows with their keys (b,) and what is to be known of each, (b, ...) a name."""
         if self.parts and keys.size and "bar" in self.parts[0]:
             near = keys <= self.parts[0]["bar"][0]
             keys, facts = keys[near], {name: values[near] for name, values in facts.items()}
@@ -319,6 +337,7 @@ class _Lowest:
             self.parts, self.waiting = [{**kept, "bar": kept["key"][-1:]}], kept["key"].size
 
     def finish(self) -> dict[str, NDArray[Any]]:
+        """The facts of the rows kept, their keys among them as ``key``."""
         names = [name for name in self.parts[0] if name != "bar"]
         joined = {name: np.concatenate([part[name] for part in self.parts]) for name in names}
         order = np.argsort(joined["key"], kind="stable")[: self.most]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.evidence import plain
+from dqlabels.findings import Flagging
 from dqlabels.frames.columns import Frame
 from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.multilabel.tags import Tags
@@ -95,7 +96,7 @@ class TagEvidence:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class MultilabelAudit:
+class MultilabelAudit(Flagging):
     """What was found in labels of which a row may have several, or none.
 
     In ``frame`` ``label_quality`` is the row's, in which its worst label weighs most; ``suggested_label`` is the list
@@ -117,11 +118,6 @@ class MultilabelAudit:
     settings: dict[str, Any]
     evidence: TagEvidence
     table: Frame
-
-    @property
-    def flagged_share(self) -> float:
-        """Flagged rows over audited rows, in [0, 1]; not the noise rate."""
-        return self.flagged / self.audited if self.audited else 0.0
 
     @property
     def issues(self) -> Any:
@@ -277,9 +273,6 @@ class MultilabelAudit:
     def __repr__(self) -> str:
         found = f"{self.flagged:,} of {self.audited:,} rows flagged"
         return f"<MultilabelAudit of {self.label!r}: {found}, noise rate {self.noise_rate}>"
-
-    def __str__(self) -> str:
-        return self.summary()
 
     def _repr_html_(self) -> str:
         facts = self.to_dict()

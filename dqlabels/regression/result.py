@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.atomic import replacing
 from dqlabels.errors import OptionError
-from dqlabels.evidence import index_values, plain
-from dqlabels.findings import issue_rows
+from dqlabels.facts import check_rows
+from dqlabels.findings import Flagging, issue_rows
 from dqlabels.frames.columns import Frame
-from dqlabels.frames.targets import Targets
 from dqlabels.gate import Answer, Decide, GateCheck, Measured, OnInconclusive, conclusion, hold
 from dqlabels.rate import share_interval
+from dqlabels.regression.evidence import ValueEvidence
+from dqlabels.regression.facts import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
+from dqlabels.regression.picture import Picture
+from dqlabels.regression.task import POOR
 from dqlabels.report import html, text
 
 MOST_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval
-# The features predict so little beyond this model error that only gross errors can be told.
-POOR = 0.9
 
 ASSUMPTION = (
     "The rate of false flags holds where right values stray from what the other columns predict as the middle nine "
@@ -39,29 +42,6 @@ BLIND = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ValueEvidence:
-    """What the tables of a :class:`ValueAudit` are made from; arrays are over the m audited rows.
-
-    ``positions`` (m,) row numbers in the frame, ``predicted`` (m,) amounts that the label's dtype holds, ``scores``
-    (m,) residuals over what is usual for the row, signed, ``quality`` (m,) p-values in [0, 1], ``flagged`` (m,).
-    """
-
-    targets: Targets
-    positions: NDArray[np.int64]
-    predicted: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    quality: NDArray[np.float64]
-    flagged: NDArray[np.bool_]
-
-    def worst(self) -> tuple[NDArray[np.int64], list[str]]:
-        """Audited positions of the flagged rows, worst first, and whether each is too ``high`` or too ``low``."""
-        found = np.flatnonzero(self.flagged)
-        # The p-values of the very worst may all be 0; their scores still tell them apart.
-        order = found[np.lexsort((-np.abs(self.scores[found]), self.quality[found]))]
-        return order, ["high" if score > 0 else "low" for score in self.scores[order]]
-
-
 @dataclass(frozen=True, slots=True)
 class ValueGate(Answer):
     """A verdict on one column of numbers; ``confidence`` is that of the interval of the share."""
@@ -75,7 +55,7 @@ class ValueGate(Answer):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ValueAudit:
+class ValueAudit(Flagging):
     """What was found in one column of numbers, dates or durations.
 
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those with a
@@ -96,11 +76,8 @@ class ValueAudit:
     settings: dict[str, Any]
     evidence: ValueEvidence
     table: Frame
-
-    @property
-    def flagged_share(self) -> float:
-        """Flagged rows over audited rows, in [0, 1]; about ``fdr`` of them are expected to be right."""
-        return self.flagged / self.audited if self.audited else 0.0
+    picture: Picture
+    features: tuple[str, ...] = ()
 
     @property
     def issues(self) -> Any:
@@ -113,16 +90,18 @@ class ValueAudit:
 
     @property
     def predictions(self) -> Any:
-        """A row per audited row: its number, the out-of-sample prediction in the label's dtype, and the score.
+        """A row per audited row: its number, the out-of-sample prediction, an interval around it, and the score.
 
-        The score is the residual over what is usual for the row, with its sign: above 0 where the value is high.
+        Of right values 90% are expected between ``low`` and ``high``. The score is the residual over what is usual
+        for the row, with its sign: above 0 where the value is high.
         """
         evidence, backend = self.evidence, self.table.implementation
-        written = evidence.targets.replaced(evidence.positions, evidence.predicted)[evidence.positions.tolist()]
-        if backend.is_pandas_like():
-            written = nw.from_native(written.to_native().reset_index(drop=True), series_only=True)
+        targets, said = evidence.targets, evidence.said
+        low, high = evidence.judge.interval(targets, said[:, 0], said[:, 1], EXPECTED)
+        amounts = {"prediction": evidence.predicted, "low": low, "high": high}
         table = nw.from_dict({"row": evidence.positions, "score": evidence.scores}, backend=backend)
-        return table.with_columns(written.alias("prediction")).select("row", "prediction", "score").to_native()
+        columns = [targets.written(values).alias(name) for name, values in amounts.items()]
+        return table.with_columns(*columns).select("row", *amounts, "score").to_native()
 
     @property
     def noise_rate(self) -> Any:
@@ -134,6 +113,37 @@ class ValueAudit:
         raise OptionError(
             f"Column {self.label!r} was audited as numbers, which have no noise rate: errors within the scatter of "
             "right values cannot be counted. Use flagged_share and gate(max_flagged_share=0.01), or audit classes."
+        )
+
+    def review_sample(self, *_: Any, **__: Any) -> Any:
+        """Not drawn of numbers.
+
+        Raises:
+            OptionError: Always, with what there is instead.
+        """
+        raise OptionError(f"review_sample() {self._no_review}")
+
+    def with_review(self, *_: Any, **__: Any) -> Any:
+        """Not counted of numbers.
+
+        Raises:
+            OptionError: Always, with what there is instead.
+        """
+        raise OptionError(f"with_review() {self._no_review}")
+
+    def review(self, *_: Any, **__: Any) -> Any:
+        """Not offered of numbers.
+
+        Raises:
+            OptionError: Always, with what there is instead.
+        """
+        raise OptionError(f"review() {self._no_review}")
+
+    @property
+    def _no_review(self) -> str:
+        return (
+            f"is for classes, and {self.label!r} was audited as numbers. Look at audit.issues, audit.predictions or "
+            'audit.to_html("report.html"), and correct the values in the table.'
         )
 
     def gate(
@@ -197,29 +207,59 @@ class ValueAudit:
         }
 
     def _worst_facts(self) -> list[dict[str, Any]]:
-        evidence, index = self.evidence, index_values(self.table)
-        order, kinds = evidence.worst()
-        order = order[:MOST_ROWS_IN_DICT]
-        shown = self.table[evidence.positions[order].tolist()]
-        given, suggested = shown[self.label].to_list(), shown[self.names[1]].to_list()
-        return [
-            {
-                "row": int(evidence.positions[at]),
-                **({} if index is None else {"index": plain(index[int(evidence.positions[at])])}),
-                "given": plain(given[place]),
-                "suggested": plain(suggested[place]),
-                "quality": float(evidence.quality[at]),
-                "kind": kinds[place],
-            }
-            for place, at in enumerate(order)
-        ]
+        order, _ = self.evidence.worst()
+        return row_facts(self.evidence, order[:MOST_ROWS_IN_DICT], self.table)
+
+    def _shown_table(self, order: NDArray[np.int64]) -> Frame:
+        """The frame's rows at these audited places (s,), without what the audit added."""
+        table: Frame = self.table.drop(*self.names)[self.evidence.positions[order].tolist()]
+        return table
+
+    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
+        """What the HTML report shows, as plain values: ``to_dict()`` with histogram, cloud and worst rows.
+
+        Args:
+            rows: How many of the worst rows, at least 1.
+
+        Raises:
+            OptionError: ``rows`` is not a whole number from 1 to 1000.
+        """
+        check_rows(rows)
+        order = self.evidence.worst()[0][:rows]
+        facts = value_facts(self.to_dict(), self.evidence, self.picture, self._shown_table(order), order)
+        return {**facts, "features": list(self.features)}
+
+    def to_html(self, path: str | Path | None = None, *, gate: ValueGate | None = None, rows: int = 60) -> str:
+        """The report as one HTML file that asks the network for nothing; needs the extra ``report``.
+
+        Args:
+            path: Written whole or not at all; default not written.
+            gate: A verdict to begin with.
+            rows: How many of the worst rows to show, 1 to 1000; each takes about 2 kB.
+
+        Returns:
+            The page.
+
+        Raises:
+            MissingExtraError: jinja2 is not installed.
+            OptionError: ``rows`` is out of bounds.
+            OSError: The file cannot be written; a former one is as it was.
+        """
+        from dqlabels.report.page import value_page
+
+        made = value_page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
+        if path is not None:
+            with replacing(path) as file:
+                file.write(made.encode("utf-8", "replace"))
+        return made
 
     def __repr__(self) -> str:
         found = f"{self.flagged:,} of {self.audited:,} values flagged"
         return f"<ValueAudit of {self.label!r}: {found} at a false-discovery rate of {self.fdr:.0%}>"
 
-    def __str__(self) -> str:
-        return self.summary()
-
     def _repr_html_(self) -> str:
-        return html.value_fragment(self.to_dict())
+        judge = self.evidence.judge
+        drawn = cloud(self.picture, self.evidence.targets, judge)
+        facts = self.to_dict()
+        facts["worst"] = [shown_row(row) for row in facts["worst"]]
+        return html.value_fragment(facts, histogram(self.picture, judge), drawn)

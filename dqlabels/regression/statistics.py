@@ -27,6 +27,11 @@ UNIT = 2**22
 MIDDLE, OUTER = 0.50, 0.90
 HEAVIEST, LIGHTEST = 1.0, 200.0  # degrees of freedom
 MOST_ROUNDS = 20
+# Sizes are counted in cells a thousandth wide, between a size that is as good as 0 and one that is as good as infinite:
+# a double's bits without its last ones, less those of the first cell.
+KEY_SHIFT = 52 - 10
+FIRST_KEY = (1023 - 24) << 10
+CELLS = 1 + (48 << 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +42,22 @@ class ValueScale:
     unit: float
 
     @classmethod
-    def of(cls, values: FloatArray) -> ValueScale:
+    def of(cls, values: FloatArray, counts: IntArray | None = None) -> ValueScale:
         """The median, and the distance of the quartiles, or where they coincide of the typical other value.
+
+        Args:
+            values: (n,).
+            counts: (n,) how often each occurs, where that is not once.
 
         >>> ValueScale.of(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
         ValueScale(center=3.0, unit=2.0)
         """
-        low, center, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+        low, center, high = _quantiles(values, (0.25, 0.5, 0.75), counts)
         if high > low:
             return cls(center, high - low)
-        off = np.abs(values[values != center] - center)
-        return cls(center, float(np.median(off)) if off.size else 1.0)
+        other = values != center
+        off = np.abs(values[other] - center)
+        return cls(center, _quantiles(off, (0.5,), None if counts is None else counts[other])[0] if off.size else 1.0)
 
     def apply(self, values: FloatArray) -> FloatArray:
         """(n,) values on the scale."""
@@ -60,26 +70,60 @@ class ValueScale:
         return values
 
 
+def _quantiles(values: FloatArray, shares: tuple[float, ...], counts: IntArray | None) -> list[float]:
+    if counts is None:
+        found: list[float] = np.quantile(values, shares).tolist()
+        return found
+    order = np.argsort(values, kind="stable")
+    upto = counts[order].cumsum()
+    places = np.searchsorted(upto, np.ceil(np.array(shares) * int(upto[-1])).astype(np.int64))
+    found = values[order[places]].tolist()
+    return found
+
+
 @dataclass(slots=True)
 class ResidualTally:
-    """Rows, and the sum of their absolute residuals in ``UNIT``: mergeable, the same in any order."""
+    """Rows, and sums in ``UNIT`` of how far values lie from their prediction (``total``) and from 0 (``around``).
+
+    Mergeable, the same in any order; 0 is the median of the scale.
+    """
 
     rows: int = 0
     total: int = 0
+    around: int = 0
 
-    def update(self, residuals: FloatArray) -> None:
-        """Add rows with these residuals (n,)."""
+    def update(self, residuals: FloatArray, scaled: FloatArray) -> None:
+        """Add rows with these residuals (n,) and values on the scale (n,)."""
         self.rows += residuals.size
-        self.total += int(np.rint(np.abs(residuals) * UNIT).astype(np.int64).sum())
+        self.total += _summed(residuals)
+        self.around += _summed(scaled)
 
     def merge(self, other: ResidualTally) -> None:
         """Add what ``other`` saw."""
-        self.rows += other.rows
-        self.total += other.total
+        self.add_sums(other.sums())
+
+    def sums(self) -> IntArray:
+        """Whole numbers that add up with those of another part of the table."""
+        return np.array([self.rows, self.total, self.around], dtype=np.int64)
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add what ``sums`` of other parts, added up, say."""
+        rows, total, around = sums.tolist()
+        self.rows += rows
+        self.total += total
+        self.around += around
 
     def finish(self) -> float:
         """The mean absolute residual, 0 without rows."""
         return self.total / self.rows / UNIT if self.rows else 0.0
+
+    def error(self) -> float:
+        """The mean distance of the values from their prediction over that from the median: 0 predicts every value."""
+        return self.total / self.around if self.around else 0.0
+
+
+def _summed(values: FloatArray) -> int:
+    return int(np.rint(np.abs(values) * UNIT).astype(np.int64).sum())
 
 
 def residual_scores(residuals: FloatArray, spread: FloatArray, mean_residual: float) -> FloatArray:
@@ -109,29 +153,37 @@ class Tail:
     freedom: float
 
     def p_values(self, sizes: FloatArray) -> FloatArray:
-        """(n,) in [0, 1]: how often a right value's score is at least of this size (n,)."""
+        """(n,) in [0, 1]: how often a right value's score is at least of this size (n,), 1 where that is 0."""
         from scipy.special import stdtr
 
         if self.width <= 0:
             return np.where(sizes > 0, 0.0, 1.0)
         p: FloatArray = 2 * stdtr(self.freedom, -sizes / self.width)
-        return p
+        return np.clip(p, 0.0, 1.0)
+
+    def size_of(self, p: float) -> float:
+        """The size that a right value's score reaches in this share of the rows, in (0, 1]."""
+        from scipy.special import stdtrit
+
+        return -self.width * float(stdtrit(self.freedom, p / 2))
 
 
-def fit_tail(sizes: FloatArray) -> Tail:
-    """Student's t through the median and the upper decile of the sizes (n,) of scores.
+# The tail of a table whose values are all predicted exactly.
+NO_TAIL = Tail(0.0, LIGHTEST)
+
+
+def fit_tail(middle: float, outer: float) -> Tail:
+    """Student's t through the median and the upper decile of the sizes of scores.
 
     What lies beyond is not looked at, so a tenth of the values may be as wrong as they like.
 
     >>> from scipy.special import stdtrit
-    >>> sizes = -2 * stdtrit(5.0, np.linspace(0.0001, 0.4999, 5000))
-    >>> tail = fit_tail(sizes)
+    >>> tail = fit_tail(*(-2 * stdtrit(5.0, np.array([0.25, 0.05]))).tolist())
     >>> round(tail.width, 1), round(tail.freedom)
     (2.0, 5)
     """
     from scipy.special import stdtrit
 
-    middle, outer = np.quantile(sizes, (MIDDLE, OUTER)).tolist()
     at_middle, at_outer = (1 + MIDDLE) / 2, (1 + OUTER) / 2
 
     def ratio(freedom: float) -> float:
@@ -145,79 +197,183 @@ def fit_tail(sizes: FloatArray) -> Tail:
     return Tail(outer / float(stdtrit(high, at_outer)), high)
 
 
-def row_p_values(scores: FloatArray, among: BoolArray) -> FloatArray:
-    """(n,) p-value of each row's score, whatever its sign, by the scores of the rows ``among`` (n,).
+def size_cells(sizes: FloatArray) -> IntArray:
+    """The cell (n,) of each size on a grid of cells that grow with the size; cell 0 holds exact zeros alone."""
+    keys = (np.ascontiguousarray(sizes, dtype=np.float64).view(np.int64) >> KEY_SHIFT) - FIRST_KEY
+    cells: IntArray = np.where(sizes > 0, np.clip(keys + 1, 1, CELLS - 1), 0)
+    return cells
 
-    Values predicted exactly say nothing of how far right values stray: they are 1 and shape no tail.
+
+def cell_edges(cells: IntArray) -> FloatArray:
+    """The least size (m,) of each of these cells (m,)."""
+    edges = ((cells - 1 + FIRST_KEY) << KEY_SHIFT).astype(np.int64).view(np.float64)
+    return np.where(cells > 0, edges, 0.0)
+
+
+@dataclass(slots=True, eq=False)
+class SizeCounts:
+    """How many scores are of about each size, from which the tail and the cut are found: mergeable, in any order.
+
+    ``counts`` (CELLS,) rows a cell of :func:`size_cells`.
     """
-    sizes = np.abs(scores)
-    astray = sizes > 0
-    p = np.ones(scores.size)
-    if (astray & among).any():
-        p[astray] = fit_tail(sizes[astray & among]).p_values(sizes[astray])
-    return np.clip(p, 0.0, 1.0)
+
+    counts: IntArray
+
+    @classmethod
+    def empty(cls) -> SizeCounts:
+        """Nothing seen yet."""
+        return cls(np.zeros(CELLS, dtype=np.int64))
+
+    def update(self, sizes: FloatArray) -> None:
+        """Count scores of these sizes (n,)."""
+        self.counts += np.bincount(size_cells(sizes), minlength=CELLS)
+
+    def merge(self, other: SizeCounts) -> None:
+        """Add what ``other`` saw."""
+        self.counts += other.counts
+
+    def sums(self) -> IntArray:
+        """Whole numbers that add up with those of another part of the table."""
+        return np.array(self.counts)
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add what ``sums`` of other parts, added up, say."""
+        self.counts += sums
+
+    def finish(self, fdr: float) -> tuple[Tail, float]:
+        """The tail of right values, and the least size that is flagged at this rate; infinite where none is.
+
+        The tail goes through the middle of the sizes, and is fitted again without those flagged until the flags stay.
+
+        Source: Efron (2004), JASA 99:96-104, a null fitted to the middle.
+        """
+        cells = np.flatnonzero(self.counts)
+        counts, edges = self.counts[cells], cell_edges(cells)
+        beyond = counts[::-1].cumsum()[::-1]
+        tail, cut = NO_TAIL, edges.size
+        for _ in range(MOST_ROUNDS):
+            tail = _tail_among(cells[:cut], counts[:cut])
+            again = first_flagged(tail.p_values(edges), beyond, fdr)
+            if again == cut:
+                break
+            cut = again
+        return tail, float(edges[cut]) if cut < edges.size else np.inf
+
+
+def _tail_among(cells: IntArray, counts: IntArray) -> Tail:
+    """The tail through these cells (m,) of ``counts`` (m,) rows. Values predicted exactly shape none."""
+    astray = cells > 0
+    cells, counts = cells[astray], counts[astray]
+    if not cells.size:
+        return NO_TAIL
+    centers = (cell_edges(cells) + cell_edges(cells + 1)) / 2
+    upto = counts.cumsum()
+
+    def quantile(share: float) -> float:
+        place = share * (int(upto[-1]) - 1)
+        low, high = centers[np.searchsorted(upto, [int(place), int(np.ceil(place))], side="right")].tolist()
+        return float(low + (place - int(place)) * (high - low))
+
+    return fit_tail(quantile(MIDDLE), quantile(OUTER))
+
+
+def first_flagged(p: FloatArray, beyond: IntArray, fdr: float) -> int:
+    """Where flags begin among values (m,), the likeliest first; m where none is flagged.
+
+    The share of right values among the flagged is then expected to be at most ``fdr``.
+
+    Args:
+        p: (m,) p-values, falling: uniform or larger where a value is right, independent or positively dependent.
+        beyond: (m,) rows with this p-value or a lower one, so that ``beyond[0]`` are all rows.
+        fdr: In (0, 1).
+
+    Source: Benjamini & Hochberg (1995), J. R. Statist. Soc. B 57:289-300.
+
+    >>> first_flagged(np.array([0.9, 0.3, 0.04, 0.01]), np.array([4, 3, 2, 1]), 0.1)
+    2
+    """
+    if not p.size:
+        return 0
+    reached = np.flatnonzero((p <= fdr * beyond / beyond[0]) & (p < 1))
+    return int(reached[0]) if reached.size else p.size
 
 
 def benjamini_hochberg(p: FloatArray, fdr: float) -> BoolArray:
     """The rows to flag, so that the expected share of right values among them is at most ``fdr``.
 
     Args:
-        p: (n,) p-values, uniform or larger where a value is right, independent or positively dependent.
+        p: (n,) p-values, as in :func:`first_flagged` but in any order.
         fdr: In (0, 1).
-
-    Source: Benjamini & Hochberg (1995), J. R. Statist. Soc. B 57:289-300.
 
     >>> benjamini_hochberg(np.array([0.01, 0.9, 0.04, 0.3]), 0.1).tolist()
     [True, False, True, False]
     """
-    if not p.size:
-        return np.zeros(0, dtype=bool)
-    ranked = np.sort(p)
-    reached = np.flatnonzero(ranked <= fdr * np.arange(1, p.size + 1) / p.size)
-    if not reached.size:
+    values, rows = np.unique(p, return_counts=True)
+    cut = first_flagged(values[::-1], rows.cumsum()[::-1], fdr)
+    if cut == values.size:
         return np.zeros(p.size, dtype=bool)
-    flagged: BoolArray = p <= ranked[reached[-1]]
+    flagged: BoolArray = p <= values[::-1][cut]
     return flagged
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRule:
+    """What the passes over a table found: enough to judge any row alone.
+
+    ``mean_residual`` of the table; ``tail`` of right values; scores of at least ``cut`` are flagged.
+    """
+
+    mean_residual: float
+    tail: Tail
+    cut: float
+
+    def judge(self, residuals: FloatArray, spread: FloatArray) -> ValueVerdict:
+        """Of rows (n,): scores, p-values and flags."""
+        scores = residual_scores(residuals, spread, self.mean_residual)
+        sizes = np.abs(scores)
+        return ValueVerdict(scores, self.tail.p_values(sizes), sizes >= self.cut)
+
+    def reach(self, spread: FloatArray, p: float) -> FloatArray:
+        """How far (n,) from its prediction a right value strays in this share of the rows, by the row's spread."""
+        reach: FloatArray = (spread + FLOOR * self.mean_residual) * self.tail.size_of(p)
+        return reach
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueVerdict:
-    """``p`` (n,) in [0, 1], low is suspicious, and ``flagged`` (n,)."""
+    """``scores`` (n,) signed, ``p`` (n,) in [0, 1], low is suspicious, and ``flagged`` (n,)."""
 
+    scores: FloatArray
     p: FloatArray
     flagged: BoolArray
 
 
-def judge_values(scores: FloatArray, fdr: float) -> ValueVerdict:
-    """Flag scores at a false-discovery rate, against a distribution of right scores learnt from the table itself.
+def judge_values(residuals: FloatArray, spread: FloatArray, fdr: float) -> tuple[ValueRule, ValueVerdict]:
+    """Flag values at a false-discovery rate, against a distribution of right scores learnt from the table itself.
 
     Out-of-bag scores are exchangeable, so the score of one right value among right values has a conformal p-value.
-    Which values are right is what is asked: so the reference is the t through the middle of the scores, fitted again
-    without the rows flagged until the flags stay.
+    Which values are right is what is asked: so the reference is the t through the middle of the scores.
 
     Args:
-        scores: (n,) as :func:`residual_scores` gives them.
+        residuals: (n,) value less prediction, on the value scale.
+        spread: (n,) as of :func:`residual_scores`.
         fdr: Expected share of right values among the flagged, in (0, 1).
 
     Raises:
         OptionError: ``fdr`` is not between 0 and 1.
 
-    Source: conformal p-values under a false-discovery rate, Bates et al. (2023), Ann. Statist. 51:149-178; a null
-    fitted to the middle, Efron (2004), JASA 99:96-104.
+    Source: conformal p-values under a false-discovery rate, Bates et al. (2023), Ann. Statist. 51:149-178.
 
-    >>> scores = np.append(np.random.default_rng(0).normal(size=200), 12.0)
-    >>> np.flatnonzero(judge_values(scores, 0.1).flagged).tolist()
+    >>> residuals = np.append(np.random.default_rng(0).normal(size=200), 12.0)
+    >>> np.flatnonzero(judge_values(residuals, np.zeros(201), 0.1)[1].flagged).tolist()
     [200]
     """
     check_fdr(fdr)
-    flagged = np.zeros(scores.size, dtype=bool)
-    for _ in range(MOST_ROUNDS):
-        p = row_p_values(scores, ~flagged)
-        again = benjamini_hochberg(p, fdr) & (p < 1)
-        if np.array_equal(again, flagged):
-            break
-        flagged = again
-    return ValueVerdict(p, flagged)
+    tally, sizes = ResidualTally(), SizeCounts.empty()
+    tally.update(residuals, residuals)
+    sizes.update(np.abs(residual_scores(residuals, spread, tally.finish())))
+    rule = ValueRule(tally.finish(), *sizes.finish(fdr))
+    return rule, rule.judge(residuals, spread)
 
 
 def check_fdr(fdr: float) -> None:

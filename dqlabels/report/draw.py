@@ -1,13 +1,16 @@
-"""Drawings as SVG, made of numbers alone: nothing that came from data is in them, so they need no escaping."""
+"""Drawings as SVG, made of numbers alone; the few words that came from data are escaped here."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 # Drawn units; the page scales them.
 WIDTH, MARGIN = 640, 12
+# The cloud: a square of so many units a side, beside it the words of its ticks; shades of a cell, by its rows.
+CLOUD, CLOUD_LEFT, CLOUD_TOP, SHADES = 432, 104, 14, 5
 
 
 def noise_scale(rate: Mapping[str, Any], limit: float | None = None) -> str:
@@ -69,6 +72,41 @@ def quality_bars(histogram: Mapping[str, Any]) -> str:
         parts.append(f'<text x="{x:.1f}" y="212" text-anchor="{anchor}">{share:g}</text>')
     said = f"Label quality of {sum(up):,} rows not flagged and {sum(down):,} flagged, from 0 to 1"
     return _svg(WIDTH, 218, said, parts)
+
+
+def value_cloud(cloud: Mapping[str, Any]) -> str:
+    """Rows by predicted (across) and given value (up): on the diagonal the two agree; the darker, the more rows."""
+    side, last = cloud["side"], len(cloud["ticks"]) - 1
+    step, bottom = CLOUD / side, CLOUD_TOP + CLOUD
+    parts = []
+    for name in ("kept", "flagged"):
+        most = max((rows for *_, rows in cloud[name]), default=1)
+        shaded: dict[int, list[str]] = {}
+        for across, up, rows in cloud[name]:
+            shade = math.ceil(SHADES * math.log1p(rows) / math.log1p(most))
+            x, y = CLOUD_LEFT + across * step, bottom - (up + 1) * step
+            shaded.setdefault(shade, []).append(f"M{x:.1f} {y:.1f}h{step:.1f}v{step:.1f}h-{step:.1f}z")
+        for shade, cells in sorted(shaded.items()):
+            seen = 0.25 + 0.75 * shade / SHADES if name == "kept" else 0.55 + 0.45 * shade / SHADES
+            parts.append(f'<path class="{name}" fill-opacity="{seen:.2f}" d="{"".join(cells)}"/>')
+    right = CLOUD_LEFT + CLOUD
+    parts.append(f'<path class="axis" fill="none" d="M{CLOUD_LEFT} {CLOUD_TOP}V{bottom}H{right}"/>')
+    parts.append(f'<line class="limit" x1="{CLOUD_LEFT}" y1="{bottom}" x2="{right}" y2="{CLOUD_TOP}"/>')
+    for at, tick in enumerate(cloud["ticks"]):
+        word = escape(tick if len(tick) <= LONGEST_TICK else tick[: LONGEST_TICK - 1] + "…", quote=True)
+        x, y = CLOUD_LEFT + CLOUD * at / last, bottom - CLOUD * at / last
+        anchor = "start" if at == 0 else "end" if at == last else "middle"
+        parts.append(f'<text x="{CLOUD_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{word}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 18 + 15 * (at % 2)}" text-anchor="{anchor}">{word}</text>')
+    parts.append(f'<text x="{right + 8}" y="{bottom}">predicted</text>')
+    parts.append(f'<text x="{CLOUD_LEFT + 6}" y="{CLOUD_TOP + 10}">given</text>')
+    kept, flagged = (sum(rows for *_, rows in cloud[name]) for name in ("kept", "flagged"))
+    said = f"Given against predicted values of {kept:,} rows not flagged and {flagged:,} flagged"
+    return _svg(WIDTH, bottom + 40, said, parts)
+
+
+# Letters of a tick that the margin has room for.
+LONGEST_TICK = 13
 
 
 def _height(counts: Sequence[int], at: int, most: int) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from dqlabels.report.draw import noise_scale, quality_bars
+from dqlabels.report.draw import noise_scale, quality_bars, value_cloud
 
 MOST_ROWS = 10
 SHARES = ("share", "flagged_share", "noise_rate")
@@ -24,6 +24,7 @@ STYLE = """
 .dqlabels svg.drawn text { fill: currentColor; font-size: 13px; }
 .dqlabels .axis { stroke: currentColor; } .dqlabels .interval, .dqlabels rect.kept { fill: #6f8fb5; }
 .dqlabels .estimate { fill: #2f79c2; }
+.dqlabels path.kept { fill: #6f8fb5; } .dqlabels path.flagged { fill: #cc5f1e; }
 .dqlabels rect.flagged, .dqlabels .bar span { fill: #cc5f1e; background: #cc5f1e; }
 .dqlabels .limit { stroke: #cc5f1e; stroke-width: 2; stroke-dasharray: 5 3; }
 .dqlabels .bar { display: inline-block; width: 6em; height: .6em; margin-left: .5em; }
@@ -55,16 +56,22 @@ def fragment(facts: Mapping[str, Any], histogram: Mapping[str, Any]) -> str:
     return "<div class='dqlabels'>" + "".join(parts) + "</div>"
 
 
-def value_fragment(facts: Mapping[str, Any]) -> str:
-    """Of an audit of numbers: headline, what the false-discovery rate rests on, and worst rows."""
+def value_fragment(facts: Mapping[str, Any], histogram: Mapping[str, Any], cloud: Mapping[str, Any]) -> str:
+    """Of an audit of numbers: headline, what the false-discovery rate rests on, pictures, and worst rows."""
     parts = [
-        f"<h4>Values in <code>{_text(facts['label'])}</code></h4>",
-        f"<p><b>{facts['flagged']:,}</b> of {facts['audited']:,} values flagged ({facts['flagged_share']:.1%}) at a "
-        f"false-discovery rate of {facts['fdr']:.0%}.</p>",
-        f"<p><small>{_text(facts['assumption'])}</small></p>",
-        table(("row", "given", "suggested", "quality", "kind"), facts["worst"]),
+        f"<style>{STYLE}</style>",
+        f"<h4>Values in {_data(facts['label'])}</h4>",
+        f"<p><b>{facts['flagged']:,}</b> of {facts['audited']:,} values are flagged ({facts['flagged_share']:.1%}) "
+        f"at a false-discovery rate of {facts['fdr']:.0%}.</p>",
+        f"<p class='soft'>{_text(facts['assumption'])}</p>",
+        "<p class='soft'>Given values by what the other rows predict:</p>",
+        value_cloud(cloud),
+        "<p class='soft'>Rows by label quality, flagged ones below the line:</p>",
+        quality_bars(histogram),
+        table(("row", "given", "suggested", "low", "high", "quality", "kind"), facts["worst"]),
     ]
-    parts += [f"<p><small>Note: {_text(note)}</small></p>" for note in facts["warnings"]]
+    parts += [f"<p class='soft'>Note: {_data(note)}</p>" for note in facts["warnings"]]
+    parts.append("<p class='soft'><code>audit.to_html(\"report.html\")</code> writes the whole report.</p>")
     return "<div class='dqlabels'>" + "".join(parts) + "</div>"
 
 
@@ -87,7 +94,7 @@ def _cells(columns: Iterable[str], row: Mapping[str, Any], most: Mapping[str, fl
             yield f"<td>{value:.1%}<span class='bar'><span style='width:{width:.1f}%'></span></span></td>"
         elif name in SHARES:
             yield f"<td class='n'>{'not known' if value is None else f'{value:.1%}'}</td>"
-        elif isinstance(value, (int, float)) and name not in ("class", "given", "suggested"):
+        elif isinstance(value, (int, float)) and name not in ("class", "given", "suggested", "low", "high"):
             yield f"<td class='n'>{f'{value:.3f}' if isinstance(value, float) else f'{value}'}</td>"
         else:
             yield f"<td>{_data(value)}</td>"

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from dqlabels.errors import MissingExtraError
-from dqlabels.report.draw import noise_scale, quality_bars
+from dqlabels.report.draw import noise_scale, quality_bars, value_cloud
 
 LONGEST_HEAD = 28
 VERDICTS = {
@@ -30,6 +30,27 @@ def page(facts: Mapping[str, Any], gate: Mapping[str, Any] | None = None) -> str
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
+    limit = gate["limit"] if gate and gate["checks"][0]["what"] == "the label-noise rate" else None
+    drawn = {"scale": noise_scale(facts["noise_rate"], limit), "bars": quality_bars(facts["histogram"])}
+    return _rendered("report.html", facts, gate, drawn)
+
+
+def value_page(facts: Mapping[str, Any], gate: Mapping[str, Any] | None = None) -> str:
+    """The whole page of an audit of numbers.
+
+    Args:
+        facts: As ``ValueAudit.report_facts`` gives them.
+        gate: As ``ValueGate.to_dict`` gives it: its verdict comes first.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    drawn = {"cloud": value_cloud(facts["cloud"]), "bars": quality_bars(facts["histogram"])}
+    return _rendered("values.html", facts, gate, drawn)
+
+
+def _rendered(template: str, facts: Mapping[str, Any], gate: Mapping[str, Any] | None, drawn: Mapping[str, str]) -> str:
+    """A template filled in; ``drawn`` are drawings that need no escaping any more."""
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
@@ -45,16 +66,14 @@ def page(facts: Mapping[str, Any], gate: Mapping[str, Any] | None = None) -> str
     )
     environment.filters.update(percent=_percent, count=_count, ratio=_ratio, clean=_clean, brief=_brief)
     script = _asset("report.js")
-    limit = gate["limit"] if gate and gate["checks"][0]["what"] == "the label-noise rate" else None
-    return environment.get_template("report.html").render(
+    return environment.get_template(template).render(
         facts=facts,
         gate=gate,
         verdict=VERDICTS[gate["verdict"] if gate else None],
         style=Markup(_asset("report.css")),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        scale=Markup(noise_scale(facts["noise_rate"], limit)),  # noqa: S704 - drawn of numbers alone
-        bars=Markup(quality_bars(facts["histogram"])),  # noqa: S704 - drawn of numbers alone
+        **{name: Markup(drawing) for name, drawing in drawn.items()},  # noqa: S704 - of numbers, or escaped
     )
 
 

@@ -1,0 +1,152 @@
+"""Classes as a task of the engines out of memory: the three steps of confident learning over blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.confident import ClassTally, take
+from dqlabels.engines import passes
+from dqlabels.engines.task import Blocks, Kept
+from dqlabels.frames.columns import Column, Frame, LabelSet
+from dqlabels.frames.outputs import with_columns
+from dqlabels.large import judge as large
+from dqlabels.large.sampling import Sample, content_hashes
+from dqlabels.selection import IntArray
+
+FEWEST_ROWS_A_CLASS = 2
+Names = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassTask:
+    """K classes; ``learning`` are options of :func:`dqlabels.large.judge.learn`, ``ruling`` the rule and the score."""
+
+    labels: LabelSet
+    columns: list[str]
+    names: Names
+    learning: dict[str, Any]
+    ruling: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The label column."""
+        return self.labels.values.name
+
+    @property
+    def kept(self) -> Kept:
+        """The class, and K probabilities."""
+        return Kept(np.int32, len(self.labels.classes))
+
+    @property
+    def quotas(self) -> IntArray:
+        """(K,) rows to sample of each class."""
+        return large.empty_sample(self.labels.rows).quotas
+
+    @property
+    def strata_rows(self) -> IntArray:
+        """(K,) rows of each class."""
+        return self.labels.rows
+
+    def given(self, column: Column) -> IntArray:
+        """The class positions (b,), -1 where missing."""
+        return self.labels.codes(column)
+
+    def strata(self, given: IntArray) -> IntArray:
+        """(b,) each class is sampled by its share."""
+        return given
+
+    def hashes(self, block: Frame, given: IntArray) -> NDArray[np.uint64]:
+        """(b,) of class and features."""
+        return content_hashes(block, self.columns, given)
+
+    def learn(
+        self, sample: Sample, n_jobs: int | None, progress: Callable[[int, int], None] | None = None
+    ) -> ClassLearnt:
+        """Fit encoders and model."""
+        learnt = large.learn(sample, self.labels, n_jobs=n_jobs, progress=progress, **self.learning)
+        return ClassLearnt(learnt, self.labels, self.names, self.ruling)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassLearnt:
+    """A fitted judge, and by which rule to flag."""
+
+    learnt: large.Learnt
+    labels: LabelSet
+    names: Names
+    ruling: dict[str, Any]
+
+    @property
+    def columns(self) -> list[str]:
+        """The features."""
+        return list(self.learnt.judge.encoder.names)
+
+    @property
+    def model(self) -> str:
+        """What the model is."""
+        return self.learnt.model
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know."""
+        return self.learnt.notes
+
+    def judge(self, block: Frame, given: IntArray, n_jobs: int | None) -> NDArray[np.float32]:
+        """Probabilities (b, K)."""
+        return self.learnt.judge.probs(block, n_jobs)
+
+    def first(self) -> ClassTally:
+        """The thresholds are made on the way."""
+        return ClassTally.empty(len(self.labels.classes))
+
+    @property
+    def observe(self) -> Callable[[ClassTally, IntArray, NDArray[Any]], None]:
+        """Adds the self-confidence of labelled rows."""
+        return lambda state, given, said: state.update(given, take(said, given))
+
+    def rule(self, blocks: Blocks, first: ClassTally) -> ClassRule:
+        """The passes of confident learning."""
+        found = passes.find_rule(
+            blocks, len(self.labels.classes), tally=first, least_rows=FEWEST_ROWS_A_CLASS, **self.ruling
+        )
+        return ClassRule(found, self.labels, self.names)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassRule:
+    """What the passes ``found``, and the classes it speaks of."""
+
+    found: passes.Rule
+    labels: LabelSet
+    names: Names
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Which classes are too small to be judged."""
+        few = self.found.frozen & (self.found.class_counts > 0)
+        if not few.any():
+            return ()
+        named = ", ".join(repr(value) for value, tiny in zip(self.labels.classes, few, strict=True) if tiny)
+        return (f"Classes with a single row cannot be judged and are never flagged: {named}.",)
+
+    def add_columns(self, block: Frame, given: IntArray, said: NDArray[Any]) -> Frame:
+        """The block with quality, suggestion and flag."""
+        known = given >= 0
+        quality, flag, suggested = np.full(given.size, np.nan), np.zeros(given.size, dtype=bool), given.copy()
+        quality[known], flag[known], suggested[known] = self.found.judge(given[known], said[known])
+        suggested[~known] = said[~known].argmax(axis=1)
+        asked = self.labels.values[self.labels.places[suggested].tolist()]
+        return with_columns(block, self.names, quality, asked, flag, known)
+
+
+def class_task(
+    labels: LabelSet, columns: Sequence[str], names: Sequence[str], options: dict[str, Any], ruling: dict[str, Any]
+) -> ClassTask:
+    """The task of a table with these labels; ``columns`` are those that may be features."""
+    first, second, third = names
+    return ClassTask(labels, list(columns), (first, second, third), options, ruling)

@@ -1,0 +1,58 @@
+"""What an audit of numbers says of any rows: predictions, scores, qualities and flags, and the three columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dqlabels.frames.columns import Frame
+from dqlabels.frames.outputs import with_columns
+from dqlabels.frames.targets import Targets
+from dqlabels.regression.statistics import BoolArray, FloatArray, ValueRule, ValueScale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedValues:
+    """Of n rows: ``predicted`` amounts that the label's dtype holds; ``scores``, ``quality`` and ``flagged``.
+
+    The last three are NaN, NaN and false where the row has no value.
+    """
+
+    predicted: FloatArray
+    scores: FloatArray
+    quality: FloatArray
+    flagged: BoolArray
+
+
+@dataclass(frozen=True, slots=True)
+class ValueJudge:
+    """The scale on which values are compared and the rule that flags them: enough to judge any block alone."""
+
+    scale: ValueScale
+    rule: ValueRule
+
+    def judge(self, targets: Targets, mean: FloatArray, spread: FloatArray) -> JudgedValues:
+        """Rows (n,) by the ``mean`` (n,) and ``spread`` (n,) of the trees that did not see them."""
+        known = targets.known
+        predicted = targets.possible(self.scale.undo(mean))
+        scores, quality = np.full(known.size, np.nan), np.full(known.size, np.nan)
+        flagged = np.zeros(known.size, dtype=bool)
+        verdict = self.rule.judge(self.scale.apply(targets.values[known]) - mean[known], spread[known])
+        scores[known], quality[known] = verdict.scores, verdict.p
+        # A value that the nearest possible one does not differ from is no issue: nothing better could be suggested.
+        flagged[known] = verdict.flagged & (predicted[known] != targets.values[known])
+        return JudgedValues(predicted, scores, quality, flagged)
+
+    def add_columns(self, block: Frame, names: tuple[str, str, str], targets: Targets, found: JudgedValues) -> Frame:
+        """The rows with three more columns; one without a value gets the prediction, no quality and no flag."""
+        changed = np.flatnonzero(found.flagged | ~targets.known)
+        suggested = targets.replaced(changed, found.predicted[changed])
+        return with_columns(block, names, found.quality, suggested, found.flagged, targets.known)
+
+    def interval(
+        self, targets: Targets, mean: FloatArray, spread: FloatArray, share: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Between which amounts (n,) each row's value lies in this ``share`` of the cases where it is right."""
+        reach = self.rule.reach(spread, 1 - share)
+        return targets.possible(self.scale.undo(mean - reach)), targets.possible(self.scale.undo(mean + reach))

@@ -1,0 +1,39 @@
+"""What an audit of numbers found, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.frames.targets import Targets
+from dqlabels.regression.columns import ValueJudge
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValueEvidence:
+    """What the tables of a :class:`ValueAudit` are made from; arrays are over the m audited rows.
+
+    ``positions`` (m,) row numbers in the frame, ``predicted`` (m,) amounts that the label's dtype holds, ``scores``
+    (m,) residuals over what is usual for the row, signed, ``quality`` (m,) p-values in [0, 1], ``flagged`` (m,);
+    ``said`` (m, 2) mean and spread of the trees, from which ``judge`` has all of these; ``places`` (m,) are the rows
+    of ``targets`` that they are of.
+    """
+
+    targets: Targets
+    positions: NDArray[np.int64]
+    predicted: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    quality: NDArray[np.float64]
+    flagged: NDArray[np.bool_]
+    judge: ValueJudge
+    said: NDArray[np.float64]
+    places: NDArray[np.int64]
+
+    def worst(self) -> tuple[NDArray[np.int64], list[str]]:
+        """Audited positions of the flagged rows, worst first, and whether each is too ``high`` or too ``low``."""
+        found = np.flatnonzero(self.flagged)
+        # The p-values of the very worst may all be 0; their scores still tell them apart.
+        order = found[np.lexsort((-np.abs(self.scores[found]), self.quality[found]))]
+        return order, ["high" if score > 0 else "low" for score in self.scores[order].tolist()]

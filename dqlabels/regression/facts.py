@@ -1,0 +1,125 @@
+"""What the report of numbers shows, as one plain dict whose size does not grow with the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dqlabels.evidence import index_values, plain
+from dqlabels.facts import MOST_VALUES, made_with
+from dqlabels.frames.columns import Frame
+from dqlabels.frames.targets import Targets
+from dqlabels.reasons import shown_value
+from dqlabels.regression.columns import ValueJudge
+from dqlabels.regression.evidence import ValueEvidence
+from dqlabels.regression.picture import QUALITY_BINS, SIDE, Picture
+from dqlabels.regression.statistics import IntArray
+
+# Of the cases where a value is right: how many lie in the interval that is shown of a row.
+EXPECTED = 0.90
+AMOUNTS = ("given", "suggested", "low", "high")
+TICKS = 5
+METHOD = (
+    "The trees that did not see a row predict its value. Their spread, and how far the values of this table usually "
+    f"lie from their prediction, say between which amounts {EXPECTED:.0%} of right values of such a row are expected. "
+    "The score is the distance from the prediction over what is usual for the row."
+)
+
+
+def value_facts(
+    summary: Mapping[str, Any], evidence: ValueEvidence, picture: Picture, worst: Frame, order: IntArray
+) -> dict[str, Any]:
+    """The summary with what a page draws: qualities, given against predicted values, worst rows, origin.
+
+    Args:
+        summary: As ``ValueAudit.to_dict`` gives it.
+        evidence: Of the audited rows.
+        picture: Counts of all of them.
+        worst: The frame's rows at ``order``, with whatever columns are to be shown.
+        order: (s,) places among the audited rows, worst first.
+    """
+    return {
+        **summary,
+        "histogram": histogram(picture, evidence.judge),
+        "cloud": cloud(picture, evidence.targets, evidence.judge),
+        "shown": shown_rows(evidence, worst, order, summary["label"]),
+        "method": METHOD,
+        "expected": EXPECTED,
+        "notes": list(summary["warnings"]),
+        "made": made_with(worst),
+    }
+
+
+def histogram(picture: Picture, judge: ValueJudge) -> dict[str, Any]:
+    """Rows by quality in 40 equal steps of [0, 1], flagged and not, and the quality at which flags begin."""
+    cut = judge.rule.cut
+    return {
+        "edges": np.linspace(0, 1, QUALITY_BINS + 1).tolist(),
+        "kept": picture.quality[0].tolist(),
+        "flagged": picture.quality[1].tolist(),
+        "cut": float(judge.rule.tail.p_values(np.array([cut]))[0]) if np.isfinite(cut) else None,
+    }
+
+
+def cloud(picture: Picture, targets: Targets, judge: ValueJudge) -> dict[str, Any]:
+    """Rows by predicted and given value on a grid of ``side`` x ``side``: each filled cell's place and rows.
+
+    ``ticks`` are amounts at equal steps along both axes, which are alike.
+    """
+    steps = np.linspace(picture.axis.low, picture.axis.high, TICKS)
+    amounts = targets.written(targets.possible(judge.scale.undo(steps))).to_list()
+    found = {}
+    for name, cells in zip(("kept", "flagged"), picture.values, strict=True):
+        predicted, given = np.nonzero(cells)
+        found[name] = np.column_stack([predicted, given, cells[predicted, given]]).tolist()
+    return {"side": SIDE, "ticks": [shown_amount(amount, 4) for amount in amounts], **found}
+
+
+def shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> list[dict[str, Any]]:
+    """The worst rows with what was expected of them and their values."""
+    names = [name for name in worst.columns if name != label]
+    values = {name: [shown_value(value) for value in worst[name].to_list()] for name in names[:MOST_VALUES]}
+    return [
+        {
+            **shown_row(row),
+            "score": float(evidence.scores[order[at]]),
+            "values": [(name, listed[at]) for name, listed in values.items()],
+            "more_values": max(len(names) - MOST_VALUES, 0),
+        }
+        for at, row in enumerate(row_facts(evidence, order))
+    ]
+
+
+def row_facts(evidence: ValueEvidence, order: IntArray, table: Frame | None = None) -> list[dict[str, Any]]:
+    """Flagged rows (s,) as plain values: given and predicted amount, between which a right one is expected, quality."""
+    targets, said, index = evidence.targets, evidence.said[order], index_values(table)
+    bounds = evidence.judge.interval(targets, said[:, 0], said[:, 1], EXPECTED)
+    given = targets.column[evidence.places[order].tolist()].to_list()
+    suggested, low, high = (targets.written(each).to_list() for each in (evidence.predicted[order], *bounds))
+    return [
+        {
+            "row": int(evidence.positions[at]),
+            **({} if index is None else {"index": plain(index[int(evidence.positions[at])])}),
+            "given": plain(given[place]),
+            "suggested": plain(suggested[place]),
+            "low": plain(low[place]),
+            "high": plain(high[place]),
+            "quality": float(evidence.quality[at]),
+            "kind": "high" if evidence.scores[at] > 0 else "low",
+        }
+        for place, at in enumerate(order.tolist())
+    ]
+
+
+def shown_amount(value: Any, digits: int = 6) -> str:
+    """An amount as a person reads it: so many digits of a fraction, all of a whole number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return shown_value(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}g}"
+
+
+def shown_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of :func:`row_facts` with its amounts as a person reads them."""
+    return {key: shown_amount(value) if key in AMOUNTS else value for key, value in row.items()}

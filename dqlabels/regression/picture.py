@@ -1,0 +1,79 @@
+"""What a page draws of an audit of numbers: counts alone, mergeable, whose size does not grow with the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dqlabels.frames.targets import Targets
+from dqlabels.regression.columns import JudgedValues, ValueJudge
+from dqlabels.regression.statistics import FloatArray, IntArray
+
+QUALITY_BINS = 40
+# Cells of the picture of given against predicted values, along each side.
+SIDE = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """From the least to the largest value of a column, in ``SIDE`` equal steps of the value scale."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, judge: ValueJudge, targets: Targets) -> Axis:
+        """The axis of a table's values."""
+        low, high = judge.scale.apply(np.array([targets.least, targets.largest])).tolist()
+        return cls(low, high)
+
+    def cells(self, scaled: FloatArray) -> IntArray:
+        """The step (n,) that each value on the scale lies in."""
+        steps: IntArray = np.clip((scaled - self.low) / (self.high - self.low) * SIDE, 0, SIDE - 1).astype(np.int64)
+        return steps
+
+
+@dataclass(slots=True, eq=False)
+class Picture:
+    """Rows by quality, (2, 40), and by predicted and given value, (2, SIDE, SIDE): first those not flagged."""
+
+    axis: Axis
+    quality: IntArray
+    values: IntArray
+
+    @classmethod
+    def empty(cls, axis: Axis) -> Picture:
+        """Nothing seen yet."""
+        shapes = ((2, QUALITY_BINS), (2, SIDE, SIDE))
+        return cls(axis, *(np.zeros(shape, dtype=np.int64) for shape in shapes))
+
+    def update(self, judge: ValueJudge, targets: Targets, found: JudgedValues) -> None:
+        """Count the rows (b,) of a block that have a value."""
+        known = targets.known
+        flagged, quality = found.flagged[known].astype(np.int64), found.quality[known]
+        bins = np.minimum((quality * QUALITY_BINS).astype(np.int64), QUALITY_BINS - 1)
+        self.quality += np.bincount(flagged * QUALITY_BINS + bins, minlength=self.quality.size).reshape(2, -1)
+        given = self.axis.cells(judge.scale.apply(targets.values[known]))
+        predicted = self.axis.cells(judge.scale.apply(found.predicted[known]))
+        cells = (flagged * SIDE + predicted) * SIDE + given
+        self.values += np.bincount(cells, minlength=self.values.size).reshape(self.values.shape)
+
+    def merge(self, other: Picture) -> None:
+        """Add what ``other`` saw."""
+        self.quality += other.quality
+        self.values += other.values
+
+    def sums(self) -> IntArray:
+        """Whole numbers that add up with those of another part of the table."""
+        return np.concatenate([self.quality.ravel(), self.values.ravel()])
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add what ``sums`` of other parts, added up, say."""
+        self.quality += sums[: self.quality.size].reshape(self.quality.shape)
+        self.values += sums[self.quality.size :].reshape(self.values.shape)
+
+    @property
+    def flagged(self) -> int:
+        """Flagged rows."""
+        return int(self.quality[1].sum())

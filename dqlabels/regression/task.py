@@ -1,0 +1,256 @@
+"""Numbers as a task of the engines out of memory: one sample, one model, and two mergeable statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.engines.task import Blocks, Kept
+from dqlabels.errors import OptionError
+from dqlabels.frames.columns import Column, Frame
+from dqlabels.frames.features import FeatureEncoder
+from dqlabels.frames.targets import AmountTally, Targets, amounts
+from dqlabels.kinds import class_options
+from dqlabels.large import judge as large
+from dqlabels.large.sampling import Sample, content_hashes
+from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
+from dqlabels.regression import forest
+from dqlabels.regression.columns import JudgedValues, ValueJudge
+from dqlabels.regression.features import value_features
+from dqlabels.regression.forest import ValueForest
+from dqlabels.regression.statistics import (
+    FloatArray,
+    IntArray,
+    ResidualTally,
+    SizeCounts,
+    ValueRule,
+    ValueScale,
+    residual_scores,
+)
+
+Names = tuple[str, str, str]
+# The features predict so little beyond this that only gross errors can be told.
+POOR = 0.9
+
+
+def check_values(column: Column, given: Mapping[str, Any]) -> None:
+    """Refuse a column whose type is no amount, and options that only audits of classes have.
+
+    Raises:
+        LabelColumnError: Naming the type and the way out.
+        OptionError: Naming the options.
+    """
+    if not_of_numbers := class_options(given):
+        listed = ", ".join(f"{name}=" for name in not_of_numbers)
+        raise OptionError(
+            f"{listed} belong to audits of classes; task='regression' judges by its own trees, out of bag. Leave them "
+            "out, or audit classes with task='classes'."
+        )
+    amounts(column)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValueTask:
+    """A column of amounts, of which ``seen`` says what a first look found; ``step`` as of its :class:`Targets`.
+
+    ``learning`` holds ``features``, ``exclude`` and ``random_state`` as given by the caller.
+    """
+
+    label: str
+    columns: list[str]
+    names: Names
+    seen: AmountTally
+    step: float
+    learning: dict[str, Any]
+    fdr: float
+
+    @classmethod
+    def of(
+        cls,
+        label: str,
+        blocks: Iterable[Column],
+        columns: list[str],
+        names: Names,
+        learning: dict[str, Any],
+        fdr: float,
+    ) -> ValueTask:
+        """From a first look at the label column in blocks.
+
+        Raises:
+            LabelColumnError: What cannot be audited as amounts.
+        """
+        seen, step = AmountTally(), 0.0
+        for block in blocks:
+            values, step = amounts(block)
+            seen.update(values)
+        seen.check(label)
+        return cls(label, columns, names, seen, step, learning, fdr)
+
+    @property
+    def kept(self) -> Kept:
+        """The amount, and mean and spread of the trees."""
+        return Kept(np.float64, 2)
+
+    @property
+    def strata_rows(self) -> IntArray:
+        """(1,) rows with a value: there are no classes to keep in proportion."""
+        return np.array([self.seen.known])
+
+    @property
+    def quotas(self) -> IntArray:
+        """(1,) rows to sample."""
+        return np.minimum(self.strata_rows, large.LARGE_ROWS)
+
+    def given(self, column: Column) -> FloatArray:
+        """The amounts (b,), NaN where missing."""
+        return amounts(column)[0]
+
+    def strata(self, given: FloatArray) -> IntArray:
+        """(b,) 0 where there is a value, else -1."""
+        return np.where(np.isnan(given), -1, 0)
+
+    def hashes(self, block: Frame, given: FloatArray) -> NDArray[np.uint64]:
+        """(b,) of features and value."""
+        return content_hashes(block, [*self.columns, self.label], np.zeros(given.size, dtype=np.int64))
+
+    def learn(
+        self, sample: Sample, n_jobs: int | None, progress: Callable[[int, int], None] | None = None
+    ) -> ValueLearnt:
+        """Fit scale, encoders and trees.
+
+        Raises:
+            FeatureError: No feature is left.
+        """
+        values = self.given(sample.frame[self.label])
+        exclude = [name for name in self.learning["exclude"] if name in sample.frame.columns]
+        encoder, matrix, notes = value_features(sample.frame, self.label, values, self.learning["features"], exclude)
+        alike = np.unique(row_hashes(matrix)).size
+        coarse = alike * COARSE < len(matrix)
+        if coarse:
+            notes.append(
+                f"The features tell only about {alike:,} kinds of row apart: each row is judged by others of its kind. "
+                "Add features, or name what repeats in groups=."
+            )
+        scale, done = ValueScale.of(values, sample.counts), []
+
+        def told() -> None:
+            done.append(1)
+            if progress is not None:
+                progress(len(done), forest.TREES)
+
+        trees = ValueForest.fit(
+            matrix, scale.apply(values), kinds_of(matrix, values, coarse=coarse), sample.counts.astype(np.float64),
+            seed=self.learning["random_state"], n_jobs=n_jobs, told=told,
+        )  # fmt: skip
+        model = f"extra-trees on {len(matrix):,} sampled rows, {forest.TREES} trees, out of bag"
+        return ValueLearnt(self, encoder, scale, trees, coarse, model, tuple(notes))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValueLearnt:
+    """Trees with their encoder and the scale of what they predict; ``coarse`` where rows alike are no copies."""
+
+    task: ValueTask
+    encoder: FeatureEncoder
+    scale: ValueScale
+    trees: ValueForest
+    coarse: bool
+    model: str
+    notes: tuple[str, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """The features."""
+        return list(self.encoder.names)
+
+    def judge(self, block: Frame, given: FloatArray, n_jobs: int | None) -> NDArray[np.float32]:
+        """Mean and spread (b, 2) of the trees that may not have seen each row."""
+        matrix = self.encoder.transform(block)
+        hashes = kinds_of(matrix, given, coarse=self.coarse)
+        threads = large.threads_of(n_jobs)
+        parts = np.array_split(np.arange(len(matrix)), max(1, min(threads, len(matrix) // 1024)))
+        if len(parts) == 1:
+            return self.trees.judge(matrix, hashes)
+        with ThreadPoolExecutor(threads) as pool:
+            judged = pool.map(lambda part: self.trees.judge(matrix[part], hashes[part]), parts)
+            return np.concatenate(list(judged))
+
+    def first(self) -> ResidualTally:
+        """The mean residual is made on the way."""
+        return ResidualTally()
+
+    @property
+    def observe(self) -> Callable[[ResidualTally, FloatArray, NDArray[Any]], None]:
+        """Adds the residuals of rows with a value; the trees need not go along."""
+        scale = self.scale
+        return lambda state, given, said: state.update(residuals_of(scale, given, said), scale.apply(given))
+
+    def rule(self, blocks: Blocks, first: ResidualTally) -> ValueColumns:
+        """One pass: the sizes of the scores are counted, and tail and cut follow from the counts."""
+        mean, scale = first.finish(), self.scale  # the trees need not go along
+
+        def observe(state: SizeCounts, given: FloatArray, said: NDArray[Any]) -> None:
+            spread = said[:, 1].astype(np.float64)
+            state.update(np.abs(residual_scores(residuals_of(scale, given, said), spread, mean)))
+
+        tail, cut = blocks.reduce(SizeCounts.empty, observe).finish(self.task.fdr)
+        return ValueColumns(self.task, ValueJudge(self.scale, ValueRule(mean, tail, cut)), first.error())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValueColumns:
+    """The rule of one column of amounts, and the model's ``error`` as of :class:`~dqlabels.ValueAudit`."""
+
+    task: ValueTask
+    judge: ValueJudge
+    error: float
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Whether the features say little of the values."""
+        return poor_notes(self.error)
+
+    def targets(self, column: Column, given: FloatArray) -> Targets:
+        """A block's labels as amounts of this table."""
+        return Targets(column, given, self.task.step, self.task.seen.least, self.task.seen.largest)
+
+    def judged(self, column: Column, given: FloatArray, said: NDArray[Any]) -> JudgedValues:
+        """What is found of a block's rows."""
+        wide = said.astype(np.float64)
+        return self.judge.judge(self.targets(column, given), wide[:, 0], wide[:, 1])
+
+    def add_columns(self, block: Frame, given: FloatArray, said: NDArray[Any]) -> Frame:
+        """The block with quality, suggestion and flag."""
+        column = block[self.task.label]
+        found = self.judged(column, given, said)
+        return self.judge.add_columns(block, self.task.names, self.targets(column, given), found)
+
+
+def residuals_of(scale: ValueScale, given: FloatArray, said: NDArray[Any]) -> FloatArray:
+    """(b,) value less prediction of rows with a value, on the value scale."""
+    residuals: FloatArray = scale.apply(given) - said[:, 0]
+    return residuals
+
+
+def kinds_of(matrix: NDArray[np.float32], values: FloatArray, *, coarse: bool) -> NDArray[np.uint64]:
+    """A hash (n,) of what makes rows alike: the features, and of a ``coarse`` table the value too."""
+    hashes = row_hashes(matrix)
+    if not coarse:
+        return hashes
+    words = np.column_stack([hashes, (np.where(np.isnan(values), np.nan, values) + 0.0).view(np.uint64)])
+    return hash_rows(np.ascontiguousarray(words).view(np.uint32))
+
+
+def poor_notes(error: float) -> tuple[str, ...]:
+    """What to say where the values lie hardly nearer to their prediction than to the median."""
+    if error <= POOR:
+        return ()
+    return (
+        f"The features hardly predict this column: the values lie {error:.0%} as far from their prediction as from "
+        "the median, so only gross errors can be told. Add features that say more of it.",
+    )
