@@ -18,7 +18,7 @@ from test_streaming import ADDED, table
 
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, MissingExtraError, OptionError, OutputColumnError
-from dqlabels.large import boosted
+from dqlabels.large import boosted, symmetric
 from dqlabels.large import judge as large
 
 OPTIONS = {"exclude": "row"}
@@ -47,7 +47,7 @@ def spark():
 def small_is_large(monkeypatch):
     monkeypatch.setattr(large, "LARGE_ROWS", 500)
     monkeypatch.setattr(boosted, "TREES", 6)
-    monkeypatch.setattr(boosted, "LEAVES", 16)
+    monkeypatch.setattr(symmetric, "DEPTH", 4)
 
 
 def rows() -> pl.DataFrame:

@@ -23,7 +23,7 @@ from dqlabels.engines.memory import judge
 from dqlabels.engines.passes import find_rule
 from dqlabels.engines.task import Kept
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
-from dqlabels.large import boosted
+from dqlabels.large import boosted, symmetric
 from dqlabels.large import judge as large
 from dqlabels.large.sampling import ContentSample, content_hashes, quotas
 
@@ -40,7 +40,7 @@ def small_is_large(monkeypatch):
     monkeypatch.setattr(large, "LARGE_ROWS", 1_000)
     monkeypatch.setattr(large, "BLOCK_ROWS", 700)
     monkeypatch.setattr(boosted, "TREES", 8)
-    monkeypatch.setattr(boosted, "LEAVES", 16)
+    monkeypatch.setattr(symmetric, "DEPTH", 4)
     monkeypatch.setattr(engine, "READ_ROWS", 512)
 
 

@@ -11,25 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
+from dqlabels.large.symmetric import DEPTH, Bins, Question, grow, leaves
 from dqlabels.models.out_of_sample import hash_rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 
-# Chosen for average precision a second (docs/benchmarks.md): more leaves gain more than more trees.
-TREES = 64
-LEAVES = 128
-RATE = 0.25
-ROWS_SHARE = 0.5
-COLUMNS_SHARE = 0.5
-SMALLEST_LEAF = 50
+# Chosen for average precision a second (docs/benchmarks.md).
+TREES = 128
+RATE = 0.2
+# A tree is grown on this share of the rows, or as many rows; its steps are those of all rows.
+ROWS_SHARE, FEWEST_ROWS = 0.25, 5_000
 RIDGE = 5.0
 STEEPEST_STEP = 4.0
 # Gradients of more classes than this are projected at random before a tree is grown on them.
@@ -43,11 +41,17 @@ UNIT = 2**24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoostedTrees:
-    """One model: a prior (K,) and trees, each with what a row in each of its nodes gains (nodes, K); log-odds."""
+    """One model of K classes: a prior (K,) and T symmetric trees of D questions, in plain arrays.
+
+    ``features``, ``thresholds`` and ``above`` (T, D) are the questions; ``steps`` (T, 2**D, K) what a row in each leaf
+    gains. Prior and steps are log-odds.
+    """
 
     prior: Matrix
-    trees: tuple[Any, ...]
-    gains: tuple[Matrix, ...]
+    features: NDArray[np.int32]
+    thresholds: Matrix
+    above: NDArray[np.uint8]
+    steps: Matrix
 
     @classmethod
     def fit(
@@ -61,46 +65,65 @@ class BoostedTrees:
     ) -> BoostedTrees:
         """Fit on rows (n, d), NaN where missing, in the order of their content; ``told`` is called after each tree.
 
-        Source: gradient boosting with Newton steps in the leaves (Friedman 2001; Chen & Guestrin 2016), splits
-        drawn at random (Geurts et al. 2006), trees of many outputs on a random sketch of the gradients
-        (Iosipoi & Vakhrushev 2022).
+        Source: gradient boosting with Newton steps in the leaves (Friedman 2001; Chen & Guestrin 2016) on symmetric
+        trees (Prokhorenkova et al. 2018) of many outputs, grown on a random sketch of the gradients (Iosipoi &
+        Vakhrushev 2022).
         """
-        from sklearn.tree import ExtraTreeRegressor
-
-        rng = np.random.default_rng([seed, 0xB005])
+        rng, bins = np.random.default_rng([seed, 0xB005]), Bins.of(matrix)
         truth = np.zeros((len(codes), n_classes), dtype=np.float32)
         truth[np.arange(len(codes)), codes] = 1
         shares = np.bincount(codes, weights=weights, minlength=n_classes) / weights.sum()
         prior = np.log(shares + 1e-6).astype(np.float32)
         scores = np.tile(prior, (len(codes), 1))
-        trees, gains = [], []
+        share = max(ROWS_SHARE, FEWEST_ROWS / max(len(codes), 1))
+        trees, steps = [], []
         for _ in range(TREES):
             likely = softmax(scores)
-            drawn = (
-                np.flatnonzero(rng.random(len(codes)) < ROWS_SHARE) if len(codes) > 4 * SMALLEST_LEAF else slice(None)
-            )
-            slopes = truth[drawn] - likely[drawn]
-            target = slopes
-            if n_classes > SKETCH:
-                target = slopes @ rng.normal(size=(n_classes, SKETCH)).astype(np.float32)
-            fewest = min(SMALLEST_LEAF, 1 + len(codes) // 40)
-            tree = ExtraTreeRegressor(
-                max_leaf_nodes=LEAVES, max_features=COLUMNS_SHARE, min_samples_leaf=fewest,
-                random_state=int(rng.integers(2**31)),
-            ).fit(matrix[drawn], target, sample_weight=weights[drawn]).tree_  # fmt: skip
-            gain = _steps(tree.apply(matrix[drawn]), tree.node_count, slopes, likely[drawn], weights[drawn])
-            scores += gain.take(tree.apply(matrix), axis=0)
-            trees.append(tree)
-            gains.append(gain)
+            slopes = truth - likely
+            drawn = np.flatnonzero(rng.random(len(codes)) < share)
+            target = _sketch(slopes[drawn], rng) * weights[drawn, None]
+            tree = grow(bins, drawn, np.ascontiguousarray(target.T), weights[drawn], rng)
             told()
-        return cls(prior, tuple(trees), tuple(gains))
+            if not tree:  # no feature varies: the prior is all that can be said
+                continue
+            leaf = bins.leaves(tree)
+            steps.append(_steps(leaf, 2 ** len(tree), slopes, likely, weights))
+            scores += steps[-1].take(leaf, axis=0)
+            trees.append(tree)
+        return cls._of(prior, trees, steps)
+
+    @classmethod
+    def _of(cls, prior: Matrix, trees: list[list[Question]], steps: list[Matrix]) -> BoostedTrees:
+        depth = len(trees[0]) if trees else DEPTH
+        asked = [question for tree in trees for question in tree]
+        return cls(
+            prior,
+            np.array([question.feature for question in asked], dtype=np.int32).reshape(-1, depth),
+            np.array([question.threshold for question in asked], dtype=np.float32).reshape(-1, depth),
+            np.array([question.above for question in asked], dtype=np.uint8).reshape(-1, depth),
+            np.array(steps, dtype=np.float32).reshape(-1, 2**depth, prior.size),
+        )
 
     def scores(self, matrix: Matrix) -> Matrix:
         """(n, K) log-odds of rows (n, d), summed tree by tree, so that other rows of the block do not matter."""
         scores: Matrix = np.tile(self.prior, (len(matrix), 1))
-        for tree, gain in zip(self.trees, self.gains, strict=True):
-            scores += gain.take(tree.apply(matrix), axis=0)
+        columns = np.ascontiguousarray(matrix.T)
+        for features, thresholds, above, steps in zip(
+            self.features, self.thresholds, self.above, self.steps, strict=True
+        ):
+            scores += steps.take(leaves(columns, features, thresholds, above), axis=0)
         return scores
+
+
+def _sketch(slopes: Matrix, rng: np.random.Generator) -> Matrix:
+    """(m, S) of gradients (m, K), which sum to 0: turned into one number less, or of many classes mixed at random."""
+    k = slopes.shape[1]
+    if k > SKETCH:
+        return np.asarray(slopes @ rng.normal(size=(k, SKETCH)).astype(np.float32))
+    # Helmert contrasts: distances between rows are what they were.
+    at = np.arange(1, k)
+    contrasts = np.triu(np.ones((k, k - 1))) + np.diag(-at.astype(float), -1)[:, :-1]
+    return np.asarray(slopes @ (contrasts / np.sqrt(at * (at + 1.0))).astype(np.float32))
 
 
 def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray) -> Matrix:
