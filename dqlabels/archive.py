@@ -27,7 +27,7 @@ from dqlabels.atomic import replacing
 from dqlabels.errors import AuditorFileError
 
 # Files of a higher number were written by a later dqlabels; lower ones are read.
-FORMAT = 1
+FORMAT = 2
 HEADER = "header.json"
 MAGIC = b"PK"
 SUMMED = b"dqlabels sha256:"

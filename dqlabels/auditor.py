@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dqlabels.confident import FILTERS, SCORES, Judgement, check_block
 from dqlabels.engines.memory import judge
-from dqlabels.errors import FeatureError, LabelWarning, OptionError, ProbabilityError
+from dqlabels.errors import LabelWarning, OptionError, ProbabilityError
 from dqlabels.evidence import Evidence
 from dqlabels.frames.class_columns import check_order, column_order
 from dqlabels.frames.columns import (
@@ -29,11 +29,13 @@ from dqlabels.frames.columns import (
     require,
     row_values,
 )
-from dqlabels.frames.features import Encoded, FeatureEncoder, leaks
+from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.kinds import check_grades, kind_of_label
 from dqlabels.large import judge as large
+from dqlabels.large.kept import HalvesModel, answer_of, fit_halves
+from dqlabels.models.boosting import is_worth_boosting
 from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
 from dqlabels.noise import default_noise
 from dqlabels.ordinal import judge_grades
@@ -274,34 +276,15 @@ def model_probs(
         ModelError: The model cannot be fitted.
     """
     alone = all(fit[name] is None for name in ("model", "cv", "groups", "sample_weight"))
-    # An auditor keeps the bag, whatever the size of the table.
-    if alone and len(table) > large.LARGE_ROWS and not fit.get("keep_model"):
+    if alone and len(table) > large.LARGE_ROWS:
         return _sampled_probs(table, labels, label, features, exclude, fit)
     kinds, notes = choose_features(table, label, features, exclude)
     encoder, encoded = FeatureEncoder.fit_encode(table, kinds)
-    copies, determining = leaks(encoded, kinds, labels.codes)
-    matrix = encoded.matrix
-    if copies:
-        encoder = encoder.without(copies)
-        if not encoder.names:
-            raise FeatureError(
-                f"Every feature is a copy of the label {label!r} ({', '.join(map(repr, copies))}), so nothing can "
-                "judge it. Add columns that were not derived from the label."
-            )
-        matrix = np.hstack([matrix[:, encoded.blocks[name]] for name in encoder.names])
-        encoded = Encoded(matrix, encoded.infinite, encoded.unseen, encoder.blocks)
-        notes.append(
-            f"Columns {', '.join(map(repr, copies))} copy the label {label!r} (one value a class) and were left out."
-        )
-    if determining:
-        notes.append(
-            f"Columns {', '.join(map(repr, determining))} alone determine the label {label!r} (leakage): "
-            "no label can look wrong beside them. Leave them out with exclude= unless they are known "
-            "independently of the label."
-        )
-    for name, rows in encoded.infinite.items():
-        notes.append(f"Column {name!r}: infinite in {rows:,} rows, treated as missing.")
-    answer = out_of_sample(matrix, labels.codes, len(labels.classes), **fit)
+    encoder, encoded, found = without_leaks(encoder, encoded, kinds, labels.codes, f"the label {label!r}")
+    notes, matrix = [*notes, *found], encoded.matrix
+    answer = _halves_to_keep(matrix, labels, fit) if alone and fit.get("keep_model") else None
+    if answer is None:
+        answer = out_of_sample(matrix, labels.codes, len(labels.classes), **fit)
     if answer.coarse:
         notes.append(
             f"The features tell only {answer.distinct_rows:,} kinds of row apart in {len(table):,}: each row is judged "
@@ -310,6 +293,15 @@ def model_probs(
         )
     notes += _few_for_folds(labels, fit)
     return Judged(answer.probs, answer.model, tuple(notes), encoder.names, encoder, encoded, answer)
+
+
+def _halves_to_keep(matrix: NDArray[np.float32], labels: Labels, fit: dict[str, Any]) -> OutOfSample | None:
+    """Of a table of many rows a class an auditor keeps boosted trees alone: they find more than a bag, and sooner."""
+    n_classes = len(labels.classes)
+    if not is_worth_boosting(int(labels.known.sum()), matrix.shape[1], n_classes):
+        return None
+    options = {name: fit[name] for name in ("random_state", "n_jobs", "progress")}
+    return fit_halves(matrix, labels.codes, n_classes, **options)
 
 
 def _few_for_folds(labels: Labels, fit: dict[str, Any]) -> list[str]:
@@ -338,7 +330,12 @@ def _sampled_probs(
     probs, learnt = large.learn_in_memory(
         table, label, labels.codes, labels.classes, n_jobs=fit["n_jobs"], progress=told, **options
     )
-    return Judged(probs, learnt.model, learnt.notes, learnt.judge.encoder.names)
+    encoder = learnt.judge.encoder
+    if not fit.get("keep_model"):
+        return Judged(probs, learnt.model, learnt.notes, encoder.names)
+    model = HalvesModel(learnt.judge.halves, encoder.width)
+    answer = answer_of(model, probs, labels.codes, len(table), len(table))
+    return Judged(probs, learnt.model, learnt.notes, encoder.names, encoder, encoder.encode(table), answer)
 
 
 def _judge_items(

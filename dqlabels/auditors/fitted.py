@@ -19,6 +19,7 @@ from dqlabels.frames.columns import Column, Frame, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import palette, with_columns
+from dqlabels.large.kept import HalvesModel
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.out_of_sample import hash_rows, row_hashes
 from dqlabels.noise import default_noise
@@ -35,7 +36,8 @@ class Seen:
     """Out-of-sample answers for the rows a model was fitted on, so that no copy of one is judged in sample.
 
     ``keys`` (m,) are ascending hashes of their features, and where ``by_label`` of their label as well;
-    ``probs`` (m, K) are what models that had not seen them said.
+    ``probs`` (m, K) are what models that had not seen them said. Both are empty for a model that knows itself which
+    rows it saw.
     """
 
     keys: NDArray[np.uint64]
@@ -49,6 +51,8 @@ class Seen:
         On coarse tables rows alike judge each other, each without itself: what they have in common is then
         features and label.
         """
+        if not len(matrix):
+            return cls(np.empty(0, dtype=np.uint64), np.empty((0, probs.shape[1])), by_label)
         keys = _keys(matrix, codes if by_label else None)
         order = np.argsort(keys, kind="stable")
         keys, probs = keys[order], probs[order]
@@ -243,6 +247,8 @@ def batch_probs(
     fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None
 ) -> tuple[FloatArray, int]:
     """Probabilities (n, K), and how many rows are copies of fitted ones, judged as those were: out of sample."""
+    if isinstance(fitted.model, HalvesModel):
+        return fitted.model.judge(matrix, n_jobs)
     known, at = fitted.seen.answers(matrix, codes)
     copies = int(known.sum())
     if not copies:
@@ -271,8 +277,8 @@ def _notes(encoded: Encoded, labels: BatchLabels, copies: int) -> list[str]:
         notes.append(f"Column {name!r}: infinite in {_rows(rows_of)}, treated as missing.")
     if copies:
         notes.append(
-            f"{_rows(copies)} of the batch copy rows the auditor was fitted on, and were judged by the trees or folds "
-            "that had not seen those."
+            f"{_rows(copies)} of the batch copy rows the auditor was fitted on, and were judged by the trees, folds or "
+            "half that had not seen those."
         )
     return notes
 

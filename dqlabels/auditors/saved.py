@@ -19,6 +19,7 @@ from dqlabels.auditors.fitted import Fitted, Seen
 from dqlabels.confident import FILTERS, SCORES, ClassTally
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.large.kept import HalvesModel
 from dqlabels.models.estimator import EstimatorModel
 from dqlabels.models.forest import FittedModel, Forest
 from dqlabels.noise import read_profile
@@ -46,16 +47,16 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
         MissingExtraError: A model of the user's own needs skops.
         OSError: The disk is full, or the folder cannot be written.
     """
-    arrays: dict[str, NDArray[Any]] = {
-        "tally.rows": fitted.tally.rows,
-        "tally.confidence": fitted.tally.confidence,
-        "seen.keys": fitted.seen.keys,
-        "seen.probs": fitted.seen.probs,
-    }
+    tally, seen = fitted.tally, fitted.seen
+    arrays: dict[str, NDArray[Any]] = {"tally.rows": tally.rows, "tally.confidence": tally.confidence}
+    arrays |= {"seen.keys": seen.keys, "seen.probs": seen.probs}
     blobs: dict[str, bytes] = {}
     if isinstance(fitted.model, Forest):
         model = {"type": "forest"}
         arrays |= {f"forest.{name}": array for name, array in fitted.model.to_arrays().items()}
+    elif isinstance(fitted.model, HalvesModel):
+        model = {"type": "halves"}
+        arrays |= {f"halves.{name}": array for name, array in fitted.model.to_arrays().items()}
     elif isinstance(fitted.model, EstimatorModel):
         model = {"type": "estimator", "name": type(fitted.model.estimator).__name__}
         blobs[ESTIMATOR] = _dump(fitted.model.estimator)
@@ -130,7 +131,7 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
         encoder,
         _model(archive, encoder.width, k, trusted_types),
         tally,
-        _seen(arrays, k, facts["by_label"] is True),
+        _seen(arrays, k, facts),
         profile,
         Baseline.from_dict(facts["baseline"], encoder),
         settings,
@@ -161,9 +162,12 @@ def _vector(array: NDArray[Any], size: int) -> NDArray[np.int64]:
     return array
 
 
-def _seen(arrays: Mapping[str, NDArray[Any]], k: int, by_label: bool) -> Seen:
-    keys, probs = arrays["seen.keys"], arrays["seen.probs"]
-    if keys.ndim != 1 or not keys.size or keys.dtype != np.uint64 or (keys[1:] <= keys[:-1]).any():
+def _seen(arrays: Mapping[str, NDArray[Any]], k: int, facts: Mapping[str, Any]) -> Seen:
+    keys, probs, by_label = arrays["seen.keys"], arrays["seen.probs"], facts["by_label"] is True
+    # Halves know the rows they saw; of any other model a file must say what it is to say of them.
+    if (facts["model"]["type"] == "halves") != (keys.size == 0):
+        raise AuditorFileError(f"It has answers for {keys.size:,} fitted rows.")
+    if keys.ndim != 1 or keys.dtype != np.uint64 or (keys[1:] <= keys[:-1]).any():
         raise AuditorFileError("The keys of the fitted rows are not in order.")
     if probs.shape != (keys.size, k) or probs.dtype != np.float64 or not np.isfinite(probs).all():
         raise AuditorFileError("The answers for the fitted rows do not fit their keys.")
@@ -175,11 +179,18 @@ def _seen(arrays: Mapping[str, NDArray[Any]], k: int, by_label: bool) -> Seen:
 def _model(archive: Archive, width: int, k: int, trusted_types: tuple[str, ...]) -> FittedModel:
     kind = archive.facts["model"]["type"]
     if kind == "forest":
-        own = {name.removeprefix("forest."): array for name, array in archive.arrays.items()}
-        return Forest.from_arrays(own, width, k)
+        return Forest.from_arrays(_own(archive, "forest."), width, k)
+    if kind == "halves":
+        return HalvesModel.from_arrays(_own(archive, "halves."), width, k)
     if kind != "estimator":
         raise AuditorFileError(f"Its model is a {kind!r}, which this version does not know.")
     return EstimatorModel(_load(archive.blobs[ESTIMATOR], trusted_types), width, k)
+
+
+def _own(archive: Archive, prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin so, without that."""
+    found = {name: array for name, array in archive.arrays.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): array for name, array in found.items()}
 
 
 def _dump(estimator: Any) -> bytes:

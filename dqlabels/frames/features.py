@@ -242,6 +242,52 @@ def _side_by_side(n_rows: int, parts: Mapping[str, FloatMatrix], unseen: Mapping
     return Encoded(matrix, infinite, dict(unseen), blocks)
 
 
+def without_leaks(
+    encoder: FeatureEncoder,
+    encoded: Encoded,
+    kinds: Mapping[str, Kind],
+    codes: NDArray[np.int64],
+    label: str,
+    *,
+    rows: str = "rows",
+) -> tuple[FeatureEncoder, Encoded, list[str]]:
+    """The features without copies of the label, and what the reader should know of them.
+
+    Args:
+        encoder: As fitted.
+        encoded: What it made of n rows.
+        kinds: As given to :meth:`FeatureEncoder.fit`.
+        codes: (n,) class positions, -1 where missing, or (n, L) of several labels.
+        label: What they are, as in ``the label 'income'``.
+        rows: What the rows are.
+
+    Raises:
+        FeatureError: Every feature is a copy.
+    """
+    found = [leaks(encoded, kinds, column) for column in codes.reshape(len(codes), -1).T]
+    copies = [name for name in kinds if any(name in copied for copied, _ in found)]
+    determining = [name for name in kinds if name not in copies and any(name in alone for _, alone in found)]
+    notes = []
+    if copies:
+        encoder = encoder.without(copies)
+        if not encoder.names:
+            raise FeatureError(
+                f"Every feature is a copy of {label} ({', '.join(map(repr, copies))}), so nothing can judge it. Add "
+                "columns that were not derived from the label."
+            )
+        matrix = np.hstack([encoded.matrix[:, encoded.blocks[name]] for name in encoder.names])
+        encoded = Encoded(matrix, encoded.infinite, encoded.unseen, encoder.blocks)
+        notes.append(f"Columns {', '.join(map(repr, copies))} copy {label} (one value a class) and were left out.")
+    if determining:
+        notes.append(
+            f"Columns {', '.join(map(repr, determining))} alone determine {label} (leakage): no label can look wrong "
+            "beside them. Leave them out with exclude= unless they are known independently of the label."
+        )
+    for name, infinite in encoded.infinite.items():
+        notes.append(f"Column {name!r}: infinite in {infinite:,} {rows}, treated as missing.")
+    return encoder, encoded, notes
+
+
 def leaks(encoded: Encoded, kinds: Mapping[str, Kind], codes: NDArray[np.int64]) -> tuple[list[str], list[str]]:
     """Columns that give the label away: (copies of it, columns that alone determine it).
 

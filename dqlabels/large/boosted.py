@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
+from dqlabels.large.hashing import hash_features
 from dqlabels.large.symmetric import DEPTH, Bins, Question, grow, leaves
-from dqlabels.models.out_of_sample import hash_rows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -187,7 +187,7 @@ class Halves:
         Raises:
             ModelError: All rows look alike, so that there are no two halves.
         """
-        hashes = content(matrix)
+        hashes = hash_features(matrix)
         if coarse:
             one = BoostedTrees.fit(matrix, codes, n_classes, weights, seed, told)
             return cls((one,), np.empty(0, dtype=np.uint64))
@@ -205,30 +205,33 @@ class Halves:
             first, second = pool.map(fit, (0, 1))
         return cls((first, second), np.unique(hashes))
 
-    def judge(self, matrix: Matrix) -> Matrix:
-        """(n, K) float32 probabilities in whole units of 2**-24, of models that did not see the row."""
-        parts = [self._block(matrix[at : at + BLOCK_ROWS]) for at in range(0, len(matrix), BLOCK_ROWS)]
-        if not parts:
-            return np.empty((0, self.models[0].prior.size), dtype=np.float32)
-        return np.concatenate(parts)
+    def judge(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
+        """Of models that did not see the row: probabilities (n, K) float32 in whole units of 2**-24.
 
-    def _block(self, matrix: Matrix) -> Matrix:
-        matrix = np.ascontiguousarray(matrix)
+        And which rows (n,) a model saw, or a row alike, so that the other one alone could judge it; none where all rows
+        are judged by one model.
+        """
+        blocks = [self._block(matrix[at : at + BLOCK_ROWS]) for at in range(0, len(matrix), BLOCK_ROWS)]
+        if not blocks:
+            return np.empty((0, self.models[0].prior.size), dtype=np.float32), np.empty(0, dtype=bool)
+        return np.concatenate([probs for probs, _ in blocks]), np.concatenate([inside for _, inside in blocks])
+
+    def _block(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
         if len(self.models) == 1:
-            return _softened(softmax(self.models[0].scores(matrix)))
-        hashes = content(matrix)
+            return _softened(softmax(self.models[0].scores(matrix))), np.zeros(len(matrix), dtype=bool)
+        hashes = hash_features(matrix)
         at = np.minimum(np.searchsorted(self.seen, hashes), self.seen.size - 1)
-        outside = self.seen[at] != hashes
+        inside = self.seen[at] == hashes
         own = (hashes & np.uint64(1)).astype(np.int64)
         probs = np.empty((len(matrix), self.models[0].prior.size), dtype=np.float32)
         for which, model in enumerate(self.models):
             rows = np.flatnonzero(own != which)
             probs[rows] = softmax(model.scores(matrix[rows]))
-        unsure = outside & (probs.max(axis=1) < SURE)
+        unsure = ~inside & (probs.max(axis=1) < SURE)
         for which, model in enumerate(self.models):
             rows = np.flatnonzero(unsure & (own == which))
             probs[rows] = (probs[rows] + softmax(model.scores(matrix[rows]))) / 2
-        return _softened(probs)
+        return _softened(probs), inside
 
 
 def _softened(probs: Matrix) -> Matrix:
@@ -240,9 +243,3 @@ def _softened(probs: Matrix) -> Matrix:
     soft = _rescaled(np.sqrt(probs))
     units = np.rint(soft * np.float32(UNIT))
     return np.asarray(units / np.float32(UNIT), dtype=np.float32)
-
-
-def content(matrix: Matrix) -> NDArray[np.uint64]:
-    """A hash (n,) of each row of a feature matrix; missing values and zeros are alike whatever their bits."""
-    clean = np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix) + np.float32(0))
-    return hash_rows(clean.view(np.uint32))

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.errors import FeatureError, OptionError
+from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column, Frame, LabelSet, choose_features, label_codes, require_names
-from dqlabels.frames.features import FeatureEncoder, leaks
+from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.large import boosted
-from dqlabels.large.boosted import Halves, content
+from dqlabels.large.boosted import Halves
+from dqlabels.large.hashing import hash_features
 from dqlabels.large.sampling import ContentSample, Sample, content_hashes, quotas
 from dqlabels.models.out_of_sample import COARSE, MOST_FITTED_ROWS
 
@@ -63,12 +64,20 @@ class Judge:
 
 def judge_matrix(halves: Halves, matrix: NDArray[np.float32], n_jobs: int | None) -> NDArray[np.float32]:
     """(n, K) probabilities, on ``n_jobs`` threads."""
+    return judge_and_tell(halves, matrix, n_jobs)[0]
+
+
+def judge_and_tell(
+    halves: Halves, matrix: NDArray[np.float32], n_jobs: int | None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(n, K) probabilities and which rows (n,) one of the halves saw, on ``n_jobs`` threads."""
     threads = threads_of(n_jobs)
     parts = np.array_split(matrix, max(1, min(threads, len(matrix) // 1024)))
     if len(parts) == 1:
         return halves.judge(matrix)
     with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(halves.judge, parts)))
+        probs, inside = zip(*pool.map(halves.judge, parts), strict=True)
+    return np.concatenate(probs), np.concatenate(inside)
 
 
 def threads_of(n_jobs: int | None) -> int:
@@ -150,25 +159,11 @@ def learn(
     exclude = [exclude] if isinstance(exclude, str) else exclude
     kinds, notes = choose_features(frame, label, features, [name for name in exclude if name in frame.columns])
     encoder, encoded = FeatureEncoder.fit_encode(frame, kinds)
-    copies, determining = leaks(encoded, kinds, sample.codes)
-    matrix = encoded.matrix
-    if copies:
-        encoder = encoder.without(copies)
-        if not encoder.names:
-            raise FeatureError(
-                f"Every feature is a copy of the label {label!r} ({', '.join(map(repr, copies))}), so nothing can "
-                "judge it. Add columns that were not derived from the label."
-            )
-        matrix = np.hstack([matrix[:, encoded.blocks[name]] for name in encoder.names])
-        notes.append(f"Columns {', '.join(map(repr, copies))} copy the label {label!r} and were left out.")
-    if determining:
-        notes.append(
-            f"Columns {', '.join(map(repr, determining))} alone determine the label {label!r} (leakage): "
-            "no label can look wrong beside them. Leave them out with exclude= unless they are known independently."
-        )
-    for name, infinite in encoded.infinite.items():
-        notes.append(f"Column {name!r}: infinite in {infinite:,} of {len(matrix):,} sampled rows, treated as missing.")
-    rows, alike = int(labels.rows.sum()), np.unique(content(matrix)).size
+    encoder, encoded, found = without_leaks(
+        encoder, encoded, kinds, sample.codes, f"the label {label!r}", rows=f"of {len(frame):,} sampled rows"
+    )
+    notes, matrix = [*notes, *found], encoded.matrix
+    rows, alike = int(labels.rows.sum()), np.unique(hash_features(matrix)).size
     coarse = sample.kinds * COARSE < rows or alike * COARSE < len(matrix)
     if coarse:
         notes.append(

@@ -9,9 +9,9 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.errors import FeatureError, OptionError, ProbabilityError
+from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.columns import Frame, choose_features, require, row_values
-from dqlabels.frames.features import FeatureEncoder, leaks
+from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.media import embed_columns
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.models.out_of_sample import out_of_sample
@@ -80,17 +80,9 @@ def _model_probs(table: Frame, tags: Tags, given: dict[str, Any]) -> tuple[Float
     exclude = [*given["exclude"], *tags.columns[1:], *held]
     seen = embed_columns(table, given["embed"], [tags.columns[0], *exclude])
     kinds, notes = choose_features(seen, tags.columns[0], given["features"], exclude)
-    _, encoded = FeatureEncoder.fit_encode(seen, kinds)
-    copies = sorted({name for column in tags.codes.T for name in leaks(encoded, kinds, column)[0]})
-    kept = [name for name in kinds if name not in copies]
-    if copies:
-        notes.append(f"Columns {', '.join(map(repr, copies))} copy a tag of {tags.title!r} and were left out.")
-    if not kept:
-        raise FeatureError(
-            f"Every feature is a copy of a tag of {tags.title!r} ({', '.join(map(repr, copies))}), so nothing can "
-            "judge them. Add columns that were not derived from the labels."
-        )
-    matrix = np.hstack([encoded.matrix[:, encoded.blocks[name]] for name in kept])
+    encoder, encoded = FeatureEncoder.fit_encode(seen, kinds)
+    _, encoded, found = without_leaks(encoder, encoded, kinds, tags.codes, f"a tag of {tags.title!r}")
+    notes, matrix = [*notes, *found], encoded.matrix
     options: dict[str, Any] = {name: given[name] for name in ("model", "cv", "random_state", "n_jobs", "progress")}
     options |= {name: row_values(table, given[name], name) for name in ("groups", "sample_weight")}
     probs, model = np.empty(tags.codes.shape), ""

@@ -1,0 +1,169 @@
+"""The boosted halves as a model that an auditor keeps: fitted, asked, turned into plain arrays and checked."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.errors import ModelError
+from dqlabels.large import boosted
+from dqlabels.large.boosted import BoostedTrees, Halves
+from dqlabels.large.hashing import hash_features
+from dqlabels.large.judge import judge_and_tell
+from dqlabels.models.out_of_sample import COARSE, OutOfSample
+from dqlabels.progress import ProgressBar
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+FloatMatrix = NDArray[np.float32]
+
+# A leaf's number is kept in a byte.
+MOST_QUESTIONS = 8
+ARRAYS = {"prior": "f4", "features": "i4", "thresholds": "f4", "above": "u1", "steps": "f4"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HalvesModel:
+    """Two boosted models on the halves of a table, or one on all of a coarse one, for rows of ``width`` features."""
+
+    halves: Halves
+    width: int
+
+    @property
+    def name(self) -> str:
+        """As a reader knows it."""
+        seen = self.halves.seen.size
+        return f"boosted trees, two halves of {seen:,} kinds of row" if seen else "boosted trees, all kinds of row"
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return self.halves.models[0].prior.size
+
+    def predict_proba(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
+        """Probabilities (n, K) of the rows (n, width), each by what did not see it.
+
+        Raises:
+            ModelError: A matrix of another width.
+        """
+        return self.judge(matrix, n_threads)[0]
+
+    def judge(self, matrix: FloatMatrix, n_threads: int | None = None) -> tuple[FloatArray, int]:
+        """Probabilities (n, K), and how many of the rows one of the halves saw.
+
+        Raises:
+            ModelError: A matrix of another width.
+        """
+        if matrix.ndim != 2 or matrix.shape[1] != self.width:
+            raise ModelError(f"The model judges by {self.width:,} features; the matrix has shape {matrix.shape}.")
+        probs, inside = judge_and_tell(self.halves, matrix, n_threads)
+        return probs.astype(np.float64), int(inside.sum())
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays of one or two dimensions, those of the second model after those of the first."""
+        arrays: dict[str, NDArray[Any]] = {"seen": self.halves.seen}
+        for at, model in enumerate(self.halves.models):
+            own = {name: getattr(model, name) for name in ARRAYS}
+            own["steps"] = own["steps"].reshape(-1, self.n_classes)
+            arrays |= {f"{at}.{name}": array for name, array in own.items()}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], width: int, n_classes: int) -> HalvesModel:
+        """What ``to_arrays`` gave; every value is checked, since it may come from a file.
+
+        Raises:
+            ModelError: Not such a model of so many features and classes.
+        """
+        models = [_model(arrays, at, width, n_classes) for at in (0, 1) if f"{at}.prior" in arrays]
+        seen = arrays.get("seen", np.empty(0))
+        if not models or seen.ndim != 1 or seen.dtype != np.uint64 or (seen[1:] <= seen[:-1]).any():
+            raise ModelError("The saved halves lack a model, or the hashes of the rows they saw are not in order.")
+        if (len(models) == 2) != (seen.size > 0):
+            raise ModelError(f"The saved halves are {len(models)}, with {seen.size:,} rows that they saw.")
+        return cls(Halves(tuple(models), seen), width)
+
+
+def fit_halves(
+    matrix: FloatMatrix,
+    codes: IntArray,
+    n_classes: int,
+    *,
+    random_state: int,
+    n_jobs: int | None,
+    progress: bool | Callable[[int, int], None] | None,
+) -> OutOfSample | None:
+    """Halves of a table in memory, to keep: each judges the other's rows; None where most rows are alike.
+
+    Args:
+        matrix: (n, d), NaN where missing.
+        codes: (n,) class positions, -1 where missing.
+        n_classes: K.
+        random_state: Seeds every draw.
+        n_jobs: Threads.
+        progress: As for :func:`dqlabels.audit`.
+    """
+    hashes = hash_features(matrix)
+    kinds = np.unique(hashes).size
+    if kinds * COARSE < len(matrix):
+        return None
+    order = np.lexsort((codes, hashes))
+    rows = order[codes[order] >= 0]
+    halves = Halves.fit(
+        matrix[rows], codes[rows], n_classes, np.ones(rows.size), coarse=False, seed=random_state, n_jobs=n_jobs,
+        told=counted(progress, 2 * boosted.TREES),
+    )  # fmt: skip
+    model = HalvesModel(halves, matrix.shape[1])
+    return answer_of(model, model.predict_proba(matrix, n_threads=n_jobs), codes, rows.size, kinds)
+
+
+def answer_of(model: HalvesModel, probs: NDArray[Any], codes: IntArray, trained_rows: int, kinds: int) -> OutOfSample:
+    """What a kept model says of the rows (n,) it was fitted on; it knows itself which of a batch it saw."""
+    known = codes >= 0
+    error = float((probs[known].argmax(axis=1) != codes[known]).mean())
+    none = np.empty(0, dtype=np.int64)
+    return OutOfSample(probs, model.name, error, trained_rows, kinds, coarse=False, fitted=model, seen=none)
+
+
+def counted(progress: bool | Callable[[int, int], None] | None, total: int) -> Callable[[], None]:
+    """What is called after each of ``total`` trees, from two threads; it tells how many there are."""
+    done = itertools.count(1)
+    bar = None if progress is False or callable(progress) else ProgressBar(total, forced=progress is True)
+
+    def told() -> None:
+        trees = next(done)
+        if callable(progress):
+            progress(trees, total)
+        elif bar is not None:
+            bar.update(trees)
+
+    return told
+
+
+def _model(arrays: Mapping[str, NDArray[Any]], at: int, width: int, n_classes: int) -> BoostedTrees:
+    absent = [name for name in ARRAYS if f"{at}.{name}" not in arrays]
+    if absent:
+        raise ModelError(f"The saved halves lack {', '.join(absent)}.")
+    own = {name: np.ascontiguousarray(arrays[f"{at}.{name}"]) for name in ARRAYS}
+    for name, dtype in ARRAYS.items():
+        if own[name].dtype != np.dtype(dtype) or own[name].ndim != (1 if name == "prior" else 2):
+            raise ModelError(f"The saved halves' {name} are {own[name].dtype} of {own[name].ndim} dimensions.")
+    trees, depth = own["features"].shape
+    if not 1 <= depth <= MOST_QUESTIONS or own["prior"].shape != (n_classes,):
+        raise ModelError(f"The saved halves ask {depth} questions a tree, of {own['prior'].size} classes.")
+    shapes = {own[name].shape for name in ("features", "thresholds", "above")}
+    if shapes != {(trees, depth)} or own["steps"].shape != (trees * 2**depth, n_classes):
+        raise ModelError("The saved halves' arrays differ in the number of trees, questions or classes.")
+    if trees and not 0 <= int(own["features"].min()) <= int(own["features"].max()) < width:
+        raise ModelError(f"The saved halves ask for a feature beyond the {width:,} there are.")
+    if not all(np.isfinite(own[name]).all() for name in ("prior", "thresholds", "steps")) or (own["above"] > 1).any():
+        raise ModelError(
+            "The saved halves have a number that is not finite, or a side that is neither above nor below."
+        )
+    own["steps"] = own["steps"].reshape(trees, 2**depth, n_classes)
+    return BoostedTrees(**own)
