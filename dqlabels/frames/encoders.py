@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError
-from dqlabels.frames.columns import Column, Kind
+from dqlabels.frames.columns import Column, Kind, string_codes
 from dqlabels.frames.conversion import (
     as_floats,
     as_moments,
@@ -26,7 +26,6 @@ from dqlabels.frames.conversion import (
     as_vectors,
     is_vector,
     refuse,
-    string_codes,
 )
 
 FloatMatrix = NDArray[np.float32]
