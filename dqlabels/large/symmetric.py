@@ -66,9 +66,8 @@ class Bins:
         varying = np.array([at for at in range(width) if edges[at].size or missing[at]], dtype=np.int64)
         return cls(places, tuple(edges), missing, varying)
 
-    def answers(self, question: Question, rows: IntArray | slice) -> NDArray[np.bool_]:
-        """(m,) what these rows answer."""
-        places = self.places[question.feature][rows]
+    def answers(self, question: Question, places: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """(m,) what rows in these places (m,) of the feature answer."""
         if not question.above:
             return np.asarray(places <= question.bin)
         return np.asarray((places > question.bin) & (places <= self.edges[question.feature].size))
@@ -77,7 +76,7 @@ class Bins:
         """(n,) the leaf of every row."""
         leaf = np.zeros(self.places.shape[1], dtype=np.int64)
         for question in tree:
-            leaf = 2 * leaf + self.answers(question, slice(None))
+            leaf = 2 * leaf + self.answers(question, self.places[question.feature])
         return leaf
 
 
@@ -110,22 +109,29 @@ def grow(
     n_columns = min(MOST_COLUMNS, int(np.ceil(COLUMNS_SHARE * bins.varying.size)))
     ridge = min(SIDE_RIDGE, float(weights.sum()) / 100)
     tree: list[Question] = []
-    leaf = np.zeros(rows.size, dtype=np.intp)
+    leaf, places = np.zeros(rows.size, dtype=np.int64), bins.places.take(rows, axis=1)
     for level in range(DEPTH):
         drawn = np.sort(rng.choice(bins.varying, n_columns, replace=False)).tolist()
-        tables = ((feature, _tables(bins, feature, rows, leaf, 2**level, targets, weights)) for feature in drawn)
+        tables = ((feature, _tables(bins, feature, places, leaf, 2**level, targets, weights)) for feature in drawn)
         found = (one for feature, table in tables for one in _candidates(bins, feature, table, ridge))
         tree.append(max(found, key=itemgetter(0))[1])
-        leaf = 2 * leaf + bins.answers(tree[-1], rows)
+        leaf = 2 * leaf + bins.answers(tree[-1], places[tree[-1].feature])
     return tree
 
 
 def _tables(
-    bins: Bins, feature: int, rows: IntArray, leaf: IntArray, n_leaves: int, targets: FloatArray, weights: FloatArray
+    bins: Bins,
+    feature: int,
+    places: NDArray[np.uint8],
+    leaf: IntArray,
+    n_leaves: int,
+    targets: FloatArray,
+    weights: FloatArray,
 ) -> FloatArray:
-    """(1 + S, leaves, places) the sums of the weights and of the targets by leaf and place of a feature."""
+    """(1 + S, leaves, places) the sums of weights (m,) and targets (S, m) by leaf (m,) and place of a feature."""
     width = bins.edges[feature].size + 2
-    cells = leaf * width + bins.places[feature][rows]
+    cells = leaf * width
+    cells += places[feature]
     sums = [np.bincount(cells, values, n_leaves * width) for values in (weights, *targets)]
     return np.array(sums, dtype=np.float64).reshape(-1, n_leaves, width)
 
