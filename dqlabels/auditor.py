@@ -89,6 +89,7 @@ def audit(
     fdr: float = FDR,
     names: tuple[str, str, str] = AUDIT_COLUMNS,
     compat: str | None = None,
+    sample_rows: int | None = None,
     random_state: int = 0,
     n_jobs: int | None = None,
     progress: bool | Callable[[int, int], None] | None = None,
@@ -125,6 +126,7 @@ def audit(
         fdr: Of numbers: the expected share of right values among the flagged, in (0, 1).
         names: The three columns to add: quality, suggestion, flag.
         compat: ``"cleanlab"`` reproduces cleanlab 2.9 where it departs from the paper.
+        sample_rows: Of a table of more than 200,000 rows: how many of them the model is fitted on, by default 200,000.
         random_state: Seeds every random choice; the global generators are left alone.
         n_jobs: Threads; the answer does not depend on it.
         progress: Show progress: True, False, a callable ``(done, total)``, or None to decide by the work.
@@ -153,6 +155,7 @@ def audit(
     given |= {"features": features, "exclude": exclude, "pred_probs": pred_probs, "classes": classes}
     given |= {"filter_by": filter_by, "score": score, "adjust": adjust, "names": names, "compat": compat}
     given |= {"embed": embed, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
+    given |= {"sample_rows": sample_rows}
     if isinstance(label, str) and (streamed := streamed_task(frame, label, task, annotator, item)):
         from dqlabels.large.streamed_values import report_task_lazily
 
@@ -177,9 +180,8 @@ def audit(
     else:
         if classes is not None:
             raise OptionError("classes= names the columns of pred_probs=, which was not given.")
-        fit = {"model": model, "cv": cv, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
-        fit["groups"] = row_values(table, groups, "groups")
-        fit["sample_weight"] = row_values(table, sample_weight, "sample_weight")
+        fit = {name: given[name] for name in ("model", "cv", "sample_rows", "random_state", "n_jobs", "progress")}
+        fit |= {name: row_values(table, given[name], name) for name in ("groups", "sample_weight")}
         held = [name for name in (groups, sample_weight) if isinstance(name, str)]
         seen = embed_columns(table, embed, [label, *as_list(exclude)])
         judged = model_probs(seen, labels, label, features, [*as_list(exclude), *held], fit)
@@ -275,6 +277,7 @@ def model_probs(
         FeatureError: No feature is left, or one cannot be used.
         ModelError: The model cannot be fitted.
     """
+    large.check_sample_rows(fit.get("sample_rows"))
     alone = all(fit[name] is None for name in ("model", "cv", "groups", "sample_weight"))
     if alone and len(table) > large.LARGE_ROWS:
         return _sampled_probs(table, labels, label, features, exclude, fit)
@@ -284,7 +287,8 @@ def model_probs(
     notes, matrix = [*notes, *found], encoded.matrix
     answer = _halves_to_keep(matrix, labels, fit) if alone and fit.get("keep_model") else None
     if answer is None:
-        answer = out_of_sample(matrix, labels.codes, len(labels.classes), **fit)
+        own = {name: value for name, value in fit.items() if name != "sample_rows"}
+        answer = out_of_sample(matrix, labels.codes, len(labels.classes), **own)
     if answer.coarse:
         notes.append(
             f"The features tell only {answer.distinct_rows:,} kinds of row apart in {len(table):,}: each row is judged "
@@ -326,6 +330,7 @@ def _sampled_probs(
 ) -> Judged:
     """A large table, by the rule that holds on every engine."""
     options: dict[str, Any] = {"features": features, "exclude": exclude, "random_state": fit["random_state"]}
+    options["sample_rows"] = fit.get("sample_rows")
     told = fit["progress"] if callable(fit["progress"]) else None
     probs, learnt = large.learn_in_memory(
         table, label, labels.codes, labels.classes, n_jobs=fit["n_jobs"], progress=told, **options

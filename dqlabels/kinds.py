@@ -56,7 +56,7 @@ def class_options(given: Mapping[str, Any]) -> list[str]:
     >>> class_options({"model": None, "score": "self_confidence", "n_jobs": 2})
     ['score']
     """
-    unset = ("pred_probs", "classes", "model", "cv", "compat")
+    unset = ("pred_probs", "classes", "model", "cv", "compat", "sample_rows")
     usual = {"score": SCORES[0], "filter_by": FILTERS[0], "adjust": False}
     return [name for name in unset if given.get(name) is not None] + [
         name for name, value in usual.items() if given.get(name, value) != value

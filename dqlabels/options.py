@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     fdr: float
     names: tuple[str, str, str]
     compat: str | None
+    sample_rows: int | None
     random_state: int
     n_jobs: int | None
     progress: bool | Callable[[int, int], None] | None

@@ -40,6 +40,7 @@ def audit(
     adjust: bool = False,
     fdr: float = FDR,
     names: tuple[str, str, str] = AUDIT_COLUMNS,
+    sample_rows: int | None = None,
     random_state: int = 0,
 ) -> Any:
     """Add ``label_quality``, ``suggested_label`` and ``is_label_issue`` to a Spark DataFrame.
@@ -58,6 +59,8 @@ def audit(
         adjust: Subtract each class's mean confidence before scoring.
         fdr: Of numbers: the expected share of right values among the flagged, in (0, 1).
         names: The three columns to add: quality, suggestion, flag.
+        sample_rows: Of classes in more than 200,000 rows: how many of them come to the driver and are fitted on, by
+            default 200,000.
         random_state: Seeds every random choice.
 
     Raises:
@@ -68,6 +71,7 @@ def audit(
     from dqlabels.auditor import check_options
 
     check_options(filter_by, score, None, names, random_state)
+    large.check_sample_rows(sample_rows)
     _check_task(task)
     _check_columns(frame, label, names)
     excluded = [exclude] if isinstance(exclude, str) else list(exclude)
@@ -76,11 +80,11 @@ def audit(
     ruled: dict[str, Any] = {"filter_by": filter_by, "score": score, "adjust": adjust}
     if task == "regression":
         check_fdr(fdr)
-        found: Any = _value_task(frame, label, columns, names, options, fdr, ruled)
+        found: Any = _value_task(frame, label, columns, names, options, fdr, {**ruled, "sample_rows": sample_rows})
         rows, ruled = found.seen.rows, {"task": task, "fdr": fdr}
     else:
         labels = _labels(frame, label)
-        found = class_task(labels, columns, names, options, ruled)
+        found = class_task(labels, columns, names, {**options, "sample_rows": sample_rows}, ruled)
         rows = int(labels.rows.sum()) + labels.missing
     if rows <= large.LARGE_ROWS:
         return _in_memory(frame, label, names, {**options, **ruled})

@@ -20,6 +20,7 @@ from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS, Column, Frame, Labels, as_list, read_labels, require, row_values
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs
+from dqlabels.large.judge import check_sample_rows
 from dqlabels.result import LabelAudit
 
 NewClasses = Literal["keep", "error"]
@@ -47,6 +48,7 @@ class LabelAuditor:
         adjust: Subtract each class's trusted threshold before scoring.
         names: The three columns to add: quality, suggestion, flag.
         compat: Must be None: cleanlab's numbers are of one whole table.
+        sample_rows: Of a trusted table of more than 200,000 rows: how many of them to fit on, by default 200,000.
         random_state: Seeds every random choice.
         n_jobs: Threads; the answer does not depend on it.
         progress: Show the progress of fitting, as in :func:`dqlabels.audit`.
@@ -79,6 +81,7 @@ class LabelAuditor:
         adjust: bool = False,
         names: tuple[str, str, str] = AUDIT_COLUMNS,
         compat: None = None,
+        sample_rows: int | None = None,
         random_state: int = 0,
         n_jobs: int | None = None,
         progress: bool | Callable[[int, int], None] | None = None,
@@ -88,11 +91,13 @@ class LabelAuditor:
                 f"compat={compat!r} reproduces numbers of one whole table; a batch has no such. Use dqlabels.audit."
             )
         check_options(filter_by, score, compat, names, random_state)
+        check_sample_rows(sample_rows)
         self.label = label
         self.n_jobs = n_jobs
         self._columns = {"features": features, "exclude": exclude, "groups": groups, "sample_weight": sample_weight}
         self._embed = dict(embed or {})
         self._fit = {"model": model, "cv": cv, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
+        self._fit["sample_rows"] = sample_rows
         self._settings = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": None}
         self._settings["random_state"] = random_state
         self._names = (names[0], names[1], names[2])

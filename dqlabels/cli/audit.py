@@ -46,6 +46,7 @@ def audit_command(
     fdr: given.Fdr = None,
     names: Annotated[str | None, typer.Option(help="Names of the three columns.")] = None,
     compat: given.Compat = None,
+    sample_rows: given.SampleRows = None,
     random_state: given.RandomState = 0,
     n_jobs: given.NJobs = None,
     reviewed: given.Reviewed = None,
@@ -69,7 +70,7 @@ def audit_command(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
         score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
     )  # fmt: skip
-    options |= {"task": task} | ({} if fdr is None else {"fdr": fdr})
+    options |= {"task": task, "sample_rows": sample_rows} | ({} if fdr is None else {"fdr": fdr})
     if names is not None:
         options["names"] = tuple(given.split(names) or ())
     whole = any(value is not None for value in (pred_probs, classes, cv, groups, compat, html, reviewed, auditor))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # What a saved auditor has settled: `dqlabels audit --auditor` takes none of these.
 SETTLED = (
     "features", "exclude", "pred_probs", "classes", "cv", "groups", "filter_by", "score", "adjust", "names", "compat",
-    "random_state",
+    "sample_rows", "random_state",
 )  # fmt: skip
 
 

@@ -24,13 +24,17 @@ Names = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassTask:
-    """K classes; ``learning`` are options of :func:`dqlabels.large.judge.learn`, ``ruling`` the rule and the score."""
+    """K classes; ``learning`` are options of :func:`dqlabels.large.judge.learn`, ``ruling`` the rule and the score.
+
+    ``sample_rows`` is how many rows to learn from, None for our number.
+    """
 
     labels: LabelSet
     columns: list[str]
     names: Names
     learning: dict[str, Any]
     ruling: dict[str, Any]
+    sample_rows: int | None
 
     @property
     def label(self) -> str:
@@ -45,7 +49,7 @@ class ClassTask:
     @property
     def quotas(self) -> IntArray:
         """(K,) rows to sample of each class."""
-        return large.empty_sample(self.labels.rows).quotas
+        return large.empty_sample(self.labels.rows, self.sample_rows).quotas
 
     @property
     def strata_rows(self) -> IntArray:
@@ -149,4 +153,5 @@ def class_task(
 ) -> ClassTask:
     """The task of a table with these labels; ``columns`` are those that may be features."""
     first, second, third = names
-    return ClassTask(labels, list(columns), (first, second, third), options, ruling)
+    learning = {name: value for name, value in options.items() if name != "sample_rows"}
+    return ClassTask(labels, list(columns), (first, second, third), learning, ruling, options.get("sample_rows"))

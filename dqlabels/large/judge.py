@@ -20,6 +20,7 @@ from dqlabels.frames.columns import Column, Frame, LabelSet, choose_features, la
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.large import boosted
 from dqlabels.large.boosted import Halves
+from dqlabels.large.curve import LearningCurve, learning_curve
 from dqlabels.large.hashing import hash_features
 from dqlabels.large.sampling import ContentSample, Sample, content_hashes, quotas
 from dqlabels.models.out_of_sample import COARSE, MOST_FITTED_ROWS
@@ -30,6 +31,9 @@ IntArray = NDArray[np.int64]
 LARGE_ROWS = MOST_FITTED_ROWS
 # Rows x classes of the sample: many classes take a smaller one.
 FITTED_VALUES = 20_000_000
+FEWEST_SAMPLED = 100
+# A sample of more than this share of the kinds of row has no larger one worth speaking of.
+NEARLY_ALL = 0.9
 # Rows of a block that is encoded and judged at once.
 BLOCK_ROWS = 65_536
 REFUSED = {
@@ -123,9 +127,9 @@ def sampled_columns(
     return [name for name in (named or there) if name != label and name not in left_out]
 
 
-def empty_sample(class_rows: IntArray) -> ContentSample:
-    """The sample that a table with these rows (K,) a class is learnt from, nothing seen yet."""
-    most = max(1, min(LARGE_ROWS, FITTED_VALUES // class_rows.size))
+def empty_sample(class_rows: IntArray, sample_rows: int | None = None) -> ContentSample:
+    """The sample that a table with these rows (K,) a class is learnt from, nothing seen yet; by default of our size."""
+    most = sample_rows or max(1, min(LARGE_ROWS, FITTED_VALUES // class_rows.size))
     return ContentSample.empty(quotas(class_rows, most))
 
 
@@ -175,7 +179,36 @@ def learn(
         coarse=coarse, seed=random_state, n_jobs=n_jobs, told=_counted(progress, boosted.TREES * (1 if coarse else 2)),
     )  # fmt: skip
     model = f"boosted trees on {len(matrix):,} sampled rows, {'all' if coarse else 'two halves'}"
+    if len(matrix) < NEARLY_ALL * sample.kinds and not coarse:
+        curve = learning_curve(
+            halves, matrix, sample.codes, sample.counts.astype(np.float64), seed=random_state, n_jobs=n_jobs
+        )
+        if curve is not None:
+            model += f"; {curve.words(len(matrix))}"
+            notes += [_larger(curve, len(matrix))] if curve.more_would_help else []
     return Learnt(Judge(label, labels.classes, encoder, halves), model, tuple(notes))
+
+
+def _larger(curve: LearningCurve, rows: int) -> str:
+    return (
+        f"The model still learns from more rows: {curve.words(rows)}. Pass sample_rows={2 * rows} for a better judge, "
+        "in about twice the time for learning."
+    )
+
+
+def check_sample_rows(sample_rows: int | None) -> None:
+    """Refuse a number of rows that no model can be fitted on.
+
+    Raises:
+        OptionError: Not a whole number, or too small.
+    """
+    if sample_rows is None:
+        return
+    if isinstance(sample_rows, bool) or not isinstance(sample_rows, (int, np.integer)) or sample_rows < FEWEST_SAMPLED:
+        raise OptionError(
+            f"sample_rows={sample_rows!r} is not a whole number of at least {FEWEST_SAMPLED:,}, the rows that the "
+            "model of a large table is fitted on."
+        )
 
 
 def _counted(progress: Callable[[int, int], None] | None, total: int) -> Callable[[], None]:
@@ -190,7 +223,7 @@ def _counted(progress: Callable[[int, int], None] | None, total: int) -> Callabl
 
 
 def learn_in_memory(
-    table: Frame, label: str, codes: IntArray, classes: Sequence[Any], **options: Any
+    table: Frame, label: str, codes: IntArray, classes: Sequence[Any], sample_rows: int | None = None, **options: Any
 ) -> tuple[NDArray[np.float32], Learnt]:
     """Probabilities (n, K) of a large table that is in memory, and what its sample taught.
 
@@ -199,11 +232,12 @@ def learn_in_memory(
         label: Its label column.
         codes: (n,) class positions, -1 where missing.
         classes: The K classes.
+        sample_rows: Rows to sample, if not our number.
         **options: As :func:`learn` takes them.
     """
     rows = np.bincount(codes[codes >= 0], minlength=len(classes))
     columns = sampled_columns(table.columns, label, options["features"], options["exclude"])
-    sample = empty_sample(rows)
+    sample = empty_sample(rows, sample_rows)
     for block in row_blocks(len(table)):
         part = table[block]
         sample.update(part.select(*columns, label), codes[block], content_hashes(part, columns, codes[block]))

@@ -42,6 +42,7 @@ class Plan:
     ruling: dict[str, Any]
     names: tuple[str, str, str]
     random_state: int
+    sample_rows: int | None
     n_jobs: int | None
     progress: bool | Callable[[int, int], None] | None
 
@@ -128,6 +129,7 @@ def plan_of(frame: pl.LazyFrame, label: str, **options: Any) -> Plan:
     exclude: Iterable[str] = options.get("exclude", ())
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     large.sampled_columns(schema.names(), label, options.get("features"), exclude)
+    large.check_sample_rows(options.get("sample_rows"))
     task = options.get("task") or "classes"
     ruling = {name: options.get(name, default) for name, default in RULING[task].items()}
     if task == "regression":
@@ -135,6 +137,7 @@ def plan_of(frame: pl.LazyFrame, label: str, **options: Any) -> Plan:
         check_fdr(ruling["fdr"])
     return Plan(
         frame, label, task, options.get("features"), exclude, ruling, names, options.get("random_state", 0),
+        options.get("sample_rows"),
         options.get("n_jobs"), options.get("progress"),
     )  # fmt: skip
 
@@ -237,4 +240,5 @@ def read_task(plan: Plan) -> tuple[Any, int]:
         return ValueTask.of(plan.label, blocks, columns, plan.names, learning, plan.ruling["fdr"]), size
     values, rows = label_counts(plan.frame, plan.label)
     labels = LabelSet.of(nw.from_native(values, series_only=True), rows)
+    learning["sample_rows"] = plan.sample_rows
     return class_task(labels, columns, plan.names, learning, plan.ruling), size

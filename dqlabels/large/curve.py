@@ -1,0 +1,102 @@
+"""Would a larger sample help? What a half learns from a quarter, half and all of its rows, asked of the other half."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.large.boosted import BoostedTrees, Halves, Matrix, softmax
+from dqlabels.large.hashing import hash_features
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Nats that twice the rows must be expected to gain. Measured (docs/benchmarks.md): doublings that gained more raised
+# the average precision of planted errors by .01 to .09, those that gained less by .003 to .03.
+WORTH_MORE = 0.01
+# Successive doublings gain less and less, by a factor between these.
+LEAST_FACTOR, MOST_FACTOR = 0.5, 1.0
+# Rows of the other half that are asked, and those without which nothing is said.
+MOST_ASKED, FEWEST_FITTED = 50_000, 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """Held-out log-loss (nats a row) of models fitted on a quarter, half and all rows of one half of a sample."""
+
+    rows: tuple[int, int, int]
+    losses: tuple[float, float, float]
+
+    @property
+    def gain(self) -> float:
+        """What the log-loss would fall by with twice the rows: as much as in the last doubling, or less.
+
+        >>> round(LearningCurve((1, 2, 4), (0.70, 0.60, 0.52)).gain, 3)
+        0.064
+        """
+        before, last = self.losses[0] - self.losses[1], self.losses[1] - self.losses[2]
+        if last <= 0:
+            return 0.0
+        factor = last / before if before > 0 else MOST_FACTOR
+        return float(last * np.clip(factor, LEAST_FACTOR, MOST_FACTOR))
+
+    @property
+    def more_would_help(self) -> bool:
+        """Whether twice the rows are worth their time."""
+        return self.gain >= WORTH_MORE
+
+    def words(self, sample_rows: int) -> str:
+        """What to tell a reader of a sample of so many rows.
+
+        >>> LearningCurve((1, 2, 4), (0.70, 0.60, 0.52)).words(200_000)
+        'a sample of 400,000 rows would likely help (held-out log-loss .520, about .064 less)'
+        """
+        verdict = "would likely help" if self.more_would_help else "would hardly help"
+        loss, gain = (f"{value:.3f}".removeprefix("0") for value in (self.losses[2], self.gain))
+        return f"a sample of {2 * sample_rows:,} rows {verdict} (held-out log-loss {loss}, about {gain} less)"
+
+
+def learning_curve(
+    halves: Halves, matrix: Matrix, codes: IntArray, weights: FloatArray, *, seed: int, n_jobs: int | None
+) -> LearningCurve | None:
+    """The curve of two halves; None where one model judges all, or there are too few rows to say.
+
+    Costs about three quarters of fitting one half.
+
+    Args:
+        halves: As fitted on the sample.
+        matrix: (n, d) the sample, in the order of its content.
+        codes: (n,) its class positions.
+        weights: (n,) how often each row occurs.
+        seed: That of the fit.
+        n_jobs: 1 fits one model after the other; the answer is the same.
+    """
+    hashes, n_classes = hash_features(matrix), halves.models[0].prior.size
+    half = (hashes & np.uint64(1)).astype(np.int64)
+    fitted, asked = np.flatnonzero(half == 0), np.flatnonzero(half == 1)
+    if len(halves.models) != 2 or min(fitted.size, asked.size) < FEWEST_FITTED:
+        return None
+    asked = asked[np.argsort(hashes[asked], kind="stable")[:MOST_ASKED]]
+    rest = hashes[fitted] >> np.uint64(1)
+    parts = [fitted[rest % np.uint64(share) == 0] for share in (4, 2)]
+
+    def fit(rows: IntArray) -> BoostedTrees:
+        return BoostedTrees.fit(matrix[rows], codes[rows], n_classes, weights[rows], seed)
+
+    if n_jobs == 1:
+        models = [fit(rows) for rows in parts]
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            models = list(pool.map(fit, parts))
+    losses = [_loss(model.scores, matrix[asked], codes[asked], weights[asked]) for model in (*models, halves.models[0])]
+    rows = (parts[0].size, parts[1].size, fitted.size)
+    return LearningCurve(rows, (losses[0], losses[1], losses[2]))
+
+
+def _loss(scores: Callable[[Matrix], Matrix], matrix: Matrix, codes: IntArray, weights: FloatArray) -> float:
+    likely = softmax(scores(matrix))[np.arange(len(codes)), codes].astype(np.float64)
+    return float(-(weights * np.log(np.maximum(likely, 1e-9))).sum() / weights.sum())
