@@ -24,14 +24,35 @@ import dqlabels
 from dqlabels import LabelAuditor, archive
 from dqlabels.archive import HEADER, SUMMED, read_archive
 from dqlabels.errors import AuditorFileError, MissingExtraError
+from dqlabels.large import boosted, symmetric
+from dqlabels.models import boosting
 
 OLD = ROOT / "tests/data/auditor-1.dqlabels"
+HALVES = ROOT / "tests/data/auditor-2.dqlabels"
 BATCH = two_classes(seed=5)
 
 
 def table(seed: int) -> pl.DataFrame:
     days = [datetime.date(2024, 1, 1 + at // 2 % 28) for at in range(120)]
     return pl.DataFrame(two_classes(seed=seed) | {"c": ["a", "a", "b", "b", None, None] * 20, "d": days})
+
+
+def halves_table(seed: int) -> pl.DataFrame:
+    """Two classes 400 rows wide; every twentieth label is wrong."""
+    rng = np.random.default_rng(seed)
+    kind, wrong = rng.integers(0, 2, 400), np.arange(400) % 20 == 0
+    x, z = kind + rng.normal(0, 0.15, 400), rng.normal(size=400)
+    return pl.DataFrame({"x": x, "z": z, "label": [("no", "yes")[k] for k in kind ^ wrong]})
+
+
+@pytest.fixture
+def halves_file(tmp_path, monkeypatch) -> Path:
+    """An auditor whose table counts as one of many rows a class."""
+    monkeypatch.setattr(boosting, "ROWS_A_CLASS", 100)
+    monkeypatch.setattr(boosted, "TREES", 8)
+    monkeypatch.setattr(symmetric, "DEPTH", 3)
+    LabelAuditor("label").fit(halves_table(0)).save(tmp_path / "h.dqlabels")
+    return tmp_path / "h.dqlabels"
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +149,17 @@ def test_a_file_of_format_1_is_read():
     assert sum(found) >= 5  # of 6
 
 
+def test_a_file_of_format_2_with_halves_is_read():
+    """Written when that format was new: halves_table(0), fitted with 8 trees of 3 questions."""
+    audit = dqlabels.load(HALVES).audit(halves_table(1))
+    flags = audit.frame["is_label_issue"].to_numpy()
+    assert flags[::20].sum() >= 18  # of 20
+    assert flags.sum() <= 30
+
+
 def test_a_newer_format_is_refused_by_number(path):
-    repack(path, lambda header, entries: header.update(format=2, version="9.9"))
-    with pytest.raises(AuditorFileError, match=r"has format 2; this version .* reads up to 1\. Upgrade .* '9.9'"):
+    repack(path, lambda header, entries: header.update(format=3, version="9.9"))
+    with pytest.raises(AuditorFileError, match=r"has format 3; this version .* reads up to 2\. Upgrade .* '9.9'"):
         dqlabels.load(path)
 
 
@@ -211,6 +240,14 @@ def put(value, *keys):
     return change
 
 
+def remove(name: str):
+    def change(header, entries):
+        del header["entries"][name]
+        del entries[name]
+
+    return change
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -257,6 +294,40 @@ def test_an_altered_file_whose_checksums_fit_is_refused(path, change):
     repack(path, change)
     with pytest.raises(AuditorFileError):
         dqlabels.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_number("halves.0.features", 0, 2, "<i4"),
+        set_number("halves.1.features", 0, -1, "<i4"),
+        set_number("halves.0.thresholds", 0, np.nan, "<f4"),
+        set_number("halves.0.steps", 0, np.inf, "<f4"),
+        set_number("halves.0.prior", 0, np.nan, "<f4"),
+        set_number("halves.0.above", 0, 2, "u1"),
+        set_number("halves.seen", 0, 2**64 - 1, "<u8"),
+        put([12, 2], "entries", "halves.0.features", "shape"),
+        put([24], "entries", "halves.0.features", "shape"),
+        put([128, 1], "entries", "halves.0.steps", "shape"),
+        put([1], "entries", "halves.0.prior", "shape"),
+        put("i4", "entries", "halves.0.thresholds", "type"),
+        put("forest", "model", "type"),
+        remove("halves.0.prior"),
+        remove("halves.1.steps"),
+        remove("halves.seen"),
+    ],
+)
+def test_altered_halves_whose_checksums_fit_are_refused(halves_file, change):
+    repack(halves_file, change)
+    with pytest.raises(AuditorFileError):
+        dqlabels.load(halves_file)
+
+
+def test_loaded_halves_give_the_same_audit_and_bytes(halves_file, tmp_path):
+    loaded = dqlabels.load(halves_file)
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == halves_file.read_bytes()
+    assert loaded.audit(halves_table(1)).frame.equals(dqlabels.load(tmp_path / "again").audit(halves_table(1)).frame)
 
 
 def test_an_entry_beside_those_listed_is_refused(path):
