@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from dqlabels.atomic import replacing
 from dqlabels.errors import OptionError
@@ -24,6 +25,15 @@ FORMATS = {
     ".jsonl": "ndjson",
 }
 STANDARD = "-"
+# Of each format the options with which Polars reads or scans it.
+READING: dict[str, dict[str, Any]] = {
+    "csv": {"infer_schema_length": None, "try_parse_dates": True},
+    "parquet": {},
+    "ipc": {},
+    "ndjson": {"infer_schema_length": None},
+}
+
+Opened = TypeVar("Opened")
 
 
 def table_format(path: str, given: str | None) -> str:
@@ -57,21 +67,27 @@ def read_table(path: str, given_format: str | None = None) -> pl.DataFrame:
 
     kind = table_format(path, given_format)
     source: Any = io.BytesIO(sys.stdin.buffer.read()) if path == STANDARD else path
+    table: pl.DataFrame = opened(path, kind, lambda: getattr(pl, f"read_{kind}")(source, **READING[kind]))
+    return table
+
+
+def opened(path: str, kind: str, reading: Callable[[], Opened]) -> Opened:
+    """What ``reading`` a file gives.
+
+    Raises:
+        OptionError: Not a table of its format.
+        OSError: The file cannot be read.
+    """
+    import polars as pl
+
     if path != STANDARD:
         with Path(path).open("rb"):
             pass  # a missing or unreadable file is said by the system's own error
-    readers: dict[str, Any] = {
-        "csv": lambda: pl.read_csv(source, infer_schema_length=None, try_parse_dates=True),
-        "parquet": lambda: pl.read_parquet(source),
-        "ipc": lambda: pl.read_ipc(source),
-        "ndjson": lambda: pl.read_ndjson(source, infer_schema_length=None),
-    }
     try:
-        table: pl.DataFrame = readers[kind]()
+        return reading()
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise OptionError(f"{path} cannot be read as {kind}: {reason}. Say what it is with --format.") from error
-    return table
 
 
 def check_output(table: pl.DataFrame, path: str, given_format: str | None = None) -> None:
@@ -122,11 +138,5 @@ def write_table(table: pl.DataFrame, path: str, given_format: str | None = None)
 def _write(table: pl.DataFrame, file: BinaryIO, kind: str) -> None:
     # Into memory first: Polars turns a full disk into an error of its own, Python into the system's.
     buffer = io.BytesIO()
-    writers: dict[str, Any] = {
-        "csv": table.write_csv,
-        "parquet": table.write_parquet,
-        "ipc": table.write_ipc,
-        "ndjson": table.write_ndjson,
-    }
-    writers[kind](buffer)
+    getattr(table, f"write_{kind}")(buffer)
     file.write(buffer.getbuffer())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dqlabels.errors import OptionError
-from dqlabels.files import STANDARD, table_format
+from dqlabels.files import READING, STANDARD, opened, table_format
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,21 +26,13 @@ def scan_table(path: str, given_format: str | None = None) -> pl.LazyFrame | Non
     kind = table_format(path, given_format)
     if path == STANDARD or not hasattr(pl.LazyFrame, "collect_batches"):
         return None
-    with Path(path).open("rb"):
-        pass  # a missing or unreadable file is said by the system's own error
-    scanners: dict[str, Any] = {
-        "csv": lambda: pl.scan_csv(path, infer_schema_length=None, try_parse_dates=True),
-        "parquet": lambda: pl.scan_parquet(path),
-        "ipc": lambda: pl.scan_ipc(path),
-        "ndjson": lambda: pl.scan_ndjson(path, infer_schema_length=None),
-    }
-    try:
-        frame: pl.LazyFrame = scanners[kind]()
+
+    def scan() -> pl.LazyFrame:
+        frame: pl.LazyFrame = getattr(pl, f"scan_{kind}")(path, **READING[kind])
         frame.collect_schema()
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise OptionError(f"{path} cannot be read as {kind}: {reason}. Say what it is with --format.") from error
-    return frame
+        return frame
+
+    return opened(path, kind, scan)
 
 
 def write_lazily(frame: pl.LazyFrame, path: str, given_format: str | None = None) -> None:
@@ -56,14 +48,8 @@ def write_lazily(frame: pl.LazyFrame, path: str, given_format: str | None = None
     _clear_abandoned(target)
     descriptor, name = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.", suffix=".part")
     _lock(descriptor)
-    sinks: dict[str, Any] = {
-        "csv": frame.sink_csv,
-        "parquet": frame.sink_parquet,
-        "ipc": frame.sink_ipc,
-        "ndjson": frame.sink_ndjson,
-    }
     try:
-        sinks[kind](name)
+        getattr(frame, f"sink_{kind}")(name)
         with Path(name).open("rb") as file:
             os.fsync(file.fileno())
         umask = os.umask(0)
