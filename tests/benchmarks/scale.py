@@ -132,9 +132,18 @@ def run_spark(source: str, target: str) -> dict[str, Any]:
     session.sparkContext.setLogLevel("ERROR")
     wall, cpu = time.perf_counter(), time.process_time()
     dqlabels.spark.audit(session.read.parquet(source), "label").write.mode("overwrite").parquet(target)
-    found = facts(wall, cpu, Clock())
+    java = session.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
+    found = facts(wall, cpu, Clock()) | {"spark_cpu": tree_seconds(java)}
     session.stop()
     return found
+
+
+def tree_seconds(pid: int) -> float:
+    """CPU seconds of a process, of those it started, and of those of them that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    return own + sum(tree_seconds(int(child)) for path in children for child in path.read_text().split())
 
 
 def facts(wall: float, cpu: float, clock: Clock) -> dict[str, Any]:

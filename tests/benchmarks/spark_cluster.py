@@ -1,0 +1,76 @@
+"""Lose an executor through Spark Connect: ``python tests/benchmarks/spark_cluster.py``.
+
+A Connect server is started on a cluster of two executors on this machine, each a process of its own. One is killed
+while it works, and every row of the answer is compared with the audit in memory. It took five minutes on a machine of
+two cores that was busy, so it is not among the tests. Needs ``pip install "dqlabels[spark]"`` and Java.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+import dqlabels.spark
+from dqlabels.large import boosted
+from dqlabels.large import judge as large
+
+ROWS = 2_000
+
+
+def table() -> pl.DataFrame:
+    """A number and a city that tell two classes apart, a tenth of whose labels are wrong."""
+    rng = np.random.default_rng(0)
+    kind, wrong = rng.integers(0, 2, ROWS), rng.random(ROWS) < 0.1
+    x, city = kind + rng.normal(0, 0.4, ROWS), np.array(["Lyon", "Porto", "Gent"])[rng.integers(0, 3, ROWS)]
+    label = np.array(["no", "yes"])[kind ^ wrong]
+    return pl.DataFrame({"row": np.arange(ROWS), "x": x, "city": city, "label": label})
+
+
+def killing(flag: Path) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    """Passes batches on; the first worker to be asked kills the executor that it belongs to."""
+
+    def kill_once(batches: Iterator[Any]) -> Iterator[Any]:
+        for batch in batches:
+            if not flag.exists():
+                pid = os.getppid()
+                while Path(f"/proc/{pid}/comm").read_text().strip() != "java":
+                    pid = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+                flag.write_text(str(pid))
+                os.kill(pid, signal.SIGKILL)
+            yield batch
+
+    return kill_once
+
+
+def main() -> None:
+    """Print whether the answers are equal."""
+    from pyspark.sql import SparkSession
+
+    large.LARGE_ROWS, boosted.TREES = 500, 6  # so that the rows are judged on the workers
+    builder = SparkSession.builder.remote("local-cluster[2,1,1024]").config("spark.executor.memory", "512m")
+    started = time.perf_counter()
+    spark = builder.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2").getOrCreate()
+    print(f"{type(spark).__module__}, started in {time.perf_counter() - started:.0f} s")
+    frame, started = table(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        flag = Path(folder) / "killed"
+        source = spark.createDataFrame(frame.to_arrow())
+        source = source.mapInArrow(killing(flag), source.schema)
+        audited = dqlabels.spark.audit(source, "label", exclude="row")
+        found = pl.from_arrow(audited.toArrow()).sort("row")
+        expected = dqlabels.audit(frame, "label", exclude="row").frame
+        said = f"executor {flag.read_text()} killed" if flag.exists() else "no executor was killed"
+        print(f"{said}; every row as in memory: {found.equals(expected)}; {time.perf_counter() - started:.0f} s")
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()
