@@ -9,8 +9,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.frames.columns import Column, Frame
-from dqlabels.frames.conversion import as_floats, missing_rows, string_codes
+from dqlabels.frames.columns import Column, Frame, string_codes
+from dqlabels.frames.conversion import as_floats, missing_rows
 
 IntArray = NDArray[np.int64]
 
