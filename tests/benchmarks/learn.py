@@ -55,8 +55,14 @@ def method(name: str, **options: Any) -> Callable[[Any, int], Any]:
     return lambda model, seed: getattr(learn, name)(model, random_state=seed, **options)
 
 
+def plain(model: Any, seed: int) -> Any:
+    return model
+
+
 METHODS: dict[str, Callable[[Any, int], Any]] = {
-    "plain": lambda model, seed: model,
+    "plain": plain,
+    # The plain learner on the rows whose labels were left right: what a perfect audit would give.
+    "oracle": plain,
     "cleanlab": cleanlab,
     "confident": method("ConfidentLearningClassifier"),
     "confident, unweighted": method("ConfidentLearningClassifier", reweight=False),
@@ -127,13 +133,15 @@ def run(options: argparse.Namespace) -> None:
             truth = np.searchsorted(names, test["label"])
             for noise, share in NOISES:
                 changed = plant(train, noise, share, seed)[0] if share else train
+                right = (changed["label"] == train["label"]).to_numpy()
                 data = (train_X, np.searchsorted(names, changed["label"]), test_X, truth, names.size)
                 for learner in options.learners:
                     for name in options.methods:
                         key = (table, noise, share, learner, name, seed)
                         if key in done:
                             continue
-                        found = measure(METHODS[name], learners(seed)[learner], seed, data)
+                        seen = data if name != "oracle" else (train_X[right], data[1][right], *data[2:])
+                        found = measure(METHODS[name], learners(seed)[learner], seed, seen)
                         with options.results.open("a") as file:
                             file.write(json.dumps({"key": key, **found}) + "\n")
 
