@@ -60,9 +60,9 @@ def tree_probabilities(rows: Rows) -> FloatArray | None:
     matrix = tree_features(rows.X)
     if matrix is None:
         return None
-    options: dict[str, Any] = {"sample_weight": rows.weights, "random_state": rows.seed, "n_jobs": rows.n_jobs, "progress": False}
+    options: dict[str, Any] = {"random_state": rows.seed, "n_jobs": rows.n_jobs, "progress": False}
     try:
-        return out_of_sample(matrix, rows.codes, rows.n_classes, **options).probs
+        return out_of_sample(matrix, rows.codes, rows.n_classes, sample_weight=rows.weights, **options).probs
     except ModelError:  # all rows look alike
         return None
 

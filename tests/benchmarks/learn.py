@@ -8,6 +8,7 @@ the plain learner and cleanlab's CleanLearning, all in the same folds of the sam
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 import warnings
@@ -124,7 +125,25 @@ def measure(build: Callable[[Any, int], Any], model: Any, seed: int, data: tuple
     }
 
 
+def grow_once(folder: Path) -> None:
+    """Keep the judging trees of a table in ``folder``: they are the same for every learner and method."""
+    from dqlabels.learn import base, judging
+
+    grow = judging.tree_probabilities
+
+    def kept(rows: Any) -> Any:
+        parts = (rows.X.tobytes(), rows.codes.tobytes(), str((rows.seed, rows.n_classes)).encode())
+        path = folder / f"{hashlib.sha256(b''.join(parts)).hexdigest()}.npy"
+        if not path.exists():
+            np.save(path, grow(rows))
+        return np.load(path)
+
+    folder.mkdir(exist_ok=True)
+    judging.tree_probabilities = base.tree_probabilities = kept
+
+
 def run(options: argparse.Namespace) -> None:
+    grow_once(options.results.with_suffix(".trees"))
     done = {tuple(json.loads(line)["key"]) for line in options.results.open()} if options.results.exists() else set()
     for seed in range(options.seeds):
         for table in options.tables:
