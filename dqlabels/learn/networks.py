@@ -33,6 +33,9 @@ __all__ = [
 
 LEAST_PROBABILITY = 1e-7
 FEWEST_REVIEWED = 10
+# Of MentorNet's epochs, in its official code: so many look at no loss, and the predefined curriculum is a step up to
+# there and then a slope.
+BURN_IN, SELF_PACED = 0.19, 0.9
 
 
 class CoTeachingNetwork(PlainNetwork):
@@ -223,8 +226,9 @@ class LossCorrectionNetwork(PlainNetwork):
 class MentorNetwork(PlainNetwork):
     """A student network whose rows are weighed by a mentor that watches their losses.
 
-    * ``"predefined"``: v = min(max(0, 1 - (loss - lambda_1) / lambda_2), 1), equation 5, with lambda_1 the moving
-      ``percentile`` of the batches' losses and lambda_2 the ``slope``;
+    * ``"predefined"``: self-paced learning, v = 1 where the loss is at most lambda_1, the moving ``percentile`` of the
+      batches' losses, and 0 elsewhere; in the last tenth of the epochs v = min(max(0, 1 - (loss - lambda_1) /
+      lambda_2), 1), equation 5, with lambda_2 the ``slope``;
     * ``"learned"``: the mentor is a network of (loss, loss - lambda_1, label, epoch), trained after each epoch to tell
       right from wrong labels by what it saw of the reviewed rows so far, equation 8 and algorithm 1.
 
@@ -234,9 +238,12 @@ class MentorNetwork(PlainNetwork):
         percentile: Of the losses, in (0, 100): 100 less the share thought to be wrong.
         slope: lambda_2 in nats.
         decay: Of the moving percentile.
-        burn_in: Epochs in which all rows have weight 1.
+        burn_in: Epochs in which no loss is looked at; None for the first 19%.
+        dropout: Share of a batch's rows that are left out at random, right or wrong, during burn-in and after it: so
+            that no wrong label is learnt by heart before the mentor speaks.
 
-    Source: Jiang et al. (2018), arXiv 1712.05055. In the official code the mentor's last layer adds its bias to the
+    Source: Jiang et al. (2018), arXiv 1712.05055; schedule of the predefined curriculum, dropout and defaults from the
+    official code. There the mentor's last layer adds its bias to the
     weights instead of to the output, its label is always 0, and its moving percentile starts at 0.
     """
 
@@ -246,9 +253,10 @@ class MentorNetwork(PlainNetwork):
         *,
         curriculum: str = "predefined",
         percentile: float = 80.0,
-        slope: float = 0.5,
-        decay: float = 0.9,
-        burn_in: int = 3,
+        slope: float = 1.0,
+        decay: float = 0.5,
+        burn_in: int | None = None,
+        dropout: tuple[float, float] = (0.5, 0.05),
         hidden: tuple[int, ...] = (128, 128),
         epochs: int = 30,
         batch_size: int = 64,
@@ -267,6 +275,7 @@ class MentorNetwork(PlainNetwork):
         self.slope = slope
         self.decay = decay
         self.burn_in = burn_in
+        self.dropout = dropout
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, reviewed: Any = None) -> MentorNetwork:
         """Train; ``reviewed`` (n,) is the right label where a row was reviewed, None or NaN elsewhere.
@@ -287,6 +296,9 @@ class MentorNetwork(PlainNetwork):
         check_number("percentile", self.percentile, 1, 99)
         check_number("slope", self.slope, 1e-6, 100)
         check_number("decay", self.decay, 0, 0.9999)
+        check_number("burn_in", 0 if self.burn_in is None else self.burn_in, 0, 10**6)
+        for share in self.dropout:
+            check_number("dropout", share, 0, 0.99)
 
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
         torch = load_torch()
@@ -301,16 +313,22 @@ class MentorNetwork(PlainNetwork):
         bar = float(loss.detach().quantile(self.percentile / 100))
         last = run.kept["bar"]
         run.kept["bar"] = bar if last is None else self.decay * last + (1 - self.decay) * bar
-        if epoch < self.burn_in:
-            return [weighed(loss, run.weights[rows])]
-        watched = loss.detach()
-        if self.curriculum == "predefined":
-            weights = (1 - (watched - run.kept["bar"]) / self.slope).clamp(0, 1)
-        else:
-            torch = load_torch()
+        burnt_in = epoch >= (BURN_IN * self.epochs if self.burn_in is None else self.burn_in)
+        weights = run.weights[rows] * (load_torch().rand_like(loss) >= self.dropout[int(burnt_in)])
+        if burnt_in:
+            weights = weights * self._curriculum(run, loss.detach(), run.codes[rows], epoch)
+        return [weighed(loss, weights)]
+
+    def _curriculum(self, run: Run, loss: Any, labels: Any, epoch: int) -> Any:
+        """(b,) what the mentor makes of a batch's losses."""
+        torch = load_torch()
+        if self.curriculum == "learned":
             with torch.no_grad():
-                weights = torch.sigmoid(run.kept["mentor"](self._watch(run, watched, run.codes[rows], epoch))[:, 0])
-        return [weighed(loss, run.weights[rows] * weights)]
+                return torch.sigmoid(run.kept["mentor"](self._watch(run, loss, labels, epoch))[:, 0])
+        over = loss - run.kept["bar"]
+        if epoch < SELF_PACED * self.epochs:
+            return (over <= 0).to(loss.dtype)
+        return (1 - over / self.slope).clamp(0, 1)
 
     def _watch(self, run: Run, loss: Any, labels: Any, epoch: int) -> Any:
         """(b, K + 3) what the mentor sees."""
