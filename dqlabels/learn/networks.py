@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from dqlabels.errors import OptionError
 from dqlabels.learn.base import check_choice, check_number
 from dqlabels.learn.network import (
     IntArray,
-    Module,
     PlainNetwork,
     Run,
     cross_entropy,
@@ -38,6 +38,7 @@ FEWEST_REVIEWED = 10
 BURN_IN, SELF_PACED = 0.19, 0.9
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CoTeachingNetwork(PlainNetwork):
     """Two networks, each updated on the rows of a batch that have the smallest loss under the other.
 
@@ -57,31 +58,10 @@ class CoTeachingNetwork(PlainNetwork):
 
     n_networks = 2
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        forget_rate: float | None = None,
-        n_gradual: int = 10,
-        exponent: float = 1.0,
-        noise: Any = "anchor",
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.forget_rate = forget_rate
-        self.n_gradual = n_gradual
-        self.exponent = exponent
-        self.noise = noise
+    forget_rate: float | None = None
+    n_gradual: int = 10
+    exponent: float = 1.0
+    noise: Any = "anchor"
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -103,6 +83,7 @@ class CoTeachingNetwork(PlainNetwork):
         return [weighed(found[at][small[1 - at]], weights[small[1 - at]]) for at in (0, 1)]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DecouplingNetwork(PlainNetwork):
     """Two networks, updated on the rows of a batch that they answer differently.
 
@@ -115,25 +96,7 @@ class DecouplingNetwork(PlainNetwork):
 
     n_networks = 2
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        warm_up: int = 5,
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.warm_up = warm_up
+    warm_up: int = 5
 
     def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
         labels, weights = run.codes[rows], run.weights[rows]
@@ -145,6 +108,7 @@ class DecouplingNetwork(PlainNetwork):
         return [weighed(cross_entropy(part, labels), weights) for part in logits]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LossCorrectionNetwork(PlainNetwork):
     """A network whose loss is corrected by the noise matrix T, P(given | true).
 
@@ -164,29 +128,9 @@ class LossCorrectionNetwork(PlainNetwork):
     a change to T that accumulates without keeping its rows distributions; rows of a softmax always are.
     """
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        correction: str = "forward",
-        noise: Any = "anchor",
-        learn_matrix: bool = False,
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.correction = correction
-        self.noise = noise
-        self.learn_matrix = learn_matrix
+    correction: str = "forward"
+    noise: Any = "anchor"
+    learn_matrix: bool = False
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -223,6 +167,7 @@ class LossCorrectionNetwork(PlainNetwork):
             self.noise_matrix_ = matrix.cpu().numpy().astype(np.float64)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class MentorNetwork(PlainNetwork):
     """A student network whose rows are weighed by a mentor that watches their losses.
 
@@ -247,35 +192,12 @@ class MentorNetwork(PlainNetwork):
     weights instead of to the output, its label is always 0, and its moving percentile starts at 0.
     """
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        curriculum: str = "predefined",
-        percentile: float = 80.0,
-        slope: float = 1.0,
-        decay: float = 0.5,
-        burn_in: int | None = None,
-        dropout: tuple[float, float] = (0.5, 0.05),
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.curriculum = curriculum
-        self.percentile = percentile
-        self.slope = slope
-        self.decay = decay
-        self.burn_in = burn_in
-        self.dropout = dropout
+    curriculum: str = "predefined"
+    percentile: float = 80.0
+    slope: float = 1.0
+    decay: float = 0.5
+    burn_in: int | None = None
+    dropout: tuple[float, float] = (0.5, 0.05)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, reviewed: Any = None) -> MentorNetwork:
         """Train; ``reviewed`` (n,) is the right label where a row was reviewed, None or NaN elsewhere.
@@ -358,6 +280,7 @@ class MentorNetwork(PlainNetwork):
             optimizer.step()
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class JointOptimizationNetwork(PlainNetwork):
     """A network and its labels optimised in turn, and then a new network on the labels that came of it.
 
@@ -379,35 +302,12 @@ class JointOptimizationNetwork(PlainNetwork):
     made as zeros, so that with ``begin`` below 10 labels sum to less than 1; here only answers made count.
     """
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        alpha: float = 1.0,
-        beta: float = 0.5,
-        begin: int = 10,
-        memory: int = 10,
-        prior: str = "estimated",
-        noise: Any = "anchor",
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.alpha = alpha
-        self.beta = beta
-        self.begin = begin
-        self.memory = memory
-        self.prior = prior
-        self.noise = noise
+    alpha: float = 1.0
+    beta: float = 0.5
+    begin: int = 10
+    memory: int = 10
+    prior: str = "estimated"
+    noise: Any = "anchor"
 
     def _check_options(self) -> None:
         super()._check_options()
