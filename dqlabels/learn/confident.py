@@ -20,8 +20,9 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
         estimator: Any classifier with probabilities; default histogram gradient boosting.
         filter_by: The rule that prunes, one of ``dqlabels.confident.FILTERS``.
         reweight: Make up for the rows each class lost.
-        judge: Whose probabilities decide: "mixture" of out-of-bag trees and the classifier's own folds, "trees" or
-            "folds" alone (:func:`dqlabels.learn.judging.judged`).
+        judge: Whose probabilities decide: "folds" of the classifier itself, "trees" as of an audit, out of the bag, or
+            "mixture" of both, in the shares under which the given labels are likeliest. Trees take no part where they
+            cannot read the features (sparse matrices, arrays of texts) or where ``cv`` is a splitter.
         noise: The noise matrix: "default", a method of ``dqlabels.noise``, or a (K, K) array P(given | true).
         min_noise: Nothing is pruned where less of the labels is estimated to be wrong, in [0, 1].
         cv: Folds that judge the rows: a number or a scikit-learn splitter.
