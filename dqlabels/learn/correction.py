@@ -39,9 +39,9 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
     Args:
         estimator: Any classifier with probabilities; default histogram gradient boosting.
         correction: One of the five.
-        judge: Whose out-of-sample probabilities p are: "folds" of the classifier itself, "trees" as of an audit, out of the bag, or
-            "mixture" of both, in the shares under which the given labels are likeliest. Trees take no part where they
-            cannot read the features (sparse matrices, arrays of texts) or where ``cv`` is a splitter.
+        judge: Whose out-of-sample probabilities p are: "folds" of the classifier itself, "trees" as of an audit, out of
+            the bag, or "mixture" of both, in the shares under which the given labels are likeliest. Trees take no part
+            where they cannot read the features (sparse matrices, arrays of texts) or where ``cv`` is a splitter.
         noise: "default", a method of ``dqlabels.noise`` ("em" and "variational" are fitted anew in each round of
             ``forward``: the noise matrix is then a part of the training), or a (K, K) array P(given | true).
         strength: Of distillation, in [0, 1].
