@@ -166,34 +166,43 @@ def run(options: argparse.Namespace) -> None:
 
 
 def report(options: argparse.Namespace) -> None:
-    """Mean over tables and seeds of each method's gain on the plain learner, with a 90% interval over tables."""
+    """Each method's gain on the plain learner in the same cells, averaged over seeds, with intervals over tables."""
     lines = [json.loads(line) for line in options.results.open()]
-    frame = pd.DataFrame(
-        [{**dict(zip(["table", "noise", "share", "learner", "method", "seed"], line.pop("key"), strict=True)), **line}
-         for line in lines]
-    )  # fmt: skip
+    names = ["table", "noise", "share", "learner", "method", "seed"]
+    frame = pd.DataFrame([{**dict(zip(names, line.pop("key"), strict=True)), **line} for line in lines])
     frame["noise"] = frame["noise"] + frame["share"].map(lambda share: f" {share:.0%}" if share else "")
+    for learner, part in frame.groupby("learner"):
+        index = ["table", "seed", "noise"]
+        balanced, loss = (part.pivot_table(index=index, columns="method", values=of) for of in ("balanced", "log_loss"))
+        print(f"\n{learner}\n\n{table_of(100 * balanced, -loss)}")
+
+
+def table_of(points: pd.DataFrame, logs: pd.DataFrame) -> str:
+    """Markdown: the plain learner, and the gain of the others on it and, under noise, on cleanlab."""
     order = [name + (f" {share:.0%}" if share else "") for name, share in NOISES]
-    print(f"{frame['table'].nunique()} tables, {frame['seed'].nunique()} seed(s), {len(frame):,} fits\n")
-    for metric, sign, scale in (("balanced", 1, 100), ("log_loss", -1, 1)):
-        for learner in frame["learner"].unique():
-            part = frame[frame["learner"] == learner]
-            cells = part.pivot_table(index=["table", "seed", "noise"], columns="method", values=metric).dropna()
-            print(
-                f"\n{learner}, {metric}: plain, then gain on it ({cells.index.get_level_values(0).nunique()} tables)\n"
-            )
-            print("| method | " + " | ".join(order) + " | noisy mean |\n|" + "---|" * (len(order) + 2))
-            for name in [name for name in METHODS if name in cells]:
-                gain = cells[name] if name == "plain" else sign * (cells[name] - cells["plain"])
-                gain = gain * scale
-                noisy = gain[gain.index.get_level_values("noise") != "none"]
-                shown = [interval(gain.xs(noise, level="noise")) for noise in order] + [interval(noisy)]
-                print(f"| {name} | " + " | ".join(shown) + " |")
+    heads = [*order, "noisy mean", "… on cleanlab", "log loss, noisy", "tables, fits"]
+    lines = ["| method | " + " | ".join(heads).replace("_", "-") + " |", "|" + "---|" * (len(heads) + 1)]
+    for name in [name for name in METHODS if name in points]:
+        gain = (points[name] if name == "plain" else points[name] - points["plain"]).dropna()
+        shown = [interval(gain[gain.index.get_level_values("noise") == noise]) for noise in order] + [
+            interval(noisy(gain))
+        ]
+        against = "" if name in ("plain", "cleanlab") else interval(noisy((points[name] - points["cleanlab"]).dropna()))
+        loss = -logs[name] if name == "plain" else logs[name] - logs["plain"]
+        counts = f"{gain.index.get_level_values('table').nunique()}, {len(gain):,}"
+        lines.append(f"| {name} | " + " | ".join([*shown, against, interval(noisy(loss.dropna())), counts]) + " |")
+    return "\n".join(lines)
+
+
+def noisy(values: pd.Series) -> pd.Series:
+    return values[values.index.get_level_values("noise") != "none"]
 
 
 def interval(values: pd.Series) -> str:
     """Mean over tables and the half-width of its 90% bootstrap interval over tables."""
     by_table = values.groupby(level="table").mean().to_numpy()
+    if not by_table.size:
+        return ""
     drawn = np.random.default_rng(0).choice(by_table, (2000, by_table.size)).mean(axis=1)
     return f"{by_table.mean():.2f} ± {(np.quantile(drawn, 0.95) - np.quantile(drawn, 0.05)) / 2:.2f}"
 
