@@ -158,7 +158,7 @@ def run(options: argparse.Namespace) -> None:
             train, test, (train_X, test_X) = split(table, seed)
             names = np.unique(pd.concat([train["label"], test["label"]]))
             truth = np.searchsorted(names, test["label"])
-            for noise, share in NOISES:
+            for noise, share in options.noises:
                 changed = plant(train, noise, share, seed)[0] if share else train
                 right = (changed["label"] == train["label"]).to_numpy()
                 data = (train_X, np.searchsorted(names, changed["label"]), test_X, truth, names.size)
@@ -182,12 +182,12 @@ def report(options: argparse.Namespace) -> None:
     for learner, part in frame.groupby("learner"):
         index = ["table", "seed", "noise"]
         balanced, loss = (part.pivot_table(index=index, columns="method", values=of) for of in ("balanced", "log_loss"))
-        print(f"\n{learner}\n\n{table_of(100 * balanced, -loss)}")
+        order = [name + (f" {share:.0%}" if share else "") for name, share in options.noises]
+        print(f"\n{learner}\n\n{table_of(100 * balanced, -loss, order)}")
 
 
-def table_of(points: pd.DataFrame, logs: pd.DataFrame) -> str:
+def table_of(points: pd.DataFrame, logs: pd.DataFrame, order: list[str]) -> str:
     """Markdown: the plain learner, and the gain of the others on it and, under noise, on cleanlab."""
-    order = [name + (f" {share:.0%}" if share else "") for name, share in NOISES]
     heads = [*order, "noisy mean", "… on cleanlab", "log loss, noisy", "tables, fits"]
     lines = ["| method | " + " | ".join(heads).replace("_", "-") + " |", "|" + "---|" * (len(heads) + 1)]
     for name in [name for name in METHODS if name in points]:
@@ -223,7 +223,9 @@ def main() -> None:
     parser.add_argument("--learners", nargs="*", default=["linear", "boosting", "mlp"])
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--noise", nargs=2, action="append", metavar=("KIND", "SHARE"), help="Instead of the six.")
     options = parser.parse_args()
+    options.noises = [(kind, float(share)) for kind, share in options.noise or NOISES]
     warnings.simplefilter("ignore")
     {"run": run, "report": report}[options.verb](options)
 
