@@ -200,6 +200,7 @@ class Mistakes:
         (learn.ConfidentLearningClassifier, {"noise": "guess"}, "noise='guess' is none of"),
         (learn.ConfidentLearningClassifier, {"noise": np.eye(3)}, r"pass the name of a method, or a \(2, 2\) matrix"),
         (learn.LossCorrectionClassifier, {"correction": "sideways"}, "correction='sideways' is none of"),
+        (learn.LossCorrectionClassifier, {"judge": "jury"}, "judge='jury' is none of 'mixture', 'trees', 'folds'"),
         (learn.LossCorrectionClassifier, {"strength": 2.0}, "strength=2.0 is not a number from 0 to 1"),
         (learn.BootstrappingClassifier, {"kind": "firm"}, "kind='firm' is none of"),
         (learn.CoTeachingClassifier, {"forget_rate": 1.5}, "forget_rate=1.5 is not a number"),
@@ -270,9 +271,10 @@ def test_no_row_is_judged_by_a_model_that_saw_it_or_a_copy_of_it(kind):
     assert set(Recorder.log) == {0}
 
 
-def test_nothing_is_pruned_where_hardly_anything_is_wrong():
+def test_few_clean_rows_are_pruned_and_none_below_the_least_noise_asked_for():
     X, truth, _ = blobs()
-    assert learn.ConfidentLearningClassifier(LogisticRegression()).fit(X, truth).kept_.all()
+    assert learn.ConfidentLearningClassifier(LogisticRegression()).fit(X, truth).kept_.mean() > 0.97
+    assert learn.ConfidentLearningClassifier(LogisticRegression(), min_noise=0.05).fit(X, truth).kept_.all()
 
 
 def test_what_is_pruned_is_mostly_wrong():
@@ -290,9 +292,10 @@ def test_classes_are_weighed_by_one_over_the_chance_of_a_right_label():
 
 def test_a_second_fit_starts_afresh():
     X, truth, noisy = blobs(share=0.3)
-    learnt = learn.ConfidentLearningClassifier(LogisticRegression()).fit(X, noisy)
-    assert learnt.fit(X, truth).noise_rate_ < 0.02
-    assert learnt.kept_.all()
+    again = learn.ConfidentLearningClassifier(LogisticRegression()).fit(X, noisy).fit(X, truth)
+    fresh = learn.ConfidentLearningClassifier(LogisticRegression()).fit(X, truth)
+    assert again.noise_rate_ == fresh.noise_rate_ < 0.02
+    assert np.array_equal(again.kept_, fresh.kept_)
 
 
 def test_a_mentor_learns_from_reviewed_rows_which_losses_to_mistrust():

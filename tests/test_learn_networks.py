@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 import dqlabels
 from dqlabels import learn
 from dqlabels.errors import OptionError
+from dqlabels.learn.network import Run
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dqlabels[torch]'")
 NETWORKS = [getattr(learn, name) for name in learn.__all__ if name.endswith("Network")]
@@ -119,8 +120,6 @@ def test_the_official_double_division_would_show():
     logits, labels = torch.zeros(10, 2, requires_grad=True), torch.zeros(10, dtype=torch.long)
     network = learn.CoTeachingNetwork(forget_rate=0.0, n_gradual=1)
     network.forget_rate_ = 0.0
-    from dqlabels.learn.network import Run
-
     run = Run(None, labels, torch.ones(10), 2, 0, [])
     loss, _ = network._losses(run, [logits, logits], torch.arange(10), 0)
     assert float(loss.detach()) == pytest.approx(np.log(2))
@@ -133,8 +132,6 @@ def test_corrected_losses_have_the_right_minimum(correction):
     noisy = np.array([0.2, 0.8]) @ matrix
     labels = torch.tensor([0] * round(1000 * noisy[0]) + [1] * round(1000 * noisy[1]))
     network = learn.LossCorrectionNetwork(correction=correction, noise=matrix)
-    from dqlabels.learn.network import Run
-
     run = Run(torch.zeros(len(labels), 1), labels, torch.ones(len(labels)), 2, 0, [])
     network._begin(run, np.zeros((len(labels), 1), dtype=np.float32), labels.numpy())
     rows, shares = torch.arange(len(labels)), np.linspace(0.05, 0.95, 91)
@@ -187,6 +184,28 @@ def test_a_mentor_that_saw_reviewed_rows_beats_the_plain_network():
     plain = learn.PlainNetwork(epochs=12).fit(X, noisy).score(test, truth)
     mentor = learn.MentorNetwork(curriculum="learned", epochs=12).fit(X, noisy, reviewed=reviewed)
     assert mentor.score(test, truth) > plain + 0.05
+
+
+@pytest.mark.parametrize(("epoch", "weights"), [(50, [1.0, 1.0, 0.0]), (95, [1.0, 1.0, 0.5])])
+def test_the_predefined_curriculum_is_a_step_and_in_the_end_a_slope(epoch, weights):
+    run = Run(None, None, None, 2, 0, [], {"bar": 1.0})
+    mentor = learn.MentorNetwork(epochs=100, slope=1.0)
+    assert mentor._curriculum(run, torch.tensor([0.1, 1.0, 1.5]), None, epoch).tolist() == weights
+
+
+@pytest.mark.parametrize(("epoch", "kept"), [(0, 0.5), (18, 0.5), (19, 0.95)])
+def test_a_mentor_leaves_rows_out_at_random_first_many_then_few(epoch, kept):
+    # All losses are alike, ln 2, so that none is over the moving percentile.
+    labels = torch.zeros(4000, dtype=torch.long)
+    run = Run(None, labels, torch.ones(4000), 2, 0, [], {"bar": None})
+    (loss,) = learn.MentorNetwork(epochs=100)._losses(run, [torch.zeros(4000, 2)], torch.arange(4000), epoch)
+    assert float(loss) / np.log(2) == pytest.approx(kept, abs=0.03)
+
+
+def test_a_share_to_leave_out_is_no_more_than_nearly_all():
+    X, _, noisy = blobs()
+    with pytest.raises(OptionError, match="dropout=1 is not a number from 0 to 0.99"):
+        learn.MentorNetwork(dropout=(0.5, 1)).fit(X, noisy)
 
 
 def test_a_mentor_without_a_review_is_refused():

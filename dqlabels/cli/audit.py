@@ -40,6 +40,7 @@ def audit_command(
     classes: given.Classes = None,
     cv: given.Cv = None,
     groups: given.Groups = None,
+    embed: given.Embed = None,
     filter_by: given.FilterBy = "prune_by_noise_rate",
     score: given.Score = "normalized_margin",
     adjust: given.Adjust = False,
@@ -68,12 +69,14 @@ def audit_command(
     output_format = output_format or (input_format if output == STANDARD else None)
     options = given.audit_options(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
-        score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
+        score=score, adjust=adjust, compat=compat, embed=embed, random_state=random_state, n_jobs=n_jobs,
     )  # fmt: skip
     options |= {"task": task, "sample_rows": sample_rows} | ({} if fdr is None else {"fdr": fdr})
     if names is not None:
         options["names"] = tuple(given.split(names) or ())
-    whole = any(value is not None for value in (pred_probs, classes, cv, groups, compat, html, reviewed, auditor))
+    whole = any(
+        value is not None for value in (pred_probs, classes, cv, groups, embed, compat, html, reviewed, auditor)
+    )
     table = open_table(file, input_format, in_memory=whole)
     if output is not None:
         check_output(table.head(1).lazy().collect(), output, output_format)

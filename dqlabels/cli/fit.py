@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from dqlabels.cli.app import app, interruptible
-from dqlabels.cli.options import folds, split
+from dqlabels.cli.options import embeddings, folds, split
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.files import read_table
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # What a saved auditor has settled: `dqlabels audit --auditor` takes none of these.
 SETTLED = (
-    "features", "exclude", "pred_probs", "classes", "cv", "groups", "filter_by", "score", "adjust", "names", "compat",
-    "sample_rows", "random_state",
+    "features", "exclude", "pred_probs", "classes", "cv", "groups", "embed", "filter_by", "score", "adjust", "names",
+    "compat", "sample_rows", "random_state",
 )  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def fit_command(
     exclude: Annotated[str | None, typer.Option(help="Columns not to judge by, with commas between.")] = None,
     cv: Annotated[str | None, typer.Option(help="Cross-validate: a number of folds, or 'time'.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column whose groups stay together.")] = None,
+    embed: Annotated[list[str] | None, typer.Option(help="COLUMN=image: files to read (may repeat).")] = None,
     filter_by: Annotated[str, typer.Option(help="The rule that flags rows.")] = "prune_by_noise_rate",
     score: Annotated[str, typer.Option(help="The label quality.")] = "normalized_margin",
     adjust: Annotated[bool, typer.Option("--adjust", help="Score relative to each class's mean.")] = False,
@@ -50,7 +51,7 @@ def fit_command(
         raise OptionError(f"{output} cannot be written: the folder {folder} does not exist.")
     options: dict[str, Any] = {"filter_by": filter_by, "score": score, "adjust": adjust, "groups": groups}
     options |= {"features": split(features), "exclude": split(exclude) or (), "cv": folds(cv)}
-    options |= {"random_state": random_state, "n_jobs": n_jobs}
+    options |= {"random_state": random_state, "n_jobs": n_jobs, "embed": saved_embeddings(embed)}
     if names is not None:
         options["names"] = tuple(split(names) or ())
     table = read_table(file, input_format)
@@ -70,6 +71,21 @@ def fit_command(
         )
         for note in noted:
             console.print(f"Note: {note.message}")
+
+
+def saved_embeddings(embed: list[str] | None) -> dict[str, Any] | None:
+    """``embed=`` of a saved auditor.
+
+    Raises:
+        OptionError: A callable, which no file can hold without code.
+    """
+    called = [text for text in embed or () if not text.endswith("=image")]
+    if called:
+        raise OptionError(
+            f"--embed {called[0]}: an auditor that is saved takes COLUMN=image alone, since a file holds no code. "
+            "Write the vectors into the file first, or audit without --auditor."
+        )
+    return embeddings(embed)
 
 
 def audit_by_saved(path: str, table: Any, label: str | None, n_jobs: int | None, given: typer.Context) -> LabelAudit:

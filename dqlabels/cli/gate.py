@@ -57,6 +57,7 @@ def gate_command(
     classes: given.Classes = None,
     cv: given.Cv = None,
     groups: given.Groups = None,
+    embed: given.Embed = None,
     filter_by: given.FilterBy = "prune_by_noise_rate",
     score: given.Score = "normalized_margin",
     adjust: given.Adjust = False,
@@ -72,7 +73,7 @@ def gate_command(
         check_folder(str(output))
     options = given.audit_options(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
-        score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
+        score=score, adjust=adjust, compat=compat, embed=embed, random_state=random_state, n_jobs=n_jobs,
     )  # fmt: skip
     more = {"fdr": fdr, "annotator": annotator, "item": item, "consensus": consensus}
     options |= {"task": task} | {name: value for name, value in more.items() if value is not None}
@@ -118,6 +119,7 @@ def profile_command(
     classes: given.Classes = None,
     cv: given.Cv = None,
     groups: given.Groups = None,
+    embed: given.Embed = None,
     filter_by: given.FilterBy = "prune_by_noise_rate",
     score: given.Score = "normalized_margin",
     adjust: given.Adjust = False,
@@ -130,7 +132,7 @@ def profile_command(
         check_folder(str(output))
     options = given.audit_options(
         features=features, exclude=exclude, pred_probs=pred_probs, cv=cv, groups=groups, filter_by=filter_by,
-        score=score, adjust=adjust, compat=compat, random_state=random_state, n_jobs=n_jobs,
+        score=score, adjust=adjust, compat=compat, embed=embed, random_state=random_state, n_jobs=n_jobs,
     )  # fmt: skip
     result = _audited(file, [label], input_format, options, classes)
     _write(json.dumps(result.profile(), ensure_ascii=False, allow_nan=False, indent=1) + "\n", output)

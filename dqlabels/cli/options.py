@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
     from dqlabels.result import LabelAudit
@@ -33,6 +38,10 @@ PredProbs = Annotated[str | None, typer.Option(help="Probability columns of your
 Classes = Annotated[str | None, typer.Option(help="The class of each probability column.")]
 Cv = Annotated[str | None, typer.Option(help="Cross-validate: a number of folds, or 'time'.")]
 Groups = Annotated[str | None, typer.Option(help="Column whose groups stay together.")]
+Embed = Annotated[
+    list[str] | None,
+    typer.Option(help="COLUMN=image, or COLUMN=package.module:function, which runs that code of yours (may repeat)."),
+]
 FilterBy = Annotated[str, typer.Option(help="The rule that flags rows.")]
 Score = Annotated[str, typer.Option(help="The label quality.")]
 Adjust = Annotated[bool, typer.Option("--adjust", help="Score relative to each class's mean.")]
@@ -59,6 +68,7 @@ def audit_options(
     score: str,
     adjust: bool,
     compat: str | None,
+    embed: Sequence[str] | None = None,
     random_state: int,
     n_jobs: int | None,
 ) -> dict[str, Any]:
@@ -72,6 +82,7 @@ def audit_options(
     }
     options |= {"features": split(features), "exclude": split(exclude) or (), "groups": groups}
     options |= {"random_state": random_state, "n_jobs": n_jobs, "cv": folds(cv), "pred_probs": split(pred_probs)}
+    options |= {"embed": embeddings(embed)}
     return options
 
 
@@ -82,6 +93,48 @@ def with_answers(result: LabelAudit, reviewed: str | None) -> LabelAudit:
     from dqlabels.files import read_table
 
     return result.with_review(read_table(reviewed))
+
+
+def embeddings(written: Sequence[str] | None) -> dict[str, Any] | None:
+    """What ``embed=`` takes, of ``COLUMN=image`` and ``COLUMN=package.module:function``.
+
+    The module is imported, and so its code runs: it is looked for where Python looks, and then in the working folder.
+
+    Raises:
+        OptionError: Not written like that, or there is no such module or function.
+    """
+    if not written:
+        return None
+    found: dict[str, Any] = {}
+    for text in written:
+        column, _, how = text.rpartition("=")
+        if not column or not how:
+            raise OptionError(f"--embed {text}: write COLUMN=image or COLUMN=package.module:function.")
+        found[column] = how if how == "image" else _imported(text, how)
+    return found
+
+
+def _imported(text: str, how: str) -> Any:
+    """The callable ``package.module:function``, or ``:object.method``."""
+    name, _, path = how.partition(":")
+    if not name or not path:
+        raise OptionError(f"--embed {text}: {how!r} is neither image nor package.module:function.")
+    if os.getcwd() not in sys.path:
+        # Last, so that a file there hides no installed module.
+        sys.path.append(os.getcwd())
+    try:
+        value: Any = importlib.import_module(name)
+    except ImportError as error:
+        raise OptionError(
+            f"--embed {text}: {name} cannot be imported ({error}). Install it, or run from the folder that holds it."
+        ) from error
+    for part in path.split("."):
+        if not hasattr(value, part):
+            raise OptionError(f"--embed {text}: {name} has no {path}.")
+        value = getattr(value, part)
+    if not callable(value):
+        raise OptionError(f"--embed {text}: {name}:{path} is of type {type(value).__name__}, which cannot be called.")
+    return value
 
 
 def split(listed: str | None) -> list[str] | None:

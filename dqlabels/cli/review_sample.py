@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dqlabels.cli.app import app, interruptible
-from dqlabels.cli.options import as_labels, folds, split
+from dqlabels.cli.options import Embed, as_labels, embeddings, folds, split
 from dqlabels.errors import LabelWarning
 from dqlabels.files import STANDARD, read_table, write_table
 
@@ -27,6 +27,7 @@ def review_sample_command(
     classes: Annotated[str | None, typer.Option(help="The class of each probability column.")] = None,
     cv: Annotated[str | None, typer.Option(help="Cross-validate: a number of folds, or 'time'.")] = None,
     groups: Annotated[str | None, typer.Option(help="Column whose groups stay together.")] = None,
+    embed: Embed = None,
     random_state: Annotated[int, typer.Option(help="Seed.")] = 0,
     n_jobs: Annotated[int | None, typer.Option(help="Threads.")] = None,
 ) -> None:
@@ -39,6 +40,7 @@ def review_sample_command(
     table = read_table(file, input_format)
     options: dict[str, Any] = {"features": split(features), "exclude": split(exclude) or (), "groups": groups}
     options |= {"random_state": random_state, "n_jobs": n_jobs, "cv": folds(cv), "pred_probs": split(pred_probs)}
+    options["embed"] = embeddings(embed)
     if classes is not None:
         options["classes"] = as_labels(table, label, split(classes) or [])
     with interruptible(), warnings.catch_warnings(record=True) as notes:

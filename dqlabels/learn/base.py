@@ -20,12 +20,13 @@ from sklearn.utils.validation import (
 )
 
 from dqlabels.errors import ModelError, OptionError
+from dqlabels.learn.judging import tree_probabilities
 from dqlabels.learn.rows import FloatArray, IntArray, Rows, class_probabilities
 from dqlabels.noise import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise
 
-# The noise matrix of all estimators here is read by "anchor" unless told otherwise. An audit's default is made to tell
-# whether labels are good; where each class is taken for one other it can read much noise as none (pair noise of 40% on
-# scikit-learn's digits: 0.2% against 39.9% by anchor regions), where a method for training is needed most.
+# No estimator here reads its noise matrix by "default" unless told to. That is made to tell whether labels are good;
+# where each class is taken for one other it can read much noise as none (pair noise of 40% on scikit-learn's digits:
+# 0.2% against 39.9% by anchor regions), where a method for training is needed most.
 # Those that are read from out-of-bag trees; "em" and "variational" are a part of the training, on its own answers.
 BY_TREES = ("default", "anchor", "confident")
 # A class whose labels are nearly all wrong would otherwise be weighed beyond reason.
@@ -185,39 +186,13 @@ def check_number(name: str, value: Any, low: float, high: float) -> None:
 
 
 def noise_of(noise: Any, rows: Rows, probs: FloatArray) -> NoiseModel:
-    """As :func:`noise_model`, of out-of-bag trees where the features are numbers: the noise is one of the labels.
+    """As :func:`noise_model`, of out-of-bag trees where they can read the features: the noise is one of the labels.
 
     What a weak classifier gets wrong is no noise, yet its own answers ``probs`` (n, K) would count it as such.
     """
-    if isinstance(noise, str) and noise in BY_TREES and (matrix := _numbers(rows.X)) is not None:
-        from dqlabels.models.out_of_sample import out_of_sample
-
-        n_jobs, k = rows.n_jobs, rows.n_classes
-        try:
-            found = out_of_sample(matrix, rows.codes, k, random_state=rows.seed, n_jobs=n_jobs, progress=False)
-        except ModelError:  # all rows look alike
-            return noise_model(noise, rows.codes, probs, rows.seed)
-        probs = found.probs
+    if isinstance(noise, str) and noise in BY_TREES and (by_trees := tree_probabilities(rows)) is not None:
+        probs = by_trees
     return noise_model(noise, rows.codes, probs, rows.seed)
-
-
-def _numbers(X: Any) -> NDArray[np.float32] | None:
-    """X as (n, d) float32, None where it is sparse, text, or a frame with columns that are not numbers."""
-    if hasattr(X, "tocsr"):
-        return None
-    if hasattr(X, "columns"):
-        import narwhals as nw
-
-        frame = nw.from_native(X, eager_only=True)
-        if not all(dtype.is_numeric() or dtype == nw.Boolean for dtype in frame.schema.dtypes()):
-            return None
-        X = np.column_stack([column.cast(nw.Float64).to_numpy() for column in frame.iter_columns()])
-    X = np.asarray(X)
-    if X.dtype.kind not in "biuf":
-        return None
-    with np.errstate(over="ignore"):
-        matrix = np.ascontiguousarray(X.reshape(len(X), -1), dtype=np.float32)
-    return None if np.isinf(matrix).any() else matrix
 
 
 def noise_model(noise: Any, codes: IntArray, probs: FloatArray, seed: int) -> NoiseModel:

@@ -8,7 +8,8 @@ import numpy as np
 
 from dqlabels.confident import FILTERS
 from dqlabels.engines.memory import judge
-from dqlabels.learn.base import MOST_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_of
+from dqlabels.learn.base import MOST_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_model
+from dqlabels.learn.judging import JUDGES, judged
 from dqlabels.learn.rows import Rows
 
 
@@ -19,9 +20,11 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
         estimator: Any classifier with probabilities; default histogram gradient boosting.
         filter_by: The rule that prunes, one of ``dqlabels.confident.FILTERS``.
         reweight: Make up for the rows each class lost.
+        judge: Whose probabilities decide: "folds" of the classifier itself, "trees" as of an audit, out of the bag, or
+            "mixture" of both, in the shares under which the given labels are likeliest. Trees take no part where they
+            cannot read the features (sparse matrices, arrays of texts) or where ``cv`` is a splitter.
         noise: The noise matrix: "default", a method of ``dqlabels.noise``, or a (K, K) array P(given | true).
-        min_noise: Nothing is pruned where less of the labels is estimated to be wrong: at 5% even an oracle
-            gains under one point of accuracy, and pruning clean rows costs up to 2.4.
+        min_noise: Nothing is pruned where less of the labels is estimated to be wrong, in [0, 1].
         cv: Folds that judge the rows: a number or a scikit-learn splitter.
         random_state: Seeds folds, and the classifier where it has no seed of its own.
         n_jobs: Folds fitted at a time.
@@ -48,8 +51,9 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
         *,
         filter_by: str = "prune_by_noise_rate",
         reweight: bool = True,
-        noise: Any = "anchor",
-        min_noise: float = 0.05,
+        judge: str = "mixture",
+        noise: Any = "confident",
+        min_noise: float = 0.0,
         cv: Any = 5,
         random_state: Any = 0,
         n_jobs: int | None = None,
@@ -57,6 +61,7 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
         self.estimator = estimator
         self.filter_by = filter_by
         self.reweight = reweight
+        self.judge = judge
         self.noise = noise
         self.min_noise = min_noise
         self.cv = cv
@@ -65,11 +70,12 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
 
     def _check_options(self) -> None:
         check_choice("filter_by", self.filter_by, FILTERS)
+        check_choice("judge", self.judge, JUDGES)
         check_number("min_noise", self.min_noise, 0, 1)
 
     def _learn(self, rows: Rows) -> None:
-        probs = rows.out_of_fold()
-        noise = noise_of(self.noise, rows, probs)
+        probs = judged(self.judge, rows)
+        noise = noise_model(self.noise, rows.codes, probs, rows.seed)
         verdict = judge(rows.codes, probs, filter_by=self.filter_by)
         kept = ~verdict.flagged if noise.rate >= self.min_noise else np.ones(rows.codes.size, dtype=bool)
         # A class none of whose rows is trusted would vanish from the model: it keeps them all.

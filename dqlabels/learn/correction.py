@@ -14,9 +14,9 @@ from dqlabels.learn.base import (
     check_number,
     deconvolve,
     noise_model,
-    noise_of,
     posterior,
 )
+from dqlabels.learn.judging import JUDGES, judged
 from dqlabels.learn.rows import FloatArray, Rows, one_hot
 
 CORRECTIONS = ("forward", "backward", "importance", "smoothing", "distillation")
@@ -27,7 +27,7 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
 
     * ``"forward"``: maximise sum log sum_k p_k(x) T[k, given], Patrini et al. (2017), theorem 2, for any classifier:
       by expectation-maximisation, fitting each row under every class by its posterior
-      q_k = p_k(x) T[k, given] / sum over k, with out-of-fold p.
+      q_k = p_k(x) T[k, given] / sum over k, with out-of-sample p.
     * ``"backward"``: the labels e_given @ inverse(T) of theorem 1. They have negative entries, which hardly any
       classifier takes; their expectation given x, p_noisy(x) @ inverse(T), is fitted instead, put back on the simplex.
     * ``"importance"``: weights P_clean(given | x) / P_noisy(given | x), Liu & Tao (2016, arXiv 1411.7718), equation 7.
@@ -39,10 +39,13 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
     Args:
         estimator: Any classifier with probabilities; default histogram gradient boosting.
         correction: One of the five.
+        judge: Whose out-of-sample probabilities p are: "folds" of the classifier itself, "trees" as of an audit, out of
+            the bag, or "mixture" of both, in the shares under which the given labels are likeliest. Trees take no part
+            where they cannot read the features (sparse matrices, arrays of texts) or where ``cv`` is a splitter.
         noise: "default", a method of ``dqlabels.noise`` ("em" and "variational" are fitted anew in each round of
             ``forward``: the noise matrix is then a part of the training), or a (K, K) array P(given | true).
         strength: Of distillation, in [0, 1].
-        n_rounds: Rounds of expectation-maximisation.
+        n_rounds: Rounds of expectation-maximisation; after the first the classifier's own folds are p.
         cv: Folds that judge the rows: a number or a scikit-learn splitter.
         random_state: Seeds folds, and the classifier where it has no seed of its own.
         n_jobs: Folds fitted at a time.
@@ -69,15 +72,17 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
         estimator: Any = None,
         *,
         correction: str = "forward",
-        noise: Any = "anchor",
+        judge: str = "mixture",
+        noise: Any = "confident",
         strength: float = 0.5,
-        n_rounds: int = 2,
+        n_rounds: int = 1,
         cv: Any = 5,
         random_state: Any = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
         self.correction = correction
+        self.judge = judge
         self.noise = noise
         self.strength = strength
         self.n_rounds = n_rounds
@@ -87,12 +92,13 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
 
     def _check_options(self) -> None:
         check_choice("correction", self.correction, CORRECTIONS)
+        check_choice("judge", self.judge, JUDGES)
         check_number("strength", self.strength, 0, 1)
         check_number("n_rounds", self.n_rounds, 1, 100)
 
     def _learn(self, rows: Rows) -> None:
-        probs = rows.out_of_fold()
-        noise = noise_of(self.noise, rows, probs)
+        probs = judged(self.judge, rows)
+        noise = noise_model(self.noise, rows.codes, probs, rows.seed)
         given = one_hot(rows.codes, rows.n_classes)
         weights = np.ones(rows.codes.size)
         if self.correction == "forward":

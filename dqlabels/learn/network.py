@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -49,6 +49,9 @@ class Run:
     kept: dict[str, Any] = field(default_factory=dict)
 
 
+# A dataclass writes the explicit constructor that scikit-learn reads parameters from, those of the base included;
+# how an estimator is shown and compared stays scikit-learn's.
+@dataclass(eq=False, repr=False)
 class PlainNetwork(ClassifierMixin, BaseEstimator):
     """A network fitted on the labels as given: what the methods for wrong labels are compared with.
 
@@ -69,28 +72,16 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
 
     n_networks = 1
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.module = module
-        self.hidden = hidden
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.standardize = standardize
-        self.device = device
-        self.random_state = random_state
+    module: Module | None = None
+    _: KW_ONLY
+    hidden: tuple[int, ...] = (128, 128)
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    standardize: bool = True
+    device: str | None = None
+    random_state: Any = 0
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> PlainNetwork:
         """Train on (n, ...) numbers and (n,) labels of any type; ``sample_weight`` (n,) weighs the loss of each row.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from dqlabels.errors import OptionError
 from dqlabels.learn.base import check_choice, check_number
 from dqlabels.learn.network import (
     IntArray,
-    Module,
     PlainNetwork,
     Run,
     cross_entropy,
@@ -33,8 +33,12 @@ __all__ = [
 
 LEAST_PROBABILITY = 1e-7
 FEWEST_REVIEWED = 10
+# Of MentorNet's epochs, in its official code: so many look at no loss, and the predefined curriculum is a step up to
+# there and then a slope.
+BURN_IN, SELF_PACED = 0.19, 0.9
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CoTeachingNetwork(PlainNetwork):
     """Two networks, each updated on the rows of a batch that have the smallest loss under the other.
 
@@ -54,31 +58,10 @@ class CoTeachingNetwork(PlainNetwork):
 
     n_networks = 2
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        forget_rate: float | None = None,
-        n_gradual: int = 10,
-        exponent: float = 1.0,
-        noise: Any = "anchor",
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.forget_rate = forget_rate
-        self.n_gradual = n_gradual
-        self.exponent = exponent
-        self.noise = noise
+    forget_rate: float | None = None
+    n_gradual: int = 10
+    exponent: float = 1.0
+    noise: Any = "anchor"
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -100,6 +83,7 @@ class CoTeachingNetwork(PlainNetwork):
         return [weighed(found[at][small[1 - at]], weights[small[1 - at]]) for at in (0, 1)]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DecouplingNetwork(PlainNetwork):
     """Two networks, updated on the rows of a batch that they answer differently.
 
@@ -112,25 +96,7 @@ class DecouplingNetwork(PlainNetwork):
 
     n_networks = 2
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        warm_up: int = 5,
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.warm_up = warm_up
+    warm_up: int = 5
 
     def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
         labels, weights = run.codes[rows], run.weights[rows]
@@ -142,6 +108,7 @@ class DecouplingNetwork(PlainNetwork):
         return [weighed(cross_entropy(part, labels), weights) for part in logits]
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LossCorrectionNetwork(PlainNetwork):
     """A network whose loss is corrected by the noise matrix T, P(given | true).
 
@@ -161,29 +128,9 @@ class LossCorrectionNetwork(PlainNetwork):
     a change to T that accumulates without keeping its rows distributions; rows of a softmax always are.
     """
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        correction: str = "forward",
-        noise: Any = "anchor",
-        learn_matrix: bool = False,
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.correction = correction
-        self.noise = noise
-        self.learn_matrix = learn_matrix
+    correction: str = "forward"
+    noise: Any = "anchor"
+    learn_matrix: bool = False
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -220,11 +167,13 @@ class LossCorrectionNetwork(PlainNetwork):
             self.noise_matrix_ = matrix.cpu().numpy().astype(np.float64)
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class MentorNetwork(PlainNetwork):
     """A student network whose rows are weighed by a mentor that watches their losses.
 
-    * ``"predefined"``: v = min(max(0, 1 - (loss - lambda_1) / lambda_2), 1), equation 5, with lambda_1 the moving
-      ``percentile`` of the batches' losses and lambda_2 the ``slope``;
+    * ``"predefined"``: self-paced learning, v = 1 where the loss is at most lambda_1, the moving ``percentile`` of the
+      batches' losses, and 0 elsewhere; in the last tenth of the epochs v = min(max(0, 1 - (loss - lambda_1) /
+      lambda_2), 1), equation 5, with lambda_2 the ``slope``;
     * ``"learned"``: the mentor is a network of (loss, loss - lambda_1, label, epoch), trained after each epoch to tell
       right from wrong labels by what it saw of the reviewed rows so far, equation 8 and algorithm 1.
 
@@ -234,39 +183,21 @@ class MentorNetwork(PlainNetwork):
         percentile: Of the losses, in (0, 100): 100 less the share thought to be wrong.
         slope: lambda_2 in nats.
         decay: Of the moving percentile.
-        burn_in: Epochs in which all rows have weight 1.
+        burn_in: Epochs in which no loss is looked at; None for the first 19%.
+        dropout: Share of a batch's rows that are left out at random, right or wrong, during burn-in and after it: so
+            that no wrong label is learnt by heart before the mentor speaks.
 
-    Source: Jiang et al. (2018), arXiv 1712.05055. In the official code the mentor's last layer adds its bias to the
+    Source: Jiang et al. (2018), arXiv 1712.05055; schedule of the predefined curriculum, dropout and defaults from the
+    official code. There the mentor's last layer adds its bias to the
     weights instead of to the output, its label is always 0, and its moving percentile starts at 0.
     """
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        curriculum: str = "predefined",
-        percentile: float = 80.0,
-        slope: float = 0.5,
-        decay: float = 0.9,
-        burn_in: int = 3,
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.curriculum = curriculum
-        self.percentile = percentile
-        self.slope = slope
-        self.decay = decay
-        self.burn_in = burn_in
+    curriculum: str = "predefined"
+    percentile: float = 80.0
+    slope: float = 1.0
+    decay: float = 0.5
+    burn_in: int | None = None
+    dropout: tuple[float, float] = (0.5, 0.05)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None, reviewed: Any = None) -> MentorNetwork:
         """Train; ``reviewed`` (n,) is the right label where a row was reviewed, None or NaN elsewhere.
@@ -287,6 +218,9 @@ class MentorNetwork(PlainNetwork):
         check_number("percentile", self.percentile, 1, 99)
         check_number("slope", self.slope, 1e-6, 100)
         check_number("decay", self.decay, 0, 0.9999)
+        check_number("burn_in", 0 if self.burn_in is None else self.burn_in, 0, 10**6)
+        for share in self.dropout:
+            check_number("dropout", share, 0, 0.99)
 
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
         torch = load_torch()
@@ -301,16 +235,22 @@ class MentorNetwork(PlainNetwork):
         bar = float(loss.detach().quantile(self.percentile / 100))
         last = run.kept["bar"]
         run.kept["bar"] = bar if last is None else self.decay * last + (1 - self.decay) * bar
-        if epoch < self.burn_in:
-            return [weighed(loss, run.weights[rows])]
-        watched = loss.detach()
-        if self.curriculum == "predefined":
-            weights = (1 - (watched - run.kept["bar"]) / self.slope).clamp(0, 1)
-        else:
-            torch = load_torch()
+        burnt_in = epoch >= (BURN_IN * self.epochs if self.burn_in is None else self.burn_in)
+        weights = run.weights[rows] * (load_torch().rand_like(loss) >= self.dropout[int(burnt_in)])
+        if burnt_in:
+            weights = weights * self._curriculum(run, loss.detach(), run.codes[rows], epoch)
+        return [weighed(loss, weights)]
+
+    def _curriculum(self, run: Run, loss: Any, labels: Any, epoch: int) -> Any:
+        """(b,) what the mentor makes of a batch's losses."""
+        torch = load_torch()
+        if self.curriculum == "learned":
             with torch.no_grad():
-                weights = torch.sigmoid(run.kept["mentor"](self._watch(run, watched, run.codes[rows], epoch))[:, 0])
-        return [weighed(loss, run.weights[rows] * weights)]
+                return torch.sigmoid(run.kept["mentor"](self._watch(run, loss, labels, epoch))[:, 0])
+        over = loss - run.kept["bar"]
+        if epoch < SELF_PACED * self.epochs:
+            return (over <= 0).to(loss.dtype)
+        return (1 - over / self.slope).clamp(0, 1)
 
     def _watch(self, run: Run, loss: Any, labels: Any, epoch: int) -> Any:
         """(b, K + 3) what the mentor sees."""
@@ -340,6 +280,7 @@ class MentorNetwork(PlainNetwork):
             optimizer.step()
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class JointOptimizationNetwork(PlainNetwork):
     """A network and its labels optimised in turn, and then a new network on the labels that came of it.
 
@@ -361,35 +302,12 @@ class JointOptimizationNetwork(PlainNetwork):
     made as zeros, so that with ``begin`` below 10 labels sum to less than 1; here only answers made count.
     """
 
-    def __init__(
-        self,
-        module: Module | None = None,
-        *,
-        alpha: float = 1.0,
-        beta: float = 0.5,
-        begin: int = 10,
-        memory: int = 10,
-        prior: str = "estimated",
-        noise: Any = "anchor",
-        hidden: tuple[int, ...] = (128, 128),
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 0.0,
-        standardize: bool = True,
-        device: str | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            module, hidden=hidden, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate,
-            weight_decay=weight_decay, standardize=standardize, device=device, random_state=random_state,
-        )  # fmt: skip
-        self.alpha = alpha
-        self.beta = beta
-        self.begin = begin
-        self.memory = memory
-        self.prior = prior
-        self.noise = noise
+    alpha: float = 1.0
+    beta: float = 0.5
+    begin: int = 10
+    memory: int = 10
+    prior: str = "estimated"
+    noise: Any = "anchor"
 
     def _check_options(self) -> None:
         super()._check_options()

@@ -45,7 +45,7 @@ def networks(noise: str, share: float, seed: int, epochs: int) -> dict[str, Any]
         "forward, estimated": learn.LossCorrectionNetwork(**options),
         "MentorNet, predefined": learn.MentorNetwork(percentile=100 * (1 - share), **options),
         "MentorNet, learned": learn.MentorNetwork(curriculum="learned", **options),
-        "co-teaching": learn.CoTeachingNetwork(forget_rate=share, **options),
+        "co-teaching": learn.CoTeachingNetwork(forget_rate=share, n_gradual=5, **options),
     }
 
 

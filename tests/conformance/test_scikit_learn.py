@@ -8,20 +8,19 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dqlabels import learn
 
-# The noise matrix by trees is one path for all; the others take their own answers, which are fitted anyway.
+# The noise matrix by trees is one path for all; two of the others take their own answers, which are fitted anyway.
 ESTIMATORS = [
     learn.BootstrappingClassifier(LogisticRegression()),
     learn.ConfidentLearningClassifier(LogisticRegression()),
     learn.CoTeachingClassifier(LogisticRegression(), noise="em"),
     learn.DecouplingClassifier(LogisticRegression()),
     learn.JointOptimizationClassifier(LogisticRegression(), noise="em"),
-    learn.LossCorrectionClassifier(LogisticRegression(), noise="em"),
+    learn.LossCorrectionClassifier(LogisticRegression()),
     learn.MentorNetClassifier(LogisticRegression()),
 ]
 REASONS = {
     "DecouplingClassifier": "the halves and batches are dealt out by rows, not by weight",
     "JointOptimizationClassifier": "the prior is estimated from rows, not from weights",
-    "LossCorrectionClassifier": "the noise matrix is estimated from rows, not from weights",
     "MentorNetClassifier": "the percentile of the losses is one of rows, not of weights",
 }
 EQUIVALENCE = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data")

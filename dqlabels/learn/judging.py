@@ -1,0 +1,104 @@
+"""Who judges the rows: out-of-bag trees, the classifier's own folds, or both by how well they foretell the labels."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.errors import FeatureError, ModelError, OptionError
+from dqlabels.learn.rows import LEAST_PROBABILITY, FloatArray, Rows
+
+JUDGES = ("mixture", "trees", "folds")
+# Shares of the folds that are tried in a mixture; finer steps change nothing that could be measured.
+SHARES = np.linspace(0, 1, 11)
+
+
+def judged(judge: str, rows: Rows) -> FloatArray:
+    """Probabilities (n, K) of every row by models that did not see it, nor a copy of it.
+
+    Args:
+        judge: "folds": the classifier itself, cross-validated; "trees": the out-of-bag extra-trees of an audit;
+            "mixture": both, in the shares under which the given labels are likeliest. Where trees cannot read the
+            features (sparse matrices, texts that are no column of a frame), or where ``cv`` is a splitter, which may
+            keep rows apart that a bag would mix, a mixture is the folds alone.
+        rows: The rows.
+
+    Raises:
+        OptionError: Trees alone are asked for and cannot read the features, or may not.
+    """
+    if judge == "folds":
+        return rows.out_of_fold()
+    by_trees = tree_probabilities(rows) if isinstance(rows.cv, (int, np.integer, type(None))) else None
+    if judge == "mixture":
+        by_folds = rows.out_of_fold()
+        return by_folds if by_trees is None else likeliest_mixture(by_folds, by_trees, rows)
+    if by_trees is None:
+        raise OptionError(
+            "judge='trees' cannot judge these rows: the features are sparse, texts or all alike, or cv= is a splitter. "
+            "Take judge='folds'."
+        )
+    return by_trees
+
+
+def likeliest_mixture(one: FloatArray, other: FloatArray, rows: Rows) -> FloatArray:
+    """(n, K) ``share * one + (1 - share) * other`` with the share, in tenths, under which the labels are likeliest."""
+    # In the order of content: the likelihood is a sum of floats.
+    at, codes = rows.order, rows.codes[rows.order]
+    weights = np.ones(codes.size) if rows.weights is None else rows.weights[at]
+    of_one, of_other = one[at, codes], other[at, codes]
+    found = [weights @ np.log(np.maximum(s * of_one + (1 - s) * of_other, LEAST_PROBABILITY)) for s in SHARES]
+    share = SHARES[int(np.argmax(found))]
+    return np.asarray(share * one + (1 - share) * other)
+
+
+def tree_probabilities(rows: Rows) -> FloatArray | None:
+    """(n, K) out of the bag of an audit's extra-trees; None where they cannot read the rows or tell them apart."""
+    from dqlabels.models.out_of_sample import out_of_sample
+
+    matrix = tree_features(rows.X)
+    if matrix is None:
+        return None
+    options: dict[str, Any] = {"random_state": rows.seed, "n_jobs": rows.n_jobs, "progress": False}
+    try:
+        return out_of_sample(matrix, rows.codes, rows.n_classes, sample_weight=rows.weights, **options).probs
+    except ModelError:  # all rows look alike
+        return None
+
+
+def tree_features(X: Any) -> NDArray[np.float32] | None:
+    """X as (n, d) float32, a frame's columns of any type as an audit encodes them; None for what it cannot read."""
+    if hasattr(X, "tocsr"):
+        return None
+    if hasattr(X, "columns"):
+        matrix = _frame_features(X)
+    else:
+        X = np.asarray(X)
+        if X.dtype.kind not in "biuf":
+            return None
+        with np.errstate(over="ignore"):
+            matrix = np.ascontiguousarray(X.reshape(len(X), -1), dtype=np.float32)
+    return None if matrix is None or np.isinf(matrix).any() else matrix
+
+
+def _frame_features(X: Any) -> NDArray[np.float32] | None:
+    import narwhals as nw
+
+    from dqlabels.frames.columns import Kind, column_kind
+    from dqlabels.frames.features import FeatureEncoder
+
+    frame = nw.from_native(X, eager_only=True)
+    if all(dtype.is_numeric() or dtype == nw.Boolean for dtype in frame.schema.dtypes()):
+        with np.errstate(over="ignore"):
+            return np.column_stack([column.cast(nw.Float64).to_numpy() for column in frame.iter_columns()]).astype(
+                np.float32
+            )
+    if not all(isinstance(name, str) for name in frame.columns):
+        return None
+    kinds: dict[str, Any] = {name: column_kind(frame[name]) for name in frame.columns}
+    kinds = {name: kind for name, kind in kinds.items() if kind in get_args(Kind)}
+    try:
+        return FeatureEncoder.fit_encode(frame, kinds)[1].matrix if kinds else None
+    except FeatureError:  # such as vectors of several lengths
+        return None
