@@ -185,7 +185,7 @@ def test_rows_of_a_region_with_bad_labels_are_a_failing_group(make_frame):
 
 def test_a_rule_names_a_category_and_missing_values():
     rng = np.random.default_rng(0)
-    bad = rng.uniform(size=2000) < 0.3
+    bad = rng.uniform(size=2000) < 0.2
     x = np.where(bad, np.nan, rng.normal(size=2000))
     wrong = rng.uniform(size=2000) < np.where(bad, 0.6, 0.1)
     asked = Questions(np.column_stack([x]), (Question("age"),))
