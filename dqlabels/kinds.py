@@ -99,14 +99,16 @@ def is_ordered(column: Column) -> bool:
 
 def _asked(column: Column) -> tuple[str, ...]:
     wide = column.dtype in (nw.Int128, nw.UInt128)
-    if wide or not column.dtype.is_integer() or len(column) < FEWEST_ROWS_TO_JUDGE:
+    if wide or not column.dtype.is_numeric() or column.dtype.is_decimal() or len(column) < FEWEST_ROWS_TO_JUDGE:
         return ()
     present = column.drop_nulls()
-    distinct = np.unique(present.to_numpy())
-    if not FEWEST_TO_ASK <= distinct.size <= len(present) / 2:
+    values = present.to_numpy()
+    distinct = np.unique(values[np.isfinite(values)])  # whole numbers beside missing ones are often floats
+    if not FEWEST_TO_ASK <= distinct.size <= len(present) / 2 or not (distinct == np.floor(distinct)).all():
         return ()
+    span = f"{int(distinct[0])} to {int(distinct[-1])}"
     return (
-        f"Column {column.name!r} holds whole numbers from {distinct[0]} to {distinct[-1]} ({distinct.size} values) and "
+        f"Column {column.name!r} holds whole numbers from {span} ({distinct.size} values) and "
         "was audited as classes without order. Say task='ordinal' if they are grades, task='regression' if they are "
         "counts or amounts, task='classes' if they are codes and this is right.",
     )

@@ -283,8 +283,9 @@ def test_fractional_numbers_are_taken_for_amounts_and_a_note_says_so(make_frame)
     assert isinstance(found, dqlabels.ValueAudit)
 
 
-def test_small_whole_numbers_are_asked_about(make_frame):
-    grades = {"x": list(range(60)), "y": [0.5] * 60, "stars": [at // 12 + 1 for at in range(60)]}
+@pytest.mark.parametrize("kind", [int, float])
+def test_small_whole_numbers_are_asked_about(make_frame, kind):
+    grades = {"x": list(range(60)), "y": [0.5] * 60, "stars": [kind(at // 12 + 1) for at in range(60)]}
     message = r"'stars' holds whole numbers from 1 to 5 \(5 values\).*task='ordinal'.*task='regression'.*task='classes'"
     with pytest.warns(dqlabels.LabelWarning, match=message):
         dqlabels.audit(make_frame(grades), "stars", features="x")
