@@ -185,15 +185,19 @@ def audit_lazily(
     Raises:
         DQLabelsError: At once, what the schema gives away; the rest when rows are asked for.
     """
-    from polars.io.plugins import register_io_source
-
     plan = plan_of(frame, label, **options)
+    return blocks_when_asked(plan, lambda: audited_blocks(plan, in_memory, options))
+
+
+def blocks_when_asked(plan: Plan, blocks: Callable[[], Iterator[pl.DataFrame]]) -> pl.LazyFrame:
+    """A lazy frame of the audited columns, whose ``blocks`` are made each time that its rows are asked for."""
+    from polars.io.plugins import register_io_source
 
     def run(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
         left = n_rows
-        for block in audited_blocks(plan, in_memory, options):
+        for block in blocks():
             part = block if left is None else block.head(left)
             left = None if left is None else left - len(part)
             part = part if predicate is None else part.filter(predicate)

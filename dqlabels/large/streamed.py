@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from dqlabels.errors import OptionError
 from dqlabels.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.frames.columns import Labels
 from dqlabels.large import judge as large
-from dqlabels.large.stream import Plan, Streamed, go_through, plan_of, read_task
+from dqlabels.large.stream import Streamed, blocks_when_asked, go_through, plan_of, read_task
 from dqlabels.mixture import MOST_ROWS
 from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise import default_noise
@@ -246,7 +246,7 @@ def _report(streamed: Streamed) -> StreamedAudit:
     rows = int(rule.class_counts.sum())
     return StreamedAudit(
         label=plan.label,
-        frame=lazy_answer(plan, streamed),
+        frame=blocks_when_asked(plan, streamed.blocks),
         rows=streamed.spill.rows,
         audited=rows,
         flagged=int(evidence.pair_counts.sum()),
@@ -260,23 +260,6 @@ def _report(streamed: Streamed) -> StreamedAudit:
         table=nw.from_native(labels.values.to_frame().to_native(), eager_only=True),
         streamed=streamed,
     )
-
-
-def lazy_answer(plan: Plan, streamed: Streamed) -> pl.LazyFrame:
-    """The audited frame, whose columns are computed where its rows are asked for."""
-    from polars.io.plugins import register_io_source
-
-    def run(columns: list[str] | None, predicate: Any, n_rows: int | None, _size: int | None) -> Iterator[pl.DataFrame]:
-        left = n_rows
-        for block in streamed.blocks():
-            part = block if left is None else block.head(left)
-            left = None if left is None else left - len(part)
-            part = part if predicate is None else part.filter(predicate)
-            yield part if columns is None else part.select(columns)
-            if left == 0:
-                return
-
-    return register_io_source(run, schema=plan.schema)
 
 
 def _tally(streamed: Streamed) -> tuple[Tallied, int]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.targets import Targets
-from dqlabels.large.stream import Streamed, schema_column
-from dqlabels.large.streamed import MOST_WORST, NOT_HERE, Lowest, issues_of, lazy_answer, report_lazily, streamed_lazily
+from dqlabels.large.stream import Streamed, blocks_when_asked, schema_column
+from dqlabels.large.streamed import MOST_WORST, NOT_HERE, Lowest, issues_of, report_lazily, streamed_lazily
 from dqlabels.regression.evidence import ValueEvidence
 from dqlabels.regression.picture import Axis, Picture
 from dqlabels.regression.result import ValueAudit
@@ -89,7 +89,7 @@ def _report(streamed: Streamed) -> StreamedValues:
     fdr = float(plan.ruling["fdr"])
     return StreamedValues(
         label=plan.label,
-        frame=lazy_answer(plan, streamed),
+        frame=blocks_when_asked(plan, streamed.blocks),
         rows=streamed.spill.rows,
         audited=rule.task.seen.known,
         flagged=picture.flagged,
