@@ -110,11 +110,7 @@ def out_of_sample(
     0.0
     """
     weights = row_weights(sample_weight, len(codes))
-    units, order = content_units(matrix, codes, groups)
-    distinct = int(units.max()) + 1
-    coarse = groups is None and distinct * COARSE < len(codes)
-    if coarse:
-        units[order] = np.arange(len(codes))
+    units, order, distinct, coarse = content_units(matrix, codes, groups)
     known = codes >= 0
     if model is None and cv is None:
         answer = _out_of_bag(
@@ -144,8 +140,11 @@ def row_weights(given: NDArray[Any] | None, n: int) -> FloatArray | None:
 
 def content_units(
     matrix: NDArray[np.float32], codes: IntArray, groups: NDArray[Any] | None
-) -> tuple[IntArray, IntArray]:
-    """Units (n,) of rows that stay together, numbered by content, and an order (n,) of the rows by content."""
+) -> tuple[IntArray, IntArray, int, bool]:
+    """Units (n,) of rows that stay together, numbered by content, and an order (n,) of the rows by content.
+
+    And how many kinds of row there are, and whether these are so few that each row is a unit of its own.
+    """
     hashes = row_hashes(matrix)
     order = np.lexsort((codes, hashes))
     keys = hashes
@@ -155,7 +154,12 @@ def content_units(
         least = np.full(int(names.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
         np.minimum.at(least, names, hashes)
         keys = _joined(names, hashes, least)
-    return np.unique(keys, return_inverse=True)[1].astype(np.int64), order
+    units = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    distinct = int(units.max()) + 1
+    coarse = groups is None and distinct * COARSE < len(codes)
+    if coarse:
+        units[order] = np.arange(len(codes))
+    return units, order, distinct, coarse
 
 
 def _joined(names: IntArray, hashes: NDArray[np.uint64], least: NDArray[np.uint64]) -> NDArray[np.uint64]:

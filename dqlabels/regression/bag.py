@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.models.out_of_sample import (
-    COARSE,
     FEWEST_TREES,
     MOST_FITTED_ROWS,
     MOST_ROWS_A_TREE,
@@ -89,11 +88,7 @@ def predict_out_of_bag(
     ranks = np.full(len(targets), -1, dtype=np.int64)
     ranks[known] = np.unique(targets[known], return_inverse=True)[1]
     weights = row_weights(sample_weight, len(targets))
-    units, order = content_units(matrix, ranks, groups)
-    distinct = int(units.max()) + 1
-    coarse = groups is None and distinct * COARSE < len(targets)
-    if coarse:
-        units[order] = np.arange(len(targets))
+    units, order, distinct, coarse = content_units(matrix, ranks, groups)
     # All rows alike to the sample: there are no classes to keep in proportion.
     fitted = fitting_sample(order[known[order]], np.zeros_like(ranks), units, random_state, MOST_FITTED_ROWS)
     trees = int(np.clip(TREE_ROWS // max(len(fitted), 1), FEWEST_TREES, TREES))
