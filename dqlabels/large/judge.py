@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.frames.columns import Column, Frame, LabelSet, choose_features, label_codes, require_names
+from dqlabels.frames.columns import Frame, LabelSet, choose_features, require_names
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.large import boosted
 from dqlabels.large.boosted import Halves
@@ -52,14 +52,9 @@ REFUSED = {
 class Judge:
     """A fitted model with its encoder: what is carried to wherever the rows are."""
 
-    label: str
     classes: tuple[Any, ...]
     encoder: FeatureEncoder
     halves: Halves
-
-    def codes(self, column: Column) -> IntArray:
-        """The class positions (b,) of a block's labels, -1 where missing."""
-        return label_codes(column, self.classes)
 
     def probs(self, block: Frame, n_jobs: int | None = None) -> NDArray[np.float32]:
         """(b, K) probabilities of a block's rows, by models that did not see them."""
@@ -186,7 +181,7 @@ def learn(
         if curve is not None:
             model += f"; {curve.words(len(matrix))}"
             notes += [_larger(curve, len(matrix))] if curve.more_would_help else []
-    return Learnt(Judge(label, labels.classes, encoder, halves), model, tuple(notes))
+    return Learnt(Judge(labels.classes, encoder, halves), model, tuple(notes))
 
 
 def _larger(curve: LearningCurve, rows: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
@@ -253,11 +253,6 @@ def one_hot(codes: IntArray, n_classes: int) -> FloatArray:
 def losses(codes: IntArray, probs: FloatArray) -> FloatArray:
     """(n,) negative log probability of each row's label, in nats."""
     return np.asarray(-np.log(np.maximum(probs[np.arange(codes.size), codes], LEAST_PROBABILITY)))
-
-
-def takes_missing(estimator: Any) -> bool:
-    """Whether the classifier's tags say that it takes missing values."""
-    return bool(get_tags(estimator).input_tags.allow_nan)
 
 
 def _mask(rows: IntArray, n: int) -> BoolArray:
