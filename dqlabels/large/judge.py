@@ -52,7 +52,6 @@ REFUSED = {
 class Judge:
     """A fitted model with its encoder: what is carried to wherever the rows are."""
 
-    classes: tuple[Any, ...]
     encoder: FeatureEncoder
     halves: Halves
 
@@ -181,7 +180,7 @@ def learn(
         if curve is not None:
             model += f"; {curve.words(len(matrix))}"
             notes += [_larger(curve, len(matrix))] if curve.more_would_help else []
-    return Learnt(Judge(labels.classes, encoder, halves), model, tuple(notes))
+    return Learnt(Judge(encoder, halves), model, tuple(notes))
 
 
 def _larger(curve: LearningCurve, rows: int) -> str:
