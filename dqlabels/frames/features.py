@@ -24,6 +24,8 @@ from dqlabels.frames.encoders import (
 )
 
 MOST_NAMED = 20
+# Rows a value, on average, from which it is no chance that no value comes with two classes.
+REPEATS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -292,7 +294,7 @@ def leaks(encoded: Encoded, kinds: Mapping[str, Kind], codes: NDArray[np.int64])
     """Columns that give the label away: (copies of it, columns that alone determine it).
 
     A copy has one value per class. A column *determines* the label when no value of it comes with two
-    classes and its values repeat often enough (5 rows each) for that not to be chance.
+    classes and its values repeat often enough (``REPEATS`` rows each) for that not to be chance.
 
     Args:
         encoded: The feature matrix (n, d).
@@ -300,7 +302,7 @@ def leaks(encoded: Encoded, kinds: Mapping[str, Kind], codes: NDArray[np.int64])
         codes: (n,) class positions, -1 where missing.
     """
     known = codes >= 0
-    labels, n_classes = codes[known], int(codes.max()) + 1
+    labels = codes[known]
     copies: list[str] = []
     determining: list[str] = []
     for name, kind in kinds.items():
@@ -310,25 +312,23 @@ def leaks(encoded: Encoded, kinds: Mapping[str, Kind], codes: NDArray[np.int64])
         if values is None:
             continue
         distinct = int(values.max()) + 1
-        pairs = len(np.unique(values * n_classes + labels))
-        if pairs > distinct or distinct * 5 > len(labels):
-            continue
         (copies if distinct == len(np.unique(labels)) else determining).append(name)
     return copies, determining
 
 
 def _value_codes(part: FloatMatrix, labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
     """Codes of the distinct rows of ``part``; None as soon as the first rows rule out that it determines labels."""
-    head = slice(0, 2_000)
-    for where in (head, slice(None)):
-        keys = _row_keys(part[where])
-        inverse = np.unique(keys, return_inverse=True)[1].astype(np.int64)
-        n_classes = int(labels.max()) + 1
-        if len(np.unique(inverse * n_classes + labels[where])) > int(inverse.max()) + 1:
+    n_classes, rows = int(labels.max()) + 1, len(labels)
+    for first in (min(2_000, rows), rows // 4, rows):
+        inverse = np.unique(_row_keys(part[:first]), return_inverse=True)[1].astype(np.int64)
+        distinct = int(inverse.max(initial=-1)) + 1
+        pairs = len(np.unique(inverse * n_classes + labels[:first]))
+        if pairs > distinct or distinct * REPEATS > rows:
             return None
     return inverse
 
 
 def _row_keys(part: FloatMatrix) -> NDArray[Any]:
     rows = np.ascontiguousarray(np.where(np.isnan(part), np.float32(np.inf), part) + np.float32(0.0))
-    return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
+    single = rows.shape[1] == 1
+    return rows.view(np.uint32 if single else np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()

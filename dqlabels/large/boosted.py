@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.large.hashing import hash_features
-from dqlabels.large.symmetric import DEPTH, Bins, Question, grow, leaves
+from dqlabels.large.symmetric import DEPTH, Bins, Question, grow, leaves, sums_by_cell
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -35,7 +35,7 @@ SKETCH = 8
 # A row outside the sample of which one model is this sure is settled: the other model is not asked.
 SURE = 0.9
 # Rows that are judged together: half of them are asked at a time, and stay in the cache.
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 32_768
 UNIT = 2**24
 
 
@@ -133,13 +133,11 @@ def _sketch(slopes: Matrix, rng: np.random.Generator) -> Matrix:
 
 def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray) -> Matrix:
     """(nodes, K) the Newton step of each leaf, shrunk."""
-    k = slopes.shape[1]
-    steps = np.zeros((n_nodes, k), dtype=np.float32)
-    for at in range(k):
-        slope = np.bincount(leaves, weights * slopes[:, at], n_nodes)
-        bend = np.bincount(leaves, weights * likely[:, at] * (1 - likely[:, at]), n_nodes)
-        steps[:, at] = np.clip(RATE * (k - 1) / k * slope / (bend + RIDGE), -STEEPEST_STEP, STEEPEST_STEP)
-    return steps
+    k, cells = slopes.shape[1], leaves[None].astype(np.int32)
+    slope = sums_by_cell(cells, slopes, n_nodes, weights)
+    bend = sums_by_cell(cells, likely.astype(np.float64) * (1 - likely), n_nodes, weights)
+    steps = RATE * (k - 1) / k * slope / (bend + RIDGE)
+    return np.asarray(np.clip(steps, -STEEPEST_STEP, STEEPEST_STEP), dtype=np.float32)
 
 
 def softmax(scores: Matrix) -> Matrix:
@@ -166,6 +164,11 @@ class Halves:
 
     models: tuple[BoostedTrees, ...]
     seen: NDArray[np.uint64]
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return self.models[0].prior.size
 
     @classmethod
     def fit(
@@ -221,7 +224,7 @@ class Halves:
         """
         blocks = [self._block(matrix[at : at + BLOCK_ROWS]) for at in range(0, len(matrix), BLOCK_ROWS)]
         if not blocks:
-            return np.empty((0, self.models[0].prior.size), dtype=np.float32), np.empty(0, dtype=bool)
+            return np.empty((0, self.n_classes), dtype=np.float32), np.empty(0, dtype=bool)
         return np.concatenate([probs for probs, _ in blocks]), np.concatenate([inside for _, inside in blocks])
 
     def _block(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
@@ -231,7 +234,7 @@ class Halves:
         at = np.minimum(np.searchsorted(self.seen, hashes), self.seen.size - 1)
         inside = self.seen[at] == hashes
         own = (hashes & np.uint64(1)).astype(np.int64)
-        probs = np.empty((len(matrix), self.models[0].prior.size), dtype=np.float32)
+        probs = np.empty((len(matrix), self.n_classes), dtype=np.float32)
         for which, model in enumerate(self.models):
             rows = np.flatnonzero(own != which)
             probs[rows] = softmax(model.scores(matrix[rows]))

@@ -75,7 +75,7 @@ def learning_curve(
         seed: That of the fit.
         n_jobs: 1 fits one model after the other; the answer is the same.
     """
-    hashes, n_classes = hash_features(matrix), halves.models[0].prior.size
+    hashes, n_classes = hash_features(matrix), halves.n_classes
     half = (hashes & np.uint64(1)).astype(np.int64)
     fitted, asked = np.flatnonzero(half == 0), np.flatnonzero(half == 1)
     if len(halves.models) != 2 or min(fitted.size, asked.size) < FEWEST_FITTED:

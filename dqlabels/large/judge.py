@@ -36,6 +36,8 @@ FEWEST_SAMPLED = 100
 NEARLY_ALL = 0.9
 # Rows of a block that is encoded and judged at once.
 BLOCK_ROWS = 65_536
+# With fewer classes the steps of a judging thread are so short that two wait for each other, and are slower than one.
+MANY_CLASSES = 20
 REFUSED = {
     "model": "a model of your own",
     "cv": "cross-validation",
@@ -61,15 +63,15 @@ class Judge:
 
 
 def judge_matrix(halves: Halves, matrix: NDArray[np.float32], n_jobs: int | None) -> NDArray[np.float32]:
-    """(n, K) probabilities, on ``n_jobs`` threads."""
+    """(n, K) probabilities, of many classes on ``n_jobs`` threads."""
     return judge_and_tell(halves, matrix, n_jobs)[0]
 
 
 def judge_and_tell(
     halves: Halves, matrix: NDArray[np.float32], n_jobs: int | None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(n, K) probabilities and which rows (n,) one of the halves saw, on ``n_jobs`` threads."""
-    threads = threads_of(n_jobs)
+    """(n, K) probabilities and which rows (n,) one of the halves saw, of many classes on ``n_jobs`` threads."""
+    threads = threads_of(n_jobs) if halves.n_classes >= MANY_CLASSES else 1
     parts = np.array_split(matrix, max(1, min(threads, len(matrix) // 1024)))
     if len(parts) == 1:
         return halves.judge(matrix)

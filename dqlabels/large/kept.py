@@ -43,7 +43,7 @@ class HalvesModel:
     @property
     def n_classes(self) -> int:
         """K."""
-        return self.halves.models[0].prior.size
+        return self.halves.n_classes
 
     def predict_proba(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
         """Probabilities (n, K) of the rows (n, width), each by what did not see it.

@@ -6,9 +6,9 @@ tree ten times as quick to ask as one whose nodes differ (docs/benchmarks.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ DEPTH = 6
 BINS = 32
 # Of the features that vary, those a level chooses its question among; more of them cost time in proportion.
 COLUMNS_SHARE, MOST_COLUMNS = 0.5, 64
+# Features that are looked at together: more take more memory, fewer more time.
+TOGETHER = 16
 # Added to the rows of a side when questions are compared, so that small sides do not win by chance.
 SIDE_RIDGE = 20.0
 
@@ -109,11 +111,13 @@ def grow(
     n_columns = min(MOST_COLUMNS, int(np.ceil(COLUMNS_SHARE * bins.varying.size)))
     ridge = min(SIDE_RIDGE, float(weights.sum()) / 100)
     tree: list[Question] = []
-    leaf, places = np.zeros(rows.size, dtype=np.int64), bins.places.take(rows, axis=1)
+    leaf, places = np.zeros(rows.size, dtype=np.int32), bins.places.take(rows, axis=1)
+    values = np.concatenate([weights[None], targets]).T.copy()
     for level in range(DEPTH):
-        drawn = np.sort(rng.choice(bins.varying, n_columns, replace=False)).tolist()
-        tables = ((feature, _tables(bins, feature, places, leaf, 2**level, targets, weights)) for feature in drawn)
-        found = (one for feature, table in tables for one in _candidates(bins, feature, table, ridge))
+        drawn = np.sort(rng.choice(bins.varying, n_columns, replace=False))
+        parts = np.split(drawn, range(TOGETHER, drawn.size, TOGETHER))
+        tables = ((part, _tables(bins, part, places, leaf, 2**level, values)) for part in parts)
+        found = (_best(bins, part, table, ridge) for part, table in tables)
         tree.append(max(found, key=itemgetter(0))[1])
         leaf = 2 * leaf + bins.answers(tree[-1], places[tree[-1].feature])
     return tree
@@ -121,42 +125,66 @@ def grow(
 
 def _tables(
     bins: Bins,
-    feature: int,
+    features: IntArray,
     places: NDArray[np.uint8],
-    leaf: IntArray,
+    leaf: NDArray[np.int32],
     n_leaves: int,
-    targets: FloatArray,
-    weights: FloatArray,
+    values: FloatArray,
 ) -> FloatArray:
-    """(1 + S, leaves, places) the sums of weights (m,) and targets (S, m) by leaf (m,) and place of a feature."""
-    width = bins.edges[feature].size + 2
-    cells = leaf * width
-    cells += places[feature]
-    sums = [np.bincount(cells, values, n_leaves * width) for values in (weights, *targets)]
-    return np.array(sums, dtype=np.float64).reshape(-1, n_leaves, width)
+    """(1 + S, F, places, leaves) the sums of values (m, 1 + S) by place of each feature (F,) and leaf (m,).
+
+    All features have as many places as that with most; a place that a feature lacks holds nothing.
+    """
+    width = 2 + max(bins.edges[feature].size for feature in features.tolist())
+    cells = np.multiply(places[features], np.int32(n_leaves), dtype=np.int32)
+    cells += leaf
+    cells += (np.arange(features.size, dtype=np.int32) * np.int32(width * n_leaves))[:, None]
+    sums = sums_by_cell(cells, values, features.size * width * n_leaves)
+    return np.ascontiguousarray(sums.T).reshape(-1, features.size, width, n_leaves)
 
 
-def _candidates(bins: Bins, feature: int, tables: FloatArray, ridge: float) -> Iterator[tuple[float, Question]]:
-    """What the best question about a feature is worth, missing values on the upper side, and on the lower."""
-    edges, total = bins.edges[feature], tables.sum(axis=2, keepdims=True)
-    below = tables[:, :, :-1].cumsum(axis=2)
-    sides = []
-    if bins.missing[feature]:
-        sides.append((_gain(below, total, ridge), False))
-    if edges.size:
-        # No value lies beyond the last place but that of the missing ones.
-        sides.append((_gain(below[:, :, :-1] + tables[:, :, -1:], total, ridge), True))
-    for gains, above in sides:
-        place = int(gains.argmax())
-        # At most the largest number there is: the question whether there is a value.
-        threshold = edges[place] if place < edges.size else np.finfo(np.float32).max
-        yield float(gains[place]), Question(feature, float(threshold), above, place)
+def sums_by_cell(
+    cells: NDArray[np.int32], values: NDArray[Any], n_cells: int, weights: FloatArray | None = None
+) -> FloatArray:
+    """(n_cells, S) the weighted sums of the values (m, S) of the rows in each cell; each row is in several, (c, m).
+
+    As ``numpy.bincount`` adds them, row by row, but all columns at once, and other threads can work meanwhile.
+    """
+    from scipy.sparse import csc_matrix
+
+    at_once, m = cells.shape
+    ends = np.arange(0, cells.size + 1, at_once, dtype=np.int32)
+    factors = np.ones(cells.size) if weights is None else np.repeat(weights, at_once)
+    return np.asarray(csc_matrix((factors, cells.T.reshape(-1), ends), shape=(n_cells, m)) @ values)
+
+
+def _best(bins: Bins, features: IntArray, tables: FloatArray, ridge: float) -> tuple[float, Question]:
+    """The best question about these features (F,) and what it is worth, by sums (1 + S, F, places, leaves)."""
+    at, edges = np.arange(features.size), np.array([bins.edges[feature].size for feature in features.tolist()])
+    place, total = np.arange(tables.shape[2]), tables.sum(axis=2, keepdims=True)
+    below, absent = tables.cumsum(axis=2), tables[:, at, edges + 1][:, :, None]
+    gains = np.full((features.size, 2, place.size), -np.inf)
+    # Missing values on the upper side, where there are any; above the last place there are only they.
+    lacking = np.flatnonzero(bins.missing[features])
+    if lacking.size:
+        worth = _gain(below[:, lacking], total[:, lacking], ridge)
+        gains[lacking, 0] = np.where(place <= edges[lacking, None], worth, -np.inf)
+    # Missing values on the lower side; above the last place there is nothing.
+    below += absent
+    gains[:, 1] = np.where(place < edges[:, None], _gain(below, total, ridge), -np.inf)
+    which, above, where = map(int, np.unravel_index(gains.argmax(), gains.shape))
+    feature = int(features[which])
+    # At most the largest number there is: the question whether there is a value.
+    threshold = bins.edges[feature][where] if where < edges[which] else np.finfo(np.float32).max
+    return float(gains[which, above, where]), Question(feature, float(threshold), bool(above), where)
 
 
 def _gain(below: FloatArray, total: FloatArray, ridge: float) -> FloatArray:
+    """(F, places) how far apart the targets are on the two sides of each place, added up over the leaves."""
     above = total - below
+    np.maximum(above[0], 0, out=above[0])  # beyond a feature's own places
     worth = (below[1:] ** 2).sum(axis=0) / (below[0] + ridge) + (above[1:] ** 2).sum(axis=0) / (above[0] + ridge)
-    return np.asarray(worth.sum(axis=0))
+    return np.asarray(worth.sum(axis=-1))
 
 
 def leaves(columns: Matrix, features: IntArray, thresholds: Matrix, above: NDArray[np.uint8]) -> NDArray[np.uint8]:

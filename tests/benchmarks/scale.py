@@ -89,20 +89,20 @@ class Clock:
 
 
 def instrument(clock: Clock) -> None:
+    from dqlabels.engines import passes
     from dqlabels.engines import polars as engine
-    from dqlabels.engines.passes import Rule
     from dqlabels.frames.features import FeatureEncoder
+    from dqlabels.large import classes
     from dqlabels.large import judge as large
-    from dqlabels.large import stream
 
     engine.read_blocks = clock.timed_blocks("read", engine.read_blocks)
     engine.Spill.append = clock.timed("statistics", engine.Spill.append)
     FeatureEncoder.transform = clock.timed("features", FeatureEncoder.transform)
-    stream.content_hashes = clock.timed("sample", stream.content_hashes)
+    classes.content_hashes = clock.timed("sample", classes.content_hashes)
     large.learn = clock.timed("learn", large.learn)
     large.judge_matrix = clock.timed("predict", large.judge_matrix)
-    stream.find_rule = clock.timed("statistics", stream.find_rule)
-    Rule.judge = clock.timed("statistics", Rule.judge)
+    passes.find_rule = clock.timed("statistics", passes.find_rule)
+    passes.Rule.judge = clock.timed("statistics", passes.Rule.judge)
 
 
 def run_polars(source: str, target: str) -> dict[str, Any]:
