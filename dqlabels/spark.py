@@ -6,6 +6,7 @@ model on. The answer is that of :func:`dqlabels.audit` on the same rows, whateve
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import warnings
@@ -103,13 +104,19 @@ def _on_workers(frame: Any, task: Any, names: Sequence[str]) -> Any:
         blocks = SparkBlocks(judged, task.kept)
         rule = learnt.rule(blocks, blocks.reduce(learnt.first, learnt.observe))
     except BaseException:
-        judged.unpersist()
+        _let_go(judged)
         raise
     for note in (*learnt.notes, *rule.notes):
         warnings.warn(note, LabelWarning, stacklevel=3)
     result = add_columns(judged, _schema(frame, task.label, names), task.kept, rule)
-    weakref.finalize(result, judged.unpersist).atexit = False
+    weakref.finalize(result, _let_go, judged).atexit = False
     return result
+
+
+def _let_go(judged: Any) -> None:
+    """Free what is kept between the passes; with its session it is gone by itself."""
+    with contextlib.suppress(Exception):
+        judged.unpersist()
 
 
 def _check_task(task: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -26,13 +27,18 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
 @pytest.fixture(scope="session")
-def spark():
-    """One session for all tests; where Java is missing they are skipped, unless it is required."""
+def java():
+    """Where PySpark or Java is missing tests are skipped, unless they are required."""
     required = os.environ.get("DQLABELS_REQUIRE_SPARK") == "1"
     if not required:
         pytest.importorskip("pyspark", reason="PySpark is not installed")
         if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
             pytest.skip("Spark needs Java, and there is none on this machine")
+
+
+@pytest.fixture(scope="session")
+def spark(java):
+    """One session for all tests."""
     import dqlabels.spark
 
     with warnings.catch_warnings():
@@ -128,6 +134,15 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost(spark, tmp_path):
     found = collected(dqlabels.spark.audit(source.mapInArrow(kill_once, source.schema), "label", **OPTIONS))
     assert killed.exists()
     assert found.equals(dqlabels.audit(frame, "label", **OPTIONS).frame)
+
+
+def test_through_connect_a_lost_executor_is_replaced_and_nothing_is_lost(java):
+    script = Path(__file__).with_name("spark_cluster.py")
+    done = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["killed"]
+    assert said == {"session": "pyspark.sql.connect.session", "killed": said["killed"], "equal": True}
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,13 @@ from dqlabels.selection import IntArray
 
 State = TypeVar("State")
 Batches = Iterator[pa.RecordBatch]
+Tables = Iterator[pa.Table]
 
 # What is kept beside a row's own columns between the passes.
 GIVEN, SAID = "dqlabels_given", "dqlabels_said"
 STRATUM, HASH, COUNT = "dqlabels_stratum", "dqlabels_hash", "dqlabels_count"
+# Rows that a worker takes together: Spark hands them out by the ten thousand, which is too few to be quick.
+BLOCK_ROWS = 65_536
 # Rows that hash above this many times the expected bar are not sent to the driver at first.
 SLACK = 1.5
 
@@ -40,10 +43,10 @@ def column_of_none(frame: Any, name: str) -> Any:
 def tally_column(frame: Any, name: str, make: Callable[[], Any], observe: Callable[[Any, Any], None]) -> Any:
     """Merge a small statistic over a column as it is, before anything is known of it; it has ``numbers``, float64."""
 
-    def partial(batches: Batches) -> Batches:
+    def partial(tables: Tables) -> Batches:
         state = make()
-        for batch in batches:
-            observe(state, nw.from_native(pa.Table.from_batches([batch]), eager_only=True)[name])
+        for table in tables:
+            observe(state, nw.from_native(table, eager_only=True)[name])
         yield pa.RecordBatch.from_arrays([pa.array([state.numbers().tolist()], pa.list_(pa.float64()))], ["numbers"])
 
     parts = map_in_arrow(frame.select(_quoted(name)), partial, "numbers array<double>").toArrow()
@@ -75,15 +78,15 @@ def draw_sample(frame: Any, task: Task) -> Sample:
     return sample.finish()
 
 
-def _drawing(task: Task, bars: NDArray[np.float64]) -> Callable[[Batches], Batches]:
+def _drawing(task: Task, bars: NDArray[np.float64]) -> Callable[[Tables], Batches]:
     limits = np.minimum(bars * 2.0**64, np.nextafter(2.0**64, 0)).astype(np.uint64)
     limits[bars >= 1] = np.iinfo(np.uint64).max
 
-    def draw(batches: Batches) -> Batches:
+    def draw(tables: Tables) -> Batches:
         sample = ContentSample.empty(task.quotas)
         sample.bars = limits.copy()
-        for batch in batches:
-            block = nw.from_native(pa.Table.from_batches([batch]), eager_only=True)
+        for table in tables:
+            block = nw.from_native(table, eager_only=True)
             given = task.given(block[task.label])
             sample.update(block, task.strata(given), task.hashes(block, given))
         sample.settle()
@@ -99,14 +102,12 @@ def _drawing(task: Task, bars: NDArray[np.float64]) -> Callable[[Batches], Batch
 def judge_rows(frame: Any, task: Task, learnt: Learnt) -> Any:
     """The Spark frame with each row's label and what the model said beside it; the model goes with the task."""
 
-    def judged(batches: Batches) -> Batches:
-        for batch in batches:
-            table = pa.Table.from_batches([batch])
+    def judged(tables: Tables) -> Batches:
+        for table in tables:
             block = nw.from_native(table, eager_only=True)
             given = task.given(block[task.label])
             said = learnt.judge(block, given, 1)
-            table = table.append_column(GIVEN, pa.array(given))
-            yield from table.append_column(SAID, _packed(said)).to_batches()
+            yield from table.append_column(GIVEN, pa.array(given)).append_column(SAID, _packed(said)).to_batches()
 
     kind = "long" if task.kept.dtype is np.int32 else "double"
     return map_in_arrow(frame, judged, _schema(frame, [(GIVEN, kind), (SAID, "binary")]))
@@ -123,10 +124,10 @@ class SparkBlocks:
         """Sum a statistic over all rows with a label: each task's counts go to Spark, which adds them."""
         kept = self.kept
 
-        def partial(batches: Batches) -> Batches:
+        def partial(tables: Tables) -> Batches:
             state: Any = make()
-            for batch in batches:
-                given, said = _given(batch[GIVEN]), _unpacked(batch[SAID], kept.width)
+            for table in tables:
+                given, said = _given(table[GIVEN]), _unpacked(table[SAID], kept.width)
                 known = kept.known(given)
                 observe(state, given[known], said[known])
             sums = state.sums()
@@ -146,20 +147,32 @@ class SparkBlocks:
 def add_columns(judged: Any, schema: Any, kept: Kept, rule: Rule) -> Any:
     """The Spark frame with quality, suggestion and flag."""
 
-    def final(batches: Batches) -> Batches:
-        for batch in batches:
-            given, said = _given(batch[GIVEN]), _unpacked(batch[SAID], kept.width)
-            table = pa.Table.from_batches([batch]).drop_columns([GIVEN, SAID])
-            yield from rule.add_columns(nw.from_native(table, eager_only=True), given, said).to_native().to_batches()
+    def final(tables: Tables) -> Batches:
+        for table in tables:
+            given, said = _given(table[GIVEN]), _unpacked(table[SAID], kept.width)
+            block = nw.from_native(table.drop_columns([GIVEN, SAID]), eager_only=True)
+            yield from rule.add_columns(block, given, said).to_native().to_batches()
 
     return map_in_arrow(judged, final, schema)
 
 
-def map_in_arrow(frame: Any, function: Callable[[Batches], Batches], schema: Any) -> Any:
-    """``frame.mapInArrow``, which warns of what PySpark's pandas functions lack; no pandas is used here."""
+def map_in_arrow(frame: Any, function: Callable[[Tables], Batches], schema: Any) -> Any:
+    """``frame.mapInArrow`` of larger blocks, without its warning of pandas functions, of which there are none here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        return frame.mapInArrow(function, schema)
+        return frame.mapInArrow(lambda batches: function(_blocks(batches)), schema)
+
+
+def _blocks(batches: Batches) -> Tables:
+    """The rows in tables of ``BLOCK_ROWS`` or more, but the last."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(part.num_rows for part in waiting) >= BLOCK_ROWS:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 def _packed(said: NDArray[np.float32]) -> pa.Array:
@@ -170,17 +183,16 @@ def _packed(said: NDArray[np.float32]) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(), n, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def _unpacked(column: Any, width: int) -> NDArray[np.float32]:
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
+def _unpacked(column: pa.ChunkedArray, width: int) -> NDArray[np.float32]:
+    column = column.combine_chunks()
     _, offsets, data = column.buffers()
     starts = np.frombuffer(offsets, dtype=np.int32, count=column.offset + len(column) + 1)[column.offset :]
     values = np.frombuffer(data, dtype=np.float32)[starts[0] // 4 : starts[-1] // 4]
     return values.reshape(len(column), width)
 
 
-def _given(column: Any) -> NDArray[Any]:
-    return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())
+def _given(column: pa.ChunkedArray) -> NDArray[Any]:
+    return np.asarray(column.to_numpy())
 
 
 def _numbers(column: Any) -> IntArray:
