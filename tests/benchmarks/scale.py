@@ -158,15 +158,23 @@ def facts(wall: float, cpu: float, clock: Clock) -> dict[str, Any]:
 RUNS = {"polars": run_polars, "copy": run_copy, "spark": run_spark}
 
 
+SAID = {"polars": "audit, Polars", "spark": "audit, Spark local[2]", "copy": "scan and write alone"}
+
+
 def plot(results: list[dict[str, Any]], path: Path) -> None:
+    """Medians of the runs of each size."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for side, axis, name in (("cpu", axes[0], "CPU seconds"), ("peak_mib", axes[1], "peak resident memory, MiB")):
-        for kind in ("polars", "copy"):
-            points = [(found["rows"], found[side]) for found in results if found["kind"] == kind]
-            said = {"polars": "audit", "copy": "scan and write alone"}[kind]
-            axis.loglog(*zip(*points, strict=True), marker="o", label=said)
+    for side, axis, name in (("wall", axes[0], "seconds"), ("peak_mib", axes[1], "peak resident memory, MiB")):
+        for kind, said in SAID.items():
+            found: dict[int, list[float]] = defaultdict(list)
+            for result in results:
+                if result["kind"] == kind:
+                    found[result["rows"]].append(result[side])
+            rows = sorted(found)
+            if kind != "spark" or side == "wall":  # its memory is that of the driver alone
+                axis.loglog(rows, [np.median(found[at]) for at in rows], marker="o", label=said)
         axis.set(xlabel="rows (20 columns)", ylabel=name)
         axis.grid(visible=True, which="both", alpha=0.3)
         axis.legend()
@@ -191,7 +199,7 @@ def main() -> None:
     results = Path(options.results)
     if options.plot:
         lines = results.read_text(encoding="utf-8").splitlines()
-        plot(sorted(map(json.loads, lines), key=lambda found: found["rows"]), Path(options.plot))
+        plot([json.loads(line) for line in lines], Path(options.plot))
         return
     for rows in options.sizes:
         source = str(Path(options.folder) / f"scale-{rows}.parquet")
