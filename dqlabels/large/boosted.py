@@ -105,19 +105,21 @@ class BoostedTrees:
         )
 
     def scores(self, matrix: Matrix) -> Matrix:
-        """(n, K) log-odds of rows (n, d), summed tree by tree, so that other rows of the block do not matter."""
-        n, k = len(matrix), self.prior.size
-        # Steps of 8, 16 or 32 bytes are moved as one number each, so those of up to 8 classes are filled up to that.
-        width = 1 << (k - 1).bit_length() if k <= 8 else k
+        """(n, K) log-odds to the last class of rows (n, d), summed tree by tree: other rows do not matter."""
+        n, others = len(matrix), self.prior.size - 1
+        # Steps of 4, 8, 16 or 32 bytes are moved as one number each, so those of few classes are filled up to that.
+        width = 1 << (others - 1).bit_length() if others <= 8 else others
         padded = np.zeros((*self.steps.shape[:2], width), dtype=np.float32)
-        padded[:, :, :k] = self.steps
+        padded[:, :, :others] = self.steps[:, :, :-1] - self.steps[:, :, -1:]
         scores = np.zeros((n, width), dtype=np.float32)
-        scores[:, :k] = self.prior
+        scores[:, :others] = self.prior[:-1] - self.prior[-1]
         columns, step = np.ascontiguousarray(matrix.T), np.empty_like(scores)
         for features, thresholds, above, steps in zip(self.features, self.thresholds, self.above, padded, strict=True):
             steps.take(leaves(columns, features, thresholds, above), axis=0, out=step, mode="clip")
             scores += step
-        return np.ascontiguousarray(scores[:, :k])
+        whole = np.zeros((n, self.prior.size), dtype=np.float32)
+        whole[:, :others] = scores[:, :others]
+        return whole
 
 
 def _sketch(slopes: Matrix, rng: np.random.Generator) -> Matrix:

@@ -189,11 +189,13 @@ def _gain(below: FloatArray, total: FloatArray, ridge: float) -> FloatArray:
 
 def leaves(columns: Matrix, features: IntArray, thresholds: Matrix, above: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(b,) the leaf of each row in a tree of these questions (D,), from the features as rows (d, b)."""
-    leaf, answer = np.zeros(columns.shape[1], dtype=np.uint8), np.empty(columns.shape[1], dtype=np.uint8)
-    yes = answer.view(np.bool_)
-    for feature, threshold, asks_above in zip(features.tolist(), thresholds, above.tolist(), strict=True):
-        np.add(leaf, leaf, out=leaf)
+    leaf, answer = np.empty((2, columns.shape[1]), dtype=np.uint8)
+    asked = zip(features.tolist(), thresholds, above.tolist(), strict=True)
+    for at, (feature, threshold, asks_above) in enumerate(asked):
+        into = answer if at else leaf
         # Missing values are neither above nor at most anything.
-        (np.greater if asks_above else np.less_equal)(columns[feature], threshold, out=yes)
-        np.add(leaf, answer, out=leaf)
+        (np.greater if asks_above else np.less_equal)(columns[feature], threshold, out=into.view(np.bool_))
+        if at:
+            np.add(leaf, leaf, out=leaf)
+            np.add(leaf, answer, out=leaf)
     return leaf
