@@ -43,7 +43,9 @@ def spark(java):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        session = dqlabels.spark.local_session(2, spark__sql__shuffle__partitions="2", spark__driver__memory="1g")
+        # Batches smaller than a partition, so that workers join several.
+        small = {"spark__sql__execution__arrow__maxRecordsPerBatch": "200", "spark__sql__shuffle__partitions": "2"}
+        session = dqlabels.spark.local_session(2, spark__driver__memory="1g", **small)
         session.sparkContext.setLogLevel("OFF")
     yield session
     session.stop()
