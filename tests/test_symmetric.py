@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqlabels.large import boosted, symmetric
+from dqlabels.large import judge as large
 from dqlabels.large.boosted import BoostedTrees, softmax
-from dqlabels.large.symmetric import Bins, Question, grow, leaves
+from dqlabels.large.symmetric import Bins, Question, grow, leaves, sums_by_cell
 
 
 @pytest.fixture(autouse=True)
@@ -106,3 +107,67 @@ def test_gradients_turned_into_one_number_less_keep_their_distances(n_classes):
     turned = boosted._sketch(slopes, rng)
     assert turned.shape == (20, n_classes - 1)
     assert np.allclose(turned @ turned.T, slopes @ slopes.T, atol=1e-4)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_by_cell_are_those_of_bincount_bit_for_bit(weighted):
+    rng = np.random.default_rng(2)
+    cells, values = rng.integers(0, 7, (3, 500)).astype(np.int32), rng.normal(size=(500, 2))
+    weights = rng.random(500) if weighted else np.ones(500)
+    found = sums_by_cell(cells, values, 7, weights if weighted else None)
+    repeated = np.repeat(weights[:, None] * values, 3, axis=0)  # row by row, each in its three cells
+    expected = [np.bincount(cells.T.ravel(), column, 7) for column in repeated.T]
+    assert np.array_equal(found, np.array(expected).T)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_question_asked_is_the_best_of_all(seed):
+    rng = np.random.default_rng(seed)
+    matrix = rng.normal(size=(400, 4)).astype(np.float32)
+    matrix[:, 1], matrix[:, 2] = matrix[:, 1] > 0, np.round(matrix[:, 2])  # of 2 and of few places
+    matrix[rng.random(400) < 0.2, 2] = np.nan
+    matrix[rng.random(400) < 0.1, 3] = np.nan
+    leaf, target = rng.integers(0, 2, 400), rng.normal(size=400) + np.isnan(matrix[:, 2]) * (seed % 2)
+    bins, features = Bins.of(matrix), np.arange(4)
+    values = np.column_stack([np.ones(400), target])
+    gain, asked = symmetric._best(
+        bins, features, symmetric._tables(bins, features, bins.places, leaf.astype(np.int32), 2, values), 3.0
+    )
+
+    def worth(yes: np.ndarray) -> float:
+        sides = [target[(yes == side) & (leaf == at)] for side in (False, True) for at in (0, 1)]
+        return sum(side.sum() ** 2 / (side.size + 3.0) for side in sides)
+
+    possible = [
+        (matrix[:, at] > edge) if above else (matrix[:, at] <= edge)
+        for at in range(4)
+        for above in (True, False)
+        for edge in (*bins.edges[at], np.finfo(np.float32).max)
+    ]
+    there = matrix[:, asked.feature]
+    chosen = there > asked.threshold if asked.above else there <= asked.threshold
+    assert np.isclose(gain, worth(chosen))
+    assert np.isclose(gain, max(map(worth, possible)))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 4, 6, 9, 12])
+def test_scores_are_the_odds_to_the_last_class_summed_over_the_trees(n_classes):
+    rng = np.random.default_rng(3)
+    matrix = rng.normal(size=(300, 3)).astype(np.float32)
+    codes = np.digitize(matrix[:, 0], np.linspace(-1, 1, n_classes - 1))
+    model = BoostedTrees.fit(matrix, codes, n_classes, np.ones(300), 0)
+    whole = np.tile(model.prior.astype(float), (300, 1))
+    for features, thresholds, above, steps in zip(
+        model.features, model.thresholds, model.above, model.steps, strict=True
+    ):
+        whole += steps[leaves(np.ascontiguousarray(matrix.T), features, thresholds, above)]
+    assert np.allclose(model.scores(matrix), whole - whole[:, -1:], atol=1e-4)
+
+
+def test_many_classes_are_judged_on_several_threads_alike(monkeypatch):
+    rng = np.random.default_rng(4)
+    matrix, codes = rng.normal(size=(4_000, 3)).astype(np.float32), rng.integers(0, large.MANY_CLASSES, 4_000)
+    monkeypatch.setattr(boosted, "TREES", 3)
+    halves = boosted.Halves.fit(matrix, codes, large.MANY_CLASSES, np.ones(4_000), coarse=False)
+    one, many = (large.judge_matrix(halves, matrix, n_jobs) for n_jobs in (1, 3))
+    assert np.array_equal(one, many)
