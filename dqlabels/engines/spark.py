@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dqlabels.engines.task import Kept, Learnt, Rule, Task
+from dqlabels.large.judge import BLOCK_ROWS
 from dqlabels.large.sampling import ContentSample, Sample
 from dqlabels.selection import IntArray
 
@@ -26,8 +27,6 @@ Tables = Iterator[pa.Table]
 # What is kept beside a row's own columns between the passes.
 GIVEN, SAID = "dqlabels_given", "dqlabels_said"
 STRATUM, HASH, COUNT = "dqlabels_stratum", "dqlabels_hash", "dqlabels_count"
-# Rows that a worker takes together: Spark hands them out by the ten thousand, which is too few to be quick.
-BLOCK_ROWS = 65_536
 # Rows that hash above this many times the expected bar are not sent to the driver at first.
 SLACK = 1.5
 
@@ -164,7 +163,7 @@ def map_in_arrow(frame: Any, function: Callable[[Tables], Batches], schema: Any)
 
 
 def _blocks(batches: Batches) -> Tables:
-    """The rows in tables of ``BLOCK_ROWS`` or more, but the last."""
+    """The rows in tables of ``BLOCK_ROWS`` or more, but the last: Spark's ten thousand are too few to be quick."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
