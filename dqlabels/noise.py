@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.archive import is_archive, read_facts
 from dqlabels.errors import OptionError
+from dqlabels.frames.archive import is_archive, read_facts
 from dqlabels.mixture import NoisePrior, fit_mixture
 from dqlabels.rate import ASSUMPTIONS, NoiseRate, check_confidence, noise_rate, share_interval, with_support
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dqlabels.atomic import replacing
 from dqlabels.evidence import Evidence
 from dqlabels.facts import check_rows, quality_histogram, report_facts
+from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame, Kind
 from dqlabels.gate import GateResult
 from dqlabels.reasons import usable_kinds

@@ -21,9 +21,10 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 from sklearn.linear_model import LogisticRegression
 
 import dqlabels
-from dqlabels import LabelAuditor, archive
-from dqlabels.archive import HEADER, SUMMED, read_archive
+from dqlabels import LabelAuditor
 from dqlabels.errors import AuditorFileError, MissingExtraError
+from dqlabels.frames import archive
+from dqlabels.frames.archive import HEADER, SUMMED, read_archive
 from dqlabels.large import boosted, symmetric
 from dqlabels.models import boosting
 
@@ -466,7 +467,8 @@ def small_disk(tmp_path):
 
 SLOW_SAVE = """
 import sys, time
-from dqlabels import archive, load
+from dqlabels import load
+from dqlabels.frames import archive
 auditor = load(sys.argv[1])
 write = archive._write
 def slowly(file, content):

@@ -105,7 +105,7 @@ def test_a_failed_audit_leaves_the_former_output(table, tmp_path):
 
 
 def test_a_full_disk_leaves_the_former_output(tmp_path, table, monkeypatch):
-    from dqlabels import atomic, files
+    from dqlabels.frames import atomic, files
 
     target = tmp_path / "out.csv"
     target.write_text("former")

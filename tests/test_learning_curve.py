@@ -11,11 +11,11 @@ import pytest
 import dqlabels
 from dqlabels import LabelAuditor, LabelWarning
 from dqlabels.errors import OptionError
+from dqlabels.frames.hashing import hash_features
 from dqlabels.large import boosted, symmetric
 from dqlabels.large import judge as large
 from dqlabels.large.boosted import Halves
 from dqlabels.large.curve import LearningCurve, learning_curve
-from dqlabels.large.hashing import hash_features
 
 ROWS = 16_000
 

@@ -181,7 +181,7 @@ def test_a_number_of_rows_out_of_bounds_is_refused(audit, rows):
 
 
 def test_a_report_that_fails_leaves_the_former_one(audit, tmp_path: Path, monkeypatch):
-    from dqlabels import atomic
+    from dqlabels.frames import atomic
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")

@@ -23,9 +23,9 @@ from dqlabels.engines.memory import judge
 from dqlabels.engines.passes import find_rule
 from dqlabels.engines.task import Kept
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
+from dqlabels.frames.sampling import ContentSample, content_hashes, quotas
 from dqlabels.large import boosted, symmetric
 from dqlabels.large import judge as large
-from dqlabels.large.sampling import ContentSample, content_hashes, quotas
 
 pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.archive import MOST_PACKED, Archive, read_archive, write_archive
 from dqlabels.auditors.drift import Baseline
 from dqlabels.auditors.fitted import Fitted, Seen
 from dqlabels.confident import FILTERS, SCORES, ClassTally
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
+from dqlabels.frames.archive import MOST_PACKED, Archive, read_archive, write_archive
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.large.kept import HalvesModel
 from dqlabels.models.estimator import EstimatorModel

@@ -11,7 +11,7 @@ import typer
 from dqlabels.cli.app import FAILED, app, interruptible
 from dqlabels.cli.options import split
 from dqlabels.errors import LabelWarning
-from dqlabels.files import STANDARD, check_output, read_table, write_table
+from dqlabels.frames.files import STANDARD, check_output, read_table, write_table
 
 
 @app.command("annotators")

@@ -8,7 +8,7 @@ import typer
 
 from dqlabels.cli.app import app
 from dqlabels.errors import OptionError
-from dqlabels.files import STANDARD, check_output, read_table, write_table
+from dqlabels.frames.files import STANDARD, check_output, read_table, write_table
 
 
 @app.command("apply")

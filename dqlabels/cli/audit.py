@@ -15,7 +15,7 @@ from dqlabels.cli.fit import audit_by_saved
 from dqlabels.cli.tables import open_table, reading, write_result
 from dqlabels.cli.values import held, print_result
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.files import STANDARD, check_folder, check_output
+from dqlabels.frames.files import STANDARD, check_folder, check_output
 
 if TYPE_CHECKING:
     from dqlabels.result import LabelAudit

@@ -13,7 +13,7 @@ from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
 from dqlabels.cli.show import printable
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.files import STANDARD, check_output, read_table, write_table
+from dqlabels.frames.files import STANDARD, check_output, read_table, write_table
 
 if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup

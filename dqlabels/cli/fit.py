@@ -12,7 +12,7 @@ from rich.console import Console
 from dqlabels.cli.app import app, interruptible
 from dqlabels.cli.options import embeddings, folds, split
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.files import read_table
+from dqlabels.frames.files import read_table
 
 if TYPE_CHECKING:
     from dqlabels.result import LabelAudit

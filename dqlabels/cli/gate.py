@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from dqlabels.atomic import replacing
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
 from dqlabels.cli.limits import gate_options
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
-from dqlabels.files import STANDARD, check_folder, read_table
+from dqlabels.frames.atomic import replacing
+from dqlabels.frames.files import STANDARD, check_folder, read_table
 from dqlabels.report import gate as report
 
 FORMATS = ("text", "json", "github", "junit")

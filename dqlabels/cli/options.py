@@ -90,7 +90,7 @@ def with_answers(result: LabelAudit, reviewed: str | None) -> LabelAudit:
     """The audit with the noise rate that the answers in a file give, where one is named."""
     if reviewed is None:
         return result
-    from dqlabels.files import read_table
+    from dqlabels.frames.files import read_table
 
     return result.with_review(read_table(reviewed))
 

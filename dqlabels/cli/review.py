@@ -12,7 +12,7 @@ import typer
 from dqlabels.cli.app import app, interruptible
 from dqlabels.cli.options import as_labels, split
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.files import STANDARD, check_folder, read_table
+from dqlabels.frames.files import STANDARD, check_folder, read_table
 
 
 @app.command("review")

@@ -10,7 +10,7 @@ import typer
 from dqlabels.cli.app import app, interruptible
 from dqlabels.cli.options import Embed, as_labels, embeddings, folds, split
 from dqlabels.errors import LabelWarning
-from dqlabels.files import STANDARD, read_table, write_table
+from dqlabels.frames.files import STANDARD, read_table, write_table
 
 
 @app.command("review-sample")

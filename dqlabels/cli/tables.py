@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dqlabels.errors import OptionError
-from dqlabels.files import STANDARD, read_table, write_table
-from dqlabels.lazyfiles import scan_table, write_lazily
+from dqlabels.frames.files import STANDARD, read_table, write_table
+from dqlabels.frames.lazyfiles import scan_table, write_lazily
 
 if TYPE_CHECKING:
     import polars as pl

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dqlabels.engines.task import Kept, Learnt, Rule, Task
 from dqlabels.errors import LabelColumnError
-from dqlabels.large.sampling import ContentSample, Sample
+from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.selection import IntArray
 
 State = TypeVar("State")

@@ -16,8 +16,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dqlabels.engines.task import Kept, Learnt, Rule, Task
+from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.large.judge import BLOCK_ROWS
-from dqlabels.large.sampling import ContentSample, Sample
 from dqlabels.selection import IntArray
 
 State = TypeVar("State")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Column, Frame
-from dqlabels.large.sampling import Sample
+from dqlabels.frames.sampling import Sample
 from dqlabels.selection import BoolArray, IntArray
 
 State = TypeVar("State")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
-from dqlabels.large.hashing import hash_features
+from dqlabels.frames.hashing import hash_features
 from dqlabels.large.symmetric import DEPTH, Bins, Question, grow, leaves, sums_by_cell
 
 FloatArray = NDArray[np.float64]

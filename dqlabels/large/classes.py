@@ -14,8 +14,8 @@ from dqlabels.engines import passes
 from dqlabels.engines.task import Blocks, Kept
 from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.outputs import with_columns
+from dqlabels.frames.sampling import Sample, content_hashes
 from dqlabels.large import judge as large
-from dqlabels.large.sampling import Sample, content_hashes
 from dqlabels.selection import IntArray
 
 FEWEST_ROWS_A_CLASS = 2

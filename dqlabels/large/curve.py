@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.frames.hashing import hash_features
 from dqlabels.large.boosted import BoostedTrees, Halves, Matrix, softmax
-from dqlabels.large.hashing import hash_features
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

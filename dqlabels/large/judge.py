@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame, LabelSet, choose_features, require_names
 from dqlabels.frames.features import FeatureEncoder, without_leaks
+from dqlabels.frames.hashing import hash_features
+from dqlabels.frames.sampling import ContentSample, Sample, content_hashes, quotas
 from dqlabels.large import boosted
 from dqlabels.large.boosted import Halves
 from dqlabels.large.curve import LearningCurve, learning_curve
-from dqlabels.large.hashing import hash_features
-from dqlabels.large.sampling import ContentSample, Sample, content_hashes, quotas
 from dqlabels.models.out_of_sample import COARSE, MOST_FITTED_ROWS
 
 IntArray = NDArray[np.int64]

@@ -10,9 +10,9 @@ import numpy as np
 from dqlabels.engines.task import ArrayBlocks
 from dqlabels.frames.columns import Frame, require
 from dqlabels.frames.outputs import check_outputs
+from dqlabels.frames.sampling import ContentSample
 from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.large import judge as large
-from dqlabels.large.sampling import ContentSample
 from dqlabels.regression.bag import predict_out_of_bag
 from dqlabels.regression.columns import ValueJudge
 from dqlabels.regression.evidence import ValueEvidence

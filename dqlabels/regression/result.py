@@ -10,10 +10,10 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.atomic import replacing
 from dqlabels.errors import OptionError
 from dqlabels.facts import check_rows
 from dqlabels.findings import Flagging, issue_rows
+from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame
 from dqlabels.gate import Answer, Decide, GateCheck, Measured, OnInconclusive, conclusion, hold
 from dqlabels.rate import share_interval

@@ -14,10 +14,10 @@ from dqlabels.engines.task import Blocks, Kept
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.frames.sampling import Sample, content_hashes
 from dqlabels.frames.targets import AmountTally, Targets, amounts
 from dqlabels.kinds import class_options
 from dqlabels.large import judge as large
-from dqlabels.large.sampling import Sample, content_hashes
 from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
 from dqlabels.regression import forest
 from dqlabels.regression.columns import JudgedValues, ValueJudge

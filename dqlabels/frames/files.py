@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from dqlabels.atomic import replacing
 from dqlabels.errors import OptionError
+from dqlabels.frames.atomic import replacing
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dqlabels.errors import OptionError
-from dqlabels.files import READING, STANDARD, opened, table_format
+from dqlabels.frames.files import READING, STANDARD, opened, table_format
 
 if TYPE_CHECKING:
     import polars as pl

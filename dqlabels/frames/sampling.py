@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Column, Frame
-from dqlabels.large.hashing import Hashes, hash_columns
+from dqlabels.frames.hashing import Hashes, hash_columns
 
 IntArray = NDArray[np.int64]
 

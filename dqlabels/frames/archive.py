@@ -23,8 +23,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.atomic import replacing
 from dqlabels.errors import AuditorFileError
+from dqlabels.frames.atomic import replacing
 
 # Files of a higher number were written by a later dqlabels; lower ones are read.
 FORMAT = 2
