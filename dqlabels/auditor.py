@@ -13,7 +13,6 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import FILTERS, SCORES, Judgement, check_block
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelWarning, OptionError, ProbabilityError
 from dqlabels.evidence import Evidence
@@ -41,8 +40,9 @@ from dqlabels.noise import default_noise
 from dqlabels.ordinal import judge_grades
 from dqlabels.regression.pipeline import audit_values
 from dqlabels.regression.result import ValueAudit
-from dqlabels.regression.statistics import FDR
 from dqlabels.result import LabelAudit
+from dqlabels.statistics.classes import FILTERS, SCORES, Judgement, check_block
+from dqlabels.statistics.residuals import FDR
 from dqlabels.tasks import SEVERAL, audit_task, choose_task, streamed_task
 
 FEWEST_ROWS_A_CLASS = 2
@@ -120,8 +120,8 @@ def audit(
         cv: Folds for ``model``: a number, a scikit-learn splitter, or ``"time"``.
         groups: Column name or (n,) values; rows of one group are never on both sides of a split.
         sample_weight: Column name or (n,) non-negative weights for fitting.
-        filter_by: The rule that flags rows, one of ``dqlabels.confident.FILTERS``.
-        score: The label quality, one of ``dqlabels.confident.SCORES``.
+        filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
+        score: The label quality, one of ``dqlabels.statistics.classes.SCORES``.
         adjust: Subtract each class's mean confidence before scoring, so that hard classes are not all low.
         fdr: Of numbers: the expected share of right values among the flagged, in (0, 1).
         names: The three columns to add: quality, suggestion, flag.

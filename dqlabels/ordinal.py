@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import Judgement, calibrate
 from dqlabels.engines.memory import flag, judge
+from dqlabels.statistics.classes import Judgement, calibrate
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -22,8 +22,8 @@ from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, requ
 from dqlabels.frames.targets import AmountTally, amounts
 from dqlabels.large import judge as large
 from dqlabels.large.classes import class_task
-from dqlabels.regression.statistics import FDR, check_fdr
 from dqlabels.regression.task import ValueTask, check_values
+from dqlabels.statistics.residuals import FDR, check_fdr
 
 # A label with more values than this is no class, and its values are not collected.
 MOST_CLASSES = 50_000
@@ -55,8 +55,8 @@ def audit(
         task: ``"classes"``, or ``"regression"`` for numbers, dates and durations.
         features: Columns to judge by; default all others.
         exclude: Columns not to judge by.
-        filter_by: The rule that flags rows, one of ``dqlabels.confident.FILTERS``.
-        score: The label quality, one of ``dqlabels.confident.SCORES``.
+        filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
+        score: The label quality, one of ``dqlabels.statistics.classes.SCORES``.
         adjust: Subtract each class's mean confidence before scoring.
         fdr: Of numbers: the expected share of right values among the flagged, in (0, 1).
         names: The three columns to add: quality, suggestion, flag.

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dqlabels.annotators.agreement import krippendorff_alpha, pair_agreements
-from dqlabels.annotators.consensus import crowdlab, dawid_skene, ibcc, majority
 from dqlabels.annotators.rate import annotators_noise, draw_truth
-from dqlabels.annotators.votes import Votes
 from dqlabels.errors import OptionError
+from dqlabels.statistics.agreement import krippendorff_alpha, pair_agreements
+from dqlabels.statistics.consensus import crowdlab, dawid_skene, ibcc, majority
+from dqlabels.statistics.votes import Votes
 
 LAWS = settings(max_examples=40, deadline=None)
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqlabels.confident import FILTERS, SCORES, ClassTally, JointTally, calibrate, prune_counts
 from dqlabels.engines.memory import flag, judge
-from dqlabels.selection import Selection
+from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally, JointTally, calibrate, prune_counts
+from dqlabels.statistics.selection import Selection
 
 
 @st.composite
@@ -189,7 +189,7 @@ def test_parts_of_a_selection_add_up_to_the_whole(values, cut, settle_every):
     scores = np.array([score for _, score in values], dtype=float)
     limits, rows = np.array([2, 0, 5]), np.arange(len(values))
     first, second = (Selection.empty(limits) for _ in range(2))
-    with mock.patch("dqlabels.selection.SELECT_EVERY", settle_every):
+    with mock.patch("dqlabels.statistics.selection.SELECT_EVERY", settle_every):
         first.update(rows[:cut], cells[:cut], scores[:cut])
         second.update(rows[cut:], cells[cut:], scores[cut:])
         second.merge(first)

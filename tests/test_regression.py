@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
 from dqlabels.regression.bag import predict_out_of_bag
-from dqlabels.regression.statistics import (
+from dqlabels.statistics.residuals import (
     ResidualTally,
     SizeCounts,
     ValueScale,

@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 
 import dqlabels
 from dqlabels import LabelWarning
-from dqlabels.confident import FILTERS, SCORES, ClassTally
-from dqlabels.cuts import find_cuts
 from dqlabels.engines import polars as engine
 from dqlabels.engines.memory import judge
 from dqlabels.engines.passes import find_rule
@@ -26,6 +24,8 @@ from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, Optio
 from dqlabels.frames.sampling import ContentSample, content_hashes, quotas
 from dqlabels.large import boosted, symmetric
 from dqlabels.large import judge as large
+from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
+from dqlabels.statistics.cuts import find_cuts
 
 pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"

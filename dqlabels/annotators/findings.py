@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.agreement import Agreement
-from dqlabels.annotators.consensus import agreement_with_others
 from dqlabels.annotators.rate import Draws, annotators_noise
 from dqlabels.annotators.reading import Reading
-from dqlabels.annotators.votes import FloatArray, IntArray
+from dqlabels.statistics.agreement import Agreement
+from dqlabels.statistics.consensus import agreement_with_others
+from dqlabels.statistics.votes import FloatArray, IntArray
 
 # Qualities are summed as whole numbers of this part, so that the order of rows does not show.
 UNIT = 2.0**36

@@ -8,9 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.active import activelab_scores, scores_without_model
-from dqlabels.annotators.agreement import krippendorff_alpha
-from dqlabels.annotators.consensus import (
+from dqlabels.annotators.findings import Findings
+from dqlabels.annotators.rate import annotators_noise, draw_truth
+from dqlabels.annotators.reading import Reading, read_long, read_wide, rows_with_items
+from dqlabels.annotators.result import AnnotatorAudit
+from dqlabels.errors import FeatureError, OptionError
+from dqlabels.frames.columns import Frame, Labels
+from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.statistics.active_learning import activelab_scores, scores_without_model
+from dqlabels.statistics.agreement import krippendorff_alpha
+from dqlabels.statistics.consensus import (
     METHODS,
     agreement_with_others,
     best_or,
@@ -19,14 +26,7 @@ from dqlabels.annotators.consensus import (
     ibcc,
     majority,
 )
-from dqlabels.annotators.findings import Findings
-from dqlabels.annotators.rate import annotators_noise, draw_truth
-from dqlabels.annotators.reading import Reading, read_long, read_wide, rows_with_items
-from dqlabels.annotators.result import AnnotatorAudit
-from dqlabels.annotators.votes import FloatArray, IntArray, shares
-from dqlabels.errors import FeatureError, OptionError
-from dqlabels.frames.columns import Frame, Labels
-from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.statistics.votes import FloatArray, IntArray, shares
 
 
 class Judged(Protocol):

@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from dqlabels.annotators.consensus import ibcc, prior_counts, softmax
-from dqlabels.annotators.votes import FloatArray, IntArray, Votes, shares
 from dqlabels.rate import NoiseRate, check_confidence, noise_rate
+from dqlabels.statistics.consensus import ibcc, prior_counts, softmax
+from dqlabels.statistics.votes import FloatArray, IntArray, Votes, shares
 
 WITH_MODEL = " The model's likeliest class, out of sample, counts as one more annotator that errs independently."
 OF_TWO = (

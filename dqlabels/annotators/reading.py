@@ -10,9 +10,9 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.votes import IntArray, Votes, repeated
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, Labels, encode, read_labels, require
+from dqlabels.statistics.votes import IntArray, Votes, repeated
 
 MOST_NAMED = 10
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.auditors.drift import Baseline, Drift, label_shifts
-from dqlabels.confident import ClassTally, Judgement, take
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError
 from dqlabels.evidence import Evidence
@@ -24,6 +23,7 @@ from dqlabels.models.forest import FittedModel
 from dqlabels.models.out_of_sample import hash_rows, row_hashes
 from dqlabels.noise import default_noise
 from dqlabels.result import LabelAudit
+from dqlabels.statistics.classes import ClassTally, Judgement, take
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

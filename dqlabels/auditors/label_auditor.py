@@ -43,8 +43,8 @@ class LabelAuditor:
         cv: Folds for ``model``, whose answers for the trusted rows are out of fold.
         groups: Column of the trusted table whose groups stay together while fitting.
         sample_weight: Column of the trusted table, or weights, for fitting.
-        filter_by: The rule that flags rows, one of ``dqlabels.confident.FILTERS``.
-        score: The label quality, one of ``dqlabels.confident.SCORES``.
+        filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
+        score: The label quality, one of ``dqlabels.statistics.classes.SCORES``.
         adjust: Subtract each class's trusted threshold before scoring.
         names: The three columns to add: quality, suggestion, flag.
         compat: Must be None: cleanlab's numbers are of one whole table.

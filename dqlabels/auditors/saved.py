@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from dqlabels.auditors.drift import Baseline
 from dqlabels.auditors.fitted import Fitted, Seen
-from dqlabels.confident import FILTERS, SCORES, ClassTally
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
 from dqlabels.frames.archive import MOST_PACKED, Archive, read_archive, write_archive
 from dqlabels.frames.features import FeatureEncoder
@@ -23,6 +22,7 @@ from dqlabels.large.kept import HalvesModel
 from dqlabels.models.estimator import EstimatorModel
 from dqlabels.models.forest import FittedModel, Forest
 from dqlabels.noise import read_profile
+from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
 from dqlabels.version import __version__
 
 KIND = "label auditor"

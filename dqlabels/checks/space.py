@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dqlabels.frames.columns import Frame, Kind
 from dqlabels.frames.encoders import ONE_HOT_AT_MOST, CategoryEncoder
 from dqlabels.frames.features import FeatureEncoder
-from dqlabels.regression.statistics import ValueScale
+from dqlabels.statistics.residuals import ValueScale
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

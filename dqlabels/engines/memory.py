@@ -15,9 +15,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels import compat as cleanlab
-from dqlabels.binary import OfTwo, columns_checked
-from dqlabels.confident import (
+from dqlabels.errors import OptionError, ProbabilityError
+from dqlabels.statistics import cleanlab
+from dqlabels.statistics.classes import (
     FEW_CLASSES,
     FILTERS,
     SCORES,
@@ -33,10 +33,10 @@ from dqlabels.confident import (
     pick,
     take,
 )
-from dqlabels.cuts import CutCounts, find_cuts
-from dqlabels.errors import OptionError, ProbabilityError
-from dqlabels.pruning import LEAST_MARGIN, Cells, Margins, Rivals
-from dqlabels.selection import BoolArray, FloatArray, IntArray, Selection
+from dqlabels.statistics.cuts import CutCounts, find_cuts
+from dqlabels.statistics.pruning import LEAST_MARGIN, Cells, Margins, Rivals
+from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray, Selection
+from dqlabels.statistics.two_classes import OfTwo, columns_checked
 
 # Large blocks, or the threads wait for each other between two calls; what is gone over twice is so in parts that
 # stay in cache. Each thread gets some blocks where there are rows for them.

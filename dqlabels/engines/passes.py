@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import (
+from dqlabels.engines.task import Blocks
+from dqlabels.statistics.classes import (
     ClassTally,
     JointTally,
     adjust_probs,
@@ -24,9 +25,8 @@ from dqlabels.confident import (
     prune_counts,
     take,
 )
-from dqlabels.cuts import CutCounts, find_cuts
-from dqlabels.engines.task import Blocks
-from dqlabels.selection import BoolArray, FloatArray, IntArray
+from dqlabels.statistics.cuts import CutCounts, find_cuts
+from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +92,8 @@ def find_rule(
     Args:
         blocks: The rows.
         n_classes: K.
-        filter_by: One of ``dqlabels.confident.FILTERS``.
-        score: One of ``dqlabels.confident.SCORES``.
+        filter_by: One of ``dqlabels.statistics.classes.FILTERS``.
+        score: One of ``dqlabels.statistics.classes.SCORES``.
         adjust: Score on probabilities less each class's threshold.
         tally: The first pass, where another pass made it on its way.
         least_rows: Classes with fewer rows are never flagged.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dqlabels.engines.task import Kept, Learnt, Rule, Task
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.large.judge import BLOCK_ROWS
-from dqlabels.selection import IntArray
+from dqlabels.statistics.selection import IntArray
 
 State = TypeVar("State")
 Batches = Iterator[pa.RecordBatch]

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import ClassTally, take
 from dqlabels.engines import passes
 from dqlabels.engines.task import Blocks, Kept
 from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.sampling import Sample, content_hashes
 from dqlabels.large import judge as large
-from dqlabels.selection import IntArray
+from dqlabels.statistics.classes import ClassTally, take
+from dqlabels.statistics.selection import IntArray
 
 FEWEST_ROWS_A_CLASS = 2
 Names = tuple[str, str, str]

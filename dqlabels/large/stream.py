@@ -15,8 +15,8 @@ from dqlabels.errors import LabelWarning, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.large import judge as large
 from dqlabels.large.classes import class_task
-from dqlabels.regression.statistics import FDR, check_fdr
 from dqlabels.regression.task import ValueTask, check_values
+from dqlabels.statistics.residuals import FDR, check_fdr
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,7 +10,6 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import likeliest
 from dqlabels.errors import OptionError
 from dqlabels.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.frames.columns import Labels
@@ -20,7 +19,8 @@ from dqlabels.mixture import MOST_ROWS
 from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise import default_noise
 from dqlabels.result import LabelAudit
-from dqlabels.selection import UNIT
+from dqlabels.statistics.classes import likeliest
+from dqlabels.statistics.selection import UNIT
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dqlabels.confident import FILTERS
 from dqlabels.engines.memory import judge
 from dqlabels.learn.base import MOST_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_model
 from dqlabels.learn.judging import JUDGES, judged
 from dqlabels.learn.rows import Rows
+from dqlabels.statistics.classes import FILTERS
 
 
 class ConfidentLearningClassifier(NoisyLabelClassifier):
@@ -18,7 +18,7 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
 
     Args:
         estimator: Any classifier with probabilities; default histogram gradient boosting.
-        filter_by: The rule that prunes, one of ``dqlabels.confident.FILTERS``.
+        filter_by: The rule that prunes, one of ``dqlabels.statistics.classes.FILTERS``.
         reweight: Make up for the rows each class lost.
         judge: Whose probabilities decide: "folds" of the classifier itself, "trees" as of an audit, out of the bag, or
             "mixture" of both, in the shares under which the given labels are likeliest. Trees take no part where they

@@ -9,7 +9,7 @@ import numpy as np
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.targets import Targets
-from dqlabels.regression.statistics import BoolArray, FloatArray, ValueRule, ValueScale
+from dqlabels.statistics.residuals import BoolArray, FloatArray, ValueRule, ValueScale
 
 
 @dataclass(frozen=True, slots=True, eq=False)

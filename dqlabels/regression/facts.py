@@ -15,7 +15,7 @@ from dqlabels.reasons import shown_value
 from dqlabels.regression.columns import ValueJudge
 from dqlabels.regression.evidence import ValueEvidence
 from dqlabels.regression.picture import QUALITY_BINS, SIDE, Picture
-from dqlabels.regression.statistics import IntArray
+from dqlabels.statistics.residuals import IntArray
 
 # Of the cases where a value is right: how many lie in the interval that is shown of a row.
 EXPECTED = 0.90

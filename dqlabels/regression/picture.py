@@ -8,7 +8,7 @@ import numpy as np
 
 from dqlabels.frames.targets import Targets
 from dqlabels.regression.columns import JudgedValues, ValueJudge
-from dqlabels.regression.statistics import FloatArray, IntArray
+from dqlabels.statistics.residuals import FloatArray, IntArray
 
 QUALITY_BINS = 40
 # Cells of the picture of given against predicted values, along each side.

@@ -19,8 +19,8 @@ from dqlabels.regression.evidence import ValueEvidence
 from dqlabels.regression.features import value_features
 from dqlabels.regression.picture import Axis, Picture
 from dqlabels.regression.result import ValueAudit
-from dqlabels.regression.statistics import FloatArray, ResidualTally, ValueScale, check_fdr, judge_values
 from dqlabels.regression.task import ValueTask, check_values, poor_notes
+from dqlabels.statistics.residuals import FloatArray, ResidualTally, ValueScale, check_fdr, judge_values
 
 
 def audit_values(table: Frame, label: str, *, given: Mapping[str, Any], lazy: bool, notes: list[str]) -> ValueAudit:

@@ -23,7 +23,7 @@ from dqlabels.regression import forest
 from dqlabels.regression.columns import JudgedValues, ValueJudge
 from dqlabels.regression.features import value_features
 from dqlabels.regression.forest import ValueForest
-from dqlabels.regression.statistics import (
+from dqlabels.statistics.residuals import (
     FloatArray,
     IntArray,
     ResidualTally,

@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dqlabels.annotators.active import activelab_scores
-from dqlabels.annotators.consensus import best_or, crowdlab, dawid_skene, ibcc, majority
 from dqlabels.annotators.rate import annotators_noise, draw_truth
-from dqlabels.annotators.votes import Votes
 from dqlabels.multilabel.verdict import judge_tags
+from dqlabels.statistics.active_learning import activelab_scores
+from dqlabels.statistics.consensus import best_or, crowdlab, dawid_skene, ibcc, majority
+from dqlabels.statistics.votes import Votes
 
 Codes = NDArray[np.int64]
 Probs = NDArray[np.float64]

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 import numpy as np
 from regression import R_TABLES, corrupt, load
 
-from dqlabels.regression import statistics
 from dqlabels.regression.bag import predict_out_of_bag
-from dqlabels.regression.statistics import ValueScale, judge_values
+from dqlabels.statistics import residuals as statistics
+from dqlabels.statistics.residuals import ValueScale, judge_values
 
 MOST_ROWS, GENERATED_ROWS = 4_200, 1_000
 REAL = ("diabetes", "abalone", *R_TABLES)

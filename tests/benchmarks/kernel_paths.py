@@ -23,9 +23,9 @@ import polars as pl
 from kernel import generated
 from numpy.typing import NDArray
 
-from dqlabels.confident import FEW_CLASSES, SUM_TOLERANCE, ClassTally
 from dqlabels.engines.memory import MemoryEngine, Pass, _count, _tally
-from dqlabels.selection import UNIT
+from dqlabels.statistics.classes import FEW_CLASSES, SUM_TOLERANCE, ClassTally
+from dqlabels.statistics.selection import UNIT
 
 # (rows, classes, timed runs)
 SHAPES = ((1_000_000, 2, 9), (1_000_000, 10, 7), (200_000, 100, 7), (50_000, 1000, 5))

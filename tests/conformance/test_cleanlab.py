@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
-from dqlabels.confident import FILTERS, SCORES
 from dqlabels.engines.memory import judge
+from dqlabels.statistics.classes import FILTERS, SCORES
 
 
 @pytest.fixture(autouse=True)

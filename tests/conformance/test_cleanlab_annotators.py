@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import dqlabels
-from dqlabels.annotators.active import activelab_scores
-from dqlabels.annotators.consensus import majority
-from dqlabels.annotators.votes import Votes
+from dqlabels.statistics.active_learning import activelab_scores
+from dqlabels.statistics.consensus import majority
+from dqlabels.statistics.votes import Votes
 
 
 @pytest.fixture(autouse=True)

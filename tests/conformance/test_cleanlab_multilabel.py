@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import dqlabels
-from dqlabels.confident import FILTERS, SCORES
 from dqlabels.multilabel.verdict import judge_tags
+from dqlabels.statistics.classes import FILTERS, SCORES
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,6 @@ from great_expectations.expectations.model_field_types import ConditionParser
 from great_expectations.expectations.row_conditions import RowConditionType
 from numpy.typing import NDArray
 
-from dqlabels.annotators.consensus import METHODS as CONSENSUS
-from dqlabels.confident import FILTERS, SCORES
 from dqlabels.errors import OptionError
 from dqlabels.gate import DECIDE, ON_INCONCLUSIVE, Answer, GateCheck
 from dqlabels.integrations.great_expectations.metric import AuditOutcome
@@ -26,6 +24,8 @@ from dqlabels.integrations.great_expectations.results import audit_facts, format
 from dqlabels.integrations.rows import AuditedRows, audited_rows
 from dqlabels.integrations.sharing import CLASS_TASKS
 from dqlabels.regression.result import ASSUMPTION, ValueGate
+from dqlabels.statistics.classes import FILTERS, SCORES
+from dqlabels.statistics.consensus import METHODS as CONSENSUS
 
 # ``dict`` is a method of every expectation, so it is no name for a type inside one.
 Fields = dict[str, Any]

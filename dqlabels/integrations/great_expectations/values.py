@@ -12,7 +12,7 @@ from dqlabels.integrations.great_expectations.base import Fields, GateExpectatio
 from dqlabels.integrations.great_expectations.metric import ValueAuditMetric
 from dqlabels.integrations.great_expectations.rendering import Sentence, percent
 from dqlabels.regression.result import ValueAudit, ValueGate
-from dqlabels.regression.statistics import FDR
+from dqlabels.statistics.residuals import FDR
 
 
 class ExpectFlaggedValueShareToBeAtMost(GateExpectation):

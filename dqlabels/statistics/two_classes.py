@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import check_block, sum_to_one
-from dqlabels.selection import BoolArray, FloatArray, IntArray
+from dqlabels.statistics.classes import check_block, sum_to_one
+from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray
 
 
 def columns_checked(probs: NDArray[Any], first_row: int = 0) -> NDArray[Any]:

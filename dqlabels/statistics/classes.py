@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ProbabilityError
-from dqlabels.selection import UNIT, BoolArray, FloatArray, IntArray
+from dqlabels.statistics.selection import UNIT, BoolArray, FloatArray, IntArray
 
 FILTERS = (
     "prune_by_noise_rate",

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.consensus import CLIP, Crowdlab, best_or, crowdlab, majority
-from dqlabels.annotators.votes import FloatArray, Votes, shares
+from dqlabels.statistics.consensus import CLIP, Crowdlab, best_or, crowdlab, majority
+from dqlabels.statistics.votes import FloatArray, Votes, shares
 
 # cleanlab's grid for the temperature, and its floor under a probability.
 COARSE = (0.1, 0.2, 0.5, 0.8, 1, 2, 3, 5, 8)

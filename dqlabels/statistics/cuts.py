@@ -1,6 +1,6 @@
 """The value at which a cell's largest values end, found by counting alone: how rows are picked out of core.
 
-:class:`dqlabels.selection.Selection` keeps the rows it selects; here nothing is kept but counts, so the memory
+:class:`dqlabels.statistics.selection.Selection` keeps the rows it selects; here nothing is kept but counts, so the memory
 does not grow with the table, and the counts of parts of a table add up.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.selection import UNIT, VALUE_BITS, FloatArray, IntArray
+from dqlabels.statistics.selection import UNIT, VALUE_BITS, FloatArray, IntArray
 
 # Counters that one pass may hold; more cells look at fewer bits a pass, and take more passes.
 MOST_COUNTERS = 1 << 19

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import (
+from dqlabels.statistics.classes import (
     LEAST_CONFIDENCE,
     strongest_rival,
     take,
     weighed_entropy,
 )
-from dqlabels.selection import BoolArray, FloatArray, IntArray
+from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray
 
 TOLERANCE = 1e-6
 THRESHOLD_OF_ABSENT = 2.0

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.confident import CACHE_BYTES, SUM_TOLERANCE, in_units, pairs_to_prune, pick, take
-from dqlabels.selection import UNIT, VALUE_BITS, BoolArray, FloatArray, IntArray, Selection
+from dqlabels.statistics.classes import CACHE_BYTES, SUM_TOLERANCE, in_units, pairs_to_prune, pick, take
+from dqlabels.statistics.selection import UNIT, VALUE_BITS, BoolArray, FloatArray, IntArray, Selection
 
 # In units: a row is pruned for another class only where that one is likelier than the given one.
 LEAST_MARGIN = 1

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.votes import FloatArray, IntArray, Votes, shares
+from dqlabels.statistics.votes import FloatArray, IntArray, Votes, shares
 
 METHODS = ("crowdlab", "ibcc", "dawid_skene", "majority")
 # EM stops when no probability moves by more, or after so many steps.

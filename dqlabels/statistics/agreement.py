@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.votes import FloatArray, Votes
 from dqlabels.errors import OptionError
+from dqlabels.statistics.votes import FloatArray, Votes
 
 REPLICATES = 400
 
