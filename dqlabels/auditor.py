@@ -32,9 +32,9 @@ from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.kinds import check_grades, kind_of_label
-from dqlabels.large import judge as large
-from dqlabels.large.kept import HalvesModel, answer_of, fit_halves
+from dqlabels.models import large
 from dqlabels.models.boosting import is_worth_boosting
+from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
 from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
 from dqlabels.noise import default_noise
 from dqlabels.ordinal import judge_grades

@@ -11,7 +11,7 @@ from dqlabels.auditor import audit, is_lazy_polars
 from dqlabels.checks.pipeline import ALPHA, MOST_ROWS
 from dqlabels.checks.result import check_options
 from dqlabels.errors import OptionError
-from dqlabels.large import judge as large
+from dqlabels.models import large
 from dqlabels.result import LabelAudit
 
 if TYPE_CHECKING:

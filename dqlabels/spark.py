@@ -20,8 +20,8 @@ import numpy as np
 from dqlabels.errors import LabelColumnError, LabelWarning, MissingExtraError, OptionError, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.frames.targets import AmountTally, amounts
-from dqlabels.large import judge as large
 from dqlabels.large.classes import class_task
+from dqlabels.models import large
 from dqlabels.regression.task import ValueTask, check_values
 from dqlabels.statistics.residuals import FDR, check_fdr
 

@@ -18,8 +18,7 @@ import numpy as np
 import polars as pl
 
 import dqlabels.spark
-from dqlabels.large import boosted
-from dqlabels.large import judge as large
+from dqlabels.models import boosted, large
 
 ROWS = 2_000
 

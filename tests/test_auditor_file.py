@@ -25,8 +25,7 @@ from dqlabels import LabelAuditor
 from dqlabels.errors import AuditorFileError, MissingExtraError
 from dqlabels.frames import archive
 from dqlabels.frames.archive import HEADER, SUMMED, read_archive
-from dqlabels.large import boosted, symmetric
-from dqlabels.models import boosting
+from dqlabels.models import boosted, boosting, symmetric
 
 OLD = ROOT / "tests/data/auditor-1.dqlabels"
 HALVES = ROOT / "tests/data/auditor-2.dqlabels"

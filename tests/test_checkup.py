@@ -359,7 +359,7 @@ def test_numbers_are_refused_by_name():
 
 
 def test_a_lazy_frame_that_would_be_streamed_is_refused_before_any_work(monkeypatch):
-    monkeypatch.setattr("dqlabels.large.judge.LARGE_ROWS", 100)
+    monkeypatch.setattr("dqlabels.models.large.LARGE_ROWS", 100)
     with pytest.raises(dqlabels.DQLabelsError, match="The lazy frame has 300 rows"):
         pl.LazyFrame(table()).labels.checkup("label")
 

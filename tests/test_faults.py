@@ -18,8 +18,8 @@ pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"
 )
 SMALL_IS_LARGE = """
-from dqlabels.large import boosted
-from dqlabels.large import judge as large
+from dqlabels.models import boosted
+from dqlabels.models import large
 import dqlabels.engines.polars as engine
 large.LARGE_ROWS, boosted.TREES, engine.READ_ROWS = 1_000, 4, 512
 from dqlabels.__main__ import main

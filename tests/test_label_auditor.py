@@ -18,9 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 import dqlabels
 from dqlabels import LabelAuditor, LabelWarning
 from dqlabels.errors import AuditorFileError, FeatureError, LabelColumnError, OptionError, OutputColumnError
-from dqlabels.large import boosted
-from dqlabels.large import judge as large
-from dqlabels.models import boosting
+from dqlabels.models import boosted, boosting, large
 
 DATES = [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)]
 MOMENTS = [datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)]

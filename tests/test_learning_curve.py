@@ -12,10 +12,9 @@ import dqlabels
 from dqlabels import LabelAuditor, LabelWarning
 from dqlabels.errors import OptionError
 from dqlabels.frames.hashing import hash_features
-from dqlabels.large import boosted, symmetric
-from dqlabels.large import judge as large
-from dqlabels.large.boosted import Halves
-from dqlabels.large.curve import LearningCurve, learning_curve
+from dqlabels.models import boosted, large, symmetric
+from dqlabels.models.boosted import Halves
+from dqlabels.models.learning_curve import LearningCurve, learning_curve
 
 ROWS = 16_000
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
-from dqlabels.regression.bag import predict_out_of_bag
+from dqlabels.models.value_bag import predict_out_of_bag
 from dqlabels.statistics.residuals import (
     ResidualTally,
     SizeCounts,

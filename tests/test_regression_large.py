@@ -17,8 +17,8 @@ from dqlabels import LabelWarning
 from dqlabels.engines import polars as engine
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError
 from dqlabels.frames.targets import AmountTally
-from dqlabels.large import judge as large
-from dqlabels.regression import forest
+from dqlabels.models import large
+from dqlabels.models import value_forest as forest
 
 streams = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"

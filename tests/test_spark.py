@@ -19,8 +19,7 @@ from test_streaming import ADDED, table
 
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, MissingExtraError, OptionError, OutputColumnError
-from dqlabels.large import boosted, symmetric
-from dqlabels.large import judge as large
+from dqlabels.models import boosted, large, symmetric
 
 OPTIONS = {"exclude": "row"}
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")

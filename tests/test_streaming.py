@@ -22,8 +22,7 @@ from dqlabels.engines.passes import find_rule
 from dqlabels.engines.task import Kept
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
 from dqlabels.frames.sampling import ContentSample, content_hashes, quotas
-from dqlabels.large import boosted, symmetric
-from dqlabels.large import judge as large
+from dqlabels.models import boosted, large, symmetric
 from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
 from dqlabels.statistics.cuts import find_cuts
 

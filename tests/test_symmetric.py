@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqlabels.large import boosted, symmetric
-from dqlabels.large import judge as large
-from dqlabels.large.boosted import BoostedTrees, softmax
-from dqlabels.large.symmetric import Bins, Question, grow, leaves, sums_by_cell
+from dqlabels.models import boosted, large, symmetric
+from dqlabels.models.boosted import BoostedTrees, softmax
+from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from dqlabels.frames.columns import Column, Frame, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import palette, with_columns
-from dqlabels.large.kept import HalvesModel
 from dqlabels.models.forest import FittedModel
+from dqlabels.models.halves import HalvesModel
 from dqlabels.models.out_of_sample import hash_rows, row_hashes
 from dqlabels.noise import default_noise
 from dqlabels.result import LabelAudit

@@ -20,7 +20,7 @@ from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS, Column, Frame, Labels, as_list, read_labels, require, row_values
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs
-from dqlabels.large.judge import check_sample_rows
+from dqlabels.models.large import check_sample_rows
 from dqlabels.result import LabelAudit
 
 NewClasses = Literal["keep", "error"]

@@ -18,9 +18,9 @@ from dqlabels.auditors.fitted import Fitted, Seen
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
 from dqlabels.frames.archive import MOST_PACKED, Archive, read_archive, write_archive
 from dqlabels.frames.features import FeatureEncoder
-from dqlabels.large.kept import HalvesModel
 from dqlabels.models.estimator import EstimatorModel
 from dqlabels.models.forest import FittedModel, Forest
+from dqlabels.models.halves import HalvesModel
 from dqlabels.noise import read_profile
 from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
 from dqlabels.version import __version__

@@ -37,7 +37,7 @@ def open_table(path: str, given_format: str | None = None, *, in_memory: bool = 
         OptionError: Not a table of its format.
         OSError: The file cannot be read.
     """
-    from dqlabels.large import judge as large
+    from dqlabels.models import large
 
     lazy = None if in_memory else scan_table(path, given_format)
     if lazy is None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dqlabels.engines.task import Kept, Learnt, Rule, Task
 from dqlabels.frames.sampling import ContentSample, Sample
-from dqlabels.large.judge import BLOCK_ROWS
+from dqlabels.models.large import BLOCK_ROWS
 from dqlabels.statistics.selection import IntArray
 
 State = TypeVar("State")

@@ -14,7 +14,7 @@ from dqlabels.engines.task import Blocks, Kept
 from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.sampling import Sample, content_hashes
-from dqlabels.large import judge as large
+from dqlabels.models import large
 from dqlabels.statistics.classes import ClassTally, take
 from dqlabels.statistics.selection import IntArray
 
@@ -24,7 +24,7 @@ Names = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassTask:
-    """K classes; ``learning`` are options of :func:`dqlabels.large.judge.learn`, ``ruling`` the rule and the score.
+    """K classes; ``learning`` are options of :func:`dqlabels.models.large.learn`, ``ruling`` the rule and the score.
 
     ``sample_rows`` is how many rows to learn from, None for our number.
     """

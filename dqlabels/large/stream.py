@@ -13,8 +13,8 @@ import narwhals as nw
 
 from dqlabels.errors import LabelWarning, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
-from dqlabels.large import judge as large
 from dqlabels.large.classes import class_task
+from dqlabels.models import large
 from dqlabels.regression.task import ValueTask, check_values
 from dqlabels.statistics.residuals import FDR, check_fdr
 

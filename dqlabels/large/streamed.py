@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from dqlabels.errors import OptionError
 from dqlabels.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.frames.columns import Labels
-from dqlabels.large import judge as large
 from dqlabels.large.stream import Streamed, blocks_when_asked, go_through, plan_of, read_task
 from dqlabels.mixture import MOST_ROWS
+from dqlabels.models import large
 from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise import default_noise
 from dqlabels.result import LabelAudit

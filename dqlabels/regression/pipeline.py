@@ -12,8 +12,8 @@ from dqlabels.frames.columns import Frame, require
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.sampling import ContentSample
 from dqlabels.frames.targets import Targets, read_targets
-from dqlabels.large import judge as large
-from dqlabels.regression.bag import predict_out_of_bag
+from dqlabels.models import large
+from dqlabels.models.value_bag import predict_out_of_bag
 from dqlabels.regression.columns import ValueJudge
 from dqlabels.regression.evidence import ValueEvidence
 from dqlabels.regression.features import value_features

@@ -17,12 +17,12 @@ from dqlabels.frames.features import FeatureEncoder
 from dqlabels.frames.sampling import Sample, content_hashes
 from dqlabels.frames.targets import AmountTally, Targets, amounts
 from dqlabels.kinds import class_options
-from dqlabels.large import judge as large
+from dqlabels.models import large
+from dqlabels.models import value_forest as forest
 from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
-from dqlabels.regression import forest
+from dqlabels.models.value_forest import ValueForest
 from dqlabels.regression.columns import JudgedValues, ValueJudge
 from dqlabels.regression.features import value_features
-from dqlabels.regression.forest import ValueForest
 from dqlabels.statistics.residuals import (
     FloatArray,
     IntArray,

@@ -93,7 +93,7 @@ def instrument(clock: Clock) -> None:
     from dqlabels.engines import polars as engine
     from dqlabels.frames.features import FeatureEncoder
     from dqlabels.large import classes
-    from dqlabels.large import judge as large
+    from dqlabels.models import large
 
     engine.read_blocks = clock.timed_blocks("read", engine.read_blocks)
     engine.Spill.append = clock.timed("statistics", engine.Spill.append)

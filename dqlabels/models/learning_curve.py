@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.hashing import hash_features
-from dqlabels.large.boosted import BoostedTrees, Halves, Matrix, softmax
+from dqlabels.models.boosted import BoostedTrees, Halves, Matrix, softmax
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

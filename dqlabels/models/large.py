@@ -20,9 +20,9 @@ from dqlabels.frames.columns import Frame, LabelSet, choose_features, require_na
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.hashing import hash_features
 from dqlabels.frames.sampling import ContentSample, Sample, content_hashes, quotas
-from dqlabels.large import boosted
-from dqlabels.large.boosted import Halves
-from dqlabels.large.curve import LearningCurve, learning_curve
+from dqlabels.models import boosted
+from dqlabels.models.boosted import Halves
+from dqlabels.models.learning_curve import LearningCurve, learning_curve
 from dqlabels.models.out_of_sample import COARSE, MOST_FITTED_ROWS
 
 IntArray = NDArray[np.int64]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
-from dqlabels.large.symmetric import DEPTH, Bins, Question, grow, leaves, sums_by_cell
+from dqlabels.models.symmetric import DEPTH, Bins, Question, grow, leaves, sums_by_cell
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

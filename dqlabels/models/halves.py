@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
-from dqlabels.large import boosted
-from dqlabels.large.boosted import BoostedTrees, Halves
-from dqlabels.large.judge import judge_and_tell
+from dqlabels.models import boosted
+from dqlabels.models.boosted import BoostedTrees, Halves
+from dqlabels.models.large import judge_and_tell
 from dqlabels.models.out_of_sample import COARSE, OutOfSample
 from dqlabels.progress import ProgressBar
 

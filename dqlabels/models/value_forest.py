@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.regression.bag import LARGEST_TARGET, UNIT
+from dqlabels.models.value_bag import LARGEST_TARGET, UNIT
 from dqlabels.statistics.residuals import FloatArray, IntArray
 
 Matrix = NDArray[np.float32]
