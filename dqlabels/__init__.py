@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dqlabels.auditors.label_auditor import LabelAuditor, load
     from dqlabels.checkups import checkup
     from dqlabels.gate import GateResult
-    from dqlabels.noise import NoiseRate
+    from dqlabels.noise.methods import NoiseRate
     from dqlabels.regression.result import ValueAudit
     from dqlabels.result import LabelAudit
     from dqlabels.review_page.apply import apply_decisions
@@ -47,7 +47,7 @@ _LAZY = {
     "GateResult": "dqlabels.gate",
     "LabelAudit": "dqlabels.result",
     "LabelAuditor": "dqlabels.auditors.label_auditor",
-    "NoiseRate": "dqlabels.noise",
+    "NoiseRate": "dqlabels.noise.methods",
     "load": "dqlabels.auditors.label_auditor",
     "ValueAudit": "dqlabels.regression.result",
 }

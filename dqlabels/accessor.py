@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from dqlabels.checks.result import Checkup
-    from dqlabels.noise import NoiseRate
+    from dqlabels.noise.methods import NoiseRate
     from dqlabels.options import AuditOptions
     from dqlabels.result import LabelAudit
 

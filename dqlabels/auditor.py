@@ -36,7 +36,7 @@ from dqlabels.models import large
 from dqlabels.models.boosting import is_worth_boosting
 from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
 from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
-from dqlabels.noise import default_noise
+from dqlabels.noise.methods import default_noise
 from dqlabels.ordinal import judge_grades
 from dqlabels.regression.pipeline import audit_values
 from dqlabels.regression.result import ValueAudit

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
-from dqlabels.noise import NoiseRate, share_interval
-from dqlabels.review import rows_to_decide
+from dqlabels.noise.methods import NoiseRate, share_interval
+from dqlabels.noise.reviewed import rows_to_decide
 
 if TYPE_CHECKING:
     from typing_extensions import Self

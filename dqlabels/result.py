@@ -26,7 +26,7 @@ from dqlabels.gate import (
     pair_limits,
     table_limit,
 )
-from dqlabels.noise import (
+from dqlabels.noise.methods import (
     METHODS,
     PROFILE_FORMAT,
     NoiseRate,
@@ -38,10 +38,10 @@ from dqlabels.noise import (
     reference_level,
     reference_noise,
 )
-from dqlabels.planted import PlantedRecall, plant_and_find
-from dqlabels.rate import with_support
+from dqlabels.noise.planted import PlantedRecall, plant_and_find
+from dqlabels.noise.rate import with_support
+from dqlabels.noise.reviewed import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
 from dqlabels.report import text
-from dqlabels.review import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
 from dqlabels.views import AuditViews
 
 MOST_ROWS_IN_DICT = 10

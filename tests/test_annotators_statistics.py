@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dqlabels.annotators.rate import annotators_noise, draw_truth
 from dqlabels.errors import OptionError
+from dqlabels.noise.annotators import annotators_noise, draw_truth
 from dqlabels.statistics.agreement import krippendorff_alpha, pair_agreements
 from dqlabels.statistics.consensus import crowdlab, dawid_skene, ibcc, majority
 from dqlabels.statistics.votes import Votes

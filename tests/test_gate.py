@@ -17,8 +17,8 @@ from other_labels import prices
 import dqlabels
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
 from dqlabels.gate import GateCheck, Measured, decide_gate
-from dqlabels.noise import mixture_noise
-from dqlabels.rate import with_support
+from dqlabels.noise.methods import mixture_noise
+from dqlabels.noise.rate import with_support
 
 
 def rate_of_a_table():

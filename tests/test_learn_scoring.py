@@ -7,7 +7,7 @@ import pytest
 
 from dqlabels.errors import OptionError
 from dqlabels.learn import score_with_labels, score_with_review
-from dqlabels.review import draw_sample
+from dqlabels.noise.reviewed import draw_sample
 
 
 def test_predictions_are_scored_on_the_suggested_labels():

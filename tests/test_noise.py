@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 import dqlabels
 from dqlabels.engines.memory import flag
 from dqlabels.errors import OptionError
-from dqlabels.noise import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise, reference_noise
-from dqlabels.rate import NoiseRate, share_interval, with_support
+from dqlabels.noise.methods import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise, reference_noise
+from dqlabels.noise.rate import NoiseRate, share_interval, with_support
 
 Codes, Probs = NDArray[np.int64], NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from conftest import two_classes
 
 import dqlabels
 from dqlabels.errors import OptionError
-from dqlabels.planted import plant_and_find
+from dqlabels.noise.planted import plant_and_find
 
 CODES = np.arange(400) % 4
 

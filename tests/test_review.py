@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import dqlabels
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.review import (
+from dqlabels.noise.reviewed import (
     WRONG_USUALLY,
     Answers,
     draw_sample,

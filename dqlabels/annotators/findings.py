@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.rate import Draws, annotators_noise
 from dqlabels.annotators.reading import Reading
+from dqlabels.noise.annotators import Draws, annotators_noise
 from dqlabels.statistics.agreement import Agreement
 from dqlabels.statistics.consensus import agreement_with_others
 from dqlabels.statistics.votes import FloatArray, IntArray

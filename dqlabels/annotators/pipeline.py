@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.annotators.findings import Findings
-from dqlabels.annotators.rate import annotators_noise, draw_truth
 from dqlabels.annotators.reading import Reading, read_long, read_wide, rows_with_items
 from dqlabels.annotators.result import AnnotatorAudit
 from dqlabels.errors import FeatureError, OptionError
 from dqlabels.frames.columns import Frame, Labels
 from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.noise.annotators import annotators_noise, draw_truth
 from dqlabels.statistics.active_learning import activelab_scores, scores_without_model
 from dqlabels.statistics.agreement import krippendorff_alpha
 from dqlabels.statistics.consensus import (

@@ -21,7 +21,7 @@ from dqlabels.frames.outputs import palette, with_columns
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
 from dqlabels.models.out_of_sample import hash_rows, row_hashes
-from dqlabels.noise import default_noise
+from dqlabels.noise.methods import default_noise
 from dqlabels.result import LabelAudit
 from dqlabels.statistics.classes import ClassTally, Judgement, take
 

@@ -14,10 +14,10 @@ from dqlabels.errors import OptionError
 from dqlabels.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.frames.columns import Labels
 from dqlabels.large.stream import Streamed, blocks_when_asked, go_through, plan_of, read_task
-from dqlabels.mixture import MOST_ROWS
 from dqlabels.models import large
 from dqlabels.models.out_of_sample import hash_rows
-from dqlabels.noise import default_noise
+from dqlabels.noise.methods import default_noise
+from dqlabels.noise.mixture import MOST_ROWS
 from dqlabels.result import LabelAudit
 from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.selection import UNIT

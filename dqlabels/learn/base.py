@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.learn.judging import tree_probabilities
 from dqlabels.learn.rows import FloatArray, IntArray, Rows, class_probabilities
-from dqlabels.noise import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise
+from dqlabels.noise.methods import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise
 
 # No estimator here reads its noise matrix by "default" unless told to. That is made to tell whether labels are good;
 # where each class is taken for one other it can read much noise as none (pair noise of 40% on scikit-learn's digits:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.review import strata
+from dqlabels.noise.reviewed import strata
 
 METRICS = ("accuracy", "balanced_accuracy")
 REPLICATES = 500
@@ -197,6 +197,6 @@ _SCORES: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
 
 
 def _wilson(share: float, rows: int, confidence: float) -> tuple[float, float]:
-    from dqlabels.noise import share_interval
+    from dqlabels.noise.methods import share_interval
 
     return share_interval(share, rows, confidence)

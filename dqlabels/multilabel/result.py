@@ -18,8 +18,8 @@ from dqlabels.frames.columns import Frame
 from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.multilabel.tags import Tags
 from dqlabels.multilabel.verdict import TagVerdict
-from dqlabels.noise import NoiseRate, default_noise
-from dqlabels.rate import noise_rate
+from dqlabels.noise.methods import NoiseRate, default_noise
+from dqlabels.noise.rate import noise_rate
 from dqlabels.report.html import table as html_table
 
 MOST_IN_DICT = 10

@@ -16,7 +16,7 @@ from dqlabels.findings import Flagging, issue_rows
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame
 from dqlabels.gate import Answer, Decide, GateCheck, Measured, OnInconclusive, conclusion, hold
-from dqlabels.rate import share_interval
+from dqlabels.noise.rate import share_interval
 from dqlabels.regression.evidence import ValueEvidence
 from dqlabels.regression.facts import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
 from dqlabels.regression.picture import Picture

@@ -13,8 +13,8 @@ from dqlabels.errors import OptionError
 from dqlabels.evidence import Evidence
 from dqlabels.facts import row_facts
 from dqlabels.frames.columns import Frame, Kind
+from dqlabels.noise.reviewed import Answers, draw_sample, reviewed_noise, strata
 from dqlabels.reasons import explain, shown_value
-from dqlabels.review import Answers, draw_sample, reviewed_noise, strata
 from dqlabels.review_page.decisions import Decision
 
 IntArray = NDArray[np.int64]

@@ -13,7 +13,7 @@ from typing import Any
 import narwhals as nw
 
 from dqlabels.errors import OptionError
-from dqlabels.review import UNCLEAR
+from dqlabels.noise.reviewed import UNCLEAR
 from dqlabels.review_page.decisions import DecisionFile
 from dqlabels.review_page.queue import ReviewQueue
 from dqlabels.review_page.server import ReviewApp, build_app, require_server

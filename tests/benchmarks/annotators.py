@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dqlabels.annotators.rate import annotators_noise, draw_truth
 from dqlabels.multilabel.verdict import judge_tags
+from dqlabels.noise.annotators import annotators_noise, draw_truth
 from dqlabels.statistics.active_learning import activelab_scores
 from dqlabels.statistics.consensus import best_or, crowdlab, dawid_skene, ibcc, majority
 from dqlabels.statistics.votes import Votes

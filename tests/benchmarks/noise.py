@@ -21,10 +21,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from tables import load, plant
 
-from dqlabels import mixture, noise
 from dqlabels.engines.memory import flag
-from dqlabels.mixture import NoisePrior
-from dqlabels.rate import NoiseRate
+from dqlabels.noise.methods import methods as noise
+from dqlabels.noise.methods import mixture
+from dqlabels.noise.mixture import NoisePrior
+from dqlabels.noise.rate import NoiseRate
 
 # Every table of the first kind in the wheel with 360 rows or more.
 TABLES = (

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from regression import TABLES, load
 
-from dqlabels import noise
-from dqlabels.mixture import NoisePrior
 from dqlabels.models.out_of_sample import out_of_sample
+from dqlabels.noise.methods import methods as noise
+from dqlabels.noise.mixture import NoisePrior
 
 ROWS = 2_000
 SHARES, DECAYS, GRADES = (0.05, 0.15), (0.3, 0.6, 1.0), (4, 6)

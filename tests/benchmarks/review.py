@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.review import STRATA_ROWS, WRONG_USUALLY, Answers, draw_sample, reviewed_noise, strata
+from dqlabels.noise.reviewed import STRATA_ROWS, WRONG_USUALLY, Answers, draw_sample, reviewed_noise, strata
 
 NOISES = (0.005, 0.01, 0.02, 0.05, 0.10, 0.20)
 SAMPLES = (50, 100, 200, 400)

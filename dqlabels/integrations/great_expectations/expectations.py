@@ -24,7 +24,7 @@ from dqlabels.integrations.great_expectations.base import (
 from dqlabels.integrations.great_expectations.metric import METRIC_NAME
 from dqlabels.integrations.great_expectations.rendering import Sentence, limits_sentence, number, percent
 from dqlabels.integrations.rows import AuditedRows
-from dqlabels.noise import METHODS
+from dqlabels.noise.methods import METHODS
 from dqlabels.result import LabelAudit
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.rate import NoiseRate, check_confidence
+from dqlabels.noise.rate import NoiseRate, check_confidence
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

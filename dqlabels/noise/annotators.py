@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from dqlabels.rate import NoiseRate, check_confidence, noise_rate
+from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate
 from dqlabels.statistics.consensus import ibcc, prior_counts, softmax
 from dqlabels.statistics.votes import FloatArray, IntArray, Votes, shares
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.archive import is_archive, read_facts
-from dqlabels.mixture import NoisePrior, fit_mixture
-from dqlabels.rate import ASSUMPTIONS, NoiseRate, check_confidence, noise_rate, share_interval, with_support
+from dqlabels.noise.mixture import NoisePrior, fit_mixture
+from dqlabels.noise.rate import ASSUMPTIONS, NoiseRate, check_confidence, noise_rate, share_interval, with_support
 
 __all__ = [
     "METHODS",
@@ -205,7 +205,7 @@ def mixture_noise(
     Raises:
         OptionError: ``confidence`` is outside (0, 1).
 
-    Source: see :func:`dqlabels.mixture.fit_mixture`.
+    Source: see :func:`dqlabels.noise.mixture.fit_mixture`.
 
     >>> codes = np.repeat([0, 1], 200)
     >>> probs = np.where(np.eye(2)[codes] == 1, 0.9, 0.1)
