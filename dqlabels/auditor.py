@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelWarning, OptionError, ProbabilityError
-from dqlabels.evidence import Evidence
 from dqlabels.frames.class_columns import check_order, column_order
 from dqlabels.frames.columns import (
     AUDIT_COLUMNS,
@@ -40,6 +39,7 @@ from dqlabels.noise.methods import default_noise
 from dqlabels.ordinal import judge_grades
 from dqlabels.regression.pipeline import audit_values
 from dqlabels.regression.result import ValueAudit
+from dqlabels.report.evidence import Evidence
 from dqlabels.result import LabelAudit
 from dqlabels.statistics.classes import FILTERS, SCORES, Judgement, check_block
 from dqlabels.statistics.residuals import FDR

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from dqlabels.auditors.drift import Drift
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.evidence import Evidence, index_values, plain
 from dqlabels.findings import Flagging, free_name, issue_rows
 from dqlabels.frames.columns import Frame
 from dqlabels.gate import (
@@ -42,6 +41,7 @@ from dqlabels.noise.planted import PlantedRecall, plant_and_find
 from dqlabels.noise.rate import with_support
 from dqlabels.noise.reviewed import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
 from dqlabels.report import text
+from dqlabels.report.evidence import Evidence, index_values, plain
 from dqlabels.views import AuditViews
 
 MOST_ROWS_IN_DICT = 10

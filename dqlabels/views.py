@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dqlabels.evidence import Evidence
-from dqlabels.facts import check_rows, quality_histogram, report_facts
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame, Kind
 from dqlabels.gate import GateResult
-from dqlabels.reasons import usable_kinds
 from dqlabels.report import html
 from dqlabels.report.charts import Charts
+from dqlabels.report.evidence import Evidence
+from dqlabels.report.explanations import usable_kinds
+from dqlabels.report.facts import check_rows, quality_histogram, report_facts
 
 if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from dqlabels.annotators import wording
 from dqlabels.annotators.findings import Findings
 from dqlabels.errors import OptionError
-from dqlabels.evidence import plain
 from dqlabels.findings import Flagging, free_name
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.noise.annotators import annotators_noise
 from dqlabels.noise.methods import NoiseRate
+from dqlabels.report.evidence import plain
 from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_agreements
 
 MOST_ROWS_IN_DICT = 10

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from dqlabels.auditors.drift import Baseline, Drift, label_shifts
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError
-from dqlabels.evidence import Evidence
 from dqlabels.frames.columns import Column, Frame, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
 from dqlabels.frames.media import Embedding, embed_columns
@@ -22,6 +21,7 @@ from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
 from dqlabels.models.out_of_sample import hash_rows, row_hashes
 from dqlabels.noise.methods import default_noise
+from dqlabels.report.evidence import Evidence
 from dqlabels.result import LabelAudit
 from dqlabels.statistics.classes import ClassTally, Judgement, take
 

@@ -19,11 +19,11 @@ from dqlabels.checks.order import FEATURE, LABELS, QUALITY, Series, check_order
 from dqlabels.checks.outliers import check_outliers
 from dqlabels.checks.space import FEWEST_POINTS, Space, as_points, find_neighbours
 from dqlabels.errors import FeatureError, OptionError
-from dqlabels.evidence import Evidence
 from dqlabels.frames.columns import Column, Frame, Kind, require
 from dqlabels.frames.conversion import as_floats, as_moments
 from dqlabels.frames.values import codes_of, row_marks
-from dqlabels.reasons import shown_value
+from dqlabels.report.evidence import Evidence
+from dqlabels.report.explanations import shown_value
 
 IntArray = NDArray[np.int64]
 

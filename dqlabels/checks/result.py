@@ -14,11 +14,11 @@ import numpy as np
 from dqlabels.checks.finding import Finding
 from dqlabels.checks.pipeline import ALPHA, MOST_ROWS, Subject, chosen_checks, run_checks, time_values
 from dqlabels.errors import OptionError, OutputColumnError
-from dqlabels.evidence import Evidence, plain
 from dqlabels.frames.columns import Frame, as_list, require
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import new_column
-from dqlabels.reasons import usable_kinds
+from dqlabels.report.evidence import Evidence, plain
+from dqlabels.report.explanations import usable_kinds
 
 MOST_DETAILS_IN_DICT = 20
 # What a frame can be given, by the check that knows it.

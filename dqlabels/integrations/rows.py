@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.annotators.result import AnnotatorAudit
-from dqlabels.evidence import plain
 from dqlabels.multilabel.result import MultilabelAudit
 from dqlabels.regression.result import ValueAudit
+from dqlabels.report.evidence import plain
 from dqlabels.result import LabelAudit
 
 IntArray = NDArray[np.int64]

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.frames.columns import Labels
 from dqlabels.large.stream import Streamed, blocks_when_asked, go_through, plan_of, read_task
 from dqlabels.models import large
 from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.mixture import MOST_ROWS
+from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.result import LabelAudit
 from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.selection import UNIT
@@ -85,7 +85,7 @@ class Tallied(Evidence):
 
     def worst_facts(self, most: int, index: Any = None) -> list[dict[str, Any]]:
         """The ``most`` most suspicious rows as plain values."""
-        from dqlabels.evidence import plain
+        from dqlabels.report.evidence import plain
 
         return [
             {

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.evidence import plain
 from dqlabels.findings import Flagging
 from dqlabels.frames.columns import Frame
 from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
@@ -20,6 +19,7 @@ from dqlabels.multilabel.tags import Tags
 from dqlabels.multilabel.verdict import TagVerdict
 from dqlabels.noise.methods import NoiseRate, default_noise
 from dqlabels.noise.rate import noise_rate
+from dqlabels.report.evidence import plain
 from dqlabels.report.html import table as html_table
 
 MOST_IN_DICT = 10

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from dqlabels.evidence import index_values, plain
-from dqlabels.facts import MOST_VALUES, made_with
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import Targets
-from dqlabels.reasons import shown_value
 from dqlabels.regression.columns import ValueJudge
 from dqlabels.regression.evidence import ValueEvidence
 from dqlabels.regression.picture import QUALITY_BINS, SIDE, Picture
+from dqlabels.report.evidence import index_values, plain
+from dqlabels.report.explanations import shown_value
+from dqlabels.report.facts import MOST_VALUES, made_with
 from dqlabels.statistics.residuals import IntArray
 
 # Of the cases where a value is right: how many lie in the interval that is shown of a row.

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.facts import check_rows
 from dqlabels.findings import Flagging, issue_rows
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame
@@ -22,6 +21,7 @@ from dqlabels.regression.facts import EXPECTED, cloud, histogram, row_facts, sho
 from dqlabels.regression.picture import Picture
 from dqlabels.regression.task import POOR
 from dqlabels.report import html, text
+from dqlabels.report.facts import check_rows
 
 MOST_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 
 from dqlabels.errors import MissingExtraError
-from dqlabels.evidence import Evidence
-from dqlabels.facts import confusion_matrix, quality_histogram, ranked_classes
+from dqlabels.report.evidence import Evidence
+from dqlabels.report.facts import confusion_matrix, quality_histogram, ranked_classes
 
 if TYPE_CHECKING:
     import altair

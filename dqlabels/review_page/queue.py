@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.evidence import Evidence
-from dqlabels.facts import row_facts
 from dqlabels.frames.columns import Frame, Kind
 from dqlabels.noise.reviewed import Answers, draw_sample, reviewed_noise, strata
-from dqlabels.reasons import explain, shown_value
+from dqlabels.report.evidence import Evidence
+from dqlabels.report.explanations import explain, shown_value
+from dqlabels.report.facts import row_facts
 from dqlabels.review_page.decisions import Decision
 
 IntArray = NDArray[np.int64]

@@ -16,9 +16,9 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.evidence import Evidence
 from dqlabels.frames.columns import Column, Frame, Kind, column_kind
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.report.evidence import Evidence
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.evidence import Evidence
 from dqlabels.frames.columns import Frame, Kind
 from dqlabels.frames.values import alike, codes_of, row_marks
-from dqlabels.reasons import METHOD, explain, shown_value
+from dqlabels.report.evidence import Evidence
+from dqlabels.report.explanations import METHOD, explain, shown_value
 
 IntArray = NDArray[np.int64]
 
