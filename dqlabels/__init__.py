@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dqlabels.noise.methods import NoiseRate
     from dqlabels.regression.result import ValueAudit
     from dqlabels.result import LabelAudit
-    from dqlabels.review_page.apply import apply_decisions
+    from dqlabels.review.apply import apply_decisions
     from dqlabels.signature import audit
 
 
@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _LAZY = {
-    "apply_decisions": "dqlabels.review_page.apply",
+    "apply_decisions": "dqlabels.review.apply",
     "audit": "dqlabels.auditor",
     "checkup": "dqlabels.checkups",
     "GateResult": "dqlabels.gate",

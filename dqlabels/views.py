@@ -18,7 +18,7 @@ from dqlabels.report.facts import check_rows, quality_histogram, report_facts
 if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup
     from dqlabels.frames.media import Embedding
-    from dqlabels.review_page.session import ReviewSession
+    from dqlabels.review.session import ReviewSession
 
 
 class AuditViews:
@@ -120,9 +120,9 @@ class AuditViews:
             MissingExtraError: starlette or uvicorn is not installed.
             OptionError: ``decisions`` is a file on other labels, or of something else; or the port is taken.
         """
-        from dqlabels.review_page.decisions import DecisionFile, head_of
-        from dqlabels.review_page.queue import sample_queue, suspicious_queue
-        from dqlabels.review_page.session import ReviewSession
+        from dqlabels.review.decisions import DecisionFile, head_of
+        from dqlabels.review.queue import sample_queue, suspicious_queue
+        from dqlabels.review.session import ReviewSession
 
         table, kinds = self._seen()
         if sample is None:

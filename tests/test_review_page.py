@@ -27,8 +27,8 @@ from hypothesis import strategies as st
 import dqlabels
 from dqlabels import DQLabelsError
 from dqlabels.frames.columns import read_labels
-from dqlabels.review_page.apply import apply_decisions
-from dqlabels.review_page.decisions import ConflictError, DecisionFile, head_of
+from dqlabels.review.apply import apply_decisions
+from dqlabels.review.decisions import ConflictError, DecisionFile, head_of
 
 DATA = two_classes()
 HEAD = head_of(read_labels(nw.from_native(pl.DataFrame(DATA), eager_only=True), "label"))
@@ -287,7 +287,7 @@ def test_two_servers_on_one_file_lose_nothing(audit, session, client):
 
 
 def test_a_full_disk_is_told_and_nothing_is_called_saved(client, session, monkeypatch):
-    from dqlabels.review_page import decisions
+    from dqlabels.review import decisions
 
     def full(descriptor: int, line: bytes) -> int:
         raise OSError(28, "No space left on device")

@@ -25,8 +25,8 @@ def apply_command(
     """Write a copy of FILE with reviewed labels; the original ones stay in another column."""
     from pathlib import Path
 
-    from dqlabels.review_page.apply import apply_decisions
-    from dqlabels.review_page.decisions import read_head
+    from dqlabels.review.apply import apply_decisions
+    from dqlabels.review.decisions import read_head
 
     if output != STANDARD and Path(output).exists() and Path(output).samefile(file):
         raise OptionError(f"{output} is the reviewed file itself, whose decisions belong to its labels. Name a copy.")

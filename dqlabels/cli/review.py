@@ -34,7 +34,7 @@ def review_command(
 ) -> None:
     """Review suspicious rows of FILE in a local page; every decision is kept as it is made."""
     from dqlabels.auditor import audit
-    from dqlabels.review_page.server import require_server
+    from dqlabels.review.server import require_server
 
     if file == STANDARD:
         raise OptionError("A review needs a file: decisions belong to its rows. Save standard input first.")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from dqlabels.errors import MissingExtraError, OptionError
-from dqlabels.review_page.decisions import ConflictError, Decision, DecisionFile
-from dqlabels.review_page.queue import ReviewQueue
+from dqlabels.review.decisions import ConflictError, Decision, DecisionFile
+from dqlabels.review.queue import ReviewQueue
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -157,7 +157,7 @@ def build_app(review: ReviewApp, *, port: int, token: str) -> Guard:
     from starlette.routing import Route
 
     def file(name: str, kind: str) -> Callable[[Request], Response]:
-        content = resources.files("dqlabels.review_page").joinpath("static").joinpath(name).read_bytes()
+        content = resources.files("dqlabels.review").joinpath("static").joinpath(name).read_bytes()
         return lambda request: Response(content, media_type=kind)
 
     routes = [Route("/", file("review.html", "text/html"))]

@@ -10,7 +10,7 @@ import numpy as np
 
 from dqlabels.errors import OutputColumnError
 from dqlabels.frames.columns import read_labels
-from dqlabels.review_page.decisions import DecisionFile, head_of, read_head
+from dqlabels.review.decisions import DecisionFile, head_of, read_head
 
 
 def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None = None) -> Any:

@@ -15,7 +15,7 @@ from dqlabels.noise.reviewed import Answers, draw_sample, reviewed_noise, strata
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import explain, shown_value
 from dqlabels.report.facts import row_facts
-from dqlabels.review_page.decisions import Decision
+from dqlabels.review.decisions import Decision
 
 IntArray = NDArray[np.int64]
 

@@ -14,9 +14,9 @@ import narwhals as nw
 
 from dqlabels.errors import OptionError
 from dqlabels.noise.reviewed import UNCLEAR
-from dqlabels.review_page.decisions import DecisionFile
-from dqlabels.review_page.queue import ReviewQueue
-from dqlabels.review_page.server import ReviewApp, build_app, require_server
+from dqlabels.review.decisions import DecisionFile
+from dqlabels.review.queue import ReviewQueue
+from dqlabels.review.server import ReviewApp, build_app, require_server
 
 LOOPBACK = "127.0.0.1"
 
