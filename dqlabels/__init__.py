@@ -14,14 +14,14 @@ from dqlabels.errors import DQLabelsError, LabelNoiseError, LabelWarning
 from dqlabels.version import __version__
 
 if TYPE_CHECKING:
-    from dqlabels.auditors.label_auditor import LabelAuditor, load
-    from dqlabels.checkups import checkup
-    from dqlabels.gate import GateResult
+    from dqlabels.audits.checkup import checkup
+    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.audits.gate import GateResult
+    from dqlabels.audits.signature import audit
+    from dqlabels.audits.trusted.label_auditor import LabelAuditor, load
+    from dqlabels.audits.values.result import ValueAudit
     from dqlabels.noise.methods import NoiseRate
-    from dqlabels.regression.result import ValueAudit
-    from dqlabels.result import LabelAudit
     from dqlabels.review.apply import apply_decisions
-    from dqlabels.signature import audit
 
 
 __all__ = [
@@ -42,14 +42,14 @@ __all__ = [
 
 _LAZY = {
     "apply_decisions": "dqlabels.review.apply",
-    "audit": "dqlabels.auditor",
-    "checkup": "dqlabels.checkups",
-    "GateResult": "dqlabels.gate",
-    "LabelAudit": "dqlabels.result",
-    "LabelAuditor": "dqlabels.auditors.label_auditor",
+    "audit": "dqlabels.audits.audit",
+    "checkup": "dqlabels.audits.checkup",
+    "GateResult": "dqlabels.audits.gate",
+    "LabelAudit": "dqlabels.audits.classes.result",
+    "LabelAuditor": "dqlabels.audits.trusted.label_auditor",
     "NoiseRate": "dqlabels.noise.methods",
-    "load": "dqlabels.auditors.label_auditor",
-    "ValueAudit": "dqlabels.regression.result",
+    "load": "dqlabels.audits.trusted.label_auditor",
+    "ValueAudit": "dqlabels.audits.values.result",
 }
 
 

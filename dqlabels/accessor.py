@@ -19,10 +19,10 @@ from dqlabels.errors import LabelWarning
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.audits.options import AuditOptions
     from dqlabels.checks.result import Checkup
     from dqlabels.noise.methods import NoiseRate
-    from dqlabels.options import AuditOptions
-    from dqlabels.result import LabelAudit
 
 ACCESSOR = "labels"
 # Options that say what an audit is of, which are settled before it is streamed.
@@ -37,11 +37,11 @@ class LabelsAccessor:
 
     def audit(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Any:
         """The same frame with ``label_quality``, ``suggested_label`` and ``is_label_issue`` added; lazy stays lazy."""
-        from dqlabels.tasks import streamed_task
+        from dqlabels.audits.tasks import streamed_task
 
         asked = (options.get("task"), options.get("annotator"), options.get("item"))
         if isinstance(label, str) and (task := streamed_task(self._frame, label, *asked)):
-            from dqlabels.large.stream import audit_lazily
+            from dqlabels.audits.streaming import audit_lazily
 
             given: dict[str, Any] = {name: value for name, value in options.items() if name not in ABOUT_THE_TASK}
             return audit_lazily(
@@ -51,7 +51,7 @@ class LabelsAccessor:
 
     def report(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> LabelAudit:
         """The full :class:`~dqlabels.LabelAudit`; it shows itself in a notebook."""
-        from dqlabels.auditor import audit
+        from dqlabels.audits.audit import audit
 
         return audit(self._frame, label, **options)
 
@@ -75,7 +75,7 @@ class LabelsAccessor:
         **options: Unpack[AuditOptions],
     ) -> Checkup:
         """What is odd beside the labels, a :class:`~dqlabels.checks.result.Checkup`; see :func:`dqlabels.checkup`."""
-        from dqlabels.checkups import checkup
+        from dqlabels.audits.checkup import checkup
 
         chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns}
         return checkup(self._frame, label, **chosen, alpha=alpha, most_rows=most_rows, **options)

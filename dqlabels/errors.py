@@ -40,7 +40,7 @@ class MissingExtraError(DQLabelsError, ImportError):
 
 
 class LabelNoiseError(DQLabelsError):
-    """A gate failed; ``result`` carries the :class:`~dqlabels.result.GateResult`."""
+    """A gate failed; ``result`` carries the :class:`~dqlabels.audits.classes.result.GateResult`."""
 
     def __init__(self, message: str, result: object = None) -> None:
         super().__init__(message)

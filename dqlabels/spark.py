@@ -17,12 +17,12 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from dqlabels.audits.classes.task import class_task
+from dqlabels.audits.values.task import ValueTask, check_values
 from dqlabels.errors import LabelColumnError, LabelWarning, MissingExtraError, OptionError, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.frames.targets import AmountTally, amounts
-from dqlabels.large.classes import class_task
 from dqlabels.models import large
-from dqlabels.regression.task import ValueTask, check_values
 from dqlabels.statistics.residuals import FDR, check_fdr
 
 # A label with more values than this is no class, and its values are not collected.
@@ -69,7 +69,7 @@ def audit(
         DQLabelsError: As :func:`dqlabels.audit`.
     """
     _check_frame(frame)
-    from dqlabels.auditor import check_options
+    from dqlabels.audits.audit import check_options
 
     check_options(filter_by, score, None, names, random_state)
     large.check_sample_rows(sample_rows)
@@ -147,7 +147,7 @@ def _value_task(
 
 def _in_memory(frame: Any, label: str, names: tuple[str, str, str], options: dict[str, Any]) -> Any:
     """A table that is no larger than the sample would be: audited on the driver, by the rule for such tables."""
-    from dqlabels.auditor import audit as audit_in_memory
+    from dqlabels.audits.audit import audit as audit_in_memory
 
     found = audit_in_memory(frame.toArrow(), label, names=names, **options).frame
     return frame.sparkSession.createDataFrame(found, schema=_schema(frame, label, names))

@@ -373,7 +373,7 @@ def test_a_spark_frame_is_refused_by_name():
 
 
 def test_a_streamed_audit_says_why_it_has_no_check_up():
-    from dqlabels.large.streamed import StreamedAudit
+    from dqlabels.audits.classes.streamed import StreamedAudit
 
     with pytest.raises(dqlabels.DQLabelsError, match="the memory engine alone"):
         StreamedAudit.checkup(None)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from other_labels import prices
 
 import dqlabels
+from dqlabels.audits.gate import GateCheck, Measured, decide_gate
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
-from dqlabels.gate import GateCheck, Measured, decide_gate
 from dqlabels.noise.methods import mixture_noise
 from dqlabels.noise.rate import with_support
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import dqlabels
+from dqlabels.audits.tags.verdict import judge_tags, worst_first
 from dqlabels.errors import FeatureError, LabelColumnError, LabelWarning, OptionError, ProbabilityError
-from dqlabels.multilabel.verdict import judge_tags, worst_first
 
 TAGS = ["cat", "dog", "owl"]
 LAWS = settings(max_examples=40, deadline=None)

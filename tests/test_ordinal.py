@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dqlabels
+from dqlabels.audits.classes.grades import expected_distances, judge_grades
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError, OptionError
-from dqlabels.ordinal import expected_distances, judge_grades
 
 GRADES = ["poor", "fair", "good", "best"]
 GROSS, SLIP = 10, 41  # rows

@@ -12,12 +12,12 @@ import pytest
 from other_labels import ANNOTATORS, TAG_PROBS, graded, prices, rated, rated_long, tagged, ticked
 
 import dqlabels
-from dqlabels import signature
-from dqlabels.annotators.result import AnnotatorAudit
-from dqlabels.multilabel.result import MultilabelAudit
-from dqlabels.options import AuditOptions
-from dqlabels.regression.result import ValueAudit
-from dqlabels.result import LabelAudit
+from dqlabels.audits import signature
+from dqlabels.audits.annotators.result import AnnotatorAudit
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.options import AuditOptions
+from dqlabels.audits.tags.result import MultilabelAudit
+from dqlabels.audits.values.result import ValueAudit
 
 # The result by the name that it is annotated with, and a call by the overload that promises it, in their order.
 RESULTS: list[tuple[type, Any, Any, dict[str, Any]]] = [

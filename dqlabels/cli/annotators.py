@@ -41,7 +41,7 @@ def annotators_command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
 ) -> None:
     """Audit the labels that several annotators gave to the rows of FILE."""
-    from dqlabels.auditor import audit
+    from dqlabels.audits.audit import audit
 
     table = read_table(file, input_format)
     if output is not None:

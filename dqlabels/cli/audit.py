@@ -18,7 +18,7 @@ from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.frames.files import STANDARD, check_folder, check_output
 
 if TYPE_CHECKING:
-    from dqlabels.result import LabelAudit
+    from dqlabels.audits.classes.result import LabelAudit
 
 
 @app.command("audit")
@@ -109,7 +109,7 @@ def _audited(
     table: Any, label: str | None, options: dict[str, Any], auditor: str | None, context: typer.Context
 ) -> LabelAudit:
     """The audit by a saved auditor where there is one, else by training."""
-    from dqlabels.auditor import audit
+    from dqlabels.audits.audit import audit
 
     if auditor is not None:
         return audit_by_saved(auditor, table, label, options["n_jobs"], context)

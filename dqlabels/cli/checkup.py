@@ -48,7 +48,7 @@ def checkup_command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")] = False,
 ) -> None:
     """Look for copies, outliers, rare classes, failing groups, drift and empty columns in FILE."""
-    from dqlabels.checkups import checkup
+    from dqlabels.audits.checkup import checkup
 
     table = read_table(file, input_format)
     output_format = output_format or (input_format if output == STANDARD else None)

@@ -18,7 +18,7 @@ def demo_command() -> None:
     import polars as pl
     from sklearn.datasets import load_digits
 
-    from dqlabels.auditor import audit
+    from dqlabels.audits.audit import audit
 
     digits = load_digits()
     rng = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.frames.files import read_table
 
 if TYPE_CHECKING:
-    from dqlabels.result import LabelAudit
+    from dqlabels.audits.classes.result import LabelAudit
 
 # What a saved auditor has settled: `dqlabels audit --auditor` takes none of these.
 SETTLED = (
@@ -44,7 +44,7 @@ def fit_command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing.")] = False,
 ) -> None:
     """Train an auditor on FILE and save it, for `dqlabels audit BATCH --auditor`."""
-    from dqlabels.auditors.label_auditor import LabelAuditor
+    from dqlabels.audits.trusted.label_auditor import LabelAuditor
 
     folder = Path(output).absolute().parent
     if not folder.is_dir():
@@ -94,7 +94,7 @@ def audit_by_saved(path: str, table: Any, label: str | None, n_jobs: int | None,
     Raises:
         OptionError: An option that was settled when the auditor was fitted, or another label column.
     """
-    from dqlabels.auditors.label_auditor import load
+    from dqlabels.audits.trusted.label_auditor import load
 
     sources = {name: given.get_parameter_source(name) for name in SETTLED}
     settled = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]

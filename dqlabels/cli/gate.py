@@ -149,8 +149,8 @@ def _audited(
     reviewed: str | None = None,
 ) -> Any:
     """The audit, with the noise rate that reviewed rows give, where there are any."""
-    from dqlabels.auditor import audit
-    from dqlabels.result import LabelAudit
+    from dqlabels.audits.audit import audit
+    from dqlabels.audits.classes.result import LabelAudit
 
     table = read_table(file, input_format)
     label: Any = labels[0] if len(labels) == 1 else labels

@@ -13,7 +13,7 @@ import typer
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
-    from dqlabels.result import LabelAudit
+    from dqlabels.audits.classes.result import LabelAudit
 
 File = Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")]
 Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")]

@@ -33,7 +33,7 @@ def review_command(
     browser: Annotated[bool, typer.Option(help="Open the page in the default browser.")] = True,
 ) -> None:
     """Review suspicious rows of FILE in a local page; every decision is kept as it is made."""
-    from dqlabels.auditor import audit
+    from dqlabels.audits.audit import audit
     from dqlabels.review.server import require_server
 
     if file == STANDARD:

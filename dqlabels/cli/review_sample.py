@@ -35,7 +35,7 @@ def review_sample_command(
 
     Audit with the same options then: the rows are drawn by how well their labels fit.
     """
-    from dqlabels.auditor import audit
+    from dqlabels.audits.audit import audit
 
     table = read_table(file, input_format)
     options: dict[str, Any] = {"features": split(features), "exclude": split(exclude) or (), "groups": groups}

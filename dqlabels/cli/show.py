@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from dqlabels.gate import GateResult
-    from dqlabels.regression.result import ValueGate
-    from dqlabels.result import LabelAudit
+    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.audits.gate import GateResult
+    from dqlabels.audits.values.result import ValueGate
 
 # Of a suspicious row: its number, label, suggestion, quality and kind, and then some of its values.
 FIRST_COLUMNS, MOST_VALUES = 5, 3

@@ -11,7 +11,7 @@ from dqlabels.cli.show import as_wide_as_fits, print_notes, print_summary, print
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
-    from dqlabels.regression.result import ValueAudit, ValueGate
+    from dqlabels.audits.values.result import ValueAudit, ValueGate
 
 
 def print_result(result: Any, gate: Any, worst: int, console: Console) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dqlabels.audits.gate import Decide, OnInconclusive
 from dqlabels.errors import MissingExtraError
-from dqlabels.gate import Decide, OnInconclusive
 
 try:
     from pandera.api.checks import Check

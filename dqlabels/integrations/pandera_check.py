@@ -16,8 +16,10 @@ from pandera.api.checks import Check
 from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaDefinitionError
 
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.gate import DECIDE, ON_INCONCLUSIVE
+from dqlabels.audits.tasks import SEVERAL
 from dqlabels.errors import DQLabelsError, OptionError
-from dqlabels.gate import DECIDE, ON_INCONCLUSIVE
 from dqlabels.integrations.rows import AuditedRows, Mask, audited_rows
 from dqlabels.integrations.sharing import (
     AnnotatorOptions,
@@ -28,11 +30,9 @@ from dqlabels.integrations.sharing import (
     check_names,
     shared_audit,
 )
-from dqlabels.result import LabelAudit
-from dqlabels.tasks import SEVERAL
 
 if TYPE_CHECKING:
-    from dqlabels.gate import Answer
+    from dqlabels.audits.gate import Answer
 
 
 class CheckUseError(OptionError, SchemaDefinitionError):

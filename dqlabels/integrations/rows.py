@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.result import AnnotatorAudit
-from dqlabels.multilabel.result import MultilabelAudit
-from dqlabels.regression.result import ValueAudit
+from dqlabels.audits.annotators.result import AnnotatorAudit
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.tags.result import MultilabelAudit
+from dqlabels.audits.values.result import ValueAudit
 from dqlabels.report.evidence import plain
-from dqlabels.result import LabelAudit
 
 IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]

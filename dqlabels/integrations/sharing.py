@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 import narwhals as nw
 
-from dqlabels.annotators.result import AnnotatorAudit
-from dqlabels.auditor import audit, read_frame
+from dqlabels.audits.annotators.result import AnnotatorAudit
+from dqlabels.audits.audit import audit, read_frame
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.tags.result import MultilabelAudit
+from dqlabels.audits.values.result import ValueAudit
 from dqlabels.errors import OptionError
-from dqlabels.multilabel.result import MultilabelAudit
-from dqlabels.regression.result import ValueAudit
-from dqlabels.result import LabelAudit
 
 if TYPE_CHECKING:
     from dqlabels.frames.columns import Column, Frame

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
-    from dqlabels.gate import Answer, GateCheck
+    from dqlabels.audits.gate import Answer, GateCheck
 
 # GitHub shows ten annotations of a kind a step.
 MOST_ANNOTATIONS = 10

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dqlabels.multilabel.verdict import judge_tags
+from dqlabels.audits.tags.verdict import judge_tags
 from dqlabels.noise.annotators import annotators_noise, draw_truth
 from dqlabels.statistics.active_learning import activelab_scores
 from dqlabels.statistics.consensus import best_or, crowdlab, dawid_skene, ibcc, majority

@@ -89,10 +89,10 @@ class Clock:
 
 
 def instrument(clock: Clock) -> None:
+    from dqlabels.audits.classes import task as classes
     from dqlabels.engines import passes
     from dqlabels.engines import polars as engine
     from dqlabels.frames.features import FeatureEncoder
-    from dqlabels.large import classes
     from dqlabels.models import large
 
     engine.read_blocks = clock.timed_blocks("read", engine.read_blocks)

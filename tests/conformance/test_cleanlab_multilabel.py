@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import dqlabels
-from dqlabels.multilabel.verdict import judge_tags
+from dqlabels.audits.tags.verdict import judge_tags
 from dqlabels.statistics.classes import FILTERS, SCORES
 
 

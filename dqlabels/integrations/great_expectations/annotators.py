@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from great_expectations.compatibility import pydantic
 
-from dqlabels.annotators.result import AnnotatorAudit
-from dqlabels.gate import GateResult
+from dqlabels.audits.annotators.result import AnnotatorAudit
+from dqlabels.audits.gate import GateResult
 from dqlabels.integrations.great_expectations.base import (
     Fields,
     GateExpectation,

@@ -16,14 +16,14 @@ from great_expectations.expectations.model_field_types import ConditionParser
 from great_expectations.expectations.row_conditions import RowConditionType
 from numpy.typing import NDArray
 
+from dqlabels.audits.gate import DECIDE, ON_INCONCLUSIVE, Answer, GateCheck
+from dqlabels.audits.values.result import ASSUMPTION, ValueGate
 from dqlabels.errors import OptionError
-from dqlabels.gate import DECIDE, ON_INCONCLUSIVE, Answer, GateCheck
 from dqlabels.integrations.great_expectations.metric import AuditOutcome
 from dqlabels.integrations.great_expectations.rendering import AuditRenderers
 from dqlabels.integrations.great_expectations.results import audit_facts, format_result
 from dqlabels.integrations.rows import AuditedRows, audited_rows
 from dqlabels.integrations.sharing import CLASS_TASKS
-from dqlabels.regression.result import ASSUMPTION, ValueGate
 from dqlabels.statistics.classes import FILTERS, SCORES
 from dqlabels.statistics.consensus import METHODS as CONSENSUS
 

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import is_suite_parameter
 
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.gate import GateResult
 from dqlabels.errors import OptionError
-from dqlabels.gate import GateResult
 from dqlabels.integrations.great_expectations.base import (
     Fields,
     GateExpectation,
@@ -25,7 +26,6 @@ from dqlabels.integrations.great_expectations.metric import METRIC_NAME
 from dqlabels.integrations.great_expectations.rendering import Sentence, limits_sentence, number, percent
 from dqlabels.integrations.rows import AuditedRows
 from dqlabels.noise.methods import METHODS
-from dqlabels.result import LabelAudit
 
 
 class LabelExpectation(RuleExpectation, ABC):

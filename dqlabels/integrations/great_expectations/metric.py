@@ -17,7 +17,7 @@ from great_expectations.execution_engine import (
 from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
-from dqlabels.auditor import audit
+from dqlabels.audits.audit import audit
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS
 from dqlabels.integrations.sharing import Audit

@@ -11,14 +11,14 @@ from typing import Any
 import narwhals as nw
 from great_expectations.expectations.expectation_configuration import parse_result_format
 
-from dqlabels.annotators.result import AnnotatorAudit
+from dqlabels.audits.annotators.result import AnnotatorAudit
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.tags.result import MultilabelAudit
+from dqlabels.audits.values.result import ValueAudit
 from dqlabels.frames.columns import require
 from dqlabels.integrations.rows import AuditedRows, Mask
 from dqlabels.integrations.sharing import Audit
-from dqlabels.multilabel.result import MultilabelAudit
-from dqlabels.regression.result import ValueAudit
 from dqlabels.report.evidence import plain
-from dqlabels.result import LabelAudit
 
 Fields = dict[str, Any]
 

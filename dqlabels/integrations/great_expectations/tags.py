@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from great_expectations.compatibility import pydantic
 
-from dqlabels.gate import GateResult
+from dqlabels.audits.gate import GateResult
+from dqlabels.audits.tags.result import MultilabelAudit
 from dqlabels.integrations.great_expectations.base import (
     Fields,
     GateExpectation,
@@ -20,7 +21,6 @@ from dqlabels.integrations.great_expectations.base import (
 )
 from dqlabels.integrations.great_expectations.metric import TagAuditMetric
 from dqlabels.integrations.great_expectations.rendering import Sentence, limits_sentence, percent
-from dqlabels.multilabel.result import MultilabelAudit
 
 
 class TagExpectation(RuleExpectation, GateExpectation, ABC):

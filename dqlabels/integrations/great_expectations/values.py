@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import is_suite_parameter
 
+from dqlabels.audits.values.result import ValueAudit, ValueGate
 from dqlabels.integrations.great_expectations.base import Fields, GateExpectation, Parameter, checked_share
 from dqlabels.integrations.great_expectations.metric import ValueAuditMetric
 from dqlabels.integrations.great_expectations.rendering import Sentence, percent
-from dqlabels.regression.result import ValueAudit, ValueGate
 from dqlabels.statistics.residuals import FDR
 
 

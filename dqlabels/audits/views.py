@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dqlabels.audits.gate import GateResult
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame, Kind
-from dqlabels.gate import GateResult
 from dqlabels.report import html
 from dqlabels.report.charts import Charts
 from dqlabels.report.evidence import Evidence

@@ -11,11 +11,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.auditors.drift import Drift
-from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.findings import Flagging, free_name, issue_rows
-from dqlabels.frames.columns import Frame
-from dqlabels.gate import (
+from dqlabels.audits.base import Flagging, free_name, issue_rows
+from dqlabels.audits.gate import (
     Decide,
     GateResult,
     OnInconclusive,
@@ -25,6 +22,10 @@ from dqlabels.gate import (
     pair_limits,
     table_limit,
 )
+from dqlabels.audits.trusted.drift import Drift
+from dqlabels.audits.views import AuditViews
+from dqlabels.errors import LabelWarning, OptionError
+from dqlabels.frames.columns import Frame
 from dqlabels.noise.methods import (
     METHODS,
     PROFILE_FORMAT,
@@ -42,7 +43,6 @@ from dqlabels.noise.rate import with_support
 from dqlabels.noise.reviewed import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
 from dqlabels.report import text
 from dqlabels.report.evidence import Evidence, index_values, plain
-from dqlabels.views import AuditViews
 
 MOST_ROWS_IN_DICT = 10
 MOST_PAIRS_IN_DICT = 20
@@ -261,7 +261,7 @@ class LabelAudit(AuditViews, Flagging):
         decide: Decide = "estimate",
         on_inconclusive: OnInconclusive = "warn",
     ) -> GateResult:
-        """Hold what was found against limits, shares of rows in [0, 1]; see :func:`dqlabels.gate.decide_gate`.
+        """Hold what was found against limits, shares of rows in [0, 1]; see :func:`dqlabels.audits.gate.decide_gate`.
 
         Args:
             max_noise_rate: Of the table.

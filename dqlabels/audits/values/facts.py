@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from dqlabels.audits.values.columns import ValueJudge
+from dqlabels.audits.values.evidence import ValueEvidence
+from dqlabels.audits.values.picture import QUALITY_BINS, SIDE, Picture
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import Targets
-from dqlabels.regression.columns import ValueJudge
-from dqlabels.regression.evidence import ValueEvidence
-from dqlabels.regression.picture import QUALITY_BINS, SIDE, Picture
 from dqlabels.report.evidence import index_values, plain
 from dqlabels.report.explanations import shown_value
 from dqlabels.report.facts import MOST_VALUES, made_with

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from dqlabels.annotators.result import AnnotatorAudit
-    from dqlabels.multilabel.result import MultilabelAudit
-    from dqlabels.options import Options
-    from dqlabels.regression.result import ValueAudit
-    from dqlabels.result import LabelAudit
+    from dqlabels.audits.annotators.result import AnnotatorAudit
+    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.audits.options import Options
+    from dqlabels.audits.tags.result import MultilabelAudit
+    from dqlabels.audits.values.result import ValueAudit
 
 
 class AuditCall(Protocol):

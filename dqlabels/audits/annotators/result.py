@@ -10,12 +10,12 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators import wording
-from dqlabels.annotators.findings import Findings
+from dqlabels.audits.annotators import wording
+from dqlabels.audits.annotators.findings import Findings
+from dqlabels.audits.base import Flagging, free_name
+from dqlabels.audits.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.errors import OptionError
-from dqlabels.findings import Flagging, free_name
 from dqlabels.frames.columns import Column, Frame
-from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
 from dqlabels.noise.annotators import annotators_noise
 from dqlabels.noise.methods import NoiseRate
 from dqlabels.report.evidence import plain
@@ -197,7 +197,7 @@ class AnnotatorAudit(Flagging):
         decide: Decide = "estimate",
         on_inconclusive: OnInconclusive = "warn",
     ) -> GateResult:
-        """Hold what was found against limits; see :func:`dqlabels.gate.decide_gate`.
+        """Hold what was found against limits; see :func:`dqlabels.audits.gate.decide_gate`.
 
         Args:
             max_noise_rate: Of all labels, in [0, 1].

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dqlabels.audits.values.columns import JudgedValues, ValueJudge
 from dqlabels.frames.targets import Targets
-from dqlabels.regression.columns import JudgedValues, ValueJudge
 from dqlabels.statistics.residuals import FloatArray, IntArray
 
 QUALITY_BINS = 40

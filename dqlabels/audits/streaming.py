@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
+from dqlabels.audits.classes.task import class_task
+from dqlabels.audits.values.task import ValueTask, check_values
 from dqlabels.errors import LabelWarning, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
-from dqlabels.large.classes import class_task
 from dqlabels.models import large
-from dqlabels.regression.task import ValueTask, check_values
 from dqlabels.statistics.residuals import FDR, check_fdr
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.reading import Reading
+from dqlabels.audits.annotators.reading import Reading
 from dqlabels.noise.annotators import Draws, annotators_noise
 from dqlabels.statistics.agreement import Agreement
 from dqlabels.statistics.consensus import agreement_with_others

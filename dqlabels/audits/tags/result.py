@@ -11,12 +11,12 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.base import Flagging
+from dqlabels.audits.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
+from dqlabels.audits.tags.tags import Tags
+from dqlabels.audits.tags.verdict import TagVerdict
 from dqlabels.errors import OptionError
-from dqlabels.findings import Flagging
 from dqlabels.frames.columns import Frame
-from dqlabels.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
-from dqlabels.multilabel.tags import Tags
-from dqlabels.multilabel.verdict import TagVerdict
 from dqlabels.noise.methods import NoiseRate, default_noise
 from dqlabels.noise.rate import noise_rate
 from dqlabels.report.evidence import plain
@@ -189,7 +189,7 @@ class MultilabelAudit(Flagging):
         decide: Decide = "estimate",
         on_inconclusive: OnInconclusive = "warn",
     ) -> GateResult:
-        """Hold what was found against limits, shares in [0, 1]; see :func:`dqlabels.gate.decide_gate`.
+        """Hold what was found against limits, shares in [0, 1]; see :func:`dqlabels.audits.gate.decide_gate`.
 
         Args:
             max_noise_rate: Of all answers over rows and labels.

@@ -12,16 +12,16 @@ from typing import Any, Literal
 import narwhals as nw
 from numpy.typing import NDArray
 
-from dqlabels.auditor import check_options, conclude, model_probs, read_frame
-from dqlabels.auditors.drift import Baseline
-from dqlabels.auditors.fitted import Fitted, Seen, judge_batch, read_batch_labels, trusted_tally
-from dqlabels.auditors.saved import read_fitted, write_fitted
+from dqlabels.audits.audit import check_options, conclude, model_probs, read_frame
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.trusted.drift import Baseline
+from dqlabels.audits.trusted.fitted import Fitted, Seen, judge_batch, read_batch_labels, trusted_tally
+from dqlabels.audits.trusted.saved import read_fitted, write_fitted
 from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS, Column, Frame, Labels, as_list, read_labels, require, row_values
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.models.large import check_sample_rows
-from dqlabels.result import LabelAudit
 
 NewClasses = Literal["keep", "error"]
 

@@ -9,15 +9,15 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.tags.result import MultilabelAudit, TagEvidence
+from dqlabels.audits.tags.tags import Tags, read_tags
+from dqlabels.audits.tags.verdict import judge_tags
 from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.columns import Frame, choose_features, require, row_values
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.media import embed_columns
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.models.out_of_sample import out_of_sample
-from dqlabels.multilabel.result import MultilabelAudit, TagEvidence
-from dqlabels.multilabel.tags import Tags, read_tags
-from dqlabels.multilabel.verdict import judge_tags
 
 FloatArray = NDArray[np.float64]
 # Beyond rounding.

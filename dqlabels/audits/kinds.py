@@ -8,10 +8,10 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from dqlabels.audits.classes.grades import GRADE_SCORES
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import FEWEST_ROWS_TO_JUDGE, Column, Frame
 from dqlabels.frames.targets import looks_continuous
-from dqlabels.ordinal import GRADE_SCORES
 from dqlabels.statistics.classes import FILTERS, SCORES
 
 # Whole numbers of this many values and more may be codes of classes, grades or counts.
@@ -24,7 +24,7 @@ def kind_of_label(frame: Frame, label: str, task: str | None, given: Mapping[str
     Args:
         frame: The table.
         label: The label column, which need not exist.
-        task: One of ``dqlabels.tasks.SINGLE``, or None.
+        task: One of ``dqlabels.audits.tasks.SINGLE``, or None.
         given: Options of :func:`dqlabels.audit`; those that only audits of classes have say that it is one.
 
     >>> import polars as pl

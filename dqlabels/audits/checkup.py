@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from dqlabels.auditor import audit, is_lazy_polars
+from dqlabels.audits.audit import audit, is_lazy_polars
+from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.checks.pipeline import ALPHA, MOST_ROWS
 from dqlabels.checks.result import check_options
 from dqlabels.errors import OptionError
 from dqlabels.models import large
-from dqlabels.result import LabelAudit
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from dqlabels.audits.options import AuditOptions
     from dqlabels.checks.result import Checkup
-    from dqlabels.options import AuditOptions
 
 ALONE = "A check-up compares rows with each other, which the memory engine alone does."
 

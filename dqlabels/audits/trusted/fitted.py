@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.auditors.drift import Baseline, Drift, label_shifts
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.trusted.drift import Baseline, Drift, label_shifts
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Column, Frame, Labels, encode
@@ -22,7 +23,6 @@ from dqlabels.models.halves import HalvesModel
 from dqlabels.models.out_of_sample import hash_rows, row_hashes
 from dqlabels.noise.methods import default_noise
 from dqlabels.report.evidence import Evidence
-from dqlabels.result import LabelAudit
 from dqlabels.statistics.classes import ClassTally, Judgement, take
 
 FloatArray = NDArray[np.float64]

@@ -7,6 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from dqlabels.audits.values.columns import ValueJudge
+from dqlabels.audits.values.evidence import ValueEvidence
+from dqlabels.audits.values.features import value_features
+from dqlabels.audits.values.picture import Axis, Picture
+from dqlabels.audits.values.result import ValueAudit
+from dqlabels.audits.values.task import ValueTask, check_values, poor_notes
 from dqlabels.engines.task import ArrayBlocks
 from dqlabels.frames.columns import Frame, require
 from dqlabels.frames.outputs import check_outputs
@@ -14,12 +20,6 @@ from dqlabels.frames.sampling import ContentSample
 from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.models import large
 from dqlabels.models.value_bag import predict_out_of_bag
-from dqlabels.regression.columns import ValueJudge
-from dqlabels.regression.evidence import ValueEvidence
-from dqlabels.regression.features import value_features
-from dqlabels.regression.picture import Axis, Picture
-from dqlabels.regression.result import ValueAudit
-from dqlabels.regression.task import ValueTask, check_values, poor_notes
 from dqlabels.statistics.residuals import FloatArray, ResidualTally, ValueScale, check_fdr, judge_values
 
 

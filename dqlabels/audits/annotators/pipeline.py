@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.annotators.findings import Findings
-from dqlabels.annotators.reading import Reading, read_long, read_wide, rows_with_items
-from dqlabels.annotators.result import AnnotatorAudit
+from dqlabels.audits.annotators.findings import Findings
+from dqlabels.audits.annotators.reading import Reading, read_long, read_wide, rows_with_items
+from dqlabels.audits.annotators.result import AnnotatorAudit
 from dqlabels.errors import FeatureError, OptionError
 from dqlabels.frames.columns import Frame, Labels
 from dqlabels.frames.outputs import check_outputs, with_columns

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.values.columns import ValueJudge
 from dqlabels.frames.targets import Targets
-from dqlabels.regression.columns import ValueJudge
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,15 +10,15 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.streaming import Streamed, blocks_when_asked, go_through, plan_of, read_task
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Labels
-from dqlabels.large.stream import Streamed, blocks_when_asked, go_through, plan_of, read_task
 from dqlabels.models import large
 from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.mixture import MOST_ROWS
 from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
-from dqlabels.result import LabelAudit
 from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.selection import UNIT
 
@@ -191,8 +191,8 @@ def issues_of(
     """The rows at ``positions`` (m,) of an audited lazy frame, in that order, with their ``kinds`` (m,)."""
     import polars as pl
 
+    from dqlabels.audits.base import free_name
     from dqlabels.engines.polars import collect
-    from dqlabels.findings import free_name
 
     quality, suggested, flag = names
     taken = set(frame.collect_schema().names())

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.kinds import class_options
+from dqlabels.audits.values.columns import JudgedValues, ValueJudge
+from dqlabels.audits.values.features import value_features
 from dqlabels.engines.task import Blocks, Kept
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.frames.sampling import Sample, content_hashes
 from dqlabels.frames.targets import AmountTally, Targets, amounts
-from dqlabels.kinds import class_options
 from dqlabels.models import large
 from dqlabels.models import value_forest as forest
 from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
 from dqlabels.models.value_forest import ValueForest
-from dqlabels.regression.columns import JudgedValues, ValueJudge
-from dqlabels.regression.features import value_features
 from dqlabels.statistics.residuals import (
     FloatArray,
     IntArray,

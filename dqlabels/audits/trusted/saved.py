@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.auditors.drift import Baseline
-from dqlabels.auditors.fitted import Fitted, Seen
+from dqlabels.audits.trusted.drift import Baseline
+from dqlabels.audits.trusted.fitted import Fitted, Seen
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
 from dqlabels.frames.archive import MOST_PACKED, Archive, read_archive, write_archive
 from dqlabels.frames.features import FeatureEncoder

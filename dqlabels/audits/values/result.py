@@ -10,16 +10,16 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.base import Flagging, issue_rows
+from dqlabels.audits.gate import Answer, Decide, GateCheck, Measured, OnInconclusive, conclusion, hold
+from dqlabels.audits.values.evidence import ValueEvidence
+from dqlabels.audits.values.facts import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
+from dqlabels.audits.values.picture import Picture
+from dqlabels.audits.values.task import POOR
 from dqlabels.errors import OptionError
-from dqlabels.findings import Flagging, issue_rows
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame
-from dqlabels.gate import Answer, Decide, GateCheck, Measured, OnInconclusive, conclusion, hold
 from dqlabels.noise.rate import share_interval
-from dqlabels.regression.evidence import ValueEvidence
-from dqlabels.regression.facts import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
-from dqlabels.regression.picture import Picture
-from dqlabels.regression.task import POOR
 from dqlabels.report import html, text
 from dqlabels.report.facts import check_rows
 
@@ -154,7 +154,7 @@ class ValueAudit(Flagging):
         decide: Decide = "estimate",
         on_inconclusive: OnInconclusive = "warn",
     ) -> ValueGate:
-        """Hold the flagged share against a limit; see :func:`dqlabels.gate.decide_gate`.
+        """Hold the flagged share against a limit; see :func:`dqlabels.audits.gate.decide_gate`.
 
         Where the features hardly predict the column, a share that keeps the limit is inconclusive.
 

@@ -9,18 +9,18 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.streamed import MOST_WORST, NOT_HERE, Lowest, issues_of, report_lazily, streamed_lazily
+from dqlabels.audits.streaming import Streamed, blocks_when_asked, schema_column
+from dqlabels.audits.values.evidence import ValueEvidence
+from dqlabels.audits.values.picture import Axis, Picture
+from dqlabels.audits.values.result import ValueAudit
 from dqlabels.errors import OptionError
 from dqlabels.frames.targets import Targets
-from dqlabels.large.stream import Streamed, blocks_when_asked, schema_column
-from dqlabels.large.streamed import MOST_WORST, NOT_HERE, Lowest, issues_of, report_lazily, streamed_lazily
-from dqlabels.regression.evidence import ValueEvidence
-from dqlabels.regression.picture import Axis, Picture
-from dqlabels.regression.result import ValueAudit
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from dqlabels.result import LabelAudit
+    from dqlabels.audits.classes.result import LabelAudit
 
 IntArray = NDArray[np.int64]
 

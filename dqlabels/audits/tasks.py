@@ -107,10 +107,10 @@ def audit_task(
 ) -> Any:
     """Run the pipeline of a task; ``given`` are the options of :func:`dqlabels.audit`."""
     if task == "multilabel":
-        from dqlabels.multilabel.pipeline import audit_multilabel
+        from dqlabels.audits.tags.pipeline import audit_multilabel
 
         return audit_multilabel(table, label, lazy=lazy, names=given["names"], given=given)
-    from dqlabels.annotators.pipeline import audit_annotators
+    from dqlabels.audits.annotators.pipeline import audit_annotators
 
     asked = ("features", "pred_probs", "model", "cv", "groups", "sample_weight")
     return audit_annotators(

@@ -13,6 +13,12 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.grades import judge_grades
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.kinds import check_grades, kind_of_label
+from dqlabels.audits.tasks import SEVERAL, audit_task, choose_task, streamed_task
+from dqlabels.audits.values.pipeline import audit_values
+from dqlabels.audits.values.result import ValueAudit
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelWarning, OptionError, ProbabilityError
 from dqlabels.frames.class_columns import check_order, column_order
@@ -30,20 +36,14 @@ from dqlabels.frames.columns import (
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs, with_columns
-from dqlabels.kinds import check_grades, kind_of_label
 from dqlabels.models import large
 from dqlabels.models.boosting import is_worth_boosting
 from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
 from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
 from dqlabels.noise.methods import default_noise
-from dqlabels.ordinal import judge_grades
-from dqlabels.regression.pipeline import audit_values
-from dqlabels.regression.result import ValueAudit
 from dqlabels.report.evidence import Evidence
-from dqlabels.result import LabelAudit
 from dqlabels.statistics.classes import FILTERS, SCORES, Judgement, check_block
 from dqlabels.statistics.residuals import FDR
-from dqlabels.tasks import SEVERAL, audit_task, choose_task, streamed_task
 
 FEWEST_ROWS_A_CLASS = 2
 
@@ -133,8 +133,8 @@ def audit(
 
     Returns:
         The audit; ``.frame`` is the caller's frame, same type, rows and index, with three more columns. Several
-        annotators give an :class:`~dqlabels.annotators.result.AnnotatorAudit`, several labels a row a
-        :class:`~dqlabels.multilabel.result.MultilabelAudit`, numbers a :class:`dqlabels.ValueAudit`, with the same
+        annotators give an :class:`~dqlabels.audits.annotators.result.AnnotatorAudit`, several labels a row a
+        :class:`~dqlabels.audits.tags.result.MultilabelAudit`, numbers a :class:`dqlabels.ValueAudit`, with the same
         verbs.
 
     Raises:
@@ -157,7 +157,7 @@ def audit(
     given |= {"embed": embed, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
     given |= {"sample_rows": sample_rows}
     if isinstance(label, str) and (streamed := streamed_task(frame, label, task, annotator, item)):
-        from dqlabels.large.streamed_values import report_task_lazily
+        from dqlabels.audits.values.streamed import report_task_lazily
 
         if (found := report_task_lazily(frame, label, task=streamed, fdr=fdr, **given)) is not None:
             return found

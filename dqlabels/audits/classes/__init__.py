@@ -1,0 +1,1 @@
+"""Labels of one class a row, with or without an order."""
