@@ -14,43 +14,82 @@ from dqlabels.errors import DQLabelsError, LabelNoiseError, LabelWarning
 from dqlabels.version import __version__
 
 if TYPE_CHECKING:
+    from dqlabels.audits.annotators.result import AnnotatorAudit
     from dqlabels.audits.checkup import checkup
     from dqlabels.audits.classes.result import LabelAudit
-    from dqlabels.audits.gate import GateResult
+    from dqlabels.audits.classes.streamed import StreamedAudit
+    from dqlabels.audits.gate import GateCheck, GateResult
     from dqlabels.audits.signature import audit
+    from dqlabels.audits.tags.result import MultilabelAudit
     from dqlabels.audits.trusted.label_auditor import LabelAuditor, load
-    from dqlabels.audits.values.result import ValueAudit
-    from dqlabels.noise.methods import NoiseRate
+    from dqlabels.audits.values.result import ValueAudit, ValueGate
+    from dqlabels.audits.values.streamed import StreamedValueAudit
+    from dqlabels.checks.finding import Finding
+    from dqlabels.checks.result import Checkup
+    from dqlabels.noise.planted import PlantedRecall
+    from dqlabels.noise.rate import NoiseRate
+    from dqlabels.noise.reviewed import ReviewPlan
     from dqlabels.review.apply import apply_decisions
+    from dqlabels.review.session import ReviewSession
+    from dqlabels.statistics.agreement import Agreement
+    from dqlabels.statistics.classes import FILTERS, SCORES
 
+# Loaded when first used, each from the module that defines it.
+_LAZY = {
+    "FILTERS": "dqlabels.statistics.classes",
+    "SCORES": "dqlabels.statistics.classes",
+    "Agreement": "dqlabels.statistics.agreement",
+    "AnnotatorAudit": "dqlabels.audits.annotators.result",
+    "Checkup": "dqlabels.checks.result",
+    "Finding": "dqlabels.checks.finding",
+    "GateCheck": "dqlabels.audits.gate",
+    "GateResult": "dqlabels.audits.gate",
+    "LabelAudit": "dqlabels.audits.classes.result",
+    "LabelAuditor": "dqlabels.audits.trusted.label_auditor",
+    "MultilabelAudit": "dqlabels.audits.tags.result",
+    "NoiseRate": "dqlabels.noise.rate",
+    "PlantedRecall": "dqlabels.noise.planted",
+    "ReviewPlan": "dqlabels.noise.reviewed",
+    "ReviewSession": "dqlabels.review.session",
+    "StreamedAudit": "dqlabels.audits.classes.streamed",
+    "StreamedValueAudit": "dqlabels.audits.values.streamed",
+    "ValueAudit": "dqlabels.audits.values.result",
+    "ValueGate": "dqlabels.audits.values.result",
+    "apply_decisions": "dqlabels.review.apply",
+    "audit": "dqlabels.audits.audit",
+    "checkup": "dqlabels.audits.checkup",
+    "load": "dqlabels.audits.trusted.label_auditor",
+}
 
 __all__ = [
+    "FILTERS",
+    "SCORES",
+    "Agreement",
+    "AnnotatorAudit",
+    "Checkup",
     "DQLabelsError",
+    "Finding",
+    "GateCheck",
     "GateResult",
     "LabelAudit",
     "LabelAuditor",
     "LabelNoiseError",
     "LabelWarning",
+    "MultilabelAudit",
     "NoiseRate",
+    "PlantedRecall",
+    "ReviewPlan",
+    "ReviewSession",
+    "StreamedAudit",
+    "StreamedValueAudit",
     "ValueAudit",
+    "ValueGate",
     "__version__",
     "apply_decisions",
     "audit",
     "checkup",
     "load",
 ]
-
-_LAZY = {
-    "apply_decisions": "dqlabels.review.apply",
-    "audit": "dqlabels.audits.audit",
-    "checkup": "dqlabels.audits.checkup",
-    "GateResult": "dqlabels.audits.gate",
-    "LabelAudit": "dqlabels.audits.classes.result",
-    "LabelAuditor": "dqlabels.audits.trusted.label_auditor",
-    "NoiseRate": "dqlabels.noise.methods",
-    "load": "dqlabels.audits.trusted.label_auditor",
-    "ValueAudit": "dqlabels.audits.values.result",
-}
 
 
 def __getattr__(name: str) -> Any:
@@ -62,7 +101,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 _accessor.register()

@@ -8,7 +8,7 @@ import sys
 import pandas as pd
 import polars as pl
 import pytest
-from conftest import column, two_classes
+from support.frames import column, two_classes
 
 import dqlabels
 from dqlabels import accessor

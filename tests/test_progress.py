@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 
 import polars as pl
 import pytest
-from conftest import two_classes
+from support.frames import two_classes
 
 import dqlabels
 from dqlabels import progress

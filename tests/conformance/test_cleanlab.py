@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
+from support.frames import ROOT
 
 from dqlabels.engines.memory import judge
 from dqlabels.statistics.classes import FILTERS, SCORES

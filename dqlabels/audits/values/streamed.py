@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StreamedValues(ValueAudit):
+class StreamedValueAudit(ValueAudit):
     """A :class:`~dqlabels.ValueAudit` whose rows stay where they are.
 
     ``frame`` is lazy; ``issues`` are the 1,000 worst rows (all of them: ``audit.frame.filter("is_label_issue")``).
@@ -62,7 +62,7 @@ class StreamedValues(ValueAudit):
         return [name for name in self.frame.collect_schema().names() if name not in self.names]
 
 
-def report_values_lazily(frame: pl.LazyFrame, label: str, **options: Any) -> StreamedValues | None:
+def report_values_lazily(frame: pl.LazyFrame, label: str, **options: Any) -> StreamedValueAudit | None:
     """The audit of a lazy frame of more than 200,000 rows; None of a smaller one, which belongs in memory.
 
     Raises:
@@ -83,11 +83,11 @@ def report_task_lazily(frame: pl.LazyFrame, label: str, *, task: str, **options:
     return found
 
 
-def _report(streamed: Streamed) -> StreamedValues:
+def _report(streamed: Streamed) -> StreamedValueAudit:
     plan, rule = streamed.plan, streamed.rule
     evidence, picture = _tally(streamed)
     fdr = float(plan.ruling["fdr"])
-    return StreamedValues(
+    return StreamedValueAudit(
         label=plan.label,
         frame=blocks_when_asked(plan, streamed.blocks),
         rows=streamed.spill.rows,

@@ -1,0 +1,103 @@
+"""Every Python block of the README and of docs/ runs, from top to bottom of its page."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.frames import ROOT
+
+import dqlabels.learn
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# What a page needs beyond the library itself.
+NEEDS = {
+    "annotators.md": "pandera",
+    "from-cleanlab.md": "cleanlab",
+    "great-expectations.md": "great_expectations",
+    "pandera.md": "pandera.backends.narwhals",  # a pandera that writes Polars schemas
+    "spark.md": "pyspark",
+    "spark_job.py": "pyspark",
+}
+# Great Expectations imports two modules that Python 3.11 deprecates.
+IGNORED = [f"ignore:module {name!r} is deprecated:DeprecationWarning" for name in ("sre_constants", "sre_parse")]
+# PySpark says so wherever pandas 3 is installed.
+IGNORED.append("ignore:PySpark does not yet fully support pandas:FutureWarning")
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *(f"-W{filtered}" for filtered in IGNORED), "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "GX_ANALYTICS_ENABLED": "false"},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def skip_unless_there(needed: str | None) -> None:
+    if needed == "pyspark" and os.environ.get("DQLABELS_REQUIRE_SPARK") == "1":
+        return
+    if needed and not importlib.util.find_spec(needed):
+        pytest.skip(f"{needed} is not installed")
+    if needed == "pyspark" and shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("Spark needs Java, and there is none on this machine")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_blocks_of_a_page_run(page: Path):
+    skip_unless_there(NEEDS.get(page.name))
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    run("\n".join(blocks))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_runs(example: Path):
+    skip_unless_there(NEEDS.get(example.name))
+    run(example.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("heading", ["Run it", "Test it"])
+def test_the_readme_has_its_two_commands(heading: str):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(rf"^## {heading}\n+```\w*\n(.*?)```", text, flags=re.M | re.S)
+    assert len(block.strip().splitlines()) == 1
+
+
+def public_names() -> list[str]:
+    """Every name that a public module offers, as the page of the interface calls it: by its last part."""
+    offered = {"dqlabels": dqlabels.__all__, "dqlabels.learn": dqlabels.learn.__all__}
+    for module in ("great_expectations/__init__.py", "pandera.py"):
+        tree = ast.parse((ROOT / "dqlabels/integrations" / module).read_text(encoding="utf-8"))
+        (names,) = (node for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
+        offered[module] = ast.literal_eval(names.value)
+    return sorted({name for names in offered.values() for name in names} - {"__version__"})
+
+
+@pytest.mark.parametrize("name", public_names())
+def test_a_public_name_is_on_the_page_of_the_interface(name: str):
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    in_modules = (ROOT / "dqlabels/errors.py").read_text(encoding="utf-8")  # documented whole, by automodule
+    assert re.search(rf"(\.|, |: ){name}\b", page) or re.search(rf"^class {name}\b", in_modules, flags=re.M)
+
+
+def test_every_page_has_its_place_in_the_order_of_the_site():
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    trees = re.findall(r"^```\{toctree\}\n(.*?)^```", index, flags=re.M | re.S)
+    placed = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    assert sorted(placed) == sorted(page.stem for page in PAGES[1:] if page.stem != "index")
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
+def test_a_link_of_the_readme_leads_to_a_file(link: str):
+    assert (ROOT / link).exists()

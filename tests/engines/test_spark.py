@@ -1,0 +1,190 @@
+"""Spark: the columns that the audit in memory gives, whatever the partitions, and through a lost worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import polars as pl
+import pytest
+from support.frames import ROOT
+from support.large_tables import ADDED, table
+from support.large_tables import large_prices as prices
+
+import dqlabels
+from dqlabels.errors import FeatureError, LabelColumnError, MissingExtraError, OptionError, OutputColumnError
+from dqlabels.models import boosted, large, symmetric
+
+OPTIONS = {"exclude": "row"}
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+@pytest.fixture(scope="session")
+def java():
+    """Where PySpark or Java is missing tests are skipped, unless they are required."""
+    required = os.environ.get("DQLABELS_REQUIRE_SPARK") == "1"
+    if not required:
+        pytest.importorskip("pyspark", reason="PySpark is not installed")
+        if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+            pytest.skip("Spark needs Java, and there is none on this machine")
+
+
+@pytest.fixture(scope="session")
+def spark(java):
+    """One session for all tests."""
+    import dqlabels.spark
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Batches smaller than a partition, so that workers join several.
+        small = {"spark__sql__execution__arrow__maxRecordsPerBatch": "200", "spark__sql__shuffle__partitions": "2"}
+        session = dqlabels.spark.local_session(2, spark__driver__memory="1g", **small)
+        session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(autouse=True)
+def small_is_large(monkeypatch):
+    monkeypatch.setattr(large, "LARGE_ROWS", 500)
+    monkeypatch.setattr(boosted, "TREES", 6)
+    monkeypatch.setattr(symmetric, "DEPTH", 4)
+
+
+def rows() -> pl.DataFrame:
+    return table(1_500).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+
+
+def in_spark(spark, frame: pl.DataFrame):
+    return spark.createDataFrame(frame.to_arrow())
+
+
+def collected(frame) -> pl.DataFrame:
+    return pl.from_arrow(frame.toArrow()).sort("row")
+
+
+@pytest.mark.parametrize("partitions", [3])
+def test_every_row_gets_what_it_gets_in_memory_and_streamed(spark, partitions):
+    frame = rows()
+    found = dqlabels.spark.audit(in_spark(spark, frame).repartition(partitions), "label", **OPTIONS)
+    assert found.columns == [*frame.columns, *ADDED]
+    here = dqlabels.audit(frame, "label", **OPTIONS).frame
+    assert collected(found).equals(here)
+    assert frame.lazy().labels.audit("label", **OPTIONS).collect().equals(here)
+
+
+def test_another_rule_and_score_are_the_same_too(spark):
+    frame, options = rows(), {**OPTIONS, "filter_by": "both", "score": "self_confidence", "adjust": True}
+    found = dqlabels.spark.audit(in_spark(spark, frame), "label", **options)
+    assert collected(found).equals(dqlabels.audit(frame, "label", **options).frame)
+
+
+def test_rows_that_repeat_are_sampled_as_in_memory(spark):
+    frame = pl.concat([table(500).select("n", "city", "label")] * 4).with_row_index("row")
+    frame = frame.with_columns(pl.col("row").cast(pl.Int64))
+    found = dqlabels.spark.audit(in_spark(spark, frame).repartition(3), "label", **OPTIONS)
+    assert collected(found).equals(dqlabels.audit(frame, "label", **OPTIONS).frame)
+
+
+def test_a_small_frame_is_judged_by_the_rule_for_small_tables(spark):
+    frame = rows().head(400)
+    found = dqlabels.spark.audit(in_spark(spark, frame), "label", **OPTIONS)
+    assert collected(found).equals(dqlabels.audit(frame, "label", **OPTIONS).frame)
+
+
+def test_numbers_get_what_they_get_in_memory_and_streamed(spark):
+    frame = prices(1_500).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    found = dqlabels.spark.audit(in_spark(spark, frame).repartition(3), "price", task="regression", **OPTIONS)
+    assert found.columns == [*frame.columns, *ADDED]
+    here = dqlabels.audit(frame, "price", task="regression", **OPTIONS).frame
+    assert collected(found).equals(here)
+    assert frame.lazy().labels.audit("price", task="regression", **OPTIONS).collect().equals(here)
+
+
+@pytest.mark.parametrize(
+    ("label", "options", "error", "message"),
+    [
+        ("price", {"task": "ordinal"}, OptionError, "task='ordinal' does not run on Spark"),
+        ("city", {"task": "regression"}, LabelColumnError, "'city' holds String"),
+        ("price", {"task": "regression", "fdr": 3}, OptionError, "fdr=3 is not a share"),
+        ("price", {"task": "regression", "adjust": True}, OptionError, "adjust= belong to audits of classes"),
+    ],
+)
+def test_mistakes_with_numbers_are_named_before_a_job_runs(spark, label, options, error, message):
+    with pytest.raises(error, match=message):
+        dqlabels.spark.audit(in_spark(spark, prices(600)), label, **options)
+
+
+def test_a_killed_worker_is_replaced_and_nothing_is_lost(spark, tmp_path):
+    frame, killed = rows(), tmp_path / "killed"
+
+    def kill_once(batches):
+        for batch in batches:
+            if not Path(killed).exists():
+                Path(killed).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield batch
+
+    source = in_spark(spark, frame)
+    found = collected(dqlabels.spark.audit(source.mapInArrow(kill_once, source.schema), "label", **OPTIONS))
+    assert killed.exists()
+    assert found.equals(dqlabels.audit(frame, "label", **OPTIONS).frame)
+
+
+def test_through_connect_a_lost_executor_is_replaced_and_nothing_is_lost(java):
+    script = ROOT / "tests/support/spark_cluster.py"
+    done = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["killed"]
+    assert said == {"session": "pyspark.sql.connect.session", "killed": said["killed"], "equal": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"label": "y"}, LabelColumnError, "no column 'y'"),
+        ({"exclude": "z"}, FeatureError, "no column 'z'"),
+        ({"names": ("x", "s", "f")}, OutputColumnError, "'x'"),
+        ({"filter_by": "best"}, OptionError, "filter_by='best'"),
+    ],
+)
+def test_mistakes_are_named_before_a_job_runs(spark, options, error, message):
+    with pytest.raises(error, match=message):
+        dqlabels.spark.audit(in_spark(spark, rows()), options.pop("label", "label"), **options)
+
+
+def test_a_frame_of_another_library_is_refused():
+    pytest.importorskip("pyspark")
+    import dqlabels.spark
+
+    with pytest.raises(OptionError, match="pass a Spark DataFrame"):
+        dqlabels.spark.audit(rows(), "label")
+
+
+def test_without_java_the_error_says_how_to_get_it(monkeypatch):
+    pytest.importorskip("pyspark")
+    import dqlabels.spark
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(MissingExtraError, match="needs Java 17"):
+        dqlabels.spark.local_session()
+
+
+def test_without_pyspark_the_error_says_how_to_get_it():
+    code = (
+        "import sys; sys.modules['pyspark'] = None; import dqlabels.spark as s\n"
+        "try: s.audit(None, 'y')\n"
+        "except dqlabels.DQLabelsError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", "import dqlabels; " + code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert 'pip install "dqlabels[spark]"' in done.stdout, done.stderr

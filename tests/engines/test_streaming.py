@@ -1,0 +1,351 @@
+"""Large tables: the same answer in memory and streamed, whatever the blocks; in bounded memory; nothing left behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.frames import ROOT
+from support.large_tables import ADDED, table
+
+import dqlabels
+from dqlabels import LabelWarning
+from dqlabels.engines import polars as engine
+from dqlabels.engines.memory import judge
+from dqlabels.engines.passes import find_rule
+from dqlabels.engines.task import Kept
+from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
+from dqlabels.frames.sampling import ContentSample, content_hashes, quotas
+from dqlabels.models import boosted, large, symmetric
+from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
+from dqlabels.statistics.cuts import find_cuts
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"
+)
+ROWS = 3_000
+
+
+@pytest.fixture(autouse=True)
+def small_is_large(monkeypatch):
+    """What holds beyond 200,000 rows is tested with a few thousand."""
+    monkeypatch.setattr(large, "LARGE_ROWS", 1_000)
+    monkeypatch.setattr(large, "BLOCK_ROWS", 700)
+    monkeypatch.setattr(boosted, "TREES", 8)
+    monkeypatch.setattr(symmetric, "DEPTH", 4)
+    monkeypatch.setattr(engine, "READ_ROWS", 512)
+
+
+def audited(frame: Any, **options: Any) -> pl.DataFrame:
+    return frame.labels.audit("label", **options).lazy().collect()
+
+
+@pytest.mark.parametrize("filter_by", FILTERS)
+def test_a_streamed_table_gets_the_columns_that_it_gets_in_memory(filter_by):
+    frame = table()
+    assert audited(frame.lazy(), filter_by=filter_by).equals(audited(frame, filter_by=filter_by))
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("adjust", [False, True])
+def test_every_score_is_the_same_streamed(score, adjust):
+    frame, options = table(), {"score": score, "adjust": adjust}
+    assert audited(frame.lazy(), **options).equals(audited(frame, **options))
+
+
+@pytest.mark.parametrize("rows", [100, 333, 3_000])
+def test_the_size_of_the_blocks_changes_nothing(monkeypatch, rows):
+    whole = audited(table())
+    monkeypatch.setattr(engine, "READ_ROWS", rows)
+    monkeypatch.setattr(large, "BLOCK_ROWS", rows + 1)
+    assert audited(table().lazy()).equals(whole)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 5])
+def test_the_number_of_threads_changes_nothing(n_jobs):
+    assert audited(table().lazy(), n_jobs=n_jobs).equals(audited(table(), n_jobs=1))
+
+
+def test_a_scan_of_a_file_is_read_in_slices(tmp_path):
+    path = tmp_path / "table.parquet"
+    table().write_parquet(path, row_group_size=700)
+    assert engine._is_parquet_scan(pl.scan_parquet(path))
+    assert audited(pl.scan_parquet(path)).equals(audited(table()))
+
+
+def test_a_query_over_a_file_is_streamed_too(tmp_path):
+    path = tmp_path / "table.parquet"
+    table(4_000).write_parquet(path)
+    query = pl.scan_parquet(path).filter(pl.col("n") > 5).with_columns(m=pl.col("n") * 2)
+    assert not engine._is_parquet_scan(query)
+    assert audited(query).equals(audited(query.collect()))
+
+
+def test_pandas_gets_the_same_answer():
+    frame = table().drop("when")
+    found = dqlabels.audit(frame.to_pandas(), "label").frame["label_quality"].to_numpy(float, na_value=np.nan)
+    assert np.array_equal(found, audited(frame)["label_quality"].fill_null(np.nan).to_numpy(), equal_nan=True)
+
+
+def test_the_order_of_the_rows_changes_nothing():
+    frame = table()
+    order = np.random.default_rng(1).permutation(len(frame))
+    assert audited(frame[order].lazy()).equals(audited(frame)[order])
+
+
+def test_a_lazy_frame_stays_lazy_and_nothing_is_read_until_it_is_asked_for():
+    read = []
+    watched = table().lazy().map_batches(lambda block: read.append(len(block)) or block, streamable=True)
+    planned = watched.labels.audit("label")
+    assert isinstance(planned, pl.LazyFrame)
+    assert planned.collect_schema().names()[-3:] == ADDED
+    assert read == []
+
+
+def test_the_answer_can_be_filtered_and_cut_and_projected():
+    frame, whole = table(), audited(table())
+    planned = frame.lazy().labels.audit("label")
+    assert (
+        planned.filter("is_label_issue")
+        .select("n", "label")
+        .collect()
+        .equals(whole.filter("is_label_issue").select("n", "label"))
+    )
+    assert planned.head(700).collect().equals(whole.head(700))
+
+
+def test_input_columns_come_back_bit_for_bit(tmp_path):
+    frame = table().with_columns(
+        odd=pl.Series([float("nan"), -0.0, float("inf")] * (ROWS // 3)), raw=pl.lit(b"\x00\xff"), nested=pl.lit([1, 2])
+    )
+    frame.write_parquet(tmp_path / "in.parquet")
+    odd = ["odd", "raw", "nested"]
+    pl.scan_parquet(tmp_path / "in.parquet").labels.audit("label", exclude=odd).sink_parquet(tmp_path / "out.parquet")
+    back = pl.read_parquet(tmp_path / "out.parquet").drop(ADDED)
+    assert back.equals(frame)
+    assert np.array_equal(back["odd"].to_numpy().view(np.uint64), frame["odd"].to_numpy().view(np.uint64))
+
+
+def test_a_small_lazy_frame_is_judged_by_the_rule_for_small_tables():
+    frame = table(900)
+    assert audited(frame.lazy()).equals(audited(frame))
+
+
+def test_the_report_of_a_streamed_table_is_the_report_in_memory():
+    frame = table()
+    here, streamed = dqlabels.audit(frame, "label").to_dict(), dqlabels.audit(frame.lazy(), "label").to_dict()
+    for facts in (here, streamed):
+        for row in facts["classes"]:
+            row["mean_quality"] = round(row["mean_quality"], 7)  # streamed it is summed in whole units
+    assert streamed == here
+
+
+@pytest.mark.parametrize("name", ["confusions", "joint", "noise_matrix", "issues"])
+def test_the_tables_of_a_streamed_report_are_those_in_memory(name):
+    frame = table()
+    found = getattr(dqlabels.audit(frame.lazy(), "label"), name)
+    assert found.equals(getattr(dqlabels.audit(frame, "label"), name))
+
+
+def test_a_streamed_report_can_be_gated_and_its_frame_collected():
+    found = dqlabels.audit(table().lazy(), "label")
+    assert not found.gate(max_noise_rate=0.0, on_inconclusive="fail").passed
+    assert found.frame.collect().equals(audited(table()))
+
+
+@pytest.mark.parametrize("call", ["review_sample", "planted_recall", "probabilities", "to_html", "plot", "review"])
+def test_what_needs_all_rows_in_memory_is_refused_by_name(call):
+    found = dqlabels.audit(table().lazy(), "label")
+    with pytest.raises(OptionError, match=call):
+        getattr(found, call)()
+
+
+@pytest.mark.parametrize("options", [{"cv": 3}, {"groups": "city"}, {"compat": "cleanlab"}])
+def test_options_that_need_all_rows_in_memory_are_refused_by_name(options):
+    with pytest.raises(OptionError, match=f"{next(iter(options))}="):
+        dqlabels.audit(table().lazy(), "label", **options)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda lf: lf.rename({"label": "y"}), LabelColumnError, "no column 'label'"),
+        (lambda lf: lf.with_columns(label_quality=1), OutputColumnError, "label_quality"),
+        (lambda lf: lf.with_columns(label=pl.col("x")), LabelColumnError, "continuous"),
+        (lambda lf: lf.with_columns(label=pl.lit("one")), LabelColumnError, "all .* labels are 'one'"),
+        (lambda lf: lf.select("label", nothing=pl.lit(None, pl.Float64)), FeatureError, "No feature column is left"),
+    ],
+)
+def test_bad_tables_are_refused_in_the_same_words(change, error, message):
+    with pytest.raises(error, match=message):
+        audited(change(table().lazy()))
+
+
+def test_a_source_that_changes_between_the_passes_is_noticed():
+    rng = np.random.default_rng(0)
+
+    def shuffled(block: pl.DataFrame) -> pl.DataFrame:
+        return block[rng.permutation(len(block))]
+
+    with pytest.raises(DQLabelsError, match="changed while it was read"):
+        table().lazy().map_batches(shuffled).labels.audit("label").collect()
+
+
+def test_progress_is_told_to_a_callable():
+    told: list[tuple[int, int]] = []
+    audited(table().lazy(), progress=lambda done, total: told.append((done, total)))
+    assert (ROWS, ROWS) in told
+    assert (2 * boosted.TREES, 2 * boosted.TREES) in told
+
+
+def test_no_row_is_judged_by_a_model_that_saw_it_or_a_row_alike():
+    # Labels at random: a model that saw a row would know its label better than chance.
+    rng = np.random.default_rng(0)
+    distinct = rng.normal(size=(700, 3))
+    matrix = np.tile(distinct, (3, 1)).astype(np.float32)
+    codes = np.tile(rng.integers(0, 2, 700), 3)
+    halves = boosted.Halves.fit(matrix, codes, 2, np.ones(len(codes)), coarse=False)
+    assert 0.42 < (halves.judge(matrix)[0].argmax(axis=1) == codes).mean() < 0.58
+
+
+def test_rows_alike_are_told_apart_where_they_are_nearly_all_alike():
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 4, ROWS)
+    label = np.where(rng.random(ROWS) < 0.1, 1, 0) ^ (kind % 2)
+    frame = pl.DataFrame({"kind": kind.astype(str), "label": label})
+    with pytest.warns(LabelWarning, match="few kinds of row"):
+        found = dqlabels.audit(frame, "label")
+    assert found.model_error == pytest.approx(0.1, abs=0.03)
+    with pytest.warns(LabelWarning, match="few kinds of row"):
+        assert audited(frame.lazy()).equals(found.frame)
+
+
+def test_many_classes_are_judged():
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 12, ROWS)
+    frame = pl.DataFrame({"x": label + rng.normal(0, 0.1, ROWS), "z": rng.normal(size=ROWS), "label": label})
+    found = dqlabels.audit(frame.lazy(), "label", task="classes")
+    assert found.model_error < 0.5
+    assert found.frame.collect().equals(audited(frame, task="classes"))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(2, 6), st.integers(1, 5))
+def test_cuts_are_the_kth_largest_values(seed, rows, cells, parts):
+    rng = np.random.default_rng(seed)
+    cell, value = rng.integers(0, cells, rows), rng.integers(-(2**24), 2**24 + 1, rows) // rng.choice([1, 2**22])
+    limits = rng.integers(0, rows, cells)
+
+    def count(state):
+        pieces = [state.fresh() for _ in range(parts)]
+        for at, piece in enumerate(pieces):
+            piece.update(cell[at::parts], value[at::parts])
+        for piece in pieces:
+            state.merge(piece)
+        return state
+
+    for at, cut in enumerate(find_cuts(limits, count)):
+        ranked = np.sort(value[cell == at])[::-1]
+        wanted = ranked[: limits[at]]
+        taken = value[(cell == at) & (value >= cut)]
+        assert sorted(taken) == sorted(ranked[ranked >= wanted[-1]] if wanted.size else [])
+
+
+class InTwo:
+    """Rows in memory, fed in two parts: the smallest engine there is."""
+
+    def __init__(self, codes, probs, cut):
+        self.parts = [(codes[:cut], probs[:cut]), (codes[cut:], probs[cut:])]
+
+    def reduce(self, make, observe):
+        states = [make(), make()]
+        for state, part in zip(states, self.parts, strict=True):
+            observe(state, *part)
+        states[0].merge(states[1])
+        return states[0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000), st.integers(2, 7), st.sampled_from(FILTERS), st.integers(0, 90))
+def test_the_passes_find_what_the_judge_in_memory_finds(seed, k, filter_by, cut):
+    rng = np.random.default_rng(seed)
+    probs = rng.dirichlet(np.full(k, 0.5), 90).astype(np.float32)
+    probs = np.rint(probs * rng.choice([4, 2**24])) + 1
+    probs = np.rint(probs / probs.sum(axis=1, keepdims=True) * 2**24).astype(np.float32) / np.float32(2**24)
+    codes = rng.integers(0, k, 90)
+    rule = find_rule(InTwo(codes, probs, cut), k, filter_by=filter_by, score="normalized_margin", adjust=False)
+    quality, flagged, suggested = rule.judge(codes, probs)
+    known = judge(codes, probs, filter_by=filter_by)
+    assert np.array_equal(flagged, known.flagged)
+    assert np.array_equal(suggested, known.suggested)
+    assert np.array_equal(quality, known.quality)
+    assert np.array_equal(rule.joint, known.joint)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(1, 6))
+def test_the_sample_is_the_same_from_any_parts_in_any_order(seed, parts):
+    import narwhals as nw
+
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 40, 120)
+    codes = values % 3
+    frame = nw.from_native(pl.DataFrame({"v": values}))
+    hashes = content_hashes(frame, ["v"], codes)
+    wants = quotas(np.bincount(codes, minlength=3), 12, fewest=3)
+
+    def draw(where):
+        state = ContentSample.empty(wants)
+        state.update(frame[where.tolist()], codes[where], hashes[where])
+        return state
+
+    whole = draw(np.arange(120)).finish()
+    order = rng.permutation(120)
+    first, *others = [draw(part) for part in np.array_split(order, parts)]
+    for other in others:
+        first.merge(other)
+    merged = first.finish()
+    assert merged.frame["v"].to_list() == whole.frame["v"].to_list()
+    assert merged.counts.tolist() == whole.counts.tolist()
+    kept = {int(v): int((values == v).sum()) for v in whole.frame["v"].to_list()}
+    assert whole.counts.tolist() == list(kept.values())
+
+
+def test_a_spill_gives_back_what_was_put_in():
+    rng = np.random.default_rng(0)
+    spill = engine.Spill(Kept(np.int32, 3), 2)
+    codes, probs = rng.integers(-1, 3, 50), rng.dirichlet(np.ones(3), 50).astype(np.float32)
+    spill.append(codes[:20], probs[:20])
+    spill.append(codes[20:], probs[20:])
+    assert np.array_equal(spill.block(1)[0], codes[20:])
+    assert np.array_equal(spill.block(1)[1], probs[20:])
+    tally = spill.reduce(lambda: ClassTally.empty(3), lambda state, c, p: state.update(c, p[np.arange(len(c)), c]))
+    assert tally.rows.sum() == (codes >= 0).sum()
+    spill.close()
+
+
+def test_an_audit_leaves_no_file_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    audited(table().lazy())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_streams_a_large_file(tmp_path):
+    source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    table(2_000).write_parquet(source)
+    code = "from dqlabels.models import large; large.LARGE_ROWS = 1_000; from dqlabels.__main__ import main; main()"
+    command = [sys.executable, "-W", "error", "-c", code, "audit", str(source), "-y", "label", "-o", str(target)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "labels flagged" in done.stdout
+    assert pl.read_parquet(target).drop(ADDED).equals(table(2_000))
+    assert [path.name for path in tmp_path.iterdir()] == ["in.parquet", "out.parquet"] or len(
+        list(tmp_path.iterdir())
+    ) == 2

@@ -1,0 +1,286 @@
+"""The HTML report: what it says, what it escapes, how large it grows."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from support.frames import two_classes
+from support.reports import HOSTILE, many_classes
+
+import dqlabels
+from dqlabels import DQLabelsError
+from dqlabels.report.explanations import explain, shown_value, usable_kinds
+
+
+@pytest.fixture(scope="module")
+def audit():
+    return dqlabels.audit(pl.DataFrame(two_classes()), "label")
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_page_names_rate_interval_and_assumption(make_frame):
+    found = dqlabels.audit(make_frame(two_classes()), "label")
+    page, rate = found.to_html(), found.noise_rate
+    assert f"{rate.estimate:.1%} of the labels are wrong" in page
+    assert f"{rate.low:.1%} to {rate.high:.1%}" in page
+    assert escape(rate.assumption).replace("&#x27;", "&#39;") in page
+
+
+def test_every_library_gives_the_same_page(make_frame):
+    def same(page: str) -> str:  # but for when it was written and with which library
+        return re.sub(r"dqlabels [\d.]+ on Python.*?</p>", "", page)
+
+    here = dqlabels.audit(make_frame(two_classes()), "label").to_html()
+    assert same(here) == same(dqlabels.audit(pl.DataFrame(two_classes()), "label").to_html())
+
+
+def test_the_page_asks_the_network_for_nothing(audit):
+    page = audit.to_html()
+    asking = [tag for tag, attrs in Tags(page).tags if {"src", "action", "srcset", "data"} & attrs.keys()]
+    links = [attrs["href"] for tag, attrs in Tags(page).tags if "href" in attrs]
+    assert (asking, [link for link in links if not link.startswith("#")]) == ([], [])
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_what_came_from_data_is_escaped():
+    data = two_classes()
+    data[HOSTILE] = data.pop("x")
+    data["text"] = [f"{HOSTILE} {k} some words that differ" for k in range(120)]
+    data["label"] = [HOSTILE if value == "no" else "yes" for value in data["label"]]
+    page = dqlabels.audit(pl.DataFrame(data), "label").to_html()
+    tags = [tag for tag, _ in Tags(page).tags]
+    assert ("img" in tags, tags.count("script")) == (False, 1)
+    assert "&lt;/script&gt;&lt;img" in page
+    assert not any(name.startswith("on") for _, attrs in Tags(page).tags for name in attrs)
+
+
+def test_what_came_from_data_is_escaped_in_a_notebook():
+    data = two_classes()
+    data["label"] = [HOSTILE if value == "no" else "yes" for value in data["label"]]
+    shown = dqlabels.audit(pl.DataFrame(data), "label")._repr_html_()
+    assert "img" not in [tag for tag, _ in Tags(shown).tags]
+    assert "&lt;/script&gt;&lt;img" in shown
+
+
+def test_a_notebook_needs_no_template_library(audit):
+    code = (
+        "import sys; sys.modules['jinja2'] = None\n"
+        "import polars as pl, dqlabels\n"
+        "frame = pl.DataFrame({'x': range(60), 'y': ['a'] * 30 + ['b'] * 30})\n"
+        "found = dqlabels.audit(frame, 'y', features=['x'])\n"
+        "assert 'labels are wrong' in found._repr_html_()\n"
+        "try:\n    found.to_html()\nexcept dqlabels.DQLabelsError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == 'The HTML report needs jinja2: pip install "dqlabels[report]"'
+
+
+def test_the_page_is_a_few_hundred_kilobytes_with_1000_classes():
+    page = many_classes().to_html()
+    assert len(page.encode()) < 600_000
+    assert "30 of 1,000 listed" in page
+
+
+def test_the_size_does_not_grow_with_rows_columns_or_texts():
+    rng = np.random.default_rng(0)
+    rows = 3000
+    wrong = rng.random(rows) < 0.1
+    truth = np.arange(rows) % 2
+    columns = {f"a column of number {k}": truth + rng.normal(size=rows) for k in range(200)}
+    columns["text"] = ["a very long text " * 500 + str(k) for k in range(rows)]
+    label = np.where(wrong, 1 - truth, truth)
+    probs = np.stack([1 - (truth * 0.8 + 0.1), truth * 0.8 + 0.1], axis=1)
+    found = dqlabels.audit(pl.DataFrame({**columns, "label": label}), "label", pred_probs=probs, classes=[0, 1])
+    assert found.flagged > 200
+    assert len(found.to_html().encode()) < 600_000
+
+
+def test_no_issues_is_said_in_words():
+    frame = pl.DataFrame({"x": [i / 10 for i in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+    page = dqlabels.audit(frame, "y").to_html()
+    assert "No row is flagged" in page
+    assert 'id="rows"' not in page
+
+
+def test_alike_rows_with_different_labels_are_noted(make_frame):
+    data = two_classes()
+    data = {name: [*values, values[0]] for name, values in data.items()}
+    data["label"][-1] = "yes" if data["label"][0] == "no" else "no"
+    page = dqlabels.audit(make_frame(data), "label").to_html()
+    assert "1 groups of rows alike in every feature carry different labels: 2 rows" in page
+
+
+def test_a_class_rate_that_a_review_leaves_open_has_a_wide_interval(audit):
+    reviewed = audit.with_review(audit.review_sample(12).with_columns(reviewed_label=pl.col("label")))
+    assert '0.0% <span class="soft small">(0% to 100%)</span>' in reviewed.to_html()
+
+
+def test_the_gate_comes_first(audit):
+    page = audit.to_html(gate=audit.gate(max_noise_rate=0.001))
+    assert "The gate failed" in page
+    assert "limit 0.1%" in page
+
+
+def test_the_histogram_holds_every_row(audit):
+    drawn = audit.report_facts()["histogram"]
+    assert (sum(drawn["flagged"]), sum(drawn["kept"])) == (audit.flagged, audit.audited - audit.flagged)
+
+
+def test_the_matrix_holds_every_row(audit):
+    assert np.sum(audit.report_facts()["matrix"]["cells"]) == audit.audited
+
+
+def test_rows_outside_the_drawn_classes_are_counted():
+    found = many_classes(classes=100, rows=2000)
+    drawn = found.report_facts()["matrix"]
+    cells = np.array(drawn["cells"])
+    assert len(cells) == 20
+    assert cells.sum() - np.trace(cells) + drawn["left_out"] == found.flagged
+
+
+def test_facts_are_plain_values(audit):
+    assert json.loads(json.dumps(audit.report_facts(), allow_nan=False))["label"] == "label"
+
+
+@pytest.mark.parametrize("rows", [0, 1001, 2.5, True])
+def test_a_number_of_rows_out_of_bounds_is_refused(audit, rows):
+    with pytest.raises(DQLabelsError, match="from 1 to 1000"):
+        audit.to_html(rows=rows)
+
+
+def test_a_report_that_fails_leaves_the_former_one(audit, tmp_path: Path, monkeypatch):
+    from dqlabels.frames import atomic
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    target = tmp_path / "report.html"
+    target.write_text("former")
+    monkeypatch.setattr(atomic.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        audit.to_html(target)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("report.html", "former")]
+
+
+def test_the_command_writes_a_report(tmp_path: Path):
+    source, target = tmp_path / "t.csv", tmp_path / "report.html"
+    pl.DataFrame(two_classes()).write_csv(source)
+    arguments = ["audit", str(source), "-y", "label", "-q", "--html", str(target), "--max-noise-rate", "0.9"]
+    subprocess.run([sys.executable, "-m", "dqlabels", *arguments], check=True)
+    assert "The gate passed" in target.read_text(encoding="utf-8")
+
+
+# Reasons
+
+
+def told(data: dict, **options) -> tuple[dqlabels.LabelAudit, list[dict]]:
+    found = dqlabels.audit(pl.DataFrame(data), "label", **options)
+    order, _ = found.evidence.worst()
+    kinds = usable_kinds(found.table, found.features, chosen=True)
+    return found, explain(found.table, kinds, found.evidence, order)
+
+
+def test_a_ratio_is_of_smoothed_shares_without_the_row_itself():
+    # Of 40 rows labelled no, 2 are blue, one of them the row itself; of 40 labelled yes, 36 are blue.
+    colour = ["blue", "blue", *["red"] * 38, *["blue"] * 36, *["red"] * 4]
+    data = {"colour": colour, "x": [*[5.0], *[0.0] * 39, *[5.0] * 40], "label": ["no"] * 40 + ["yes"] * 40}
+    found, reasons = told(data, pred_probs=np.array([[0.02, 0.98], *[[0.9, 0.1]] * 39, *[[0.1, 0.9]] * 40]),
+                          classes=["no", "yes"])  # fmt: skip
+    assert found.evidence.worst()[0].tolist() == [0]
+    line = next(line for line in reasons[0]["toward"] if line["column"] == "colour")
+    assert line["ratio"] == pytest.approx(((36 + 1) / (40 + 2)) / ((1 + 1) / (39 + 2)))
+    assert (line["suggested_share"], line["given_share"]) == (36 / 40, 1 / 39)
+
+
+def test_nearest_rows_carry_the_suggested_label():
+    found, reasons = told(two_classes())
+    label = found.table["label"].to_list()
+    order, _ = found.evidence.worst()
+    for at, reason in zip(order, reasons, strict=True):
+        suggested = found.evidence.classes[found.evidence.suggested[at]]
+        assert [label[near["row"]] for near in reason["nearest"]] == [suggested] * 3
+
+
+def test_the_nearest_row_is_the_least_gower_distance():
+    data = two_classes()
+    found, reasons = told(data)
+    row = int(found.evidence.positions[found.evidence.worst()[0][0]])
+    suggested = found.table["suggested_label"][row]
+    scale = {name: np.subtract(*np.quantile(np.float32(data[name]), [0.95, 0.05])) for name in ("x", "z")}
+
+    def distance(other: int) -> float:
+        return sum(min(abs(data[name][row] - data[name][other]) / scale[name], 1) for name in scale) / 2
+
+    others = [at for at in range(120) if data["label"][at] == suggested]
+    near = reasons[0]["nearest"][0]
+    assert near["distance"] == pytest.approx(min(map(distance, others)), rel=0.05)
+
+
+@pytest.mark.parametrize("kinds_of_probs", [400, 3])
+def test_reasons_do_not_depend_on_the_order_of_the_rows(monkeypatch, kinds_of_probs):
+    monkeypatch.setattr("dqlabels.report.explanations.MOST_ROWS_A_CLASS", 60)
+    data = two_classes(400)
+    order = np.random.default_rng(1).permutation(400)
+    probs = np.random.default_rng(2).dirichlet([1, 1], kinds_of_probs)[np.arange(400) % kinds_of_probs]
+    shuffled = {name: [values[at] for at in order] for name, values in data.items()}
+    given = {"classes": ["no", "yes"]}
+    _, here = told(data, pred_probs=probs, **given)
+    _, there = told(shuffled, pred_probs=probs[order], **given)
+    rows, other = _worst_rows(data, probs), order[_worst_rows(shuffled, probs[order])]
+    told_of = dict(zip(other.tolist(), there, strict=True))
+    assert rows.size > 20
+    for row, one in zip(rows.tolist(), here, strict=True):
+        assert one["toward"] == told_of[row]["toward"]
+        near = [int(order[near["row"]]) for near in told_of[row]["nearest"]]
+        assert [near["row"] for near in one["nearest"]] == near
+
+
+def _worst_rows(data: dict, probs: np.ndarray) -> np.ndarray:
+    found = dqlabels.audit(pl.DataFrame(data), "label", pred_probs=probs, classes=["no", "yes"])
+    return found.evidence.positions[found.evidence.worst()[0]]
+
+
+def test_a_word_of_a_text_is_named():
+    words = [["good", "fine"], ["broken", "refund"]]
+    rng = np.random.default_rng(0)
+    text = [f"{words[k % 2][0]} {words[k % 2][1]} {' '.join(map(str, rng.integers(0, 9999, 5)))}" for k in range(200)]
+    label = [("praise", "complaint")[k % 2] for k in range(200)]
+    label[3] = "praise"
+    probs = np.array([(0.1, 0.9) if k % 2 == 0 else (0.9, 0.1) for k in range(200)])
+    _, reasons = told({"text": text, "label": label}, pred_probs=probs, classes=["complaint", "praise"])
+    assert reasons[0]["toward"][0]["value"] in ("broken", "refund")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (0.1 + 0.2, "0.3"),
+        ("two\nlines", "two lines"),
+        ("a\x00b\x1b[31m", "a�b�[31m"),
+        ([1.0, 2.0, 3.0, 4.0], "[1, 2, 3, … 4 in all]"),
+        ("x" * 100, "x" * 79 + "…"),
+    ],
+)
+def test_a_value_is_shown_short_and_on_one_line(value, text):
+    assert shown_value(value) == text

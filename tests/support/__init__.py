@@ -1,0 +1,1 @@
+"""Tables, browsers and runs that several test files share."""
