@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dqlabels.checks.finding import Finding, counted
 from dqlabels.checks.space import Space, dimension, log_ratios
 from dqlabels.frames.values import alike, row_marks
-from dqlabels.statistics.residuals import benjamini_hochberg
+from dqlabels.statistics.multiple_testing import benjamini_hochberg
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""What one check found, and how often several tests may be wrong together."""
+"""What one check found."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
-BoolArray = NDArray[np.bool_]
 Verdict = Literal["found", "clear", "not run"]
 
 
@@ -35,21 +33,6 @@ class Finding:
     def found(self) -> bool:
         """Whether there is something to look at."""
         return self.verdict == "found"
-
-
-def holm(p: NDArray[np.float64], alpha: float) -> BoolArray:
-    """(m,) which of m tests reject, so that the chance of any false rejection is at most ``alpha``.
-
-    Source: Holm (1979), Scandinavian Journal of Statistics 6:65-70.
-
-    >>> holm(np.array([0.02, 0.005, 0.9]), 0.05).tolist()
-    [True, True, False]
-    """
-    order = np.argsort(p, kind="stable")
-    kept = np.cumprod(p[order] <= alpha / np.arange(p.size, 0, -1)).astype(bool)
-    rejected = np.zeros(p.size, dtype=bool)
-    rejected[order] = kept
-    return rejected
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.checks.finding import Finding, counted, holm
+from dqlabels.checks.finding import Finding, counted
 from dqlabels.frames.columns import Frame, Kind
 from dqlabels.frames.encoders import ONE_HOT_AT_MOST, CategoryEncoder, DateEncoder
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.statistics.multiple_testing import holm
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

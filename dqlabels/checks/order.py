@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.checks.finding import Finding, counted, holm, listed
+from dqlabels.checks.finding import Finding, counted, listed
+from dqlabels.statistics.multiple_testing import holm
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

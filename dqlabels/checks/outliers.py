@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
 from dqlabels.checks.space import Space, dimension
-from dqlabels.statistics.residuals import benjamini_hochberg
+from dqlabels.statistics.multiple_testing import benjamini_hochberg
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -1,6 +1,6 @@
 """The value at which a cell's largest values end, found by counting alone: how rows are picked out of core.
 
-:class:`dqlabels.statistics.selection.Selection` keeps the rows it selects; here nothing is kept but counts, so the memory
+:class:`dqlabels.statistics.selection.Selection` keeps the rows it selects; here nothing is kept but counts, so memory
 does not grow with the table, and the counts of parts of a table add up.
 """
 

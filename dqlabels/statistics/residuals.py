@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
+from dqlabels.statistics.multiple_testing import first_flagged
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -275,45 +276,6 @@ def _tail_among(cells: IntArray, counts: IntArray) -> Tail:
         return float(low + (place - int(place)) * (high - low))
 
     return fit_tail(quantile(MIDDLE), quantile(OUTER))
-
-
-def first_flagged(p: FloatArray, beyond: IntArray, fdr: float) -> int:
-    """Where flags begin among values (m,), the likeliest first; m where none is flagged.
-
-    The share of right values among the flagged is then expected to be at most ``fdr``.
-
-    Args:
-        p: (m,) p-values, falling: uniform or larger where a value is right, independent or positively dependent.
-        beyond: (m,) rows with this p-value or a lower one, so that ``beyond[0]`` are all rows.
-        fdr: In (0, 1).
-
-    Source: Benjamini & Hochberg (1995), J. R. Statist. Soc. B 57:289-300.
-
-    >>> first_flagged(np.array([0.9, 0.3, 0.04, 0.01]), np.array([4, 3, 2, 1]), 0.1)
-    2
-    """
-    if not p.size:
-        return 0
-    reached = np.flatnonzero((p <= fdr * beyond / beyond[0]) & (p < 1))
-    return int(reached[0]) if reached.size else p.size
-
-
-def benjamini_hochberg(p: FloatArray, fdr: float) -> BoolArray:
-    """The rows to flag, so that the expected share of right values among them is at most ``fdr``.
-
-    Args:
-        p: (n,) p-values, as in :func:`first_flagged` but in any order.
-        fdr: In (0, 1).
-
-    >>> benjamini_hochberg(np.array([0.01, 0.9, 0.04, 0.3]), 0.1).tolist()
-    [True, False, True, False]
-    """
-    values, rows = np.unique(p, return_counts=True)
-    cut = first_flagged(values[::-1], rows.cumsum()[::-1], fdr)
-    if cut == values.size:
-        return np.zeros(p.size, dtype=bool)
-    flagged: BoolArray = p <= values[::-1][cut]
-    return flagged
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from support.real_tables import tumours
 
 import dqlabels
 from dqlabels.checks.duplicates import find_copies, near_pairs
-from dqlabels.checks.finding import holm
 from dqlabels.checks.groups import Answers, Question, Questions, check_groups
 from dqlabels.checks.order import follow
 from dqlabels.checks.outliers import far_out, least_score, outlier_scores
@@ -415,10 +414,6 @@ def test_marks_less_a_column_tell_rows_that_differ_in_it_alone():
     marks = row_marks({"a": np.array([0, 0, 1]), "b": np.array([2, 3, 3])})
     without_b = marks.sum(axis=1, dtype=np.uint64) - marks[:, 1]
     assert without_b[0] == without_b[1] != without_b[2]
-
-
-def test_holm_stops_at_the_first_test_that_holds():
-    assert holm(np.array([0.001, 0.04, 0.03]), 0.05).tolist() == [True, False, False]
 
 
 def test_a_missing_number_is_a_step_from_those_that_are_there():

@@ -21,7 +21,6 @@ from dqlabels.statistics.residuals import (
     ResidualTally,
     SizeCounts,
     ValueScale,
-    benjamini_hochberg,
     cell_edges,
     judge_values,
     size_cells,
@@ -117,13 +116,6 @@ def test_residuals_of_parts_add_up_to_the_whole(values, cut):
     right.update(residuals[cut:], residuals[cut:] + 1)
     left.merge(right)
     assert left == whole
-
-
-@given(st.lists(st.floats(0, 1), max_size=60), st.floats(0.01, 0.99))
-def test_flags_begin_where_benjamini_and_hochberg_say(p, fdr):
-    ranked = sorted(p)
-    bar = max((p_k for k, p_k in enumerate(ranked, 1) if p_k <= fdr * k / len(p) and p_k < 1), default=-1.0)
-    assert benjamini_hochberg(np.array(p), fdr).tolist() == [value <= bar for value in p]
 
 
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=50))
