@@ -8,11 +8,11 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from dqlabels.audits.classes.grades import GRADE_SCORES
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import FEWEST_ROWS_TO_JUDGE, Column, Frame
 from dqlabels.frames.targets import looks_continuous
 from dqlabels.statistics.classes import FILTERS, SCORES
+from dqlabels.statistics.ordinal import GRADE_SCORES
 
 # Whole numbers of this many values and more may be codes of classes, grades or counts.
 FEWEST_TO_ASK = 5

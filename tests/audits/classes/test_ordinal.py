@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from support.frames import column, eager
 
 import dqlabels
-from dqlabels.audits.classes.grades import expected_distances, judge_grades
+from dqlabels.audits.classes.grades import judge_grades
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError, OptionError
+from dqlabels.statistics.ordinal import expected_distances
 
 GRADES = ["poor", "fair", "good", "best"]
 GROSS, SLIP = 10, 41  # rows
