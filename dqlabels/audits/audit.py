@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +25,6 @@ from dqlabels.frames.columns import (
     Frame,
     Labels,
     as_list,
-    check_columns,
     choose_features,
     read_labels,
     require,
@@ -36,6 +33,7 @@ from dqlabels.frames.columns import (
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.frames.reading import read_frame
 from dqlabels.models import large
 from dqlabels.models.boosting import is_worth_boosting
 from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
@@ -201,12 +199,6 @@ def _warned(result: Audited, stacklevel: int = 3) -> Audited:
     return result
 
 
-def is_lazy_polars(frame: Any) -> bool:
-    """Whether a frame is a Polars LazyFrame; Polars is not imported to ask."""
-    polars = sys.modules.get("polars")
-    return polars is not None and isinstance(frame, polars.LazyFrame)
-
-
 def _audit_numbers(table: Frame, label: str, given: dict[str, Any], asked: Sequence[str], *, lazy: bool) -> Any:
     """A :class:`ValueAudit`; ``given`` are the options of :func:`audit` as they were passed."""
     held = [name for name in (given["groups"], given["sample_weight"]) if isinstance(name, str)]
@@ -233,34 +225,6 @@ def check_options(filter_by: str, score: str, compat: str | None, names: Sequenc
         raise OptionError(f"random_state={random_state!r} is not a whole number of at least 0.")
     if len(names) != 3 or len(set(names)) != 3:
         raise OptionError(f"names={tuple(names)!r} must be three different names: quality, suggestion, flag.")
-
-
-def read_frame(frame: Any) -> tuple[bool, Frame]:
-    """The frame as narwhals knows it, and whether it came lazily.
-
-    Raises:
-        OptionError: Not a frame that can be audited in memory.
-    """
-    check_columns(getattr(frame, "column_names", ()))  # of a PyArrow table, whose columns are its values
-    try:
-        known = nw.from_native(frame)
-    except TypeError as error:
-        raise OptionError(
-            f"frame is a {type(frame).__module__}.{type(frame).__qualname__}; pass a pandas or Polars frame or a "
-            "PyArrow table."
-        ) from error
-    except nw.exceptions.DuplicateError:
-        check_columns(getattr(frame, "columns", ()))
-        raise
-    if isinstance(known, nw.LazyFrame):
-        if not known.implementation.is_polars():
-            raise OptionError(
-                f"A lazy {known.implementation} frame is not audited in memory. Collect it into a pandas, Polars or "
-                "PyArrow table first."
-            )
-        return True, known.collect()
-    check_columns(known.columns)
-    return False, known
 
 
 def model_probs(

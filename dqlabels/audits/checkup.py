@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from dqlabels.audits.audit import audit, is_lazy_polars
+from dqlabels.audits.audit import audit
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.checks.pipeline import ALPHA, MOST_ROWS
 from dqlabels.checks.result import check_options
 from dqlabels.errors import OptionError
+from dqlabels.frames.reading import is_lazy_polars
 from dqlabels.models import large
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import narwhals as nw
 
 from dqlabels.audits.annotators.result import AnnotatorAudit
-from dqlabels.audits.audit import audit, read_frame
+from dqlabels.audits.audit import audit
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.tags.result import MultilabelAudit
 from dqlabels.audits.values.result import ValueAudit
 from dqlabels.errors import OptionError
+from dqlabels.frames.reading import read_frame
 
 if TYPE_CHECKING:
     from dqlabels.frames.columns import Column, Frame

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import narwhals as nw
 from numpy.typing import NDArray
 
-from dqlabels.audits.audit import check_options, conclude, model_probs, read_frame
+from dqlabels.audits.audit import check_options, conclude, model_probs
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.trusted.drift import Baseline
 from dqlabels.audits.trusted.fitted import Fitted, Seen, judge_batch, read_batch_labels, trusted_tally
@@ -21,6 +21,7 @@ from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS, Column, Frame, Labels, as_list, read_labels, require, row_values
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs
+from dqlabels.frames.reading import read_frame
 from dqlabels.models.large import check_sample_rows
 
 NewClasses = Literal["keep", "error"]
