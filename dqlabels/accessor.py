@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.classes.result import LabelAudit
     from dqlabels.audits.options import AuditOptions
     from dqlabels.checks.result import Checkup
-    from dqlabels.noise.methods import NoiseRate
+    from dqlabels.noise.rate import NoiseRate
 
 ACCESSOR = "labels"
 # Options that say what an audit is of, which are settled before it is streamed.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
-from dqlabels.noise.methods import NoiseRate, share_interval
+from dqlabels.noise.rate import NoiseRate, share_interval
 from dqlabels.noise.reviewed import rows_to_decide
 
 if TYPE_CHECKING:

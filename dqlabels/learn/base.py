@@ -22,7 +22,10 @@ from sklearn.utils.validation import (
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.learn.judging import tree_probabilities
 from dqlabels.learn.rows import FloatArray, IntArray, Rows, class_probabilities
-from dqlabels.noise.methods import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise
+from dqlabels.noise.anchor import anchor_noise
+from dqlabels.noise.joint import confident_noise
+from dqlabels.noise.methods import METHODS, default_noise
+from dqlabels.noise.mixture import mixture_noise
 
 # No estimator here reads its noise matrix by "default" unless told to. That is made to tell whether labels are good;
 # where each class is taken for one other it can read much noise as none (pair noise of 40% on scikit-learn's digits:

@@ -197,6 +197,6 @@ _SCORES: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
 
 
 def _wilson(share: float, rows: int, confidence: float) -> tuple[float, float]:
-    from dqlabels.noise.methods import share_interval
+    from dqlabels.noise.rate import share_interval
 
     return share_interval(share, rows, confidence)

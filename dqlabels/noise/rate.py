@@ -139,6 +139,15 @@ def noise_rate(
     return NoiseRate(*interval, confidence, method, ASSUMPTIONS[method], rows, matrix, inverse, *by_class)
 
 
+def normalise_rows(counts: NDArray[Any]) -> FloatArray:
+    """Rows to shares; a class without rows is taken to be labelled right, the only answer that adds no noise."""
+    totals = counts.sum(axis=1, keepdims=True)
+    empty = totals[:, 0] == 0
+    shares: FloatArray = counts / np.where(totals == 0, 1, totals)
+    shares[empty, empty] = 1.0
+    return shares
+
+
 def _class_rates(
     interval: tuple[float, float, float], confidence: float, class_rows: IntArray, inverse: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:

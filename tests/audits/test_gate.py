@@ -17,7 +17,7 @@ from support.other_labels import prices
 import dqlabels
 from dqlabels.audits.gate import GateCheck, Measured, decide_gate
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
-from dqlabels.noise.methods import mixture_noise
+from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.rate import with_support
 
 

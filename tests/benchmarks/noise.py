@@ -21,9 +21,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from tables import load, plant
 
+from dqlabels import noise
 from dqlabels.engines.memory import flag
-from dqlabels.noise.methods import methods as noise
-from dqlabels.noise.methods import mixture
+from dqlabels.noise import mixture
 from dqlabels.noise.mixture import NoisePrior
 from dqlabels.noise.rate import NoiseRate
 
@@ -195,7 +195,7 @@ def choose(names: tuple[str, ...], folder: Path) -> None:
     for cell in cells(names, folder):
         counts = flag(cell.codes, cell.probs).counts
         line = []
-        for noise.PRIOR in PRIORS:
+        for mixture.PRIOR in PRIORS:
             known: dict[float, mixture._Fit] = {}
 
             def fit_once(codes, logs, sharpness, prior, start, known=known):

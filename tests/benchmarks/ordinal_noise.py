@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from regression import TABLES, load
 
+from dqlabels import noise
 from dqlabels.models.out_of_sample import out_of_sample
-from dqlabels.noise.methods import methods as noise
+from dqlabels.noise import mixture
 from dqlabels.noise.mixture import NoisePrior
 
 ROWS = 2_000
@@ -72,7 +73,7 @@ def moved(grades: np.ndarray, k: int, share: float, decay: float) -> np.ndarray:
 
 def main() -> None:
     warnings.simplefilter("ignore")
-    plain = noise.PRIOR
+    plain = mixture.PRIOR
     held = (plain.class_rows, plain.table_rows, plain.level)
     priors = {"flat": plain, "falling by 0.3": FallingPrior(*held, 0.3), "falling by 0.6": FallingPrior(*held, 0.6)}
     priors |= {"taught, 3 rows": TaughtPrior(*held, 3.0), "taught, 30 rows": TaughtPrior(*held, 30.0)}
@@ -88,12 +89,12 @@ def main() -> None:
                     truth /= np.maximum(truth.sum(axis=1, keepdims=True), 1)
                     probs = out_of_sample(matrix.astype(np.float32), given, k).probs
                     for told, prior in priors.items():
-                        noise.PRIOR = prior
+                        mixture.PRIOR = prior
                         rate = noise.mixture_noise(given, probs)
                         off = float(np.abs(rate.matrix - truth).sum(axis=1).mean() / 2)
                         wrong = abs(rate.estimate - float((given != grades).mean()))
                         found.setdefault((share, decay, told), []).append((off, wrong))
-    noise.PRIOR = plain
+    mixture.PRIOR = plain
     print("moved  decay  prior             matrix    rate")
     for (share, decay, told), rows in found.items():
         off, wrong = np.mean(rows, axis=0)

@@ -15,8 +15,12 @@ from support.frames import two_classes
 import dqlabels
 from dqlabels.engines.memory import flag
 from dqlabels.errors import OptionError
-from dqlabels.noise.methods import METHODS, anchor_noise, confident_noise, default_noise, mixture_noise, reference_noise
+from dqlabels.noise.anchor import anchor_noise
+from dqlabels.noise.joint import confident_noise
+from dqlabels.noise.methods import METHODS, default_noise
+from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.rate import NoiseRate, share_interval, with_support
+from dqlabels.noise.reference import reference_noise
 
 Codes, Probs = NDArray[np.int64], NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from dqlabels.audits.gate import Decide, GateResult, Measured, OnInconclusive, d
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.noise.annotators import annotators_noise
-from dqlabels.noise.methods import NoiseRate
+from dqlabels.noise.rate import NoiseRate
 from dqlabels.report.evidence import plain
 from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_agreements
 

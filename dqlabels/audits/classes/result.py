@@ -26,20 +26,13 @@ from dqlabels.audits.trusted.drift import Drift
 from dqlabels.audits.views import AuditViews
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.frames.columns import Frame
-from dqlabels.noise.methods import (
-    METHODS,
-    PROFILE_FORMAT,
-    NoiseRate,
-    anchor_noise,
-    confident_noise,
-    default_noise,
-    mixture_noise,
-    read_profile,
-    reference_level,
-    reference_noise,
-)
+from dqlabels.noise.anchor import anchor_noise
+from dqlabels.noise.joint import confident_noise
+from dqlabels.noise.methods import METHODS, default_noise
+from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.planted import PlantedRecall, plant_and_find
-from dqlabels.noise.rate import with_support
+from dqlabels.noise.rate import NoiseRate, with_support
+from dqlabels.noise.reference import PROFILE_FORMAT, read_profile, reference_level, reference_noise
 from dqlabels.noise.reviewed import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
 from dqlabels.report import text
 from dqlabels.report.evidence import Evidence, index_values, plain

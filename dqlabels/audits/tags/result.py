@@ -17,8 +17,8 @@ from dqlabels.audits.tags.tags import Tags
 from dqlabels.audits.tags.verdict import TagVerdict
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame
-from dqlabels.noise.methods import NoiseRate, default_noise
-from dqlabels.noise.rate import noise_rate
+from dqlabels.noise.methods import default_noise
+from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.report.evidence import plain
 from dqlabels.report.html import table as html_table
 

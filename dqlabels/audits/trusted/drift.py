@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from dqlabels.errors import AuditorFileError
 from dqlabels.frames.encoders import FloatMatrix
 from dqlabels.frames.features import FeatureEncoder
-from dqlabels.noise.methods import NoiseRate, reference_noise
+from dqlabels.noise.rate import NoiseRate
+from dqlabels.noise.reference import reference_noise
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

@@ -21,7 +21,7 @@ from dqlabels.frames.features import FeatureEncoder
 from dqlabels.models.estimator import EstimatorModel
 from dqlabels.models.forest import FittedModel, Forest
 from dqlabels.models.halves import HalvesModel
-from dqlabels.noise.methods import read_profile
+from dqlabels.noise.reference import read_profile
 from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
 from dqlabels.version import __version__
 

@@ -1,0 +1,47 @@
+"""The noise rate by the confident joint: the share of its mass off the diagonal."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
+from dqlabels.noise.resampling import n_replicates, percentile_interval
+
+IntArray = NDArray[np.int64]
+
+
+def confident_noise(
+    counts: IntArray, label_counts: IntArray, *, confidence: float = 0.90, random_state: int = 0
+) -> NoiseRate:
+    """Noise rate from the confident joint: the share of its mass off the diagonal.
+
+    Args:
+        counts: (K, K) raw confident joint, given x likely.
+        label_counts: (K,) rows carrying each label.
+        confidence: Of the interval, in (0, 1).
+        random_state: Seeds the bootstrap over rows.
+
+    Raises:
+        OptionError: ``confidence`` is outside (0, 1).
+
+    Source: Northcutt, Jiang & Chuang (2021), JAIR 70:1373-1411, equation 3.
+
+    >>> round(confident_noise(np.array([[9, 1], [0, 10]]), np.array([10, 10])).estimate, 3)
+    0.05
+    """
+    check_confidence(confidence)
+    rows, n_classes = int(label_counts.sum()), label_counts.size
+    likely_given = normalise_rows(counts.astype(np.float64))
+    given = label_counts / rows
+    estimate = float(1.0 - given @ np.diagonal(likely_given))
+    rng = np.random.default_rng(random_state)
+    replicates = n_replicates(n_classes)
+    confident = counts.sum(axis=1)
+    kept = rng.binomial(confident, np.diagonal(likely_given), size=(replicates, n_classes))
+    right = np.where(confident > 0, kept / np.maximum(confident, 1), 1.0)
+    resampled = rng.multinomial(rows, given, size=replicates) / rows
+    low, high = percentile_interval(1.0 - (resampled * right).sum(axis=1), estimate, confidence)
+    joint = given[:, None] * likely_given
+    matrix, inverse = normalise_rows(joint.T), likely_given
+    return noise_rate((estimate, low, high), confidence, "confident", label_counts, matrix, inverse)
