@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 
 from dqlabels.errors import LabelColumnError, OptionError
-from dqlabels.frames.columns import FEWEST_ROWS_TO_JUDGE, Column, Frame
+from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame
 from dqlabels.frames.targets import looks_continuous
 from dqlabels.statistics.classes import FILTERS, SCORES
 from dqlabels.statistics.ordinal import GRADE_SCORES
@@ -99,7 +99,7 @@ def is_ordered(column: Column) -> bool:
 
 def _asked(column: Column) -> tuple[str, ...]:
     wide = column.dtype in (nw.Int128, nw.UInt128)
-    if wide or not column.dtype.is_numeric() or column.dtype.is_decimal() or len(column) < FEWEST_ROWS_TO_JUDGE:
+    if wide or not column.dtype.is_numeric() or column.dtype.is_decimal() or len(column) < MIN_ROWS_TO_JUDGE:
         return ()
     present = column.drop_nulls()
     values = present.to_numpy()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
 from dqlabels.frames.columns import Frame, Kind
-from dqlabels.frames.encoders import ONE_HOT_AT_MOST, CategoryEncoder, DateEncoder
+from dqlabels.frames.encoders import MAX_ONE_HOT, CategoryEncoder, DateEncoder
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.statistics.multiple_testing import holm
 
@@ -89,7 +89,7 @@ def _common_values(part: FloatArray, encoder: CategoryEncoder) -> tuple[FloatArr
     if part.shape[1] == len(values):
         return part, values
     counts = np.array([*([encoder.missing] if encoder.missing else []), *encoder.counts])
-    common = np.argsort(-counts, kind="stable")[:ONE_HOT_AT_MOST]
+    common = np.argsort(-counts, kind="stable")[:MAX_ONE_HOT]
     if len(values) == 2:
         common = np.array([1])
     return (part[:, :1] == common).astype(np.float64), [values[at] for at in common.tolist()]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Frame, Kind
-from dqlabels.frames.encoders import ONE_HOT_AT_MOST, CategoryEncoder
+from dqlabels.frames.encoders import MAX_ONE_HOT, CategoryEncoder
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.statistics.residuals import ValueScale
 
@@ -100,7 +100,7 @@ def _numbers(values: FloatArray) -> FloatArray:
 
 
 def _categories(part: FloatArray, encoder: CategoryEncoder) -> FloatArray:
-    if len(encoder.values) + int(encoder.missing > 0) <= ONE_HOT_AT_MOST:
+    if len(encoder.values) + int(encoder.missing > 0) <= MAX_ONE_HOT:
         scale = STEP if part.shape[1] == 1 else STEP / np.sqrt(2)
         return part * scale if part.shape[1] and np.ptp(part, axis=0).any() else part[:, :0]
     places = part[:, 0].astype(np.int64)

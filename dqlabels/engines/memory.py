@@ -34,7 +34,7 @@ from dqlabels.statistics.classes import (
     take,
 )
 from dqlabels.statistics.cuts import CutCounts, find_cuts
-from dqlabels.statistics.pruning import LEAST_MARGIN, Cells, Margins, Rivals
+from dqlabels.statistics.pruning import MIN_MARGIN, Cells, Margins, Rivals
 from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray, Selection
 from dqlabels.statistics.two_classes import OfTwo, columns_checked
 
@@ -441,7 +441,7 @@ def _largest_of_two(work: Pass, limits: IntArray) -> BoolArray:
 
     engine = work.engine.picking(float(work.disagree.mean()) if work.disagree.size else 0.0)
     cuts = find_cuts(limits, lambda step: engine.reduce(step.fresh, observe))
-    np.maximum(cuts, LEAST_MARGIN, out=cuts)
+    np.maximum(cuts, MIN_MARGIN, out=cuts)
 
     def mark(block: slice) -> None:
         rows, codes, margins = work.margins(block)

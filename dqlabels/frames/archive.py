@@ -33,9 +33,9 @@ MAGIC = b"PK"
 SUMMED = b"dqlabels sha256:"
 DTYPES = {"f4": "<f4", "f8": "<f8", "i4": "<i4", "i8": "<i8", "u1": "|u1", "u4": "<u4", "u8": "<u8", "bytes": "|u1"}
 # Trees and sparse probabilities pack 5 to 60 times; what claims to unpack far beyond that is a trap.
-MOST_PACKED = 400
-ALWAYS_ALLOWED = 64 * 2**20
-MOST_HEADER = 256 * 2**20
+MAX_UNPACKED_RATIO = 400
+ALWAYS_ALLOWED_BYTES = 64 * 2**20
+MAX_HEADER_BYTES = 256 * 2**20
 # Of a fixed date, so that the same auditor gives the same bytes.
 DATE = (1980, 1, 1, 0, 0, 0)
 DAMAGED = "Save it again from the auditor it was saved from; a damaged or altered file is not read in part."
@@ -130,7 +130,7 @@ class _Reader:
         self.path = Path(path)
         # As a whole: a file that changes while it is read would be checked in one state and used in another.
         content = self.path.read_bytes()
-        self.budget = ALWAYS_ALLOWED + MOST_PACKED * len(content)
+        self.budget = ALWAYS_ALLOWED_BYTES + MAX_UNPACKED_RATIO * len(content)
         try:
             self.packed = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, struct.error, ValueError) as error:
@@ -147,7 +147,7 @@ class _Reader:
         return AuditorFileError(f"{self.path} cannot be read: {what}. {DAMAGED}")
 
     def _header(self) -> dict[str, Any]:
-        raw = self._unpack(HEADER, min(self.budget, MOST_HEADER))
+        raw = self._unpack(HEADER, min(self.budget, MAX_HEADER_BYTES))
         summed = self.packed.comment
         if summed != SUMMED + hashlib.sha256(raw).hexdigest().encode("ascii"):
             raise self._damaged("the checksum of its header is wrong")
@@ -182,7 +182,7 @@ class _Reader:
             declared += self._size(entry)
         if declared > self.budget:
             raise self._damaged(
-                f"it would unpack to {declared / 2**20:,.0f} MiB, more than {MOST_PACKED} times what it holds"
+                f"it would unpack to {declared / 2**20:,.0f} MiB, more than {MAX_UNPACKED_RATIO} times what it holds"
             )
 
     def _size(self, entry: Mapping[str, Any]) -> int:

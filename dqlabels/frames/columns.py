@@ -23,11 +23,11 @@ Kind = Literal["number", "boolean", "category", "text", "date", "vector"]
 # What an audit adds: quality, suggestion, flag.
 AUDIT_COLUMNS = ("label_quality", "suggested_label", "is_label_issue")
 # Below this many rows "no value repeats" is no sign of an identifier or of a continuous label.
-FEWEST_ROWS_TO_JUDGE = 20
+MIN_ROWS_TO_JUDGE = 20
 # Strings with at most this many values are categories; so is any string column whose values repeat.
-MOST_CATEGORIES = 50
+MAX_CATEGORIES = 50
 # A label whose values hardly repeat names rows, not classes.
-MOST_CLASSES_PER_ROW = 0.5
+MAX_CLASSES_PER_ROW = 0.5
 AMOUNTS = (int, float, datetime.date, datetime.timedelta)
 
 
@@ -297,7 +297,7 @@ def _check_classes(label: str, rows: int, classes: Sequence[Any]) -> None:
             f"Column {label!r}: all {rows:,} labels are {classes[0]!r}. "
             "At least two classes are needed to tell a right label from a wrong one."
         )
-    if rows < FEWEST_ROWS_TO_JUDGE:
+    if rows < MIN_ROWS_TO_JUDGE:
         return
     fractional = isinstance(classes[0], float) and any(value != int(value) for value in classes if np.isfinite(value))
     if fractional and len(classes) > max(20, 0.02 * rows):
@@ -306,7 +306,7 @@ def _check_classes(label: str, rows: int, classes: Sequence[Any]) -> None:
             f"(such as {classes[0]!r} and {classes[1]!r}). As classes it cannot be audited; a number is a regression "
             "target: say task='regression', without options of classes. Or bin it into classes first."
         )
-    if len(classes) > MOST_CLASSES_PER_ROW * rows:
+    if len(classes) > MAX_CLASSES_PER_ROW * rows:
         raise LabelColumnError(
             f"Column {label!r} has {len(classes):,} different values in {rows:,} rows, so it names rows rather "
             "than classes (or is a continuous number). Choose the column that holds the class, or group its values"
@@ -440,7 +440,7 @@ def _number_kind(column: Column, present: Column, *, named: bool) -> str:
     elif (
         column.dtype.is_integer()
         and not named
-        and len(present) == len(column) >= FEWEST_ROWS_TO_JUDGE
+        and len(present) == len(column) >= MIN_ROWS_TO_JUDGE
         and present.n_unique() == len(present)
     ):
         return "identifier"
@@ -451,7 +451,7 @@ def _string_kind(present: Column, *, named: bool) -> str:
     if present.dtype == nw.Object:
         present = present.cast(nw.String)
     distinct = present.n_unique()
-    if distinct <= MOST_CATEGORIES or distinct <= 0.05 * len(present) or present.dtype == nw.Categorical:
+    if distinct <= MAX_CATEGORIES or distinct <= 0.05 * len(present) or present.dtype == nw.Categorical:
         return "category"
     if isinstance(present.dtype, nw.Enum):
         return "category"

@@ -32,11 +32,11 @@ FloatMatrix = NDArray[np.float32]
 DateForm = Literal["date", "datetime", "duration", "time"]
 
 # Up to this many values a category becomes one column each; a tree then isolates a value in one split.
-ONE_HOT_AT_MOST = 16
+MAX_ONE_HOT = 16
 # Hashed words keep a text column's width fixed and need no vocabulary to carry to a later batch.
 TEXT_COLUMNS = 256
 # Short of the largest float32, so that sums of a million such values stay finite in float32 too.
-LARGEST = 2.0**100
+MAX_NUMBER = 2.0**100
 SECONDS_PER_DAY = 86_400.0
 DATE_WIDTHS: dict[str, int] = {"date": 3, "datetime": 4, "duration": 1, "time": 1}
 
@@ -83,7 +83,7 @@ class NumberEncoder(_NoBlank):
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
         """Features (n, 1); a finite double beyond 2**100 stays that instead of turning infinite."""
         values = as_floats(column, self.dtype)
-        clipped = np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), values)
+        clipped = np.where(np.isfinite(values), np.clip(values, -MAX_NUMBER, MAX_NUMBER), values)
         return clipped.astype(np.float32).reshape(-1, 1), 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class CategoryEncoder:
     @property
     def width(self) -> int:
         """Features of one value."""
-        if self._distinct > ONE_HOT_AT_MOST:
+        if self._distinct > MAX_ONE_HOT:
             return 2
         return 1 if self._distinct == 2 else self._distinct
 
@@ -208,7 +208,7 @@ class CategoryEncoder:
     def _features(self, places: NDArray[np.int64]) -> FloatMatrix:
         """(n, width) for places (n,), -1 for a value not seen."""
         unseen = places < 0
-        if self._distinct > ONE_HOT_AT_MOST:
+        if self._distinct > MAX_ONE_HOT:
             counts = np.array([*([self.missing] if self.missing else []), *self.counts, 0], dtype=np.float32)
             part = np.column_stack([places.astype(np.float32), counts[places]])
             part[unseen, 0] = np.nan

@@ -23,7 +23,7 @@ from dqlabels.frames.encoders import (
     tally_of,
 )
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 # Rows a value, on average, from which it is no chance that no value comes with two classes.
 REPEATS = 5
 
@@ -153,7 +153,7 @@ class FeatureEncoder:
         there = set(columns)
         absent = [name for name in self.encoders if name not in there]
         if absent:
-            listed = ", ".join(map(repr, absent[:MOST_NAMED])) + (", …" if len(absent) > MOST_NAMED else "")
+            listed = ", ".join(map(repr, absent[:MAX_NAMED])) + (", …" if len(absent) > MAX_NAMED else "")
             raise FeatureError(
                 f"The frame lacks {len(absent):,} of the {len(self.encoders):,} columns that its labels are judged by: "
                 f"{listed}. Add them (null where unknown), or fit again without them."

@@ -24,7 +24,7 @@ SIDE = 16
 CELLS = 4
 DIRECTIONS = 8
 # Pillow refuses images of twice its own limit; a cell of a frame has no reason to come near it.
-MOST_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000
 
 
 def embed_columns(table: Frame, embed: Mapping[str, Embedding] | None, left_out: Iterable[str]) -> Frame:
@@ -134,10 +134,10 @@ def _image(name: str, row: int, value: Any) -> FloatMatrix:
         else:
             raise FeatureError(f"Column {name!r}, row {row}: {type(value).__name__} is no image; give bytes or a path.")
         with Image.open(source) as image:
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise FeatureError(
                     f"Column {name!r}, row {row}: an image of {image.width} × {image.height} pixels, more than "
-                    f"{MOST_PIXELS:,}. Make it smaller, or drop the row."
+                    f"{MAX_PIXELS:,}. Make it smaller, or drop the row."
                 )
             return image_features(np.asarray(image.convert("RGB").resize((2 * SIDE, 2 * SIDE), Image.Resampling.BOX)))
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:

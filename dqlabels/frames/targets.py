@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import LabelColumnError
-from dqlabels.frames.columns import FEWEST_ROWS_TO_JUDGE, Column, Frame, require
+from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require
 
 FloatArray = NDArray[np.float64]
 
 # Fractional numbers of more different values than both of these are amounts rather than classes.
-MOST_FRACTIONAL_CLASSES, MOST_FRACTIONAL_SHARE = 20, 0.02
+MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE = 20, 0.02
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 DAY = 86_400e6  # microseconds
 
@@ -96,9 +96,9 @@ def looks_continuous(column: Column) -> bool:
         return False
     values = np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
     values = values[np.isfinite(values)]
-    if values.size < FEWEST_ROWS_TO_JUDGE or not (values != np.rint(values)).any():
+    if values.size < MIN_ROWS_TO_JUDGE or not (values != np.rint(values)).any():
         return False
-    most = max(MOST_FRACTIONAL_CLASSES, MOST_FRACTIONAL_SHARE * values.size)
+    most = max(MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE * values.size)
     return np.unique(values).size > most
 
 

@@ -17,10 +17,10 @@ OF_TWO = (
     "wrong in each class is taken to be the rule, and the interval of each annotator is wide."
 )
 # More items say little more about a rate, and a chain over them moves more slowly; drawn at random, seeded.
-MOST_ITEMS = 5000
+MAX_ITEMS = 5000
 # Cells (patterns x classes) sampled in all: few patterns take many steps, so that weakly determined rates are explored.
 SAMPLED_CELLS = 4_000_000
-FEWEST_STEPS, MOST_STEPS = 200, 1200
+MIN_STEPS, MAX_STEPS = 200, 1200
 # Error of the method itself, measured on simulated labels (docs/benchmarks.md); widens the interval at both ends.
 METHOD_ERROR = 0.005
 # Of each chain, left out as the way from its start.
@@ -76,7 +76,7 @@ def draw_truth(votes: Votes, label: IntArray, *, model: IntArray | None = None, 
     labelled = np.where((votes.labels_an_item() > 0)[votes.pattern], label, -1)
     agreed, items = _consensus_counts(whole, labelled)
     sample = replace(whole, sizes=_some_items(items, rng))
-    steps = int(np.clip(SAMPLED_CELLS // max(1, items.size * votes.n_classes), FEWEST_STEPS, MOST_STEPS))
+    steps = int(np.clip(SAMPLED_CELLS // max(1, items.size * votes.n_classes), MIN_STEPS, MAX_STEPS))
     two = j == 2
     chains = [_chain(sample, start, agreed, steps, rng, j, two=two) for start in _starts(sample, two=two)]
     wrong, consensus_wrong = (np.concatenate([chain[at] for chain in chains]) for at in (0, 1))
@@ -106,10 +106,10 @@ def _with_model(votes: Votes, model: IntArray) -> Votes:
 
 def _some_items(sizes: IntArray, rng: np.random.Generator) -> IntArray:
     """(P,) items taken of each pattern, of ``sizes`` (P,) with labels."""
-    if sizes.sum() <= MOST_ITEMS:
+    if sizes.sum() <= MAX_ITEMS:
         return sizes
     method: Literal["marginals", "count"] = "marginals" if sizes.sum() < 10**9 else "count"
-    return np.asarray(rng.multivariate_hypergeometric(sizes, MOST_ITEMS, method=method))
+    return np.asarray(rng.multivariate_hypergeometric(sizes, MAX_ITEMS, method=method))
 
 
 def _consensus_counts(votes: Votes, label: IntArray) -> tuple[FloatArray, IntArray]:

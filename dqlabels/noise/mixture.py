@@ -28,12 +28,12 @@ SHARPNESS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)
 # at 1 a single exponent takes all the weight on any but the smallest tables (docs/benchmarks.md).
 TEMPER = 0.3
 # More rows sharpen the estimate less than they cost; they are chosen by content, whatever the order.
-MOST_ROWS = 4000
-MOST_VALUES = 500_000
+MAX_ROWS = 4000
+MAX_VALUES = 500_000
 STEPS = 30
 CONVERGED = 1e-5
-LEAST_PROBABILITY = 1e-6
-LEAST_COUNT = 1e-9
+MIN_PROBABILITY = 1e-6
+MIN_COUNT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ def _some_rows(codes: IntArray, probs: NDArray[Any]) -> tuple[IntArray, FloatArr
     """
     from dqlabels.models.out_of_sample import hash_rows
 
-    most = min(MOST_ROWS, max(1, MOST_VALUES // probs.shape[1]))
+    most = min(MAX_ROWS, max(1, MAX_VALUES // probs.shape[1]))
     units = np.rint(probs * 2**24)
     exact = hash_rows(np.column_stack([codes, units]).astype(np.uint32))
     order = np.argsort(exact, kind="stable")
@@ -206,7 +206,7 @@ def _some_rows(codes: IntArray, probs: NDArray[Any]) -> tuple[IntArray, FloatArr
     else:
         chosen = np.arange(codes.size)
     chosen = chosen[np.lexsort((exact[chosen], alike[chosen]))]
-    return codes[chosen], np.maximum(probs[chosen].astype(np.float64), LEAST_PROBABILITY)
+    return codes[chosen], np.maximum(probs[chosen].astype(np.float64), MIN_PROBABILITY)
 
 
 def _fit(
@@ -230,7 +230,7 @@ def _fit(
             break
     evidence = float(np.log(total).sum())
     if believed is None:
-        return _Fit(counts, counts + LEAST_COUNT, shared.mean(axis=1), evidence)
+        return _Fit(counts, counts + MIN_COUNT, shared.mean(axis=1), evidence)
     posterior = counts + believed
     return _Fit(counts, posterior, shared.mean(axis=1), evidence - _divergence(posterior, believed))
 
@@ -238,7 +238,7 @@ def _fit(
 def _row_weights(counts: FloatArray, prior: FloatArray | None) -> FloatArray:
     """P(given | true) (K, K), or under a prior the exponential of its mean logarithm."""
     if prior is None:
-        counts = counts + LEAST_COUNT
+        counts = counts + MIN_COUNT
         return np.asarray(counts / counts.sum(axis=1, keepdims=True))
     from scipy.special import digamma
 

@@ -15,9 +15,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 # A class is scaled to the table's rate, but to no rate below this.
-LEAST_SCALED = 0.01
+MIN_SCALED_RATE = 0.01
 # With more of the model's error unexplained no estimate was of use: overlap and noise cannot be told apart.
-MOST_UNEXPLAINED = 0.25
+MAX_UNEXPLAINED = 0.25
 
 ASSUMPTIONS = {
     "variational": (
@@ -114,7 +114,7 @@ def share_interval(share: float, rows: float, confidence: float) -> tuple[float,
 
 def with_support(rate: NoiseRate, error: float, default: NoiseRate) -> NoiseRate:
     """The rate, marked where ``default`` leaves so much of the model's ``error`` unexplained that none is of use."""
-    if error - default.estimate <= MOST_UNEXPLAINED:
+    if error - default.estimate <= MAX_UNEXPLAINED:
         return rate
     caution = (
         f"This table cannot support an estimate: the model disagrees with {error:.0%} of the labels, and cannot tell "
@@ -156,7 +156,7 @@ def _class_rates(
     shares = 1.0 - np.diagonal(inverse)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     sampling = z**2 * np.clip(shares * (1 - shares), 0.25 / (class_rows + 1), None) / np.maximum(class_rows, 1)
-    scale = np.maximum(shares, estimate) / max(estimate, LEAST_SCALED)
+    scale = np.maximum(shares, estimate) / max(estimate, MIN_SCALED_RATE)
     below = np.sqrt(sampling + (scale * (estimate - low)) ** 2)
     above = np.sqrt(sampling + (scale * (high - estimate)) ** 2)
     return shares, np.clip(shares - below, 0, 1), np.clip(shares + above, 0, 1)

@@ -25,12 +25,12 @@ STRATA_SAMPLE = (0.40, 0.30, 0.30)
 WRONG_USUALLY = (0.73, 0.17, 0.10)
 WRONG_AT_WORST = STRATA_ROWS
 # A class is given a rate of its own from this many answers, and where this share of its rows was in reach of one.
-FEWEST_CLASS_ANSWERS = 10
-LEAST_CLASS_REACH = 0.9
+MIN_CLASS_ANSWERS = 10
+MIN_CLASS_REACH = 0.9
 # Below this many rows the normal approximation of a share means little.
-FEWEST_ROWS = 50
+MIN_ROWS = 50
 # Rates nearer 0 or 1 are planned for as this.
-LEAST_RATE = 0.01
+MIN_RATE = 0.01
 UNCLEAR = "unclear"
 ASSUMPTION = (
     "Rests on the reviewers' answers alone: a stratified random sample, whose interval holds the sampling error. "
@@ -243,7 +243,7 @@ def _by_class(
     low, high = np.zeros(n_classes), np.ones(n_classes)
     for k in range(n_classes):
         reach = sizes[k, answered[k] > 0].sum()
-        if answered[k].sum() >= FEWEST_CLASS_ANSWERS and reach >= LEAST_CLASS_REACH * class_rows[k]:
+        if answered[k].sum() >= MIN_CLASS_ANSWERS and reach >= MIN_CLASS_REACH * class_rows[k]:
             _, below, above = _stratified(errors[k], answered[k], sizes[k], confidence)
             low[k], high[k] = min(below, rate[k]), max(above, rate[k])
     for array in (rate, low, high):
@@ -297,7 +297,7 @@ def plan_review(
         raise OptionError("A review is planned either for the width of an interval, width=, or for max_noise_rate=.")
     if population < 1:
         raise OptionError(f"A review needs at least one row; this table has {population}.")
-    share = min(max(rate, LEAST_RATE), 1 - LEAST_RATE)
+    share = min(max(rate, MIN_RATE), 1 - MIN_RATE)
     if width is not None:
         options: dict[str, Any] = {"rate": share, "population": population, "confidence": confidence}
         usual, worst = (rows_for_width(width, wrong=wrong, **options) for wrong in (WRONG_USUALLY, WRONG_AT_WORST))
@@ -361,7 +361,7 @@ def rows_to_decide(
     >>> rows_to_decide(0.02, 0.05, population=10_000) < rows_to_decide(0.04, 0.05, population=10_000)
     True
     """
-    share = min(max(rate, LEAST_RATE), 1 - LEAST_RATE)
+    share = min(max(rate, MIN_RATE), 1 - MIN_RATE)
 
     def decided(low: float, high: float) -> bool:
         return low > limit if share > limit else high <= limit
@@ -385,7 +385,7 @@ def _fewest(
         asked = _allot(middle, sizes)
         _, low, high = _stratified(share * asked, asked, sizes, confidence)
         too_few, found = (too_few, middle) if enough(low, high) else (middle, found)
-    return max(found, min(FEWEST_ROWS, population))
+    return max(found, min(MIN_ROWS, population))
 
 
 def _spread_out(wrong: FloatArray, sizes: FloatArray) -> FloatArray:

@@ -44,7 +44,7 @@ WHOLE: dict[Any, np.dtype[Any]] = {
     np.dtype(np.float64): np.dtype(np.uint64),
 }
 # Entropy over a smaller self-confidence is no longer told apart (cleanlab's constant).
-LEAST_CONFIDENCE = 1e-6
+MIN_CONFIDENCE = 1e-6
 
 
 def take(probs: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
@@ -457,7 +457,7 @@ def weighed_entropy(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:
     p = probs.astype(np.float64)
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
     entropy = np.maximum(-(p * logs).sum(axis=1) / np.log(probs.shape[1]), 0.0)
-    weighed: FloatArray = entropy / np.maximum(given, LEAST_CONFIDENCE)
+    weighed: FloatArray = entropy / np.maximum(given, MIN_CONFIDENCE)
     return weighed
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.statistics.classes import (
-    LEAST_CONFIDENCE,
+    MIN_CONFIDENCE,
     strongest_rival,
     take,
     weighed_entropy,
@@ -25,8 +25,8 @@ from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray
 
 TOLERANCE = 1e-6
 THRESHOLD_OF_ABSENT = 2.0
-LEAST_THRESHOLD = 2 * TOLERANCE
-FEWEST_ROWS = 1
+MIN_THRESHOLD = 2 * TOLERANCE
+MIN_ROWS = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +71,7 @@ def _agrees(codes: IntArray, probs: NDArray[Any], given: NDArray[Any], top: NDAr
 def class_thresholds(codes: IntArray, given: NDArray[Any], n_classes: int) -> FloatArray:
     """(K,) mean self-confidence, 2 for a class without rows; summed as cleanlab sums it."""
     means = [given[codes == k].mean() if (codes == k).any() else THRESHOLD_OF_ABSENT for k in range(n_classes)]
-    return np.asarray(np.maximum(np.array(means), LEAST_THRESHOLD))
+    return np.asarray(np.maximum(np.array(means), MIN_THRESHOLD))
 
 
 def confident_class(codes: IntArray, probs: NDArray[Any], thresholds: FloatArray) -> IntArray:
@@ -112,7 +112,7 @@ def prune_counts(calibrated: IntArray) -> IntArray:
     """(K, K) likely x given rows to prune, at least one row of each class left."""
     matrix = calibrated.T
     diagonal = np.diagonal(matrix)
-    kept = np.maximum(diagonal, FEWEST_ROWS)
+    kept = np.maximum(diagonal, MIN_ROWS)
     spread = np.maximum(np.count_nonzero(matrix, axis=0) - 1.0, 1.0)
     reduced = np.maximum(matrix - (kept - diagonal) / spread, 0)
     np.fill_diagonal(reduced, kept)
@@ -156,7 +156,7 @@ def _by_class(codes: IntArray, given: NDArray[Any], prune: IntArray) -> BoolArra
     flagged = np.zeros(codes.size, dtype=bool)
     for k in range(prune.shape[0]):
         rows = np.flatnonzero(codes == k)
-        if rows.size > FEWEST_ROWS:
+        if rows.size > MIN_ROWS:
             flagged[rows] = _lowest(given[rows], int(rows.size - prune[k, k]))
     return flagged
 
@@ -165,7 +165,7 @@ def _by_noise_rate(codes: IntArray, probs: NDArray[Any], prune: IntArray) -> Boo
     flagged = np.zeros(codes.size, dtype=bool)
     for k in range(prune.shape[0]):
         rows = np.flatnonzero(codes == k)
-        if rows.size <= FEWEST_ROWS:
+        if rows.size <= MIN_ROWS:
             continue
         mine = probs[rows]
         for j in np.flatnonzero(prune[:, k] > 0):
@@ -191,7 +191,7 @@ def label_quality(codes: IntArray, probs: NDArray[Any], score: str, *, adjust: b
         return given.astype(np.float64)
     if score == "confidence_weighted_entropy":
         weighed = weighed_entropy(probs, given)
-        return np.log(weighed + 1) / np.maximum(weighed, LEAST_CONFIDENCE)
+        return np.log(weighed + 1) / np.maximum(weighed, MIN_CONFIDENCE)
     others = probs.copy()
     others[np.arange(codes.size), codes] = -np.inf
     return np.asarray(((given - others.max(axis=1, initial=-np.inf) + 1) / 2).astype(np.float64))

@@ -18,11 +18,11 @@ from dqlabels.statistics.votes import FloatArray, IntArray, Votes, shares
 METHODS = ("crowdlab", "ibcc", "dawid_skene", "majority")
 # EM stops when no probability moves by more, or after so many steps.
 CONVERGED = 1e-7
-MOST_STEPS = 2000
+MAX_STEPS = 2000
 # Pseudo-labels of each row of an annotator's matrix, and the share of them that is right.
 PRIOR_LABELS = 2.0
 PRIOR_RIGHT = 0.7
-LEAST = 1e-300
+MIN_PROBABILITY = 1e-300
 # cleanlab's lower bound on errors and weights.
 CLIP = 1e-6
 
@@ -114,10 +114,12 @@ def dawid_skene(votes: Votes) -> Fit:
     """
     labelled = _labelled(votes)
     posterior = shares(votes.class_counts(), otherwise=1 / votes.n_classes)
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         matrices = shares(votes.confusion(posterior))
         class_shares = shares(labelled @ posterior)
-        log = np.log(np.maximum(class_shares, LEAST)) + votes.log_likelihood(np.log(np.maximum(matrices, LEAST)))
+        log = np.log(np.maximum(class_shares, MIN_PROBABILITY)) + votes.log_likelihood(
+            np.log(np.maximum(matrices, MIN_PROBABILITY))
+        )
         updated = softmax(log)
         moved = float(np.abs(updated - posterior).max())
         posterior = updated
@@ -144,7 +146,7 @@ def ibcc(votes: Votes) -> Fit:
 
     labelled, prior = _labelled(votes), prior_counts(votes.n_classes)
     posterior = shares(votes.class_counts(), otherwise=1 / votes.n_classes)
-    for _ in range(MOST_STEPS):
+    for _ in range(MAX_STEPS):
         counts = votes.confusion(posterior) + prior
         items = labelled @ posterior + 1
         matrices = digamma(counts) - digamma(counts.sum(axis=2, keepdims=True))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from dqlabels.statistics.selection import UNIT, VALUE_BITS, FloatArray, IntArray
 
 # Counters that one pass may hold; more cells look at fewer bits a pass, and take more passes.
-MOST_COUNTERS = 1 << 19
-MOST_BITS = 13
+MAX_COUNTERS = 1 << 19
+MAX_BITS = 13
 
 
 @dataclass(slots=True, eq=False)
@@ -42,8 +42,8 @@ class CutCounts:
 
     @classmethod
     def _pass(cls, limits: IntArray, heads: IntArray, above: IntArray, shift: int) -> CutCounts:
-        room = (MOST_COUNTERS // max(limits.size, 1)).bit_length() - 1
-        bits = min(shift, max(1, min(room, MOST_BITS)))
+        room = (MAX_COUNTERS // max(limits.size, 1)).bit_length() - 1
+        bits = min(shift, max(1, min(room, MAX_BITS)))
         return cls(limits, heads, above, shift, bits, np.zeros((limits.size, 1 << bits), dtype=np.int64))
 
     def fresh(self) -> CutCounts:

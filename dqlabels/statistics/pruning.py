@@ -13,7 +13,7 @@ from dqlabels.statistics.classes import CACHE_BYTES, SUM_TOLERANCE, in_units, pa
 from dqlabels.statistics.selection import UNIT, VALUE_BITS, BoolArray, FloatArray, IntArray, Selection
 
 # In units: a row is pruned for another class only where that one is likelier than the given one.
-LEAST_MARGIN = 1
+MIN_MARGIN = 1
 # Where more than this share of all cells want rows, whole rows are compared instead of pairing row and cell.
 DENSE_SHARE = 0.1
 
@@ -129,7 +129,7 @@ class Margins:
         """Nothing seen yet, of probabilities of this float type; margins below known ``cuts`` (C,) do not count."""
         k = cells.n_classes if cells.dense else 0
         margins = cls(cells, Selection.empty(cells.limits), np.full((k, k), np.inf, dtype), np.zeros(k * k), 0)
-        np.maximum(margins.chosen.cuts, LEAST_MARGIN if cuts is None else cuts, out=margins.chosen.cuts)
+        np.maximum(margins.chosen.cuts, MIN_MARGIN if cuts is None else cuts, out=margins.chosen.cuts)
         if k:
             margins.keys[cells.codes] = np.arange(cells.codes.size) * float(1 << VALUE_BITS) + UNIT
             margins._lay_floors()
@@ -142,7 +142,7 @@ class Margins:
     def update_likeliest(self, part: Disagreeing) -> None:
         """Offer the margins of the likeliest class of each row; there must be many cells."""
         keys, margins = self.keys.take(part.codes * len(self.floors) + part.likely), part.top - part.given
-        near = np.flatnonzero((margins >= LEAST_MARGIN) & (keys > 0))
+        near = np.flatnonzero((margins >= MIN_MARGIN) & (keys > 0))
         self.chosen.accept(part.rows.take(near), keys.take(near) + margins.take(near), settle=False)
 
     def update_others(self, part: Disagreeing, probs: NDArray[Any]) -> None:
@@ -166,12 +166,12 @@ class Margins:
         found += ((codes - np.arange(codes.size)) * k).take(at)  # now the cells' numbers
         offered = in_units(pick(probs, rows.take(at), found - codes.take(at) * k))
         offered -= part.given.take(at)
-        near = np.flatnonzero(offered >= LEAST_MARGIN)
+        near = np.flatnonzero(offered >= MIN_MARGIN)
         keys = self.keys.take(found.take(near)) + offered.take(near)
         self.chosen.accept(rows.take(at.take(near)), keys)
         if self.chosen.settled != self.settled:
             self.settled = self.chosen.settled
-            np.maximum(self.chosen.cuts, LEAST_MARGIN, out=self.chosen.cuts)
+            np.maximum(self.chosen.cuts, MIN_MARGIN, out=self.chosen.cuts)
             self._lay_floors()
 
     def update_pairs(self, part: Disagreeing, probs: NDArray[Any]) -> None:
@@ -182,7 +182,7 @@ class Margins:
         places = np.arange(paired.size) - np.repeat(np.cumsum(wanted) - wanted - cells.starts.take(codes), wanted)
         margins = in_units(pick(probs, paired, cells.codes.take(places) % k))
         margins -= part.given.repeat(wanted)
-        near = np.flatnonzero(margins >= LEAST_MARGIN)
+        near = np.flatnonzero(margins >= MIN_MARGIN)
         self.chosen.update(paired[near], places[near], margins[near])
 
     def merge(self, other: Margins) -> None:

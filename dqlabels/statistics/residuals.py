@@ -26,8 +26,8 @@ FLOOR = 0.5
 UNIT = 2**22
 # Quantiles of the scores' sizes that the tail of right values is fitted to (docs/regression.md has what others gave).
 MIDDLE, OUTER = 0.50, 0.90
-HEAVIEST, LIGHTEST = 1.0, 200.0  # degrees of freedom
-MOST_ROUNDS = 20
+MIN_FREEDOM, MAX_FREEDOM = 1.0, 200.0  # degrees of freedom
+MAX_ROUNDS = 20
 # Sizes are counted in cells a thousandth wide, between a size that is as good as 0 and one that is as good as infinite:
 # a double's bits without its last ones, less those of the first cell.
 KEY_SHIFT = 52 - 10
@@ -170,7 +170,7 @@ class Tail:
 
 
 # The tail of a table whose values are all predicted exactly.
-NO_TAIL = Tail(0.0, LIGHTEST)
+NO_TAIL = Tail(0.0, MAX_FREEDOM)
 
 
 def fit_tail(middle: float, outer: float) -> Tail:
@@ -190,7 +190,7 @@ def fit_tail(middle: float, outer: float) -> Tail:
     def ratio(freedom: float) -> float:
         return float(stdtrit(freedom, at_outer) / stdtrit(freedom, at_middle))
 
-    low, high = HEAVIEST, LIGHTEST
+    low, high = MIN_FREEDOM, MAX_FREEDOM
     wanted = outer / middle if middle > 0 else np.inf
     for _ in range(50):
         between = float(np.sqrt(low * high))
@@ -252,7 +252,7 @@ class SizeCounts:
         counts, edges = self.counts[cells], cell_edges(cells)
         beyond = counts[::-1].cumsum()[::-1]
         tail, cut = NO_TAIL, edges.size
-        for _ in range(MOST_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             tail = _tail_among(cells[:cut], counts[:cut])
             again = first_flagged(tail.p_values(edges), beyond, fdr)
             if again == cut:

@@ -13,7 +13,7 @@ from support.media import images, words
 
 import dqlabels
 from dqlabels.errors import FeatureError, MissingExtraError
-from dqlabels.frames.media import MOST_PIXELS, image_features
+from dqlabels.frames.media import MAX_PIXELS, image_features
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install 'dqlabels[images]'")
 
@@ -86,10 +86,10 @@ def test_a_file_that_is_not_there_is_named():
 
 
 def test_an_image_of_absurd_size_is_refused(monkeypatch):
-    monkeypatch.setattr("dqlabels.frames.media.MOST_PIXELS", 63)
+    monkeypatch.setattr("dqlabels.frames.media.MAX_PIXELS", 63)
     with pytest.raises(FeatureError, match="8 × 8 pixels, more than 63"):
         dqlabels.audit(pl.DataFrame(images(60)[0]), "label")
-    assert MOST_PIXELS > 1_000_000
+    assert MAX_PIXELS > 1_000_000
 
 
 def test_without_pillow_images_that_are_asked_for_name_the_cure(monkeypatch):

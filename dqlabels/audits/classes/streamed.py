@@ -17,7 +17,7 @@ from dqlabels.frames.columns import Labels
 from dqlabels.models import large
 from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise.methods import default_noise
-from dqlabels.noise.mixture import MOST_ROWS
+from dqlabels.noise.mixture import MAX_ROWS
 from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.selection import UNIT
@@ -268,7 +268,7 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int]:
     rule, spill, k = streamed.rule.found, streamed.spill, len(labels.classes)
     units, pairs, errors, start = np.zeros(k, dtype=np.int64), np.zeros(k * k, dtype=np.int64), 0, 0
     worst = Lowest.empty(MOST_WORST)
-    drawn = Lowest.empty(max(min(NOISE_ROWS, NOISE_VALUES // k), min(MOST_ROWS, NOISE_VALUES // k)))
+    drawn = Lowest.empty(max(min(NOISE_ROWS, NOISE_VALUES // k), min(MAX_ROWS, NOISE_VALUES // k)))
     for at in range(len(spill.sizes)):
         codes, probs = spill.block(at)
         rows = np.flatnonzero(codes >= 0)

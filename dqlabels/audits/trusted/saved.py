@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.trusted.drift import Baseline
 from dqlabels.audits.trusted.fitted import Fitted, Seen
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
-from dqlabels.frames.archive import MOST_PACKED, Archive, read_archive, write_archive
+from dqlabels.frames.archive import MAX_UNPACKED_RATIO, Archive, read_archive, write_archive
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.models.estimator import EstimatorModel
 from dqlabels.models.forest import FittedModel, Forest
@@ -212,7 +212,7 @@ def _load(blob: bytes, trusted_types: tuple[str, ...]) -> Any:
             unpacked = sum(info.file_size for info in packed.infolist())
     except (zipfile.BadZipFile, ValueError) as error:
         raise AuditorFileError(f"Its model cannot be read ({error}).") from error
-    if unpacked > MOST_PACKED * len(blob):
+    if unpacked > MAX_UNPACKED_RATIO * len(blob):
         raise AuditorFileError(f"Its model would unpack to {unpacked:,} bytes.")
     unknown = sorted(set(skops.get_untrusted_types(data=blob)) - set(trusted_types))
     if unknown:

@@ -350,7 +350,7 @@ def test_an_entry_that_unpacks_beyond_its_size_is_stopped(path):
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(path, monkeypatch):
-    monkeypatch.setattr(archive, "ALWAYS_ALLOWED", 1000)
+    monkeypatch.setattr(archive, "ALWAYS_ALLOWED_BYTES", 1000)
 
     def change(header, entries):
         entries["forest.left"] = bytes(80_000_000)
