@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dqlabels.audits.gate import GateResult
 from dqlabels.frames.atomic import replacing
-from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.report import html
 from dqlabels.report.charts import Charts
 from dqlabels.report.evidence import Evidence
@@ -178,7 +178,7 @@ class AuditViews:
             chosen=self.again is not None, alpha=alpha, most_rows=most_rows, n_jobs=n_jobs, lazy=lazy,
         )  # fmt: skip
 
-    def _seen(self) -> tuple[Frame, Mapping[str, Kind]]:
+    def _seen(self) -> tuple[Frame, Mapping[str, ColumnKind]]:
         """The caller's table, without what the audit added, and its features."""
         table = self.table.drop(*self.names)
         return table, usable_kinds(table, self.features, chosen=self.again is not None)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
-from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.encoders import MAX_ONE_HOT, CategoryEncoder, DateEncoder
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.statistics.multiple_testing import holm
@@ -61,7 +61,7 @@ class Answers:
     expected: FloatArray
 
 
-def readable(table: Frame, kinds: Mapping[str, Kind]) -> Questions:
+def readable(table: Frame, kinds: Mapping[str, ColumnKind]) -> Questions:
     """The features of n rows as numbers that a rule in words can be made of; texts and vectors have none."""
     parts: list[FloatArray] = []
     asked: list[Question] = []

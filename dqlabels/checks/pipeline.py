@@ -19,7 +19,7 @@ from dqlabels.checks.order import FEATURE, LABELS, QUALITY, Series, check_order
 from dqlabels.checks.outliers import check_outliers
 from dqlabels.checks.space import FEWEST_POINTS, Space, as_points, find_neighbours
 from dqlabels.errors import FeatureError, OptionError
-from dqlabels.frames.columns import Column, Frame, Kind, require
+from dqlabels.frames.columns import Column, ColumnKind, Frame, require
 from dqlabels.frames.conversion import as_floats, as_moments
 from dqlabels.frames.values import codes_of, row_marks
 from dqlabels.report.evidence import Evidence
@@ -44,7 +44,7 @@ class Subject:
 
     table: Frame
     label: str
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ColumnKind]
     evidence: Evidence
     alpha: float
     most_rows: int

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.encoders import MAX_ONE_HOT, CategoryEncoder
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.statistics.residuals import ValueScale
@@ -59,7 +59,7 @@ class Space:
         return shares
 
 
-def as_points(table: Frame, kinds: Mapping[str, Kind]) -> tuple[FloatArray, dict[str, slice]]:
+def as_points(table: Frame, kinds: Mapping[str, ColumnKind]) -> tuple[FloatArray, dict[str, slice]]:
     """Rows (n, d) as numbers that can be compared, and which of the d are whose.
 
     Numbers and dates become ``asinh((value - median) / quartile distance)``, so that a wild value is far out and yet
@@ -80,7 +80,7 @@ def as_points(table: Frame, kinds: Mapping[str, Kind]) -> tuple[FloatArray, dict
     return (np.hstack(parts) if parts else np.zeros((len(table), 0))), blocks
 
 
-def _scaled(part: FloatArray, kind: Kind, encoder: Any) -> FloatArray:
+def _scaled(part: FloatArray, kind: ColumnKind, encoder: Any) -> FloatArray:
     if kind in ("text", "vector"):
         return _whole(part)
     if isinstance(encoder, CategoryEncoder):

@@ -18,7 +18,7 @@ from dqlabels.errors import FeatureError, LabelColumnError, OptionError
 
 Frame = nw.DataFrame[Any]
 Column = nw.Series[Any]
-Kind = Literal["number", "boolean", "category", "text", "date", "vector"]
+ColumnKind = Literal["number", "boolean", "category", "text", "date", "vector"]
 
 # What an audit adds: quality, suggestion, flag.
 AUDIT_COLUMNS = ("label_quality", "suggested_label", "is_label_issue")
@@ -320,7 +320,7 @@ def _check_classes(label: str, rows: int, classes: Sequence[Any]) -> None:
 
 def choose_features(
     frame: Frame, label: str, features: Sequence[str] | None, exclude: Iterable[str]
-) -> tuple[dict[str, Kind], list[str]]:
+) -> tuple[dict[str, ColumnKind], list[str]]:
     """The feature columns with their kind, and what a reader should know about those left out.
 
     Columns named in ``features`` are taken whatever they look like, unless they hold nothing.
@@ -338,7 +338,7 @@ def choose_features(
         if not features:
             raise FeatureError("features=[] names no column to judge by. Name some, or leave it out to use all.")
     names = [name for name in (features or frame.columns) if name != label and name not in left_out]
-    kinds: dict[str, Kind] = {}
+    kinds: dict[str, ColumnKind] = {}
     unusable: dict[str, list[str]] = {}
     earlier = earlier_audit(frame, label) if features is None else []
     if earlier:
@@ -396,7 +396,7 @@ def _notes(unusable: dict[str, list[str]]) -> list[str]:
 
 
 def column_kind(column: Column, *, named: bool = False) -> str:
-    """How a column is used: one of ``Kind``, or why it is not: identifier, empty, constant, unsupported."""
+    """How a column is used: one of ``ColumnKind``, or why it is not: identifier, empty, constant, unsupported."""
     dtype = column.dtype
     present = column.drop_nulls()
     if not len(present):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError
-from dqlabels.frames.columns import Column, Kind, string_codes
+from dqlabels.frames.columns import Column, ColumnKind, string_codes
 from dqlabels.frames.conversion import (
     as_floats,
     as_moments,
@@ -379,7 +379,7 @@ class FormTally:
 Tally = FormTally | CategoryTally | TextTally
 
 
-def tally_of(column: Column, kind: Kind) -> Tally:
+def tally_of(column: Column, kind: ColumnKind) -> Tally:
     """An empty tally for columns like this one.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError
-from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.conversion import missing_rows
 from dqlabels.frames.encoders import (
     CategoryTally,
@@ -57,11 +57,11 @@ class FeatureEncoder:
     [[5.0, 1.0], [6.0, nan]]
     """
 
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ColumnKind]
     encoders: Mapping[str, ColumnEncoder]
 
     @classmethod
-    def fit(cls, table: Frame, kinds: Mapping[str, Kind]) -> FeatureEncoder:
+    def fit(cls, table: Frame, kinds: Mapping[str, ColumnKind]) -> FeatureEncoder:
         """Fit on a table whose chosen columns have these kinds, as ``choose_features`` gives them.
 
         Raises:
@@ -70,7 +70,7 @@ class FeatureEncoder:
         return cls.fit_encode(table, kinds)[0]
 
     @classmethod
-    def fit_encode(cls, table: Frame, kinds: Mapping[str, Kind]) -> tuple[FeatureEncoder, Encoded]:
+    def fit_encode(cls, table: Frame, kinds: Mapping[str, ColumnKind]) -> tuple[FeatureEncoder, Encoded]:
         """Fit on a table, and encode it without looking at its words twice.
 
         Raises:
@@ -171,7 +171,7 @@ class FeatureEncoder:
         Raises:
             FeatureError: Not a saved encoder.
         """
-        kinds: dict[str, Kind] = {}
+        kinds: dict[str, ColumnKind] = {}
         encoders: dict[str, ColumnEncoder] = {}
         columns = saved.get("columns")
         if not isinstance(columns, list) or not columns:
@@ -199,11 +199,11 @@ class FeatureTally:
     ['a', 'b', 'c']
     """
 
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ColumnKind]
     tallies: Mapping[str, Tally]
 
     @classmethod
-    def of(cls, block: Frame, kinds: Mapping[str, Kind]) -> FeatureTally:
+    def of(cls, block: Frame, kinds: Mapping[str, ColumnKind]) -> FeatureTally:
         """An empty tally for blocks like this one.
 
         Raises:
@@ -247,7 +247,7 @@ def _side_by_side(n_rows: int, parts: Mapping[str, FloatMatrix], unseen: Mapping
 def without_leaks(
     encoder: FeatureEncoder,
     encoded: Encoded,
-    kinds: Mapping[str, Kind],
+    kinds: Mapping[str, ColumnKind],
     codes: NDArray[np.int64],
     label: str,
     *,
@@ -290,7 +290,7 @@ def without_leaks(
     return encoder, encoded, notes
 
 
-def leaks(encoded: Encoded, kinds: Mapping[str, Kind], codes: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+def leaks(encoded: Encoded, kinds: Mapping[str, ColumnKind], codes: NDArray[np.int64]) -> tuple[list[str], list[str]]:
     """Columns that give the label away: (copies of it, columns that alone determine it).
 
     A copy has one value per class. A column *determines* the label when no value of it comes with two

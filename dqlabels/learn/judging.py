@@ -85,7 +85,7 @@ def tree_features(X: Any) -> NDArray[np.float32] | None:
 def _frame_features(X: Any) -> NDArray[np.float32] | None:
     import narwhals as nw
 
-    from dqlabels.frames.columns import Kind, column_kind
+    from dqlabels.frames.columns import ColumnKind, column_kind
     from dqlabels.frames.features import FeatureEncoder
 
     frame = nw.from_native(X, eager_only=True)
@@ -97,7 +97,7 @@ def _frame_features(X: Any) -> NDArray[np.float32] | None:
     if not all(isinstance(name, str) for name in frame.columns):
         return None
     kinds: dict[str, Any] = {name: column_kind(frame[name]) for name in frame.columns}
-    kinds = {name: kind for name, kind in kinds.items() if kind in get_args(Kind)}
+    kinds = {name: kind for name, kind in kinds.items() if kind in get_args(ColumnKind)}
     try:
         return FeatureEncoder.fit_encode(frame, kinds)[1].matrix if kinds else None
     except FeatureError:  # such as vectors of several lengths

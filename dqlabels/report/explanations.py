@@ -16,7 +16,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.frames.columns import Column, Frame, Kind, column_kind
+from dqlabels.frames.columns import Column, ColumnKind, Frame, column_kind
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.report.evidence import Evidence
 
@@ -41,14 +41,14 @@ METHOD = (
 )
 
 
-def usable_kinds(table: Frame, features: Sequence[str], *, chosen: bool) -> dict[str, Kind]:
+def usable_kinds(table: Frame, features: Sequence[str], *, chosen: bool) -> dict[str, ColumnKind]:
     """The kind of each of the features that can be compared; ``chosen`` keeps identifiers, which a model has seen."""
     kinds = {name: column_kind(table[name], named=chosen) for name in features}
     known = ("number", "boolean", "category", "text", "date", "vector")
     return {name: kind for name, kind in kinds.items() if kind in known}  # type: ignore[misc]
 
 
-def explain(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence, shown: IntArray) -> list[dict[str, Any]]:
+def explain(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence, shown: IntArray) -> list[dict[str, Any]]:
     """What speaks for the suggestion of some rows, and what against it.
 
     Args:
@@ -130,7 +130,7 @@ class _Beside:
         return found
 
 
-def _sample(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence, classes: IntArray) -> IntArray:
+def _sample(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence, classes: IntArray) -> IntArray:
     """Audited positions of up to ``MOST_ROWS_A_CLASS`` rows of each class, chosen by what the rows are, not where."""
     found, numbers = [], None
     for k in classes:
@@ -145,7 +145,7 @@ def _sample(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence, classes
     return np.concatenate(found)
 
 
-def _numbers(table: Frame, kinds: Mapping[str, Kind]) -> FloatArray:
+def _numbers(table: Frame, kinds: Mapping[str, ColumnKind]) -> FloatArray:
     """(n, c) the first number columns: they tell rows apart that the model does not."""
     names = [name for name, kind in kinds.items() if kind == "number" and table[name].dtype.is_numeric()]
     columns = [table[name].cast(nw.Float64).to_numpy() for name in names[:MOST_NUMBERS_MIXED]]
@@ -166,7 +166,7 @@ def _mixed(*parts: NDArray[Any]) -> NDArray[np.uint64]:
     return hashed
 
 
-def _compare(column: Column, kind: Kind, beside: _Beside) -> list[list[dict[str, Any]]]:
+def _compare(column: Column, kind: ColumnKind, beside: _Beside) -> list[list[dict[str, Any]]]:
     """The lines of one column for each shown row, and its distances."""
     shown = beside.given.size
     if kind in ("text", "vector"):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.values import alike, codes_of, row_marks
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import METHOD, explain, shown_value
@@ -32,7 +32,7 @@ MOST_MORE_ROWS = 60
 
 
 def report_facts(
-    summary: Mapping[str, Any], evidence: Evidence, table: Frame, kinds: Mapping[str, Kind], *, rows: int
+    summary: Mapping[str, Any], evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], *, rows: int
 ) -> dict[str, Any]:
     """The summary with what a page draws: histogram, matrix, worst rows with reasons, notes on the data, origin.
 
@@ -167,7 +167,9 @@ def _chosen(evidence: Evidence, drawn: list[int], rows: int) -> IntArray:
     return np.concatenate([places[:rows], np.array(more, dtype=np.int64)])
 
 
-def shown_rows(evidence: Evidence, table: Frame, kinds: Mapping[str, Kind], places: IntArray) -> list[dict[str, Any]]:
+def shown_rows(
+    evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], places: IntArray
+) -> list[dict[str, Any]]:
     """The flagged rows at these places of the worst-first order, with their values and reasons."""
     order, all_kinds = evidence.worst()
     shown = order[places]
@@ -217,7 +219,7 @@ def row_facts(evidence: Evidence, row: int) -> dict[str, Any]:
     }
 
 
-def _conflicts(table: Frame, kinds: Mapping[str, Kind], evidence: Evidence) -> list[str]:
+def _conflicts(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence) -> list[str]:
     """A note where rows that are alike in every feature carry different labels."""
     if not kinds:
         return []

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.frames.columns import Frame, Kind
+from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.noise.reviewed import Answers, draw_sample, reviewed_noise, strata
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import explain, shown_value
@@ -38,7 +38,7 @@ class ReviewQueue:
 
     evidence: Evidence
     table: Frame
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ColumnKind]
     order: IntArray
     row_kinds: tuple[str, ...]
     blind: bool
@@ -96,7 +96,7 @@ class ReviewQueue:
         return {"rate": said, "note": rate.assumption}
 
 
-def suspicious_queue(evidence: Evidence, table: Frame, kinds: Mapping[str, Kind]) -> ReviewQueue:
+def suspicious_queue(evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind]) -> ReviewQueue:
     """All flagged rows by expected gain: clear errors first, worst quality first, ambiguous rows last.
 
     Where the model is sure of another class, the answer most likely changes a label.
@@ -110,7 +110,7 @@ def suspicious_queue(evidence: Evidence, table: Frame, kinds: Mapping[str, Kind]
 
 
 def sample_queue(
-    evidence: Evidence, table: Frame, kinds: Mapping[str, Kind], *, rows: int, random_state: int
+    evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], *, rows: int, random_state: int
 ) -> ReviewQueue:
     """A stratified sample in random order, for a noise rate without an assumption; the suggestion is not shown.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError
-from dqlabels.frames.columns import Frame, Kind, choose_features
+from dqlabels.frames.columns import ColumnKind, Frame, choose_features
 from dqlabels.frames.features import Encoded, FeatureEncoder
 
 # A column whose correlation with the label is within this of 1 is the label in another unit; float32 leaves 1e-14.
@@ -51,7 +51,7 @@ def value_features(
     return encoder, np.hstack([encoded.matrix[:, encoded.blocks[name]] for name in encoder.names]), notes
 
 
-def _copies(encoded: Encoded, kinds: Mapping[str, Kind], values: NDArray[np.float64]) -> list[str]:
+def _copies(encoded: Encoded, kinds: Mapping[str, ColumnKind], values: NDArray[np.float64]) -> list[str]:
     """Columns that are the label, in its own or in another unit."""
     found = []
     for name, kind in kinds.items():
