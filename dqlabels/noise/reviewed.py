@@ -80,7 +80,7 @@ def _allot(rows: int, sizes: IntArray) -> IntArray:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
+class ReviewAnswers:
     """What reviewers said of m rows: ``positions`` (m,), ``codes`` (m,) the right class, -1 where unclear.
 
     A class that no row of the table carries is K; ``notes`` say which answers were that.
@@ -91,7 +91,7 @@ class Answers:
     notes: tuple[str, ...] = ()
 
 
-def read_answers(said: Sequence[tuple[int, Any]], audited: IntArray, classes: Sequence[Any]) -> Answers:
+def read_answers(said: Sequence[tuple[int, Any]], audited: IntArray, classes: Sequence[Any]) -> ReviewAnswers:
     """Answers, each a row number of the frame and a label, for the rows ``audited`` (m,).
 
     A label counts as it is written; failing that, capitals and the spaces around it aside. An answer that is no
@@ -115,7 +115,7 @@ def read_answers(said: Sequence[tuple[int, Any]], audited: IntArray, classes: Se
         f"{codes.count(len(classes))} rows the given label counts as wrong. Mend them if they are misspelt."
     ]
     at_rows = np.array([place[at] for at in rows], dtype=np.int64)
-    return Answers(at_rows, np.array(codes, dtype=np.int64), tuple(notes) if other else ())
+    return ReviewAnswers(at_rows, np.array(codes, dtype=np.int64), tuple(notes) if other else ())
 
 
 def _folded(value: Any) -> str:
@@ -151,7 +151,7 @@ def check_sample(
 
 
 def reviewed_noise(
-    quality: FloatArray, given: IntArray, n_classes: int, answers: Answers, *, confidence: float = 0.90
+    quality: FloatArray, given: IntArray, n_classes: int, answers: ReviewAnswers, *, confidence: float = 0.90
 ) -> NoiseRate:
     """The noise rate of all rows, and of each class, from the answers on a stratified sample of them.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
-from dqlabels.noise.reviewed import Answers, draw_sample, reviewed_noise, strata
+from dqlabels.noise.reviewed import ReviewAnswers, draw_sample, reviewed_noise, strata
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import explain, shown_value
 from dqlabels.report.facts import row_facts
@@ -88,7 +88,7 @@ class ReviewQueue:
             return {"rate": None, "note": SUSPICIOUS}
         evidence = self.evidence
         try:
-            answers = Answers(places, codes)
+            answers = ReviewAnswers(places, codes)
             rate = reviewed_noise(self.strata, evidence.codes, len(evidence.classes), answers)
         except OptionError:  # a stratum without an answer
             return {"rate": None, "note": TOO_FEW}

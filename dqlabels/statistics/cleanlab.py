@@ -30,7 +30,7 @@ MIN_ROWS = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class CleanlabFlags:
     """``flagged`` (n,), ``thresholds`` (K,), ``counts`` and ``joint`` (K, K)."""
 
     flagged: BoolArray
@@ -39,7 +39,7 @@ class Found:
     joint: FloatArray
 
 
-def flag_like_cleanlab(codes: IntArray, probs: NDArray[Any], filter_by: str) -> Found:
+def flag_like_cleanlab(codes: IntArray, probs: NDArray[Any], filter_by: str) -> CleanlabFlags:
     """The flags and what they rest on, by one of the seven rules."""
     k = probs.shape[1]
     given, top = take(probs, codes), strongest_rival(codes, probs)
@@ -53,7 +53,7 @@ def flag_like_cleanlab(codes: IntArray, probs: NDArray[Any], filter_by: str) -> 
     calibrated = calibrate(counts, label_counts)
     off = counted & (confident != codes)
     flagged = _flagged(filter_by, codes, probs, given, top, calibrated, off, _agrees(codes, probs, given, top))
-    return Found(flagged, thresholds, counts, calibrated / max(calibrated.sum(), 1e-100))
+    return CleanlabFlags(flagged, thresholds, counts, calibrated / max(calibrated.sum(), 1e-100))
 
 
 def _agrees(codes: IntArray, probs: NDArray[Any], given: NDArray[Any], top: NDArray[Any]) -> BoolArray:

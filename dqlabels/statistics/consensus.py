@@ -28,7 +28,7 @@ CLIP = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class AnnotatorFit:
     """``posterior`` (P, K) of each pattern's true class; ``matrices`` (J, K, K), row k = P(label | true class k)."""
 
     posterior: FloatArray
@@ -99,7 +99,7 @@ def _with_mean(right: FloatArray, total: FloatArray) -> FloatArray:
     return np.asarray(np.where(known, found, found[known].mean() if known.any() else 1.0))
 
 
-def dawid_skene(votes: Votes) -> Fit:
+def dawid_skene(votes: Votes) -> AnnotatorFit:
     """A confusion matrix for each annotator and the class of each item, by maximum likelihood (EM).
 
     It starts from the shares of each item's labels. With two annotators the two matrices are not told apart;
@@ -126,10 +126,10 @@ def dawid_skene(votes: Votes) -> Fit:
         if moved < CONVERGED:
             break
     matrices = shares(votes.confusion(posterior), otherwise=np.nan)
-    return Fit(posterior, matrices, class_shares)
+    return AnnotatorFit(posterior, matrices, class_shares)
 
 
-def ibcc(votes: Votes) -> Fit:
+def ibcc(votes: Votes) -> AnnotatorFit:
     """Dawid-Skene with a prior: independent Bayesian classifier combination, by variational inference.
 
     Each row of an annotator's matrix has a Dirichlet prior of 2 pseudo-labels, 70% of them right; the class
@@ -155,7 +155,7 @@ def ibcc(votes: Votes) -> Fit:
         posterior = updated
         if moved < CONVERGED:
             break
-    return Fit(posterior, shares(votes.confusion(posterior) + prior), shares(labelled @ posterior + 1))
+    return AnnotatorFit(posterior, shares(votes.confusion(posterior) + prior), shares(labelled @ posterior + 1))
 
 
 def prior_counts(n_classes: int) -> FloatArray:

@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.noise.reviewed import STRATA_ROWS, WRONG_USUALLY, Answers, draw_sample, reviewed_noise, strata
+from dqlabels.noise.reviewed import STRATA_ROWS, WRONG_USUALLY, ReviewAnswers, draw_sample, reviewed_noise, strata
 
 NOISES = (0.005, 0.01, 0.02, 0.05, 0.10, 0.20)
 SAMPLES = (50, 100, 200, 400)
@@ -48,7 +48,7 @@ def measure(rows: int, noise: float, ranking: str, sample: int, repeats: int) ->
     covered, by_class, widths, estimates = [], [], [], []
     for seed in range(repeats):
         drawn = draw_sample(quality, sample, seed)
-        rate = reviewed_noise(quality, given, CLASSES, Answers(drawn, truth[drawn]), confidence=CONFIDENCE)
+        rate = reviewed_noise(quality, given, CLASSES, ReviewAnswers(drawn, truth[drawn]), confidence=CONFIDENCE)
         covered.append(rate.low - 1e-12 <= true_rate <= rate.high + 1e-12)
         told = rate.class_high - rate.class_low < 1
         inside = (rate.class_low - 1e-12 <= of_class) & (of_class <= rate.class_high + 1e-12)

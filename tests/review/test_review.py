@@ -14,7 +14,7 @@ import dqlabels
 from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.noise.reviewed import (
     WRONG_USUALLY,
-    Answers,
+    ReviewAnswers,
     draw_sample,
     plan_review,
     read_answers,
@@ -114,7 +114,7 @@ def test_a_class_that_few_answers_reach_has_no_interval():
     quality = np.random.default_rng(0).random(1000)
     codes = np.where(np.arange(1000) < 20, 1, 0)
     rows = draw_sample(quality, 60, 0)
-    rate = reviewed_noise(quality, codes, 2, Answers(rows, codes[rows]))
+    rate = reviewed_noise(quality, codes, 2, ReviewAnswers(rows, codes[rows]))
     assert (rate.class_low[1], rate.class_high[1]) == (0, 1)
 
 
@@ -204,7 +204,7 @@ def test_the_rate_is_unbiased_and_its_interval_honest_on_a_ranking_that_tells_no
     estimates, covered = [], []
     for seed in range(300):
         rows = draw_sample(quality, 150, seed)
-        rate = reviewed_noise(quality, codes, 2, Answers(rows, truth[rows]))
+        rate = reviewed_noise(quality, codes, 2, ReviewAnswers(rows, truth[rows]))
         estimates.append(rate.estimate)
         covered.append(rate.low <= true_rate <= rate.high)
     assert np.mean(estimates) == pytest.approx(true_rate, abs=0.006)  # three standard errors
@@ -236,7 +236,7 @@ def test_a_plan_for_a_width_keeps_its_word():
     planned, widths = rows_for_width(0.04, rate=0.05, population=10_000), []
     for seed in range(40):
         rows = draw_sample(quality, planned, seed)
-        rate = reviewed_noise(quality, codes, 2, Answers(rows, truth[rows]))
+        rate = reviewed_noise(quality, codes, 2, ReviewAnswers(rows, truth[rows]))
         widths.append(rate.high - rate.low)
     assert np.mean(widths) == pytest.approx(0.04, rel=0.1)
 
@@ -247,7 +247,7 @@ def test_a_plan_for_a_limit_decides_as_often_as_not(noise, limit):
     planned, decided = rows_to_decide(noise, limit, population=10_000), []
     for seed in range(60):
         rows = draw_sample(quality, planned, seed)
-        rate = reviewed_noise(quality, codes, 2, Answers(rows, truth[rows]))
+        rate = reviewed_noise(quality, codes, 2, ReviewAnswers(rows, truth[rows]))
         decided.append(rate.low > limit if noise > limit else rate.high <= limit)
     assert np.mean(decided) >= 0.35  # a half, less two standard errors
 
