@@ -12,22 +12,66 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write under a temporary name beside ``path``, renamed at the end: a former file stays until then.
+    """Open a file to write; it takes the place of ``path`` only once the block has ended without an error.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "labels.csv") as file:
+    ...         _ = file.write(b"y")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['labels.csv']
+    """
+    with replacing_path(path) as part, part.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def replacing_path(path: str | Path) -> Iterator[Path]:
+    """Path of an empty file beside ``path`` for a library to write; :func:`replacing` opens it for you.
+
+    It is locked until the block ends, so that :func:`clear_abandoned` can tell it from what a killed run left.
 
     Raises:
         OSError: The disk is full, or the folder cannot be written.
     """
     target = Path(path)
     descriptor, name = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.", suffix=".part")
+    part, locked = Path(name), _lock(descriptor)
+    if not locked:
+        os.close(descriptor)  # Windows has no such locks, and renames no open file
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
+        yield part
+        with part.open("rb+") as file:
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~umask)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~umask)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+        if locked:
+            os.close(descriptor)
+
+
+def clear_abandoned(path: str | Path) -> None:
+    """Remove what killed runs left beside ``path``: temporary files that no process locks any more."""
+    target = Path(path)
+    for part in target.parent.glob(f".{target.name}.*.part"):
+        with part.open("rb") as file:
+            if _lock(file.fileno()):
+                part.unlink(missing_ok=True)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock a file until it is closed; false where another process holds the lock, or there are no locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dqlabels.errors import OptionError
+from dqlabels.frames.atomic import clear_abandoned, replacing_path
 from dqlabels.frames.files import READING, STANDARD, opened, table_format
 
 if TYPE_CHECKING:
@@ -44,41 +42,10 @@ def write_lazily(frame: pl.LazyFrame, path: str, given_format: str | None = None
     """
     import polars as pl
 
-    kind, target = table_format(path, given_format), Path(path)
-    _clear_abandoned(target)
-    descriptor, name = tempfile.mkstemp(dir=target.parent or ".", prefix=f".{target.name}.", suffix=".part")
-    _lock(descriptor)
-    try:
-        getattr(frame, f"sink_{kind}")(name)
-        with Path(name).open("rb") as file:
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~umask)
-        Path(name).replace(target)
-    except pl.exceptions.PolarsError as error:
-        raise OptionError(f"{path} was not written: {str(error).splitlines()[0]}") from error
-    finally:
-        Path(name).unlink(missing_ok=True)
-        os.close(descriptor)
-
-
-def _clear_abandoned(target: Path) -> None:
-    """Remove what a killed run left beside its target: no process holds its lock any more."""
-    for part in target.parent.glob(f".{target.name}.*.part"):
-        with part.open("rb") as file:
-            if _lock(file.fileno()):
-                part.unlink(missing_ok=True)
-
-
-def _lock(descriptor: int) -> bool:
-    """Lock a file until it is closed; false where another process holds it, or there are no locks."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    kind = table_format(path, given_format)
+    clear_abandoned(path)
+    with replacing_path(path) as part:
+        try:
+            getattr(frame, f"sink_{kind}")(part)
+        except pl.exceptions.PolarsError as error:
+            raise OptionError(f"{path} was not written: {str(error).splitlines()[0]}") from error
