@@ -32,7 +32,7 @@ from dqlabels.frames.columns import (
 )
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.media import Embedding, embed_columns
-from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.frames.outputs import check_outputs, to_callers_kind, with_columns
 from dqlabels.frames.reading import read_frame
 from dqlabels.models import large
 from dqlabels.models.boosting import is_worth_boosting
@@ -390,7 +390,7 @@ def conclude(
     whole = _with_columns(table, labels, judged.probs, evidence, names)
     return LabelAudit(
         label=label,
-        frame=whole.lazy().to_native() if lazy else whole.to_native(),
+        frame=to_callers_kind(whole, lazy=lazy),
         rows=len(table),
         audited=positions.size,
         flagged=int(verdict.flagged.sum()),

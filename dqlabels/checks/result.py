@@ -16,7 +16,7 @@ from dqlabels.checks.pipeline import ALPHA, MOST_ROWS, Subject, chosen_checks, r
 from dqlabels.errors import OptionError, OutputColumnError
 from dqlabels.frames.columns import Frame, as_list, require
 from dqlabels.frames.media import Embedding, embed_columns
-from dqlabels.frames.outputs import new_column
+from dqlabels.frames.outputs import new_column, to_callers_kind
 from dqlabels.report.evidence import Evidence, plain
 from dqlabels.report.explanations import usable_kinds
 
@@ -86,7 +86,7 @@ class Checkup:
             for name in self.columns
         ]
         whole = self.table.with_columns(*added) if added else self.table
-        return whole.lazy().to_native() if self.lazy else whole.to_native()
+        return to_callers_kind(whole, lazy=self.lazy)
 
     @property
     def available(self) -> tuple[str, ...]:

@@ -13,6 +13,16 @@ from dqlabels.errors import LabelColumnError, OutputColumnError
 from dqlabels.frames.columns import Column, Frame
 
 
+def to_callers_kind(table: Frame, *, lazy: bool) -> Any:
+    """The table in the caller's own library, as a lazy frame where the caller passed one.
+
+    >>> import polars as pl
+    >>> type(to_callers_kind(nw.from_native(pl.DataFrame({"y": [1]})), lazy=True)).__name__
+    'LazyFrame'
+    """
+    return table.lazy().to_native() if lazy else table.to_native()
+
+
 def check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:
     """Refuse to overwrite a column.
 

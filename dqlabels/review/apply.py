@@ -10,6 +10,7 @@ import numpy as np
 
 from dqlabels.errors import OutputColumnError
 from dqlabels.frames.columns import read_labels
+from dqlabels.frames.outputs import to_callers_kind
 from dqlabels.review.decisions import DecisionFile, head_of, read_head
 
 
@@ -49,4 +50,4 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
         index = table.to_native().index
         changed = nw.from_native(changed.to_native().set_axis(index), series_only=True)
     whole = table.with_columns(labels.column.alias(name), changed.alias(label))
-    return whole.lazy().to_native() if lazy else whole.to_native()
+    return to_callers_kind(whole, lazy=lazy)

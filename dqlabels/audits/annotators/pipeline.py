@@ -13,7 +13,7 @@ from dqlabels.audits.annotators.reading import Reading, read_long, read_wide, ro
 from dqlabels.audits.annotators.result import AnnotatorAudit
 from dqlabels.errors import FeatureError, OptionError
 from dqlabels.frames.columns import Frame, Labels
-from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.frames.outputs import check_outputs, to_callers_kind, with_columns
 from dqlabels.noise.annotators import annotators_noise, draw_truth
 from dqlabels.statistics.active_learning import activelab_scores, scores_without_model
 from dqlabels.statistics.agreement import krippendorff_alpha
@@ -174,7 +174,7 @@ def _conclude(
         model_error = float((judged.probs.argmax(axis=1) != findings.consensus)[labelled].mean())
     return AnnotatorAudit(
         label=reading.title,
-        frame=whole.lazy().to_native() if lazy else whole.to_native(),
+        frame=to_callers_kind(whole, lazy=lazy),
         rows=len(table),
         items=reading.votes.n_items,
         labels=reading.votes.item.size,

@@ -16,7 +16,7 @@ from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.columns import Frame, choose_features, require, row_values
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.media import embed_columns
-from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.frames.outputs import check_outputs, to_callers_kind, with_columns
 from dqlabels.models.out_of_sample import out_of_sample
 
 FloatArray = NDArray[np.float64]
@@ -60,7 +60,7 @@ def audit_multilabel(
     known = tags.codes >= 0
     return MultilabelAudit(
         label=tags.title,
-        frame=whole.lazy().to_native() if lazy else whole.to_native(),
+        frame=to_callers_kind(whole, lazy=lazy),
         rows=len(table),
         audited=int(tags.known.sum()),
         flagged=int(verdict.row_flagged.sum()),

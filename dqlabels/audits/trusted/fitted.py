@@ -17,7 +17,7 @@ from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Column, Frame, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
 from dqlabels.frames.media import Embedding, embed_columns
-from dqlabels.frames.outputs import palette, with_columns
+from dqlabels.frames.outputs import palette, to_callers_kind, with_columns
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
 from dqlabels.models.out_of_sample import hash_rows, row_hashes
@@ -214,7 +214,7 @@ def judge_batch(fitted: Fitted, table: Frame, labels: BatchLabels, n_jobs: int |
     whole = _add_columns(table, labels, probs, verdict, positions, fitted.names)
     return LabelAudit(
         label=fitted.label,
-        frame=whole.lazy().to_native() if lazy else whole.to_native(),
+        frame=to_callers_kind(whole, lazy=lazy),
         rows=len(table),
         audited=positions.size,
         flagged=int(verdict.flagged.sum()),

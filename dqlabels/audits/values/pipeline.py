@@ -15,7 +15,7 @@ from dqlabels.audits.values.result import ValueAudit
 from dqlabels.audits.values.task import ValueTask, check_values, poor_notes
 from dqlabels.engines.task import ArrayBlocks
 from dqlabels.frames.columns import Frame, require
-from dqlabels.frames.outputs import check_outputs
+from dqlabels.frames.outputs import check_outputs, to_callers_kind
 from dqlabels.frames.sampling import ContentSample
 from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.models import large
@@ -57,7 +57,7 @@ def audit_values(table: Frame, label: str, *, given: Mapping[str, Any], lazy: bo
     whole = judge.add_columns(table, names, targets, found)
     return ValueAudit(
         label=label,
-        frame=whole.lazy().to_native() if lazy else whole.to_native(),
+        frame=to_callers_kind(whole, lazy=lazy),
         rows=len(table),
         audited=evidence.positions.size,
         flagged=int(evidence.flagged.sum()),
