@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.statistics import cleanlab
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.classes import (
     FEW_CLASSES,
     FILTERS,
@@ -35,7 +36,7 @@ from dqlabels.statistics.classes import (
 )
 from dqlabels.statistics.cuts import CutCounts, find_cuts
 from dqlabels.statistics.pruning import MIN_MARGIN, Cells, Margins, Rivals
-from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray, Selection
+from dqlabels.statistics.selection import Selection
 from dqlabels.statistics.two_classes import OfTwo, columns_checked
 
 # Large blocks, or the threads wait for each other between two calls; what is gone over twice is so in parts that

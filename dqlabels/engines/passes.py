@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.engines.task import Blocks
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray
 from dqlabels.statistics.classes import (
     ClassTally,
     JointTally,
@@ -26,7 +27,6 @@ from dqlabels.statistics.classes import (
     take,
 )
 from dqlabels.statistics.cuts import CutCounts, find_cuts
-from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ class Rule:
         return block_quality(codes, part, self.score), flagged, np.where(flagged, likely, codes)
 
     def _flag(
-        self, codes: IntArray, probs: NDArray[Any], known: NDArray[Any], likely: IntArray, top: NDArray[Any]
+        self, codes: IntArray, probs: NDArray[Any], known: NDArray[Any], likely: NarrowArray, top: NDArray[Any]
     ) -> BoolArray:
         flagged: BoolArray = top > known
         if self.filter_by == "confident_learning":

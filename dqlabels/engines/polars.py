@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from dqlabels.engines.task import Kept, Learnt, Rule, Task
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.sampling import ContentSample, Sample
-from dqlabels.statistics.selection import IntArray
+from dqlabels.statistics.arrays import IntArray
 
 State = TypeVar("State")
 

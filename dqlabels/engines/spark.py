@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dqlabels.engines.task import Kept, Learnt, Rule, Task
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.models.large import BLOCK_ROWS
-from dqlabels.statistics.selection import IntArray
+from dqlabels.statistics.arrays import IntArray
 
 State = TypeVar("State")
 Batches = Iterator[pa.RecordBatch]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.sampling import Sample
-from dqlabels.statistics.selection import BoolArray, IntArray
+from dqlabels.statistics.arrays import BoolArray, IntArray
 
 State = TypeVar("State")
 Progress = Callable[[int, int], None]

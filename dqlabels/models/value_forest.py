@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.models.value_bag import LARGEST_TARGET, UNIT
-from dqlabels.statistics.residuals import FloatArray, IntArray
+from dqlabels.statistics.arrays import FloatArray, IntArray
 
 Matrix = NDArray[np.float32]
 Hashes = NDArray[np.uint64]

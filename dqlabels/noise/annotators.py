@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate
+from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.consensus import ibcc, prior_counts, softmax
-from dqlabels.statistics.votes import FloatArray, IntArray, Votes, shares
+from dqlabels.statistics.votes import Votes, shares
 
 WITH_MODEL = " The model's likeliest class, out of sample, counts as one more annotator that errs independently."
 OF_TWO = (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from dqlabels.statistics.arrays import FloatArray, RealArray
 from dqlabels.statistics.consensus import CLIP, Crowdlab, best_or, crowdlab, majority
-from dqlabels.statistics.votes import FloatArray, Votes, shares
+from dqlabels.statistics.votes import Votes, shares
 
 # cleanlab's grid for the temperature, and its floor under a probability.
 COARSE = (0.1, 0.2, 0.5, 0.8, 1, 2, 3, 5, 8)
@@ -16,7 +14,7 @@ BETWEEN = 4
 FLOOR = 1e-30
 
 
-def activelab_scores(votes: Votes, probs: NDArray[Any], *, compat: str | None = None) -> FloatArray:
+def activelab_scores(votes: Votes, probs: RealArray, *, compat: str | None = None) -> FloatArray:
     """(N,) in [0, 1], low for items to label (again) next, labelled or not.
 
     The model's probabilities are calibrated by one temperature; the score is the quality of the consensus,
@@ -59,13 +57,13 @@ def scores_without_model(votes: Votes, posterior: FloatArray, trust: FloatArray)
     return _with_one_more(votes, quality, Crowdlab(posterior, np.maximum(trust, CLIP), 0.0))
 
 
-def temperature(votes: Votes, probs: NDArray[Any], said: FloatArray) -> float:
+def temperature(votes: Votes, probs: RealArray, said: FloatArray) -> float:
     """The temperature at which the model's probabilities best fit the labels' shares (P, K), on cleanlab's grid."""
     labelled = (votes.labels_an_item() > 0)[votes.pattern]
     given = said[votes.pattern][labelled]
     known = probs[labelled]
 
-    def best(grid: NDArray[np.float64]) -> int:
+    def best(grid: FloatArray) -> int:
         return int(np.argmin([-(given * np.log(np.clip(scaled(known, t), FLOOR, None))).sum() for t in grid]))
 
     coarse = np.array(COARSE, dtype=np.float64)
@@ -79,7 +77,7 @@ def temperature(votes: Votes, probs: NDArray[Any], said: FloatArray) -> float:
     return float(grid[best(grid)])
 
 
-def scaled(probs: NDArray[Any], temperature: float) -> FloatArray:
+def scaled(probs: RealArray, temperature: float) -> FloatArray:
     """Probabilities (n, K) to the power of 1 / temperature, rescaled to sum to 1."""
     log = np.log(np.clip(probs, FLOOR, None)) / temperature
     powers = np.exp(log - log.max(axis=1, keepdims=True))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.statistics.votes import FloatArray, Votes
+from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.statistics.votes import Votes
 
 REPLICATES = 400
 
@@ -37,7 +36,7 @@ class Agreement:
             f"{self.observed:.1%} of pairs agree, {self.items:,} items)"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, float]:
         """Plain numbers, ready for JSON."""
         return {name: getattr(self, name) for name in self.__slots__}
 
@@ -91,11 +90,29 @@ def _alpha(sizes: FloatArray, counts: FloatArray, same: FloatArray) -> FloatArra
     return np.asarray(np.where(chance > 0, 1 - disagree / np.where(chance > 0, chance, 1), 1.0))
 
 
-def pair_agreements(votes: Votes) -> dict[str, NDArray[Any]]:
-    """Of each pair of annotators with items in common: ``first``, ``second``, ``items``, ``agreement``, ``kappa``.
+@dataclass(frozen=True, slots=True, eq=False)
+class PairAgreements:
+    """How often each of m pairs of annotators agree on the items they have in common.
 
-    Source: Cohen (1960), Educational and Psychological Measurement 20:37-46; kappa is NaN where chance agreement
-    is certain.
+    ``first`` and ``second`` (m,) number the annotators; ``items`` (m,) counts what they have in common; ``agreement``
+    (m,) is the share of it on which they agree, in [0, 1]; ``kappa`` (m,) is Cohen's, at most 1.
+    """
+
+    first: IntArray
+    second: IntArray
+    items: FloatArray
+    agreement: FloatArray
+    kappa: FloatArray
+
+
+def pair_agreements(votes: Votes) -> PairAgreements:
+    """Agreement of each pair of annotators with items in common; kappa is NaN where chance agreement is certain.
+
+    Source: Cohen (1960), Educational and Psychological Measurement 20:37-46.
+
+    >>> labels = np.array([[0, 0], [1, 1], [0, 1], [1, 0]])
+    >>> pair_agreements(Votes.of_columns(labels, 2)).agreement.tolist()
+    [0.5]
     """
     k = votes.n_classes
     joint = (votes.matrix.T @ votes.matrix.multiply(votes.sizes[:, None])).tocoo()
@@ -110,4 +127,4 @@ def pair_agreements(votes: Votes) -> dict[str, NDArray[Any]]:
     chance = (tables.sum(axis=2) * tables.sum(axis=1)).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         kappa = np.where(chance < 1, (agreed - chance) / (1 - chance), np.nan)
-    return {"first": first, "second": second, "items": items, "agreement": agreed, "kappa": kappa}
+    return PairAgreements(first, second, items, agreed, kappa)

@@ -10,13 +10,14 @@ Source: Northcutt, Jiang & Chuang (2021), JAIR 70:1373-1411 (arXiv 1911.00068).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ProbabilityError
-from dqlabels.statistics.selection import UNIT, BoolArray, FloatArray, IntArray
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
+from dqlabels.statistics.selection import UNIT
 
 FILTERS = (
     "prune_by_noise_rate",
@@ -39,7 +40,7 @@ CELLS_A_ROW = 8
 # Rounding that a row's sum may show, by the precision of the matrix.
 SUM_TOLERANCE = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-3}
 # Whole numbers of the width of each float type.
-WHOLE: dict[Any, np.dtype[Any]] = {
+WHOLE: dict[np.dtype[np.floating], np.dtype[np.unsignedinteger]] = {
     np.dtype(np.float32): np.dtype(np.uint32),
     np.dtype(np.float64): np.dtype(np.uint64),
 }
@@ -47,7 +48,7 @@ WHOLE: dict[Any, np.dtype[Any]] = {
 MIN_CONFIDENCE = 1e-6
 
 
-def take(probs: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
+def take(probs: RealArray, classes: NarrowArray) -> RealArray:
     """(m,) the probability of one class (m,) in each row."""
     k = probs.shape[1]
     if not probs.flags.c_contiguous:
@@ -55,20 +56,20 @@ def take(probs: NDArray[Any], classes: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(probs.ravel().take(np.arange(0, probs.size, k) + classes))
 
 
-def pick(probs: NDArray[Any], rows: IntArray, classes: IntArray) -> NDArray[Any]:
+def pick(probs: RealArray, rows: IntArray, classes: IntArray) -> RealArray:
     """(m,) the probability of one class (m,) in each of some rows (m,)."""
     if not probs.flags.c_contiguous:
         return np.asarray(probs[rows, classes])
     return np.asarray(probs.ravel().take(rows * probs.shape[1] + classes))
 
 
-def in_units(probs: NDArray[Any]) -> NDArray[Any]:
+def in_units(probs: RealArray) -> RealArray:
     """Probabilities as whole numbers of 2**-24, in their own float type, which holds them exactly."""
     units = np.multiply(probs, probs.dtype.type(UNIT))
     return np.asarray(np.rint(units, out=units))
 
 
-def likeliest(probs: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
+def likeliest(probs: RealArray) -> tuple[IntArray, RealArray]:
     """(m,) the likeliest class of each row, the lowest of those that tie, and (m,) its probability.
 
     >>> [found.tolist() for found in likeliest(np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]))]
@@ -81,7 +82,7 @@ def likeliest(probs: NDArray[Any]) -> tuple[IntArray, NDArray[Any]]:
     return few.astype(np.int64), top
 
 
-def _likeliest_down(columns: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+def _likeliest_down(columns: RealArray) -> tuple[NDArray[np.uint8], RealArray]:
     """``likeliest`` of rows that are laid out by class (K, m)."""
     k = len(columns)
     top = columns.max(axis=0)
@@ -91,14 +92,14 @@ def _likeliest_down(columns: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[A
     return np.subtract(k, marks.max(axis=0), dtype=np.uint8), top
 
 
-def likeliest_checked(probs: NDArray[Any], first_row: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+def likeliest_checked(probs: RealArray, first_row: int = 0) -> tuple[NarrowArray, RealArray]:
     """``likeliest``, in as few bytes as numpy finds it in, and every row is checked on the way.
 
     Raises:
         ProbabilityError: As ``check_block``.
     """
     wide = probs.shape[1] > FEW_CLASSES
-    likely: NDArray[Any] = np.empty(len(probs), dtype=np.intp if wide else np.uint8)
+    likely: NarrowArray = np.empty(len(probs), dtype=np.intp if wide else np.uint8)
     top, sums = np.empty((2, len(probs)), dtype=probs.dtype)
     # Read as whole numbers without a sign, values below 0 and NaN lie above all that are allowed, so that the
     # likeliest class gives them away. So does -0, which is allowed.
@@ -118,26 +119,26 @@ def likeliest_checked(probs: NDArray[Any], first_row: int = 0) -> tuple[NDArray[
     return likely, top
 
 
-def in_cache(probs: NDArray[Any]) -> list[slice]:
+def in_cache(probs: RealArray) -> list[slice]:
     """Parts of a block that stay in a core's own cache while they are gone over more than once."""
     step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
     return [slice(start, min(start + step, len(probs))) for start in range(0, len(probs), step)]
 
 
-def strongest_rival(codes: IntArray, probs: NDArray[Any]) -> NDArray[Any]:
+def strongest_rival(codes: IntArray, probs: RealArray) -> RealArray:
     """(m,) the probability of the likeliest class other than the given one."""
     if probs.shape[1] == 2:
         return take(probs, 1 - codes)
     return likeliest(_without(probs.copy(), codes))[1]
 
 
-def _without(probs: NDArray[Any], classes: IntArray) -> NDArray[Any]:
+def _without(probs: RealArray, classes: NarrowArray) -> RealArray:
     """The rows (m, K) themselves, with one class (m,) of each at -1, so that it is never the likeliest."""
     probs.ravel()[np.arange(0, probs.size, probs.shape[1]) + classes] = -1
     return probs
 
 
-def row_sums(probs: NDArray[Any]) -> NDArray[Any]:
+def row_sums(probs: RealArray) -> RealArray:
     """(m,) sums of the rows."""
     if probs.shape[1] > FEW_SUMMANDS:
         return np.asarray(np.einsum("ij->i", probs))  # unlike sum(axis=1) without a call for each row
@@ -147,7 +148,7 @@ def row_sums(probs: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(sums)
 
 
-def check_block(probs: NDArray[Any], first_row: int = 0) -> None:
+def check_block(probs: RealArray, first_row: int = 0) -> None:
     """Refuse rows (m, K) that are not probabilities; ``first_row`` numbers the block's first row in messages.
 
     Raises:
@@ -158,22 +159,23 @@ def check_block(probs: NDArray[Any], first_row: int = 0) -> None:
             _refuse(probs, first_row)
 
 
-def _are_probabilities(probs: NDArray[Any]) -> bool:
+def _are_probabilities(probs: RealArray) -> bool:
     # With no value below 0 and every sum near 1 no value can be above 1; NaN fails the comparisons.
     return bool(probs.min() >= 0) and sum_to_one(row_sums(probs))
 
 
-def sum_to_one(sums: NDArray[Any]) -> bool:
+def sum_to_one(sums: RealArray) -> bool:
     """Whether sums (m,) of rows are all those of probabilities."""
     return bool(sums.min() >= 1 - SUM_TOLERANCE[sums.dtype] and sums.max() <= _highest(sums.dtype))
 
 
-def _highest(dtype: np.dtype[Any]) -> Any:
+def _highest(dtype: np.dtype[np.floating]) -> np.floating:
     """The highest probability and sum that is allowed, in its own float type."""
-    return dtype.type(1 + SUM_TOLERANCE[dtype])
+    highest: np.floating = dtype.type(1 + SUM_TOLERANCE[dtype])
+    return highest
 
 
-def _refuse(probs: NDArray[Any], first_row: int) -> NoReturn:
+def _refuse(probs: RealArray, first_row: int) -> NoReturn:
     tolerance, sums = SUM_TOLERANCE[probs.dtype], row_sums(probs)
     if not np.isfinite(probs).all():
         bad = ~np.isfinite(probs).all(axis=1)
@@ -208,7 +210,7 @@ class ClassTally:
         """Nothing seen yet."""
         return cls(np.zeros(n_classes, dtype=np.int64), np.zeros(n_classes, dtype=np.int64))
 
-    def update(self, codes: IntArray, given: NDArray[Any]) -> None:
+    def update(self, codes: IntArray, given: RealArray) -> None:
         """Add the self-confidence (m,) of a block; a block of under 2**29 rows stays exact in float64."""
         k, units = self.rows.size, in_units(given)
         if k == 2:  # sums of whole numbers: exact in any order, and faster than counting by class
@@ -262,9 +264,7 @@ class ClassTally:
         return np.where(self.rows > 0, bars, np.inf)
 
 
-def confident_class(
-    probs: NDArray[Any], likely: NDArray[Any], top: NDArray[Any], bars: FloatArray
-) -> NDArray[np.signedinteger[Any]]:
+def confident_class(probs: RealArray, likely: NarrowArray, top: RealArray, bars: FloatArray) -> NarrowArray:
     """(m,) the likeliest class among those whose bar the row reaches; -1 where it reaches none.
 
     ``likely`` and ``top`` (m,) are each row's likeliest class of all and its probability.
@@ -291,7 +291,7 @@ def confident_class(
 
 
 def _next_confident(
-    rows: IntArray, probs: NDArray[Any], likely: NDArray[Any], bars: FloatArray
+    rows: IntArray, probs: RealArray, likely: NarrowArray, bars: FloatArray
 ) -> tuple[IntArray, IntArray]:
     """Those of some rows that reach the bar of a class other than the likeliest, and the likeliest such class."""
     rest = _without(probs.take(rows, axis=0), likely.take(rows))
@@ -322,7 +322,7 @@ class JointTally:
         """Nothing seen yet."""
         return cls(np.zeros((n_classes, n_classes), dtype=np.int64), [], 0, 0)
 
-    def update(self, codes: IntArray, confident: NDArray[np.signedinteger[Any]]) -> None:
+    def update(self, codes: IntArray, confident: NarrowArray) -> None:
         """Count a block's rows; those with no confident class (-1) count nowhere."""
         # With a column of its own for -1 no row need be picked out.
         k = self.counts.shape[0]
@@ -417,7 +417,7 @@ def pairs_to_prune(counts: IntArray, label_counts: IntArray) -> tuple[IntArray, 
     return given, likely, (2 * seen * label_counts[given] + total) // (2 * total)
 
 
-def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:
+def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
     """Probabilities (m, K) less each class's threshold, shifted to stay positive and rescaled to sum to 1.
 
     Source: Northcutt et al. (2021), section 4.3; the shift is cleanlab's.
@@ -430,13 +430,13 @@ def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:
     return adjusted
 
 
-def margin_quality(given: NDArray[Any], top: NDArray[Any]) -> FloatArray:
+def margin_quality(given: RealArray, top: RealArray) -> FloatArray:
     """Normalized margin (m,): (p_given - p_strongest_rival + 1) / 2, in [0, 1]."""
     quality: FloatArray = (given.astype(np.float64) - top + 1) / 2
     return np.clip(quality, 0.0, 1.0)
 
 
-def entropy_quality(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:
+def entropy_quality(probs: RealArray, given: RealArray) -> FloatArray:
     """Confidence-weighted entropy (m,) in [0, 1]: log(1 + e) / e with e = normalized entropy / p_given.
 
     As e goes to 0 this goes to 1: a row whose label has probability 1 is as good as can be. A row that is sure
@@ -452,7 +452,7 @@ def entropy_quality(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:
     return np.divide(np.log1p(weighed), weighed, out=sure, where=weighed > 0)
 
 
-def weighed_entropy(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:
+def weighed_entropy(probs: RealArray, given: RealArray) -> FloatArray:
     """(m,) entropy over log K, divided by the self-confidence."""
     p = probs.astype(np.float64)
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
@@ -461,7 +461,7 @@ def weighed_entropy(probs: NDArray[Any], given: NDArray[Any]) -> FloatArray:
     return weighed
 
 
-def block_quality(codes: IntArray, probs: NDArray[Any], score: str) -> FloatArray:
+def block_quality(codes: IntArray, probs: RealArray, score: str) -> FloatArray:
     """The quality (m,) of a block's labels by one of ``SCORES``."""
     given = take(probs, codes)
     if score == "self_confidence":

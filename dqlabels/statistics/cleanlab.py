@@ -10,18 +10,16 @@ Source: cleanlab 2.9, ``count.py``, ``filter.py`` and ``rank.py``, read and writ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import (
     MIN_CONFIDENCE,
     strongest_rival,
     take,
     weighed_entropy,
 )
-from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray
 
 TOLERANCE = 1e-6
 THRESHOLD_OF_ABSENT = 2.0
@@ -39,7 +37,7 @@ class CleanlabFlags:
     joint: FloatArray
 
 
-def flag_like_cleanlab(codes: IntArray, probs: NDArray[Any], filter_by: str) -> CleanlabFlags:
+def flag_like_cleanlab(codes: IntArray, probs: RealArray, filter_by: str) -> CleanlabFlags:
     """The flags and what they rest on, by one of the seven rules."""
     k = probs.shape[1]
     given, top = take(probs, codes), strongest_rival(codes, probs)
@@ -56,7 +54,7 @@ def flag_like_cleanlab(codes: IntArray, probs: NDArray[Any], filter_by: str) -> 
     return CleanlabFlags(flagged, thresholds, counts, calibrated / max(calibrated.sum(), 1e-100))
 
 
-def _agrees(codes: IntArray, probs: NDArray[Any], given: NDArray[Any], top: NDArray[Any]) -> BoolArray:
+def _agrees(codes: IntArray, probs: RealArray, given: RealArray, top: RealArray) -> BoolArray:
     """(n,) true where the label, its probability raised by the tolerance, is the likeliest class."""
     nudged = given + TOLERANCE
     agrees = nudged > top
@@ -68,13 +66,13 @@ def _agrees(codes: IntArray, probs: NDArray[Any], given: NDArray[Any], top: NDAr
     return np.asarray(agrees)
 
 
-def class_thresholds(codes: IntArray, given: NDArray[Any], n_classes: int) -> FloatArray:
+def class_thresholds(codes: IntArray, given: RealArray, n_classes: int) -> FloatArray:
     """(K,) mean self-confidence, 2 for a class without rows; summed as cleanlab sums it."""
     means = [given[codes == k].mean() if (codes == k).any() else THRESHOLD_OF_ABSENT for k in range(n_classes)]
     return np.asarray(np.maximum(np.array(means), MIN_THRESHOLD))
 
 
-def confident_class(codes: IntArray, probs: NDArray[Any], thresholds: FloatArray) -> IntArray:
+def confident_class(codes: IntArray, probs: RealArray, thresholds: FloatArray) -> IntArray:
     """(n,) the confident class, the likeliest of all classes where several are confident; -1 where none is."""
     reached = probs >= thresholds - TOLERANCE
     number = reached.sum(axis=1)
@@ -122,9 +120,9 @@ def prune_counts(calibrated: IntArray) -> IntArray:
 def _flagged(
     filter_by: str,
     codes: IntArray,
-    probs: NDArray[Any],
-    given: NDArray[Any],
-    top: NDArray[Any],
+    probs: RealArray,
+    given: RealArray,
+    top: RealArray,
     calibrated: IntArray,
     off: BoolArray,
     agrees: BoolArray,
@@ -145,14 +143,14 @@ def _flagged(
     return flagged
 
 
-def _lowest(scores: NDArray[Any], number: int) -> BoolArray:
+def _lowest(scores: RealArray, number: int) -> BoolArray:
     if number < 1:
         return np.zeros(scores.size, dtype=bool)
     number = min(number, scores.size)
     return np.asarray(scores <= np.partition(scores, number - 1)[number - 1])
 
 
-def _by_class(codes: IntArray, given: NDArray[Any], prune: IntArray) -> BoolArray:
+def _by_class(codes: IntArray, given: RealArray, prune: IntArray) -> BoolArray:
     flagged = np.zeros(codes.size, dtype=bool)
     for k in range(prune.shape[0]):
         rows = np.flatnonzero(codes == k)
@@ -161,7 +159,7 @@ def _by_class(codes: IntArray, given: NDArray[Any], prune: IntArray) -> BoolArra
     return flagged
 
 
-def _by_noise_rate(codes: IntArray, probs: NDArray[Any], prune: IntArray) -> BoolArray:
+def _by_noise_rate(codes: IntArray, probs: RealArray, prune: IntArray) -> BoolArray:
     flagged = np.zeros(codes.size, dtype=bool)
     for k in range(prune.shape[0]):
         rows = np.flatnonzero(codes == k)
@@ -174,7 +172,7 @@ def _by_noise_rate(codes: IntArray, probs: NDArray[Any], prune: IntArray) -> Boo
     return flagged
 
 
-def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:
+def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
     """Probabilities less the thresholds, shifted by the highest threshold (2 where a class is absent)."""
     adjusted: FloatArray = probs - thresholds
     adjusted += thresholds.max()
@@ -182,7 +180,7 @@ def adjust_probs(probs: NDArray[Any], thresholds: FloatArray) -> FloatArray:
     return adjusted
 
 
-def label_quality(codes: IntArray, probs: NDArray[Any], score: str, *, adjust: bool) -> FloatArray:
+def label_quality(codes: IntArray, probs: RealArray, score: str, *, adjust: bool) -> FloatArray:
     """(n,) the score as cleanlab gives it: 0 for confidence-weighted entropy at probability 1."""
     if adjust:
         probs = adjust_probs(probs, class_thresholds(codes, take(probs, codes), probs.shape[1]))

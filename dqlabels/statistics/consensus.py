@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import fsum
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dqlabels.statistics.votes import FloatArray, IntArray, Votes, shares
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
+from dqlabels.statistics.votes import Votes, shares
 
 METHODS = ("crowdlab", "ibcc", "dawid_skene", "majority")
 # EM stops when no probability moves by more, or after so many steps.
@@ -45,7 +44,7 @@ class Crowdlab:
     model_weight: float
 
 
-def majority(votes: Votes, probs: NDArray[Any] | None = None) -> IntArray:
+def majority(votes: Votes, probs: RealArray | None = None) -> IntArray:
     """The commonest label of each item, -1 where it has none.
 
     Ties go to the class that the model holds likelier, then to the rarer class, then to the class whose
@@ -78,7 +77,7 @@ def majority(votes: Votes, probs: NDArray[Any] | None = None) -> IntArray:
     return np.where(counts.sum(axis=1)[votes.pattern] > 0, chosen, -1)
 
 
-def _keep_best(candidates: NDArray[np.bool_], scores: NDArray[Any]) -> NDArray[np.bool_]:
+def _keep_best(candidates: BoolArray, scores: RealArray) -> BoolArray:
     held = np.where(candidates, scores, -np.inf)
     return np.asarray(candidates & (held == held.max(axis=1, keepdims=True)))
 
@@ -176,7 +175,7 @@ def softmax(log: FloatArray) -> FloatArray:
     return np.asarray(values / values.sum(axis=1, keepdims=True))
 
 
-def crowdlab(votes: Votes, probs: NDArray[Any], label: IntArray) -> Crowdlab:
+def crowdlab(votes: Votes, probs: RealArray, label: IntArray) -> Crowdlab:
     """Labels and a model averaged, each with the weight that its agreement with a consensus earns.
 
     An item that nobody labelled has the model's probabilities.

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dqlabels.statistics.selection import UNIT, VALUE_BITS, FloatArray, IntArray
+from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
+from dqlabels.statistics.selection import UNIT, VALUE_BITS
 
 # Counters that one pass may hold; more cells look at fewer bits a pass, and take more passes.
 MAX_COUNTERS = 1 << 19
@@ -50,7 +49,7 @@ class CutCounts:
         """The same pass with nothing counted."""
         return CutCounts(self.limits, self.heads, self.above, self.shift, self.bits, np.zeros_like(self.counts))
 
-    def update(self, cells: IntArray, values: NDArray[Any]) -> None:
+    def update(self, cells: IntArray, values: RealArray) -> None:
         """Count values (m,), whole numbers in [-UNIT, UNIT], of their cells (m,)."""
         keys = values.astype(np.int64) + UNIT
         near = (keys >> self.shift) == self.heads.take(cells)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 
 
 def first_flagged(p: FloatArray, beyond: IntArray, fdr: float) -> int:
@@ -49,7 +46,7 @@ def benjamini_hochberg(p: FloatArray, fdr: float) -> BoolArray:
     return flagged
 
 
-def holm(p: NDArray[np.float64], alpha: float) -> BoolArray:
+def holm(p: FloatArray, alpha: float) -> BoolArray:
     """(m,) which of m tests reject, so that the chance of any false rejection is at most ``alpha``.
 
     Source: Holm (1979), Scandinavian Journal of Statistics 6:65-70.

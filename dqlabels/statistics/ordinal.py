@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 
 # Nearness is summed as whole numbers of this part, so that no order of the rows shows in the sum.
 UNIT = 2**24
 GRADE_SCORES = ("normalized_margin", "self_confidence")
 
 
-def expected_distances(probs: NDArray[np.floating]) -> FloatArray:
+def expected_distances(probs: RealArray) -> FloatArray:
     """(n, K) how many grades each grade is expected to lie off the true one.
 
     Args:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 from dqlabels.statistics.classes import CACHE_BYTES, SUM_TOLERANCE, in_units, pairs_to_prune, pick, take
-from dqlabels.statistics.selection import UNIT, VALUE_BITS, BoolArray, FloatArray, IntArray, Selection
+from dqlabels.statistics.selection import UNIT, VALUE_BITS, Selection
 
 # In units: a row is pruned for another class only where that one is likelier than the given one.
 MIN_MARGIN = 1
@@ -81,14 +80,14 @@ class Rivals:
     probabilities of the two in units.
     """
 
-    blocks: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]]
+    blocks: list[tuple[NarrowArray, NarrowArray, NarrowArray, NarrowArray]]
 
     @classmethod
     def empty(cls) -> Rivals:
         """Nothing seen yet."""
         return cls([])
 
-    def update(self, rows: IntArray, cells: IntArray, given: NDArray[Any], top: NDArray[Any], n_cells: int) -> None:
+    def update(self, rows: IntArray, cells: IntArray, given: RealArray, top: RealArray, n_cells: int) -> None:
         """Add the rows of a block, ascending, with their probabilities, not in units yet."""
         if not rows.size:
             return
@@ -120,12 +119,12 @@ class Margins:
 
     cells: Cells
     chosen: Selection
-    floors: NDArray[Any]
+    floors: RealArray
     keys: FloatArray
     settled: int
 
     @classmethod
-    def empty(cls, cells: Cells, dtype: Any, cuts: FloatArray | None = None) -> Margins:
+    def empty(cls, cells: Cells, dtype: np.dtype[np.floating], cuts: FloatArray | None = None) -> Margins:
         """Nothing seen yet, of probabilities of this float type; margins below known ``cuts`` (C,) do not count."""
         k = cells.n_classes if cells.dense else 0
         margins = cls(cells, Selection.empty(cells.limits), np.full((k, k), np.inf, dtype), np.zeros(k * k), 0)
@@ -145,7 +144,7 @@ class Margins:
         near = np.flatnonzero((margins >= MIN_MARGIN) & (keys > 0))
         self.chosen.accept(part.rows.take(near), keys.take(near) + margins.take(near), settle=False)
 
-    def update_others(self, part: Disagreeing, probs: NDArray[Any]) -> None:
+    def update_others(self, part: Disagreeing, probs: RealArray) -> None:
         """Offer the margins of all classes but the likeliest, of rows of all probs (n, K); there must be many cells."""
         # No other class has more than these two leave it. Most rows have none that can lead by enough.
         room = int((1 + 2 * SUM_TOLERANCE[probs.dtype]) * UNIT) - part.top - 2 * part.given
@@ -154,7 +153,7 @@ class Margins:
         for start in range(0, part.rows.size, step):
             self._offer_others(part.take(np.arange(start, min(start + step, part.rows.size))), probs)
 
-    def _offer_others(self, part: Disagreeing, probs: NDArray[Any]) -> None:
+    def _offer_others(self, part: Disagreeing, probs: RealArray) -> None:
         """Compare all classes of a row with the floors of its label."""
         k, rows, codes = probs.shape[1], part.rows, part.codes
         margins = probs.take(rows, axis=0)
@@ -174,7 +173,7 @@ class Margins:
             np.maximum(self.chosen.cuts, MIN_MARGIN, out=self.chosen.cuts)
             self._lay_floors()
 
-    def update_pairs(self, part: Disagreeing, probs: NDArray[Any]) -> None:
+    def update_pairs(self, part: Disagreeing, probs: RealArray) -> None:
         """Pair each row with each of the few cells that its label wants, and offer their margins."""
         cells, k, codes = self.cells, probs.shape[1], part.codes
         wanted = np.diff(cells.starts).take(codes)

@@ -9,14 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.multiple_testing import first_flagged
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 # The expected share of right values among the flagged.
 FDR = 0.10

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
+
+# Row numbers and keys are kept in as few bytes as hold them.
+KeyArray = NDArray[np.unsignedinteger]
 
 # A probability becomes a whole number of these units, so that its sums are exact in any order.
 UNIT = 2**24
@@ -33,8 +33,8 @@ class Selection:
 
     limits: IntArray
     cuts: FloatArray
-    rows: list[NDArray[Any]]
-    keys: list[NDArray[Any]]
+    rows: list[KeyArray]
+    keys: list[KeyArray]
     waiting: int
     settled: int
 
@@ -43,12 +43,12 @@ class Selection:
         """Nothing seen yet; ``limits`` (C,) is how many to select in each cell."""
         return cls(limits, np.where(limits > 0, float(-UNIT), np.inf), [], [], 0, 0)
 
-    def update(self, rows: IntArray, cells: IntArray, values: NDArray[Any]) -> None:
+    def update(self, rows: IntArray, cells: IntArray, values: RealArray) -> None:
         """Offer the values (m,) of a block's rows (m,), ascending, each to its cell (m,)."""
         running = np.flatnonzero(values >= self.cuts.take(cells))
         self.accept(rows[running], (cells[running] << VALUE_BITS) + values[running] + UNIT)
 
-    def accept(self, rows: IntArray, keys: NDArray[Any], *, settle: bool = True) -> None:
+    def accept(self, rows: IntArray, keys: RealArray | KeyArray, *, settle: bool = True) -> None:
         """Take in keys (m,), cell * 2**VALUE_BITS + value + UNIT, of rows (m,) that reach their cells' cuts."""
         if not rows.size:
             return
@@ -85,7 +85,7 @@ class Selection:
         """Cells (C,) that are full: the others had fewer values than their limit; ``cuts`` of those are not cuts."""
         return self._settle()
 
-    def selected(self, cells: BoolArray) -> NDArray[Any]:
+    def selected(self, cells: BoolArray) -> KeyArray:
         """The rows that a finished selection holds in some of its ``cells`` (C,).
 
         >>> chosen = Selection.empty(np.array([2, 1]))
@@ -95,15 +95,15 @@ class Selection:
         """
         return np.concatenate([np.empty(0, dtype=np.uint8), *self.selected_parts(cells)])
 
-    def selected_parts(self, cells: BoolArray) -> Iterator[NDArray[Any]]:
+    def selected_parts(self, cells: BoolArray) -> Iterator[KeyArray]:
         """The same rows, a part at a time."""
         for rows, keys in zip(self.rows, self.keys, strict=True):
             yield rows[cells.take(_leading(keys, VALUE_BITS, cells.size))]
 
 
-def _grouped(parts: list[NDArray[Any]], size: int) -> Iterator[NDArray[Any]]:
+def _grouped(parts: list[KeyArray], size: int) -> Iterator[KeyArray]:
     """The same keys in fewer parts, of about ``size`` where they were smaller."""
-    waiting: list[NDArray[Any]] = []
+    waiting: list[KeyArray] = []
     for at, keys in enumerate(parts, start=1):
         waiting.append(keys)
         if at == len(parts) or sum(part.size for part in waiting) >= size:
@@ -111,12 +111,12 @@ def _grouped(parts: list[NDArray[Any]], size: int) -> Iterator[NDArray[Any]]:
             waiting = []
 
 
-def _leading(keys: NDArray[Any], shift: int, bound: int) -> NDArray[Any]:
+def _leading(keys: KeyArray, shift: int, bound: int) -> KeyArray:
     """(m,) keys without their last bits, in the narrowest type for numbers below ``bound``."""
     return np.asarray((keys >> keys.dtype.type(shift)).astype(np.min_scalar_type(bound)))
 
 
-def lowest_selected(parts: list[NDArray[Any]], limits: IntArray) -> tuple[NDArray[Any], IntArray]:
+def lowest_selected(parts: list[KeyArray], limits: IntArray) -> tuple[KeyArray, IntArray]:
     """(C,) the least key that each of C cells selects, 0 in a cell with fewer keys than its limit, and the full cells.
 
     A radix select: a histogram of every cell's leading bits finds the bin of its cut, and only the keys in

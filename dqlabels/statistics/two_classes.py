@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import check_block, sum_to_one
-from dqlabels.statistics.selection import BoolArray, FloatArray, IntArray
 
 
-def columns_checked(probs: NDArray[Any], first_row: int = 0) -> NDArray[Any]:
+def columns_checked(probs: RealArray, first_row: int = 0) -> RealArray:
     """(2, m) the rows of two classes by class, checked.
 
     Raises:
@@ -38,7 +36,7 @@ class OfTwo:
     counts: IntArray
 
     @classmethod
-    def of(cls, labelled: BoolArray, columns: NDArray[Any], bars: FloatArray) -> OfTwo:
+    def of(cls, labelled: BoolArray, columns: RealArray, bars: FloatArray) -> OfTwo:
         """``likeliest`` and ``confident_class`` of columns (2, m) with labels (m,), true for the second class."""
         first, second = columns
         likely, less = second > first, first > second

@@ -120,7 +120,7 @@ def test_kappa_of_a_pair_is_scikit_learns():
     _, labels = simulated(200, [0.1, 0.3, 0.2])
     pairs = pair_agreements(Votes.of_columns(labels, 3))
     expected = [cohen_kappa_score(labels[:, a], labels[:, b]) for a, b in ((0, 1), (0, 2), (1, 2))]
-    assert pairs["kappa"].tolist() == pytest.approx(expected)
+    assert pairs.kappa.tolist() == pytest.approx(expected)
 
 
 def test_dawid_skene_gives_the_class_shares_of_its_paper():

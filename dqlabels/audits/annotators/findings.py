@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from dqlabels.audits.annotators.reading import Reading
 from dqlabels.noise.annotators import Draws, annotators_noise
 from dqlabels.statistics.agreement import Agreement
+from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.consensus import agreement_with_others
-from dqlabels.statistics.votes import FloatArray, IntArray
 
 # Qualities are summed as whole numbers of this part, so that the order of rows does not show.
 UNIT = 2.0**36

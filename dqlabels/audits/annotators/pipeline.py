@@ -17,6 +17,7 @@ from dqlabels.frames.outputs import check_outputs, to_callers_kind, with_columns
 from dqlabels.noise.annotators import annotators_noise, draw_truth
 from dqlabels.statistics.active_learning import activelab_scores, scores_without_model
 from dqlabels.statistics.agreement import krippendorff_alpha
+from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.consensus import (
     METHODS,
     agreement_with_others,
@@ -26,7 +27,7 @@ from dqlabels.statistics.consensus import (
     ibcc,
     majority,
 )
-from dqlabels.statistics.votes import FloatArray, IntArray, shares
+from dqlabels.statistics.votes import shares
 
 
 class Judged(Protocol):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, Labels, encode, read_labels, require
-from dqlabels.statistics.votes import IntArray, Votes, repeated
+from dqlabels.statistics.arrays import IntArray
+from dqlabels.statistics.votes import Votes, repeated
 
 MOST_NAMED = 10
 

@@ -130,13 +130,13 @@ class AnnotatorAudit(Flagging):
     def pairs(self) -> Any:
         """A row per pair of annotators with items in common: how many, the share that agrees, and Cohen's kappa."""
         found = self.findings
-        facts = pair_agreements(found.reading.votes)
-        first, second = facts.pop("first"), facts.pop("second")
-        table = nw.from_dict(dict(facts), backend=self.table.implementation).with_columns(
-            self._named(found.reading.annotators, first, "first"),
-            self._named(found.reading.annotators, second, "second"),
+        pairs = pair_agreements(found.reading.votes)
+        numbers = {"items": pairs.items, "agreement": pairs.agreement, "kappa": pairs.kappa}
+        table = nw.from_dict(numbers, backend=self.table.implementation).with_columns(
+            self._named(found.reading.annotators, pairs.first, "first"),
+            self._named(found.reading.annotators, pairs.second, "second"),
         )
-        return table.select("first", "second", *facts).to_native()
+        return table.select("first", "second", *numbers).to_native()
 
     def next_to_label(self, n: int = 10) -> Any:
         """The ``n`` items whose consensus another label would change most, most useful first (ActiveLab).

@@ -15,8 +15,8 @@ from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.sampling import Sample, content_hashes
 from dqlabels.models import large
+from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import ClassTally, take
-from dqlabels.statistics.selection import IntArray
 
 FEWEST_ROWS_A_CLASS = 2
 Names = tuple[str, str, str]

@@ -9,7 +9,8 @@ import numpy as np
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.targets import Targets
-from dqlabels.statistics.residuals import BoolArray, FloatArray, ValueRule, ValueScale
+from dqlabels.statistics.arrays import BoolArray, FloatArray
+from dqlabels.statistics.residuals import ValueRule, ValueScale
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from dqlabels.frames.targets import Targets
 from dqlabels.report.evidence import index_values, plain
 from dqlabels.report.explanations import shown_value
 from dqlabels.report.facts import MOST_VALUES, made_with
-from dqlabels.statistics.residuals import IntArray
+from dqlabels.statistics.arrays import IntArray
 
 # Of the cases where a value is right: how many lie in the interval that is shown of a row.
 EXPECTED = 0.90

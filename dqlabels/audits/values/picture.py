@@ -8,7 +8,7 @@ import numpy as np
 
 from dqlabels.audits.values.columns import JudgedValues, ValueJudge
 from dqlabels.frames.targets import Targets
-from dqlabels.statistics.residuals import FloatArray, IntArray
+from dqlabels.statistics.arrays import FloatArray, IntArray
 
 QUALITY_BINS = 40
 # Cells of the picture of given against predicted values, along each side.

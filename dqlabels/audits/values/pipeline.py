@@ -20,7 +20,8 @@ from dqlabels.frames.sampling import ContentSample
 from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.models import large
 from dqlabels.models.value_bag import predict_out_of_bag
-from dqlabels.statistics.residuals import FloatArray, ResidualTally, ValueScale, check_fdr, judge_values
+from dqlabels.statistics.arrays import FloatArray
+from dqlabels.statistics.residuals import ResidualTally, ValueScale, check_fdr, judge_values
 
 
 def audit_values(table: Frame, label: str, *, given: Mapping[str, Any], lazy: bool, notes: list[str]) -> ValueAudit:

@@ -23,15 +23,8 @@ from dqlabels.models import large
 from dqlabels.models import value_forest as forest
 from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
 from dqlabels.models.value_forest import ValueForest
-from dqlabels.statistics.residuals import (
-    FloatArray,
-    IntArray,
-    ResidualTally,
-    SizeCounts,
-    ValueRule,
-    ValueScale,
-    residual_scores,
-)
+from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, ValueScale, residual_scores
 
 Names = tuple[str, str, str]
 # The features predict so little beyond this that only gross errors can be told.
