@@ -34,10 +34,10 @@ from dqlabels.statistics.classes import (
     pick,
     take,
 )
-from dqlabels.statistics.cuts import CutCounts, find_cuts
+from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
 from dqlabels.statistics.pruning import MIN_MARGIN, Cells, Margins, Rivals
 from dqlabels.statistics.selection import Selection
-from dqlabels.statistics.two_classes import OfTwo, columns_checked
+from dqlabels.statistics.two_classes import TwoClassMasks, columns_checked
 
 # Large blocks, or the threads wait for each other between two calls; what is gone over twice is so in parts that
 # stay in cache. Each thread gets some blocks where there are rows for them.
@@ -333,7 +333,7 @@ def _count(work: Pass, bars: FloatArray, filter_by: str) -> Seen:
 
     def observe_two(seen: Seen, block: slice) -> None:
         columns = columns_checked(work.probs[block], block.start)
-        found = OfTwo.of(work.codes[block].astype(bool), columns, bars)
+        found = TwoClassMasks.of(work.codes[block].astype(bool), columns, bars)
         work.disagree[block] = found.disagree
         if work.likely.size:
             work.likely[block] = found.likely
@@ -437,11 +437,11 @@ def _largest_margins(work: Pass, cells: Cells, rivals: Rivals) -> BoolArray:
 def _largest_of_two(work: Pass, limits: IntArray) -> BoolArray:
     """The same of two classes, whose ``limits`` (2,) are by the given one. Nothing is kept but counts."""
 
-    def observe(state: CutCounts, block: slice) -> None:
+    def observe(state: CutoffCounts, block: slice) -> None:
         state.update(*work.margins(block)[1:])
 
     engine = work.engine.picking(float(work.disagree.mean()) if work.disagree.size else 0.0)
-    cuts = find_cuts(limits, lambda step: engine.reduce(step.fresh, observe))
+    cuts = find_cutoffs(limits, lambda step: engine.reduce(step.fresh, observe))
     np.maximum(cuts, MIN_MARGIN, out=cuts)
 
     def mark(block: slice) -> None:
@@ -465,7 +465,7 @@ def _select(work: Pass, cells: Cells, rivals: Rivals) -> Margins:
     for part in rivals.parts(cells.n_classes):
         margins.update_likeliest(part)
     margins.finish()
-    others = Margins.empty(cells, dtype, margins.chosen.cuts)
+    others = Margins.empty(cells, dtype, margins.chosen.cutoffs)
     for part in rivals.parts(cells.n_classes):
         others.update_others(part, work.probs)
     margins.merge(others)

@@ -26,7 +26,7 @@ from dqlabels.statistics.classes import (
     prune_counts,
     take,
 )
-from dqlabels.statistics.cuts import CutCounts, find_cuts
+from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,25 +128,25 @@ def _cuts(blocks: Blocks, filter_by: str, prune: IntArray) -> tuple[FloatArray, 
     margins, given, top = np.full((k, k), -np.inf), np.full(k, -np.inf), -np.inf
     number = np.array([prune.sum() - np.trace(prune)])
     if filter_by == "low_normalized_margin":
-        top = float(find_cuts(number, lambda step: blocks.reduce(step.fresh, _observe_top))[0])
+        top = float(find_cutoffs(number, lambda step: blocks.reduce(step.fresh, _observe_top))[0])
     elif filter_by == "low_self_confidence":
-        given[:] = find_cuts(number, lambda step: blocks.reduce(step.fresh, _observe_given))
+        given[:] = find_cutoffs(number, lambda step: blocks.reduce(step.fresh, _observe_given))
     if filter_by in ("prune_by_class", "both"):
         wanted = prune.sum(axis=1) - np.diagonal(prune)
-        given = find_cuts(wanted, lambda step: blocks.reduce(step.fresh, _observe_given))
+        given = find_cutoffs(wanted, lambda step: blocks.reduce(step.fresh, _observe_given))
     if filter_by in ("prune_by_noise_rate", "both"):
         margins = _margin_cuts(blocks, prune)
     return margins, given, top
 
 
-def _observe_top(state: CutCounts, codes: IntArray, probs: NDArray[Any]) -> None:
+def _observe_top(state: CutoffCounts, codes: IntArray, probs: NDArray[Any]) -> None:
     """The margin of the likeliest class, of rows where it is not the given one."""
     known, (_, top) = take(probs, codes), likeliest_checked(probs)
     rows = np.flatnonzero(top > known)
     state.update(np.zeros_like(rows), in_units(top[rows]) - in_units(known[rows]))
 
 
-def _observe_given(state: CutCounts, codes: IntArray, probs: NDArray[Any]) -> None:
+def _observe_given(state: CutoffCounts, codes: IntArray, probs: NDArray[Any]) -> None:
     """The self-confidence, negative: by class, or of all rows where the state has one cell."""
     state.update(codes if state.limits.size > 1 else np.zeros_like(codes), -in_units(take(probs, codes)))
 
@@ -158,7 +158,7 @@ def _margin_cuts(blocks: Blocks, prune: IntArray) -> FloatArray:
     cell_of = np.full((k, k), -1, dtype=np.int64)
     cell_of[given, other] = np.arange(given.size)
 
-    def observe(state: CutCounts, codes: IntArray, probs: NDArray[Any]) -> None:
+    def observe(state: CutoffCounts, codes: IntArray, probs: NDArray[Any]) -> None:
         known, (_, top) = take(probs, codes), likeliest_checked(probs)
         rows = np.flatnonzero(top > known)
         margins = in_units(probs.take(rows, axis=0)) - in_units(known[rows])[:, None]
@@ -168,6 +168,6 @@ def _margin_cuts(blocks: Blocks, prune: IntArray) -> FloatArray:
 
     margins = np.full((k, k), np.inf)
     if given.size:
-        found = find_cuts(prune[given, other], lambda step: blocks.reduce(step.fresh, observe))
+        found = find_cutoffs(prune[given, other], lambda step: blocks.reduce(step.fresh, observe))
         margins[given, other] = np.maximum(found, 1)
     return margins

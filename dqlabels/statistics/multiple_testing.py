@@ -39,10 +39,10 @@ def benjamini_hochberg(p: FloatArray, fdr: float) -> BoolArray:
     [True, False, True, False]
     """
     values, rows = np.unique(p, return_counts=True)
-    cut = first_flagged(values[::-1], rows.cumsum()[::-1], fdr)
-    if cut == values.size:
+    first = first_flagged(values[::-1], rows.cumsum()[::-1], fdr)
+    if first == values.size:
         return np.zeros(p.size, dtype=bool)
-    flagged: BoolArray = p <= values[::-1][cut]
+    flagged: BoolArray = p <= values[::-1][first]
     return flagged
 
 

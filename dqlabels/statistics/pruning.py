@@ -124,11 +124,11 @@ class Margins:
     settled: int
 
     @classmethod
-    def empty(cls, cells: Cells, dtype: np.dtype[np.floating], cuts: FloatArray | None = None) -> Margins:
-        """Nothing seen yet, of probabilities of this float type; margins below known ``cuts`` (C,) do not count."""
+    def empty(cls, cells: Cells, dtype: np.dtype[np.floating], cutoffs: FloatArray | None = None) -> Margins:
+        """Nothing seen yet, of probabilities of this float type; margins below known ``cutoffs`` (C,) do not count."""
         k = cells.n_classes if cells.dense else 0
         margins = cls(cells, Selection.empty(cells.limits), np.full((k, k), np.inf, dtype), np.zeros(k * k), 0)
-        np.maximum(margins.chosen.cuts, MIN_MARGIN if cuts is None else cuts, out=margins.chosen.cuts)
+        np.maximum(margins.chosen.cutoffs, MIN_MARGIN if cutoffs is None else cutoffs, out=margins.chosen.cutoffs)
         if k:
             margins.keys[cells.codes] = np.arange(cells.codes.size) * float(1 << VALUE_BITS) + UNIT
             margins._lay_floors()
@@ -136,7 +136,7 @@ class Margins:
 
     def _lay_floors(self) -> None:
         # Two units lower: one for the rounding of two probabilities, one for that of their difference.
-        self.floors.ravel()[self.cells.codes] = (self.chosen.cuts - 2) / UNIT
+        self.floors.ravel()[self.cells.codes] = (self.chosen.cutoffs - 2) / UNIT
 
     def update_likeliest(self, part: Disagreeing) -> None:
         """Offer the margins of the likeliest class of each row; there must be many cells."""
@@ -170,7 +170,7 @@ class Margins:
         self.chosen.accept(rows.take(at.take(near)), keys)
         if self.chosen.settled != self.settled:
             self.settled = self.chosen.settled
-            np.maximum(self.chosen.cuts, MIN_MARGIN, out=self.chosen.cuts)
+            np.maximum(self.chosen.cutoffs, MIN_MARGIN, out=self.chosen.cutoffs)
             self._lay_floors()
 
     def update_pairs(self, part: Disagreeing, probs: RealArray) -> None:

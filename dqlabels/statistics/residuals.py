@@ -209,7 +209,7 @@ def cell_edges(cells: IntArray) -> FloatArray:
 
 @dataclass(slots=True, eq=False)
 class SizeCounts:
-    """How many scores are of about each size, from which the tail and the cut are found: mergeable, in any order.
+    """How many scores are of about each size, from which the tail and the cutoff are found: mergeable, in any order.
 
     ``counts`` (CELLS,) rows a cell of :func:`size_cells`.
     """
@@ -247,14 +247,14 @@ class SizeCounts:
         cells = np.flatnonzero(self.counts)
         counts, edges = self.counts[cells], cell_edges(cells)
         beyond = counts[::-1].cumsum()[::-1]
-        tail, cut = NO_TAIL, edges.size
+        tail, cutoff = NO_TAIL, edges.size
         for _ in range(MAX_ROUNDS):
-            tail = _tail_among(cells[:cut], counts[:cut])
+            tail = _tail_among(cells[:cutoff], counts[:cutoff])
             again = first_flagged(tail.p_values(edges), beyond, fdr)
-            if again == cut:
+            if again == cutoff:
                 break
-            cut = again
-        return tail, float(edges[cut]) if cut < edges.size else np.inf
+            cutoff = again
+        return tail, float(edges[cutoff]) if cutoff < edges.size else np.inf
 
 
 def _tail_among(cells: IntArray, counts: IntArray) -> Tail:
@@ -278,18 +278,18 @@ def _tail_among(cells: IntArray, counts: IntArray) -> Tail:
 class ValueRule:
     """What the passes over a table found: enough to judge any row alone.
 
-    ``mean_residual`` of the table; ``tail`` of right values; scores of at least ``cut`` are flagged.
+    ``mean_residual`` of the table; ``tail`` of right values; scores of at least ``cutoff`` are flagged.
     """
 
     mean_residual: float
     tail: Tail
-    cut: float
+    cutoff: float
 
     def judge(self, residuals: FloatArray, spread: FloatArray) -> ValueVerdict:
         """Of rows (n,): scores, p-values and flags."""
         scores = residual_scores(residuals, spread, self.mean_residual)
         sizes = np.abs(scores)
-        return ValueVerdict(scores, self.tail.p_values(sizes), sizes >= self.cut)
+        return ValueVerdict(scores, self.tail.p_values(sizes), sizes >= self.cutoff)
 
     def reach(self, spread: FloatArray, p: float) -> FloatArray:
         """How far (n,) from its prediction a right value strays in this share of the rows, by the row's spread."""

@@ -1,4 +1,4 @@
-"""The largest values of each cell, as a statistic that merges: how rows are picked for pruning, out of core too."""
+"""Mergeable selection of the largest values in each cell, by which rows are picked for pruning, out of core too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KeyArray = NDArray[np.unsignedinteger]
 UNIT = 2**24
 # A selection's values lie in [-UNIT, UNIT]; a key holds the cell above this many bits and the value in them.
 VALUE_BITS = 26
-# A selection sorts out what was offered once this many values wait.
+# A selection settles once this many candidates wait.
 SELECT_EVERY = 1 << 16
 # A histogram has about four bins a key, but no more than this many counters unless there are more cells.
 COUNTER_BITS = 12
@@ -25,14 +25,14 @@ COUNTER_BITS = 12
 
 @dataclass(slots=True, eq=False)
 class Selection:
-    """The rows with the ``limits`` largest values of each of C cells, and all that tie with the last of them.
+    """The rows with the ``limits`` (C,) largest values of each of C cells, and all rows that tie with the last of them.
 
-    Values are whole numbers in [-UNIT, UNIT], held in floats; ``cuts`` (C,) is the least of them still in the
-    running. ``rows`` and ``keys`` are what was kept, in parts; a key holds cell and value in one number.
+    Values are whole numbers in [-UNIT, UNIT], held in floats; ``cutoffs`` (C,) is the smallest value that can still be
+    selected. ``rows`` and ``keys`` hold the candidates in parts; a key combines cell and value in one number.
     """
 
     limits: IntArray
-    cuts: FloatArray
+    cutoffs: FloatArray
     rows: list[KeyArray]
     keys: list[KeyArray]
     waiting: int
@@ -40,38 +40,38 @@ class Selection:
 
     @classmethod
     def empty(cls, limits: IntArray) -> Selection:
-        """Nothing seen yet; ``limits`` (C,) is how many to select in each cell."""
+        """Return a selection without candidates; ``limits`` (C,) is how many to select in each cell."""
         return cls(limits, np.where(limits > 0, float(-UNIT), np.inf), [], [], 0, 0)
 
     def update(self, rows: IntArray, cells: IntArray, values: RealArray) -> None:
-        """Offer the values (m,) of a block's rows (m,), ascending, each to its cell (m,)."""
-        running = np.flatnonzero(values >= self.cuts.take(cells))
+        """Offer the values (m,) of a block's rows (m,), which are in ascending order, each to its cell (m,)."""
+        running = np.flatnonzero(values >= self.cutoffs.take(cells))
         self.accept(rows[running], (cells[running] << VALUE_BITS) + values[running] + UNIT)
 
     def accept(self, rows: IntArray, keys: RealArray | KeyArray, *, settle: bool = True) -> None:
-        """Take in keys (m,), cell * 2**VALUE_BITS + value + UNIT, of rows (m,) that reach their cells' cuts."""
+        """Add rows (m,) that reach the cutoffs, with their keys (m,): cell * 2**VALUE_BITS + value + UNIT."""
         if not rows.size:
             return
         self.rows.append(rows.astype(np.min_scalar_type(max(int(rows[-1]), 1 << 16))))
         self.keys.append(keys.astype(np.min_scalar_type(self.limits.size << VALUE_BITS)))
         self.waiting += rows.size
-        # Sorting out is worth its cost once as much is waiting as was kept.
+        # Settling is worth its cost once as many candidates wait as were kept the last time.
         if settle and self.waiting > max(SELECT_EVERY, self.settled):
             self._settle()
 
     def merge(self, other: Selection) -> None:
-        """Take in all that another state kept, its cuts too: what they shut out cannot come back."""
-        np.maximum(self.cuts, other.cuts, out=self.cuts)
+        """Add the candidates of another selection, and its cutoffs: a row below them was never a candidate there."""
+        np.maximum(self.cutoffs, other.cutoffs, out=self.cutoffs)
         self.rows += other.rows
         self.keys += other.keys
         other.rows, other.keys = [], []
 
     def _settle(self) -> BoolArray:
-        """Shut out what is beyond the limits; (C,) true for the cells that are full."""
+        """Drop candidates beyond the limits, and return (C,) true for the cells that are full."""
         if not self.keys:
             return self.limits <= 0
         lowest, full = lowest_selected(self.keys, self.limits)
-        self.cuts[full] = (lowest[full] & ((1 << VALUE_BITS) - 1)).astype(np.float64) - UNIT
+        self.cutoffs[full] = (lowest[full] & ((1 << VALUE_BITS) - 1)).astype(np.float64) - UNIT
         for at, keys in enumerate(self.keys):
             kept = np.flatnonzero(keys >= lowest.take(_leading(keys, VALUE_BITS, self.limits.size)))
             if kept.size < keys.size:
@@ -82,11 +82,11 @@ class Selection:
         return settled
 
     def finish(self) -> BoolArray:
-        """Cells (C,) that are full: the others had fewer values than their limit; ``cuts`` of those are not cuts."""
+        """Return (C,) true for the cells that are full; the others had fewer values than their limit, so no cutoff."""
         return self._settle()
 
     def selected(self, cells: BoolArray) -> KeyArray:
-        """The rows that a finished selection holds in some of its ``cells`` (C,).
+        """Rows selected in those of the ``cells`` (C,) that are true, once the selection is finished.
 
         >>> chosen = Selection.empty(np.array([2, 1]))
         >>> chosen.update(np.arange(4), np.array([0, 0, 0, 1]), np.array([1, 3, 2, 5]))
@@ -96,13 +96,13 @@ class Selection:
         return np.concatenate([np.empty(0, dtype=np.uint8), *self.selected_parts(cells)])
 
     def selected_parts(self, cells: BoolArray) -> Iterator[KeyArray]:
-        """The same rows, a part at a time."""
+        """Yield the same rows in parts."""
         for rows, keys in zip(self.rows, self.keys, strict=True):
             yield rows[cells.take(_leading(keys, VALUE_BITS, cells.size))]
 
 
 def _grouped(parts: list[KeyArray], size: int) -> Iterator[KeyArray]:
-    """The same keys in fewer parts, of about ``size`` where they were smaller."""
+    """Yield the same keys in fewer parts: small ones are joined until they hold about ``size`` keys."""
     waiting: list[KeyArray] = []
     for at, keys in enumerate(parts, start=1):
         waiting.append(keys)
@@ -112,14 +112,14 @@ def _grouped(parts: list[KeyArray], size: int) -> Iterator[KeyArray]:
 
 
 def _leading(keys: KeyArray, shift: int, bound: int) -> KeyArray:
-    """(m,) keys without their last bits, in the narrowest type for numbers below ``bound``."""
+    """Keys (m,) without their last bits, in the narrowest type for numbers below ``bound``."""
     return np.asarray((keys >> keys.dtype.type(shift)).astype(np.min_scalar_type(bound)))
 
 
 def lowest_selected(parts: list[KeyArray], limits: IntArray) -> tuple[KeyArray, IntArray]:
-    """(C,) the least key that each of C cells selects, 0 in a cell with fewer keys than its limit, and the full cells.
+    """Lowest key selected in each of C cells (0 where a cell has fewer keys than its limit), and the full cells.
 
-    A radix select: a histogram of every cell's leading bits finds the bin of its cut, and only the keys in
+    A radix select: a histogram of every cell's leading bits finds the bin of its cutoff, and only the keys in
     those bins are sorted.
     """
     own, room = int(limits.size).bit_length(), sum(keys.size for keys in parts).bit_length()
@@ -134,10 +134,10 @@ def lowest_selected(parts: list[KeyArray], limits: IntArray) -> tuple[KeyArray, 
     full = np.flatnonzero((limits > 0) & (beyond[:, -1] >= limits))
     place = (beyond[full] >= limits[full, None]).argmax(axis=1)
     missing = limits[full] - beyond[full, place] + counts[full, n_bins - 1 - place]
-    at_cut = np.zeros(size, dtype=bool)
+    at_cutoff = np.zeros(size, dtype=bool)
     heads = full * n_bins + n_bins - 1 - place
-    at_cut[heads] = True
-    close = np.sort(np.concatenate([keys[at_cut.take(_leading(keys, shift, size))] for keys in parts]))
+    at_cutoff[heads] = True
+    close = np.sort(np.concatenate([keys[at_cutoff.take(_leading(keys, shift, size))] for keys in parts]))
     ends = np.searchsorted(_leading(close, shift, size), heads, side="right")
     lowest = np.zeros(limits.size, dtype=close.dtype)
     lowest[full] = close[ends - missing]

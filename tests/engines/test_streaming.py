@@ -25,7 +25,7 @@ from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, Optio
 from dqlabels.frames.sampling import ContentSample, content_hashes, quotas
 from dqlabels.models import boosted, large, symmetric
 from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
-from dqlabels.statistics.cuts import find_cuts
+from dqlabels.statistics.cutoffs import find_cutoffs
 
 pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"
@@ -251,7 +251,7 @@ def test_cuts_are_the_kth_largest_values(seed, rows, cells, parts):
             state.merge(piece)
         return state
 
-    for at, cut in enumerate(find_cuts(limits, count)):
+    for at, cut in enumerate(find_cutoffs(limits, count)):
         ranked = np.sort(value[cell == at])[::-1]
         wanted = ranked[: limits[at]]
         taken = value[(cell == at) & (value >= cut)]

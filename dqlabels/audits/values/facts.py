@@ -54,7 +54,7 @@ def value_facts(
 
 def histogram(picture: Picture, judge: ValueJudge) -> dict[str, Any]:
     """Rows by quality in 40 equal steps of [0, 1], flagged and not, and the quality at which flags begin."""
-    cut = judge.rule.cut
+    cut = judge.rule.cutoff
     return {
         "edges": np.linspace(0, 1, QUALITY_BINS + 1).tolist(),
         "kept": picture.quality[0].tolist(),

@@ -1,7 +1,7 @@
-"""The value at which a cell's largest values end, found by counting alone: how rows are picked out of core.
+"""Cutoffs found by counting alone: the value at which the largest values of a cell end.
 
-:class:`dqlabels.statistics.selection.Selection` keeps the rows it selects; here nothing is kept but counts, so memory
-does not grow with the table, and the counts of parts of a table add up.
+:class:`dqlabels.statistics.selection.Selection` keeps the rows it selects; here only counts are kept, so memory does
+not grow with the table, and the counts of parts of a table add up.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.selection import UNIT, VALUE_BITS
 
-# Counters that one pass may hold; more cells look at fewer bits a pass, and take more passes.
+# Counters held in one pass: with many cells a pass looks at fewer bits, and there are more passes.
 MAX_COUNTERS = 1 << 19
 MAX_BITS = 13
 
 
 @dataclass(slots=True, eq=False)
-class CutCounts:
+class CutoffCounts:
     """One pass of the search: how many values of each of C cells begin with the bits known so far.
 
-    ``heads`` (C,) are those bits of the cut, ``shift`` counts the bits that follow them, ``bits`` of which this
-    pass looks at; ``above`` (C,) values are known to be larger; ``counts`` is (C, 2**bits).
+    ``heads`` (C,) are the known leading bits of the cutoffs. ``shift`` bits follow them, of which this pass looks at
+    the first ``bits``. ``above`` (C,) counts the values known to be larger; ``counts`` is (C, 2**bits).
     """
 
     limits: IntArray
@@ -35,29 +35,29 @@ class CutCounts:
     counts: IntArray
 
     @classmethod
-    def first(cls, limits: IntArray) -> CutCounts:
-        """The first pass, for the ``limits`` (C,) largest values of each cell."""
+    def first(cls, limits: IntArray) -> CutoffCounts:
+        """First pass of the search for the ``limits`` (C,) largest values of each cell."""
         return cls._pass(limits, np.zeros_like(limits), np.zeros_like(limits), VALUE_BITS)
 
     @classmethod
-    def _pass(cls, limits: IntArray, heads: IntArray, above: IntArray, shift: int) -> CutCounts:
+    def _pass(cls, limits: IntArray, heads: IntArray, above: IntArray, shift: int) -> CutoffCounts:
         room = (MAX_COUNTERS // max(limits.size, 1)).bit_length() - 1
         bits = min(shift, max(1, min(room, MAX_BITS)))
         return cls(limits, heads, above, shift, bits, np.zeros((limits.size, 1 << bits), dtype=np.int64))
 
-    def fresh(self) -> CutCounts:
-        """The same pass with nothing counted."""
-        return CutCounts(self.limits, self.heads, self.above, self.shift, self.bits, np.zeros_like(self.counts))
+    def fresh(self) -> CutoffCounts:
+        """Return the same pass with nothing counted."""
+        return CutoffCounts(self.limits, self.heads, self.above, self.shift, self.bits, np.zeros_like(self.counts))
 
     def update(self, cells: IntArray, values: RealArray) -> None:
-        """Count values (m,), whole numbers in [-UNIT, UNIT], of their cells (m,)."""
+        """Count values (m,), whole numbers in [-UNIT, UNIT], in their cells (m,)."""
         keys = values.astype(np.int64) + UNIT
         near = (keys >> self.shift) == self.heads.take(cells)
         following = (keys[near] >> (self.shift - self.bits)) & ((1 << self.bits) - 1)
         places = (cells[near] << self.bits) + following
         self.counts += np.bincount(places, minlength=self.counts.size).reshape(self.counts.shape)
 
-    def merge(self, other: CutCounts) -> None:
+    def merge(self, other: CutoffCounts) -> None:
         """Add what another state counted."""
         self.counts += other.counts
 
@@ -69,8 +69,8 @@ class CutCounts:
         """Add what ``sums`` of other parts, added up, say."""
         self.counts += sums.reshape(self.counts.shape)
 
-    def next_pass(self) -> CutCounts:
-        """The pass over the bits after these."""
+    def next_pass(self) -> CutoffCounts:
+        """Return the next pass, over the bits that follow."""
         beyond = self.counts[:, ::-1].cumsum(axis=1) + self.above[:, None]
         reached = beyond >= self.limits[:, None]
         place = np.where(reached.any(axis=1), reached.argmax(axis=1), beyond.shape[1] - 1)
@@ -80,23 +80,23 @@ class CutCounts:
         return self._pass(self.limits, (self.heads << self.bits) + found, above, self.shift - self.bits)
 
 
-def find_cuts(limits: IntArray, count: Callable[[CutCounts], CutCounts]) -> FloatArray:
-    """(C,) the least value among the ``limits`` (C,) largest of each cell; with it go all that tie.
+def find_cutoffs(limits: IntArray, count: Callable[[CutoffCounts], CutoffCounts]) -> FloatArray:
+    """Smallest value selected in each of C cells, shape (C,); values that tie with it are selected too.
 
-    A cell with fewer values than its limit takes all of them (its cut is -UNIT), one whose limit is 0 none
-    (its cut is infinite).
+    A cell with fewer values than its limit selects all of them (its cutoff is -UNIT); one whose limit is 0 selects
+    none (its cutoff is infinite).
 
     Args:
-        limits: How many values each cell wants.
-        count: Counts all values for one pass of the search.
+        limits: (C,) how many of the largest values each cell selects.
+        count: Counts all values in one pass of the search.
 
     >>> def count(state):
     ...     state.update(np.array([0, 0, 0, 1]), np.array([1, 3, 2, 5]))
     ...     return state
-    >>> find_cuts(np.array([2, 9]), count).tolist()
+    >>> find_cutoffs(np.array([2, 9]), count).tolist()
     [2.0, -16777216.0]
     """
-    step = CutCounts.first(limits)
+    step = CutoffCounts.first(limits)
     while step.shift:
         step = count(step).next_pass()
     return np.where(limits > 0, step.heads.astype(np.float64) - UNIT, np.inf)
