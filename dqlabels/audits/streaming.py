@@ -17,6 +17,7 @@ from dqlabels.errors import LabelWarning, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.models import large
 from dqlabels.statistics.residuals import FDR, check_fdr
+from dqlabels.threads import thread_count
 
 if TYPE_CHECKING:
     import polars as pl
@@ -219,7 +220,7 @@ def audited_blocks(
         yield in_memory(plan.frame.collect())
         return
     large.refuse_options(options, "for a lazy frame this large")
-    with closing(Spill(task.kept, large.threads_of(plan.n_jobs))) as spill:
+    with closing(Spill(task.kept, thread_count(plan.n_jobs))) as spill:
         streamed = go_through(plan, task, spill, size)
         for note in streamed.notes:
             warnings.warn(note, LabelWarning, stacklevel=2)

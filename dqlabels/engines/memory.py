@@ -6,7 +6,6 @@ what each block's rows say.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
 from dqlabels.statistics.pruning import MIN_MARGIN, Cells, Margins, Rivals
 from dqlabels.statistics.selection import Selection
 from dqlabels.statistics.two_classes import TwoClassMasks, columns_checked
+from dqlabels.threads import thread_count
 
 # Large blocks, or the threads wait for each other between two calls; what is gone over twice is so in parts that
 # stay in cache. Each thread gets some blocks where there are rows for them.
@@ -72,7 +72,7 @@ class MemoryEngine:
     @classmethod
     def over(cls, probs: NDArray[Any], n_threads: int | None = None, block_rows: int | None = None) -> MemoryEngine:
         """An engine for the rows of a matrix."""
-        threads = n_threads if n_threads and n_threads > 0 else os.cpu_count() or 1
+        threads = thread_count(n_threads)
         if probs.shape[1] <= FEW_CLASSES:
             return cls(len(probs), block_rows or MOST_ROWS_OF_FEW, 1)
         rows = max(FEWEST_ROWS, min(MOST_ROWS, -(-len(probs) // (threads * BLOCKS_A_THREAD))))
@@ -82,7 +82,7 @@ class MemoryEngine:
     def over_whole_rows(cls, probs: NDArray[Any], n_threads: int | None, block_rows: int | None) -> MemoryEngine:
         """An engine for work that copies whole rows of a matrix."""
         rows = max(FEWEST_WHOLE_ROWS, min(MOST_ROWS_OF_FEW, BLOCK_BYTES // max(1, probs.shape[1] * probs.itemsize)))
-        threads = n_threads if n_threads and n_threads > 0 else os.cpu_count() or 1
+        threads = thread_count(n_threads)
         return cls(len(probs), block_rows or rows, threads)
 
     def picking(self, share: float) -> MemoryEngine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
+from dqlabels.threads import thread_count
 
 FloatMatrix = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -189,7 +189,7 @@ class Forest:
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ModelError(f"The model judges by {self.width:,} features; the matrix has shape {matrix.shape}.")
         rows = np.ascontiguousarray(matrix, dtype=np.float32)
-        threads = n_threads if n_threads and n_threads > 0 else os.cpu_count() or 1
+        threads = thread_count(n_threads)
         trees = self._descents()
         probs: FloatArray = np.empty((len(rows), self.n_classes))
         step = max(FEWEST_ROWS_A_BLOCK, -(-len(rows) // threads))

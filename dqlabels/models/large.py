@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from dqlabels.models import boosted
 from dqlabels.models.boosted import Halves
 from dqlabels.models.learning_curve import LearningCurve, learning_curve
 from dqlabels.models.out_of_sample import COARSE, MOST_FITTED_ROWS
+from dqlabels.threads import thread_count
 
 IntArray = NDArray[np.int64]
 
@@ -71,18 +71,13 @@ def judge_and_tell(
     halves: Halves, matrix: NDArray[np.float32], n_jobs: int | None
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """(n, K) probabilities and which rows (n,) one of the halves saw, of many classes on ``n_jobs`` threads."""
-    threads = threads_of(n_jobs) if halves.n_classes >= MANY_CLASSES else 1
+    threads = thread_count(n_jobs) if halves.n_classes >= MANY_CLASSES else 1
     parts = np.array_split(matrix, max(1, min(threads, len(matrix) // 1024)))
     if len(parts) == 1:
         return halves.judge(matrix)
     with ThreadPoolExecutor(threads) as pool:
         probs, inside = zip(*pool.map(halves.judge, parts), strict=True)
     return np.concatenate(probs), np.concatenate(inside)
-
-
-def threads_of(n_jobs: int | None) -> int:
-    """Threads that were asked for, by default one a core."""
-    return n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

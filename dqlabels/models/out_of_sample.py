@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
-from os import cpu_count
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from dqlabels.models import boosting
 from dqlabels.models.estimator import aligned, fit, for_others, seeded
 from dqlabels.models.forest import FittedModel, Forest, GrownTree
 from dqlabels.progress import ProgressBar
+from dqlabels.threads import thread_count
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -248,7 +248,7 @@ def _by_halves(
     half_of_unit[units[fitted]] = _content_folds(fitted, codes, units, 2, seed)
     return boosting.judge_by_halves(
         matrix, codes, n_classes, fitted=fitted, halves=half_of_unit[units], order=order, weights=weights, seed=seed,
-        n_threads=n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1,
+        n_threads=thread_count(n_jobs),
     )  # fmt: skip
 
 
@@ -314,7 +314,7 @@ class Bag:
         leave_out: IntArray | None = None,
     ) -> None:
         """Grow a tree per seed and add its leaves' class shares to the rows it did not see."""
-        threads = n_jobs if n_jobs and n_jobs > 0 else cpu_count() or 1
+        threads = thread_count(n_jobs)
         with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
             # Many classes in few rows were allowed when the labels were read; scikit-learn would say so a tree.
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dqlabels.models.value_bag import LARGEST_TARGET, UNIT
 from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.threads import thread_count
 
 Matrix = NDArray[np.float32]
 Hashes = NDArray[np.uint64]
@@ -75,7 +76,7 @@ class ValueForest:
             told()
             return found
 
-        with ThreadPoolExecutor(n_jobs if n_jobs and n_jobs > 0 else None) as pool:
+        with ThreadPoolExecutor(thread_count(n_jobs)) as pool:
             grown = list(pool.map(grow, range(TREES)))
         return cls(tuple(tree for tree, _ in grown), tuple(leaves for _, leaves in grown))
 

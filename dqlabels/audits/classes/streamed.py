@@ -21,6 +21,7 @@ from dqlabels.noise.mixture import MAX_ROWS
 from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.selection import UNIT
+from dqlabels.threads import thread_count
 
 if TYPE_CHECKING:
     import polars as pl
@@ -232,7 +233,7 @@ def streamed_lazily(frame: pl.LazyFrame, label: str, options: dict[str, Any]) ->
     if task is None:
         return None
     large.refuse_options(options, "for a lazy frame this large")
-    spill = Spill(task.kept, large.threads_of(plan.n_jobs))
+    spill = Spill(task.kept, thread_count(plan.n_jobs))
     try:
         return go_through(plan, task, spill, size)
     except BaseException:

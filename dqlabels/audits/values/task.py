@@ -25,6 +25,7 @@ from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
 from dqlabels.models.value_forest import ValueForest
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, ValueScale, residual_scores
+from dqlabels.threads import thread_count
 
 Names = tuple[str, str, str]
 # The features predict so little beyond this that only gross errors can be told.
@@ -165,7 +166,7 @@ class ValueLearnt:
         """Mean and spread (b, 2) of the trees that may not have seen each row."""
         matrix = self.encoder.transform(block)
         hashes = kinds_of(matrix, given, coarse=self.coarse)
-        threads = large.threads_of(n_jobs)
+        threads = thread_count(n_jobs)
         parts = np.array_split(np.arange(len(matrix)), max(1, min(threads, len(matrix) // 1024)))
         if len(parts) == 1:
             return self.trees.judge(matrix, hashes)
