@@ -12,7 +12,7 @@ from support.frames import two_classes
 
 import dqlabels
 from dqlabels import progress
-from dqlabels.progress import ProgressBar
+from dqlabels.progress import Progress
 
 
 class Terminal(io.StringIO):
@@ -49,38 +49,38 @@ def notebook(monkeypatch):
 
 
 def test_a_terminal_shows_a_line_that_ends(terminal):
-    bar = ProgressBar(4, forced=True)
+    bar = Progress(True)
     for done in range(1, 5):
-        bar.update(done)
+        bar(done, 4)
     lines = terminal.getvalue().split("\r")[1:]
     assert [line.count("#") for line in lines] == [7, 14, 21, 28]
     assert lines[-1].endswith("\n")
 
 
 def test_short_work_is_silent(terminal):
-    ProgressBar(2).update(1)
+    Progress(None)(1, 2)
     assert terminal.getvalue() == ""
 
 
 def test_long_work_shows_itself(terminal):
-    bar = ProgressBar(100)
-    bar.started -= 1  # a second for one of a hundred steps
-    bar.update(1)
+    bar = Progress(None)
+    bar._started -= 1  # a second for one of a hundred steps
+    bar(1, 100)
     assert "1/100, about" in terminal.getvalue()
 
 
 def test_no_terminal_no_line(monkeypatch):
     stream = replaced(monkeypatch, io.StringIO())
-    bar = ProgressBar(100)
-    bar.started -= 1
-    bar.update(1)
+    bar = Progress(None)
+    bar._started -= 1
+    bar(1, 100)
     assert stream.getvalue() == ""
 
 
 def test_a_notebook_shows_one_bar_that_moves(notebook):
-    bar = ProgressBar(2, forced=True)
-    bar.update(1)
-    bar.update(2)
+    bar = Progress(True)
+    bar(1, 2)
+    bar(2, 2)
     assert ['value="1" max="2"' in notebook[0]["text/html"], 'value="2" max="2"' in notebook[1]["text/html"]] == [
         True
     ] * 2

@@ -39,6 +39,7 @@ from dqlabels.models.boosting import is_worth_boosting
 from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
 from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
 from dqlabels.noise.methods import default_noise
+from dqlabels.progress import ProgressOption
 from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.classes import FILTERS, SCORES, Judgement, check_block
 from dqlabels.statistics.residuals import FDR
@@ -90,7 +91,7 @@ def audit(
     sample_rows: int | None = None,
     random_state: int = 0,
     n_jobs: int | None = None,
-    progress: bool | Callable[[int, int], None] | None = None,
+    progress: ProgressOption = None,
 ) -> LabelAudit:
     """Audit one label column.
 
@@ -295,9 +296,9 @@ def _sampled_probs(
     """A large table, by the rule that holds on every engine."""
     options: dict[str, Any] = {"features": features, "exclude": exclude, "random_state": fit["random_state"]}
     options["sample_rows"] = fit.get("sample_rows")
-    told = fit["progress"] if callable(fit["progress"]) else None
+    progress = fit["progress"] if callable(fit["progress"]) else False
     probs, learnt = large.learn_in_memory(
-        table, label, labels.codes, labels.classes, n_jobs=fit["n_jobs"], progress=told, **options
+        table, label, labels.codes, labels.classes, n_jobs=fit["n_jobs"], progress=progress, **options
     )
     encoder = learnt.judge.encoder
     if not fit.get("keep_model"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
+
+from dqlabels.progress import ProgressOption
 
 
 class Options(TypedDict, total=False):
@@ -28,7 +30,7 @@ class Options(TypedDict, total=False):
     sample_rows: int | None
     random_state: int
     n_jobs: int | None
-    progress: bool | Callable[[int, int], None] | None
+    progress: ProgressOption
 
 
 class AuditOptions(Options, total=False):

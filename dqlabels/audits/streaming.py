@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from dqlabels.audits.values.task import ValueTask, check_values
 from dqlabels.errors import LabelWarning, OutputColumnError
 from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
 from dqlabels.models import large
+from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.residuals import FDR, check_fdr
 from dqlabels.threads import thread_count
 
@@ -45,7 +44,7 @@ class Plan:
     random_state: int
     sample_rows: int | None
     n_jobs: int | None
-    progress: bool | Callable[[int, int], None] | None
+    progress: ProgressOption
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -78,37 +77,11 @@ class Streamed:
         """The frame's blocks with three more columns."""
         from dqlabels.engines.polars import add_columns
 
-        told, done = Progress.of(self.plan.progress, "Writing"), 0
+        progress, done = Progress(self.plan.progress, "Writing"), 0
         for block in add_columns(self.plan.frame, self.task, self.rule, self.spill):
             yield block
             done += len(block)
-            told(done, self.spill.rows)
-
-
-@dataclass(slots=True, eq=False)
-class Progress:
-    """Tells a caller, or a terminal where the work is long, how far a step is."""
-
-    given: bool | Callable[[int, int], None] | None
-    step: str
-    started: float
-
-    @classmethod
-    def of(cls, given: bool | Callable[[int, int], None] | None, step: str) -> Progress:
-        """A step that begins now."""
-        return cls(given, step, time.monotonic())
-
-    def __call__(self, done: int, total: int) -> None:
-        """``done`` of ``total``, rows or trees."""
-        if callable(self.given):
-            self.given(done, total)
-        elif self.given or (self.given is None and sys.stderr.isatty()):
-            spent = time.monotonic() - self.started
-            left = spent / max(done, 1) * (total - done)
-            if self.given or spent + left > SILENT_SECONDS:
-                end = "\n" if done == total else ""
-                sys.stderr.write(f"\r{self.step}: {done:,}/{total:,}, about {left:.0f} s left{end}")
-                sys.stderr.flush()
+            progress(done, self.spill.rows)
 
 
 def plan_of(frame: pl.LazyFrame, label: str, **options: Any) -> Plan:
@@ -161,14 +134,14 @@ def go_through(plan: Plan, task: Any, spill: Spill, total: int) -> Streamed:
     """Sample, learn, judge every row into the spill, and find the rule that flags."""
     from dqlabels.engines.polars import draw_sample, judge_rows
 
-    def telling(step: str) -> Callable[[int], None]:
-        told = Progress.of(plan.progress, step)
-        return lambda done: told(done, total)
+    def rows_of(step: str) -> Callable[[int], None]:
+        progress = Progress(plan.progress, step)
+        return lambda done: progress(done, total)
 
-    sample = draw_sample(plan.frame, task, telling("Sampling"))
-    learnt = task.learn(sample, plan.n_jobs, Progress.of(plan.progress, "Learning"))
+    sample = draw_sample(plan.frame, task, rows_of("Sampling"))
+    learnt = task.learn(sample, plan.n_jobs, plan.progress)
     del sample
-    first = judge_rows(plan.frame, task, learnt, spill, telling("Judging"))
+    first = judge_rows(plan.frame, task, learnt, spill, rows_of("Judging"))
     return Streamed(plan, task, learnt, spill, learnt.rule(spill, first))
 
 

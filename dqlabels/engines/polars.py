@@ -140,19 +140,19 @@ def closing(spill: Spill) -> Iterator[Spill]:
         spill.close()
 
 
-def draw_sample(frame: pl.LazyFrame, task: Task, told: Callable[[int], None]) -> Sample:
-    """The sample of a lazy frame; ``told`` hears the rows read so far."""
+def draw_sample(frame: pl.LazyFrame, task: Task, on_rows: Callable[[int], None]) -> Sample:
+    """The sample of a lazy frame; ``on_rows`` is called with the rows read so far."""
     sample, done = ContentSample.empty(task.quotas), 0
     for native in read_blocks(frame, [*task.columns, task.label]):
         block = nw.from_native(native, eager_only=True)
         given = task.given(block[task.label])
         sample.update(block, task.strata(given), task.hashes(block, given))
         done += len(block)
-        told(done)
+        on_rows(done)
     return sample.finish()
 
 
-def judge_rows(frame: pl.LazyFrame, task: Task, learnt: Learnt, spill: Spill, told: Callable[[int], None]) -> Any:
+def judge_rows(frame: pl.LazyFrame, task: Task, learnt: Learnt, spill: Spill, on_rows: Callable[[int], None]) -> Any:
     """Judge every row into the spill; gives the statistic that is made on the way."""
     first, done = learnt.first(), 0
     for native in read_blocks(frame, [*learnt.columns, task.label]):
@@ -162,7 +162,7 @@ def judge_rows(frame: pl.LazyFrame, task: Task, learnt: Learnt, spill: Spill, to
         learnt.observe(first, given[known], said[known])
         spill.append(given, said)
         done += len(block)
-        told(done)
+        on_rows(done)
     return first
 
 

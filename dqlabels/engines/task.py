@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.sampling import Sample
+from dqlabels.progress import ProgressOption
 from dqlabels.statistics.arrays import BoolArray, IntArray
 
 State = TypeVar("State")
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Task(Protocol):
     quotas: IntArray
     strata_rows: IntArray
 
-    def learn(self, sample: Sample, n_jobs: int | None, progress: Progress | None) -> Learnt:
+    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> Learnt:
         """Fit the model on a sample."""
 
     def given(self, column: Column) -> NDArray[Any]:

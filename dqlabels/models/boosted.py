@@ -61,9 +61,9 @@ class BoostedTrees:
         n_classes: int,
         weights: FloatArray,
         seed: int,
-        told: Callable[[], None] = lambda: None,
+        on_tree: Callable[[], None] = lambda: None,
     ) -> BoostedTrees:
-        """Fit on rows (n, d), NaN where missing, in the order of their content; ``told`` is called after each tree.
+        """Fit on rows (n, d), NaN where missing, in the order of their content; ``on_tree`` is called after each tree.
 
         Source: gradient boosting with Newton steps in the leaves (Friedman 2001; Chen & Guestrin 2016) on symmetric
         trees (Prokhorenkova et al. 2018) of many outputs, grown on a random sketch of the gradients (Iosipoi &
@@ -83,7 +83,7 @@ class BoostedTrees:
             drawn = np.flatnonzero(rng.random(len(codes)) < share)
             target = _sketch(slopes[drawn], rng) * weights[drawn, None]
             tree = grow(bins, drawn, np.ascontiguousarray(target.T), weights[drawn], rng)
-            told()
+            on_tree()
             if not tree:  # no feature varies: the prior is all that can be said
                 continue
             leaf = bins.leaves(tree)
@@ -183,7 +183,7 @@ class Halves:
         coarse: bool,
         seed: int = 0,
         n_jobs: int | None = None,
-        told: Callable[[], None] = lambda: None,
+        on_tree: Callable[[], None] = lambda: None,
     ) -> Halves:
         """Fit on a sample in the order of its content.
 
@@ -195,14 +195,14 @@ class Halves:
             coarse: Rows alike are too common to be left out: one model of all rows judges all.
             seed: Seeds every draw.
             n_jobs: 1 fits the halves one after the other; the answer is the same.
-            told: Called after each tree.
+            on_tree: Called after each tree.
 
         Raises:
             ModelError: All rows look alike, so that there are no two halves.
         """
         hashes = hash_features(matrix)
         if coarse:
-            one = BoostedTrees.fit(matrix, codes, n_classes, weights, seed, told)
+            one = BoostedTrees.fit(matrix, codes, n_classes, weights, seed, on_tree)
             return cls((one,), np.empty(0, dtype=np.uint64))
         half = (hashes & np.uint64(1)).astype(np.int64)
         if not 0 < half.sum() < half.size:
@@ -210,7 +210,7 @@ class Halves:
 
         def fit(at: int) -> BoostedTrees:
             rows = half == at
-            return BoostedTrees.fit(matrix[rows], codes[rows], n_classes, weights[rows], seed + at, told)
+            return BoostedTrees.fit(matrix[rows], codes[rows], n_classes, weights[rows], seed + at, on_tree)
 
         if n_jobs == 1:
             return cls((fit(0), fit(1)), np.unique(hashes))

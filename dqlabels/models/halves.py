@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from dqlabels.models import boosted
 from dqlabels.models.boosted import BoostedTrees, Halves
 from dqlabels.models.large import judge_and_tell
 from dqlabels.models.out_of_sample import COARSE, OutOfSample
-from dqlabels.progress import ProgressBar
+from dqlabels.progress import Progress, ProgressOption
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -96,7 +95,7 @@ def fit_halves(
     *,
     random_state: int,
     n_jobs: int | None,
-    progress: bool | Callable[[int, int], None] | None,
+    progress: ProgressOption,
 ) -> OutOfSample | None:
     """Halves of a table in memory, to keep: each judges the other's rows; None where most rows are alike.
 
@@ -116,7 +115,7 @@ def fit_halves(
     rows = order[codes[order] >= 0]
     halves = Halves.fit(
         matrix[rows], codes[rows], n_classes, np.ones(rows.size), coarse=False, seed=random_state, n_jobs=n_jobs,
-        told=counted(progress, 2 * boosted.TREES),
+        on_tree=Progress(progress).counter(2 * boosted.TREES),
     )  # fmt: skip
     model = HalvesModel(halves, matrix.shape[1])
     return answer_of(model, model.predict_proba(matrix, n_threads=n_jobs), codes, rows.size, kinds)
@@ -128,21 +127,6 @@ def answer_of(model: HalvesModel, probs: NDArray[Any], codes: IntArray, trained_
     error = float((probs[known].argmax(axis=1) != codes[known]).mean())
     none = np.empty(0, dtype=np.int64)
     return OutOfSample(probs, model.name, error, trained_rows, kinds, coarse=False, fitted=model, seen=none)
-
-
-def counted(progress: bool | Callable[[int, int], None] | None, total: int) -> Callable[[], None]:
-    """What is called after each of ``total`` trees, from two threads; it tells how many there are."""
-    done = itertools.count(1)
-    bar = None if progress is False or callable(progress) else ProgressBar(total, forced=progress is True)
-
-    def told() -> None:
-        trees = next(done)
-        if callable(progress):
-            progress(trees, total)
-        elif bar is not None:
-            bar.update(trees)
-
-    return told
 
 
 def _model(arrays: Mapping[str, NDArray[Any]], at: int, width: int, n_classes: int) -> BoostedTrees:

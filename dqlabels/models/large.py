@@ -6,7 +6,7 @@ by trees out of bag (:mod:`dqlabels.models.out_of_sample`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from dqlabels.models import boosted
 from dqlabels.models.boosted import Halves
 from dqlabels.models.learning_curve import LearningCurve, learning_curve
 from dqlabels.models.out_of_sample import COARSE, MOST_FITTED_ROWS
+from dqlabels.progress import Progress, ProgressOption
 from dqlabels.threads import thread_count
 
 IntArray = NDArray[np.int64]
@@ -132,7 +133,7 @@ def learn(
     exclude: Iterable[str],
     random_state: int,
     n_jobs: int | None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: ProgressOption = False,
 ) -> Learnt:
     """Fit encoders and model on a sample.
 
@@ -143,7 +144,7 @@ def learn(
         exclude: As given by the caller.
         random_state: Seeds every draw.
         n_jobs: Threads.
-        progress: Told ``(done, total)`` trees.
+        progress: As for :func:`dqlabels.audit`; counts trees.
 
     Raises:
         FeatureError: No feature is left.
@@ -167,7 +168,8 @@ def learn(
         )
     halves = Halves.fit(
         matrix, sample.codes, len(labels.classes), sample.counts.astype(np.float64),
-        coarse=coarse, seed=random_state, n_jobs=n_jobs, told=_counted(progress, boosted.TREES * (1 if coarse else 2)),
+        coarse=coarse, seed=random_state, n_jobs=n_jobs,
+        on_tree=Progress(progress, "Learning").counter(boosted.TREES * (1 if coarse else 2)),
     )  # fmt: skip
     model = f"boosted trees on {len(matrix):,} sampled rows, {'all' if coarse else 'two halves'}"
     if len(matrix) < NEARLY_ALL * sample.kinds and not coarse:
@@ -200,17 +202,6 @@ def check_sample_rows(sample_rows: int | None) -> None:
             f"sample_rows={sample_rows!r} is not a whole number of at least {FEWEST_SAMPLED:,}, the rows that the "
             "model of a large table is fitted on."
         )
-
-
-def _counted(progress: Callable[[int, int], None] | None, total: int) -> Callable[[], None]:
-    done: list[int] = []
-
-    def told() -> None:
-        done.append(1)
-        if progress is not None:
-            progress(len(done), total)
-
-    return told
 
 
 def learn_in_memory(

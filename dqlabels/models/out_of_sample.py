@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -17,13 +17,12 @@ from dqlabels.errors import ModelError, OptionError
 from dqlabels.models import boosting
 from dqlabels.models.estimator import aligned, fit, for_others, seeded
 from dqlabels.models.forest import FittedModel, Forest, GrownTree
-from dqlabels.progress import ProgressBar
+from dqlabels.progress import Progress, ProgressOption
 from dqlabels.threads import thread_count
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Drawn = tuple[np.random.Generator, IntArray, FloatArray, IntArray]
-ProgressOption = bool | Callable[[int, int], None] | None
 
 # Measured over real tables (docs/benchmarks.md): more trees add little beyond 200, fewer cost precision.
 TREES = 200
@@ -322,7 +321,7 @@ class Bag:
             waiting = iter(seeds)
             grown = {pool.submit(self.grow, seed, leave_out) for seed in islice(waiting, threads + 1)}
             steps = _completed(pool, self.grow, grown, waiting, leave_out)
-            for rows, leaves, shares in _with_progress(steps, len(seeds), progress):
+            for rows, leaves, shares in Progress(progress).follow(steps, len(seeds)):
                 # Whole numbers: the order in which trees finish does not show in their sum.
                 sums[rows] += shares[leaves]
                 votes[rows] += 1
@@ -418,7 +417,7 @@ def _cross_validated(
     folds = _folds(known, codes, units, grouped, cv, seed)
     sums, votes = np.zeros((len(codes), n_classes)), np.zeros(len(codes), dtype=np.int64)
     unlabelled = np.flatnonzero(codes < 0)
-    for train, test in _with_progress(folds, len(folds), progress):
+    for train, test in Progress(progress).follow(folds, len(folds)):
         fitted = seeded(model, seed)
         fit(fitted, matrix[train], codes[train], None if weights is None else weights[train])
         rows = np.concatenate([test, unlabelled])
@@ -479,14 +478,3 @@ def _time_folds(known: IntArray) -> list[tuple[IntArray, IntArray]]:
     blocks = np.array_split(known, FOLDS + 1)
     later = [(np.concatenate(blocks[:at]), blocks[at]) for at in range(1, len(blocks))]
     return [(np.concatenate(blocks[1:]), blocks[0]), *later]
-
-
-def _with_progress(steps: Iterable[Any], total: int, progress: ProgressOption) -> Iterator[Any]:
-    """The steps as they come, telling after each how far the work is."""
-    bar = None if progress is False or callable(progress) else ProgressBar(total, forced=progress is True)
-    for done, step in enumerate(steps, start=1):
-        yield step
-        if callable(progress):
-            progress(done, total)
-        elif bar is not None:
-            bar.update(done)

@@ -18,12 +18,12 @@ from dqlabels.models.out_of_sample import (
     Drawn,
     FloatArray,
     IntArray,
-    ProgressOption,
     content_units,
     fit_tree,
     fitting_sample,
     row_weights,
 )
+from dqlabels.progress import ProgressOption
 
 # Each tree sees half of the rows, which leaves twice as many trees to judge a row as a draw with repetition would have
 # of the same work: these find as much as 200 such (docs/benchmarks.md).

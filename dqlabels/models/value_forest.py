@@ -47,7 +47,7 @@ class ValueForest:
         *,
         seed: int = 0,
         n_jobs: int | None = None,
-        told: Callable[[], None] = lambda: None,
+        on_tree: Callable[[], None] = lambda: None,
     ) -> ValueForest:
         """Fit on a sample in the order of its content.
 
@@ -58,7 +58,7 @@ class ValueForest:
             weights: (n,) how often each row occurs.
             seed: Seeds every draw.
             n_jobs: Threads; the answer does not depend on them.
-            told: Called after each tree.
+            on_tree: Called after each tree.
 
         Source: Geurts, Ernst & Wehenkel (2006), Machine Learning 63:3-42.
 
@@ -73,7 +73,7 @@ class ValueForest:
         def grow(at: int) -> tuple[Any, IntArray]:
             rows = np.flatnonzero(may_see(hashes, at))
             found = _grow(matrix, clipped, weights, rows, np.random.default_rng([seed, 0xF0, at]))
-            told()
+            on_tree()
             return found
 
         with ThreadPoolExecutor(thread_count(n_jobs)) as pool:

@@ -15,6 +15,7 @@ from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.sampling import Sample, content_hashes
 from dqlabels.models import large
+from dqlabels.progress import ProgressOption
 from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import ClassTally, take
 
@@ -68,9 +69,7 @@ class ClassTask:
         """(b,) of class and features."""
         return content_hashes(block, self.columns, given)
 
-    def learn(
-        self, sample: Sample, n_jobs: int | None, progress: Callable[[int, int], None] | None = None
-    ) -> ClassLearnt:
+    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> ClassLearnt:
         """Fit encoders and model."""
         learnt = large.learn(sample, self.labels, n_jobs=n_jobs, progress=progress, **self.learning)
         return ClassLearnt(learnt, self.labels, self.names, self.ruling)

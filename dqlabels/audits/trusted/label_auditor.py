@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.reading import read_frame
 from dqlabels.models.large import check_sample_rows
+from dqlabels.progress import ProgressOption
 
 NewClasses = Literal["keep", "error"]
 
@@ -85,7 +86,7 @@ class LabelAuditor:
         sample_rows: int | None = None,
         random_state: int = 0,
         n_jobs: int | None = None,
-        progress: bool | Callable[[int, int], None] | None = None,
+        progress: ProgressOption = None,
     ) -> None:
         if compat is not None:
             raise OptionError(

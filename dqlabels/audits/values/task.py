@@ -23,6 +23,7 @@ from dqlabels.models import large
 from dqlabels.models import value_forest as forest
 from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
 from dqlabels.models.value_forest import ValueForest
+from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, ValueScale, residual_scores
 from dqlabels.threads import thread_count
@@ -112,9 +113,7 @@ class ValueTask:
         """(b,) of features and value."""
         return content_hashes(block, [*self.columns, self.label], np.zeros(given.size, dtype=np.int64))
 
-    def learn(
-        self, sample: Sample, n_jobs: int | None, progress: Callable[[int, int], None] | None = None
-    ) -> ValueLearnt:
+    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> ValueLearnt:
         """Fit scale, encoders and trees.
 
         Raises:
@@ -130,16 +129,11 @@ class ValueTask:
                 f"The features tell only about {alike:,} kinds of row apart: each row is judged by others of its kind. "
                 "Add features, or name what repeats in groups=."
             )
-        scale, done = ValueScale.of(values, sample.counts), []
-
-        def told() -> None:
-            done.append(1)
-            if progress is not None:
-                progress(len(done), forest.TREES)
-
+        scale = ValueScale.of(values, sample.counts)
         trees = ValueForest.fit(
             matrix, scale.apply(values), kinds_of(matrix, values, coarse=coarse), sample.counts.astype(np.float64),
-            seed=self.learning["random_state"], n_jobs=n_jobs, told=told,
+            seed=self.learning["random_state"], n_jobs=n_jobs,
+            on_tree=Progress(progress, "Learning").counter(forest.TREES),
         )  # fmt: skip
         model = f"extra-trees on {len(matrix):,} sampled rows, {forest.TREES} trees, out of bag"
         return ValueLearnt(self, encoder, scale, trees, coarse, model, tuple(notes))
