@@ -296,9 +296,8 @@ def _sampled_probs(
     """A large table, by the rule that holds on every engine."""
     options: dict[str, Any] = {"features": features, "exclude": exclude, "random_state": fit["random_state"]}
     options["sample_rows"] = fit.get("sample_rows")
-    progress = fit["progress"] if callable(fit["progress"]) else False
     probs, learnt = large.learn_in_memory(
-        table, label, labels.codes, labels.classes, n_jobs=fit["n_jobs"], progress=progress, **options
+        table, label, labels.codes, labels.classes, n_jobs=fit["n_jobs"], progress=fit["progress"], **options
     )
     encoder = learnt.judge.encoder
     if not fit.get("keep_model"):

@@ -110,8 +110,7 @@ def _by_sample(table: Frame, targets: Targets, label: str, given: Mapping[str, A
     for rows in large.row_blocks(len(table)):
         block, values = table[rows].select(*columns, label), targets.values[rows]
         sample.update(block, task.strata(values), task.hashes(block, values))
-    progress = given["progress"] if callable(given["progress"]) else False
-    learnt = task.learn(sample.finish(), given["n_jobs"], progress)
+    learnt = task.learn(sample.finish(), given["n_jobs"], given["progress"])
     parts = [learnt.judge(table[at], targets.values[at], given["n_jobs"]) for at in large.row_blocks(len(table))]
     blocks = ArrayBlocks(task.kept, targets.values, np.concatenate(parts))
     ruled = learnt.rule(blocks, blocks.reduce(learnt.first, learnt.observe))
