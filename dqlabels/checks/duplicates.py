@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
 from dqlabels.checks.space import Space, dimension, log_ratios
-from dqlabels.frames.values import alike, row_marks
+from dqlabels.frames.hashing import groups_alike, row_marks
 from dqlabels.statistics.multiple_testing import benjamini_hochberg
 
 FloatArray = NDArray[np.float64]
@@ -68,7 +68,7 @@ def find_copies(codes: Mapping[str, IntArray], alpha: float) -> Copies:
         if shared < 1:
             expected = max(expected, (_pairs(total - marks[:, at]) - pairs) * shared / (1 - shared))
     many = pairs > 0 and pairs >= TIMES_CHANCE * expected and float(pdtrc(pairs - 1, expected)) <= alpha
-    return Copies(alike(marks), pairs, expected, by_chance=pairs > 0 and not many)
+    return Copies(groups_alike(marks), pairs, expected, by_chance=pairs > 0 and not many)
 
 
 def _pairs(keys: NDArray[Any]) -> int:

@@ -21,7 +21,8 @@ from dqlabels.checks.space import FEWEST_POINTS, Space, as_points, find_neighbou
 from dqlabels.errors import FeatureError, OptionError
 from dqlabels.frames.columns import Column, ColumnKind, Frame, require
 from dqlabels.frames.conversion import as_floats, as_moments
-from dqlabels.frames.values import codes_of, row_marks
+from dqlabels.frames.hashing import row_marks
+from dqlabels.frames.values import codes_of
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import shown_value
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.frames.columns import Column, Frame
-from dqlabels.frames.hashing import Hashes, hash_columns
+from dqlabels.frames.columns import Frame
+from dqlabels.frames.hashing import Hashes
 
 IntArray = NDArray[np.int64]
 
 # A block's keepers wait until this many times the wanted rows are there; then the surplus is let go.
 SURPLUS = 2
 EVERY_HASH = np.uint64(2**64 - 1)
-# Of a text that is not there; those that are have 32 bits.
-MISSING = np.uint64(2**32)
 
 
 @dataclass(slots=True, eq=False)
@@ -117,40 +113,3 @@ def quotas(class_rows: IntArray, most_rows: int, fewest: int = 50) -> IntArray:
     """
     share = min(1.0, most_rows / max(int(class_rows.sum()), 1))
     return np.asarray(np.maximum(np.ceil(share * class_rows), np.minimum(class_rows, fewest)), dtype=np.int64)
-
-
-def content_hashes(frame: Frame, columns: Sequence[str], codes: IntArray) -> Hashes:
-    """A hash (n,) of each row's class and values in ``columns``, whatever their storage."""
-    words = [codes.astype(np.uint64)]
-    for name in columns:
-        words += _words(frame[name])
-    return hash_columns(words, len(codes))
-
-
-def _words(column: Column) -> list[NDArray[np.uint64]]:
-    """The values (n,) as 64-bit words: numbers by their double, moments by their milliseconds, all else as text."""
-    dtype = column.dtype
-    if dtype.is_numeric() or dtype == nw.Boolean:
-        return [_bits(column.cast(nw.Float64).to_numpy().astype(np.float64, copy=False))]
-    if dtype in (nw.Date, nw.Datetime):
-        return [_bits(column.dt.timestamp("ms").cast(nw.Float64).to_numpy().astype(np.float64, copy=False))]
-    if dtype == nw.Duration:
-        return [_bits(column.dt.total_microseconds().cast(nw.Float64).to_numpy().astype(np.float64, copy=False))]
-    missing = column.is_null().to_numpy().astype(bool)
-    if isinstance(dtype, (nw.List, nw.Array)):
-        texts = [",".join(map(repr, map(float, row))) if row is not None else "" for row in column.to_list()]
-    else:
-        texts = [str(value) for value in column.to_list()]
-    codes = {text: zlib.crc32(text.encode("utf-8", "surrogatepass")) for text in set(texts)}
-    hashed = np.fromiter(map(codes.__getitem__, texts), dtype=np.uint64, count=len(texts))
-    hashed[missing] = MISSING
-    return [hashed]
-
-
-def _bits(values: NDArray[np.float64]) -> NDArray[np.uint64]:
-    # All missing values are alike, and so are both zeros.
-    clean = values + 0.0
-    absent = np.isnan(clean)
-    if absent.any():
-        clean[absent] = np.nan
-    return clean.view(np.uint64)

@@ -1,8 +1,8 @@
-"""Columns of any dtype as codes of their different values, and which rows are alike in several of them."""
+"""Columns of any dtype as codes of their different values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import narwhals as nw
@@ -48,23 +48,3 @@ def _key(value: Any) -> Any:
 def codes_of(table: Frame, names: Iterable[str]) -> dict[str, IntArray]:
     """The codes (n,) of each of these columns."""
     return {name: value_codes(table[name]) for name in names}
-
-
-def row_marks(codes: Mapping[str, IntArray]) -> NDArray[np.uint64]:
-    """(n, c) a 64-bit mark of the value in each of c columns; rows whose marks have the same sum are alike.
-
-    So the rows alike in all columns but one are those whose sums less that column's mark are the same. Two rows that
-    differ share a sum with a chance of 2**-64.
-    """
-    marks = []
-    for at, column in enumerate(codes.values()):
-        rng = np.random.default_rng([0xD91, at])
-        drawn = rng.integers(0, 2**64, int(column.max(initial=-1)) + 2, dtype=np.uint64)
-        marks.append(drawn[column])
-    return np.column_stack(marks)
-
-
-def alike(marks: NDArray[np.uint64]) -> IntArray:
-    """(n,) the number of the group of rows alike in every column that each row belongs to."""
-    groups: IntArray = np.unique(marks.sum(axis=1, dtype=np.uint64), return_inverse=True)[1].astype(np.int64)
-    return groups

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from dqlabels.errors import ModelError, OptionError
-from dqlabels.models.out_of_sample import hash_rows
+from dqlabels.frames.hashing import hash_inputs
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -25,45 +24,6 @@ BoolArray = NDArray[np.bool_]
 LEAST_SHARE = 1e-3
 LEAST_PROBABILITY = 1e-6
 Split = tuple[IntArray, IntArray]
-
-
-def row_hashes(X: Any) -> NDArray[np.uint64]:
-    """A 64-bit hash (n,) of what each row holds: array of any shape, sparse matrix, or frame of any column types.
-
-    >>> hashes = row_hashes(np.array([[1.0, 2.0], [1.0, 2.0], [2.0, 1.0]]))
-    >>> bool(hashes[0] == hashes[1]), bool(hashes[0] == hashes[2])
-    (True, False)
-    """
-    if hasattr(X, "tocoo"):
-        return _sparse_hashes(X)
-    if hasattr(X, "columns"):
-        import narwhals as nw
-
-        # Not frame[name]: column names may be numbers.
-        columns = nw.from_native(X, eager_only=True).iter_columns()
-        return hash_rows(np.column_stack([_words(column.to_numpy()) for column in columns]))
-    values = np.asarray(X)
-    return hash_rows(_words(values.reshape(len(values), -1)))
-
-
-def _words(values: NDArray[Any]) -> NDArray[np.uint32]:
-    """(n, w) 32-bit words of a column (n,) or matrix (n, d); numbers by value, anything else by its text."""
-    values = values.reshape(len(values), -1)
-    if values.dtype.kind in "biuf":
-        # One NaN and one zero, whatever their bits.
-        plain = np.where(np.isnan(values), np.nan, values) if values.dtype.kind == "f" else values
-        return np.ascontiguousarray(plain.astype(np.float64) + 0.0).view(np.uint32)
-    texts = (zlib.crc32(repr(value).encode()) for value in values.ravel().tolist())
-    return np.fromiter(texts, dtype=np.uint32, count=values.size).reshape(values.shape)
-
-
-def _sparse_hashes(X: Any) -> NDArray[np.uint64]:
-    entries = X.tocoo()
-    kept = entries.data != 0
-    words = np.column_stack([entries.col[kept].astype(np.uint32), _words(entries.data[kept])])
-    sums = np.full(X.shape[0], 0x9E3779B97F4A7C15, dtype=np.uint64)
-    np.add.at(sums, entries.row[kept], hash_rows(words))
-    return sums
 
 
 def weight_name(estimator: Any) -> str | None:
@@ -128,7 +88,7 @@ class Rows:
         n_jobs: int | None,
     ) -> Rows:
         """Rows in the order of their content."""
-        order = np.lexsort((codes, row_hashes(X)))
+        order = np.lexsort((codes, hash_inputs(X)))
         return cls(X, codes, n_classes, weights, estimator, cv, seed, n_jobs, order)
 
     def folds(self) -> list[Split]:
@@ -156,7 +116,7 @@ class Rows:
 
     def deal(self, n_parts: int) -> IntArray:
         """(n,) the part of each row: of each class alike, drawn by content; rows alike go to the same part."""
-        hashes = row_hashes(self.X)[self.order]
+        hashes = hash_inputs(self.X)[self.order]
         starts = np.append(True, hashes[1:] != hashes[:-1])
         unit = np.cumsum(starts) - 1
         lowest = self.codes[self.order][starts]

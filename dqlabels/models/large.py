@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame, LabelSet, choose_features, require_names
 from dqlabels.frames.features import FeatureEncoder, without_leaks
-from dqlabels.frames.hashing import hash_features
-from dqlabels.frames.sampling import ContentSample, Sample, content_hashes, quotas
+from dqlabels.frames.hashing import content_hashes, hash_features
+from dqlabels.frames.sampling import ContentSample, Sample, quotas
 from dqlabels.models import boosted
 from dqlabels.models.boosted import Halves
 from dqlabels.models.learning_curve import LearningCurve, learning_curve

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError, OptionError
+from dqlabels.frames.hashing import hash_matrix
 from dqlabels.models import boosting
 from dqlabels.models.estimator import aligned, fit, for_others, seeded
 from dqlabels.models.forest import FittedModel, Forest, GrownTree
@@ -144,7 +145,7 @@ def content_units(
 
     And how many kinds of row there are, and whether these are so few that each row is a unit of its own.
     """
-    hashes = row_hashes(matrix)
+    hashes = hash_matrix(matrix)
     order = np.lexsort((codes, hashes))
     keys = hashes
     if groups is not None:
@@ -174,25 +175,6 @@ def _joined(names: IntArray, hashes: NDArray[np.uint64], least: NDArray[np.uint6
         if np.array_equal(joined, keys):
             return keys
         keys = joined
-
-
-def row_hashes(matrix: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """A 64-bit hash (n,) of each row's features; one NaN is like another, and -0 like 0."""
-    clean = np.ascontiguousarray(np.where(np.isnan(matrix), np.float32(np.nan), matrix) + np.float32(0))
-    return hash_rows(clean.view(np.uint32))
-
-
-def hash_rows(words: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """A 64-bit hash (n,) of each row's words (splitmix64 over the columns)."""
-    hashes = np.full(len(words), 0x9E3779B97F4A7C15, dtype=np.uint64)
-    for column in range(words.shape[1]):
-        hashes ^= words[:, column].astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        hashes ^= hashes >> np.uint64(30)
-        hashes *= np.uint64(0xBF58476D1CE4E5B9)
-        hashes ^= hashes >> np.uint64(27)
-        hashes *= np.uint64(0x94D049BB133111EB)
-        hashes ^= hashes >> np.uint64(31)
-    return hashes
 
 
 def _out_of_bag(

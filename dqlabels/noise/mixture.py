@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows, with_support
@@ -190,17 +191,15 @@ def _some_rows(codes: IntArray, probs: NDArray[Any]) -> tuple[IntArray, FloatArr
 
     Copies of a row are numbered, so that a table of few kinds of row gives some of each kind.
     """
-    from dqlabels.models.out_of_sample import hash_rows
-
     most = min(MAX_ROWS, max(1, MAX_VALUES // probs.shape[1]))
     units = np.rint(probs * 2**24)
-    exact = hash_rows(np.column_stack([codes, units]).astype(np.uint32))
+    exact = hash_words(np.column_stack([codes, units]).astype(np.uint32))
     order = np.argsort(exact, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(exact[order]) != 0])
     copy = np.empty(codes.size, dtype=np.int64)
     copy[order] = np.arange(codes.size) - np.repeat(starts, np.diff(np.r_[starts, codes.size]))
     own = units[np.arange(codes.size), codes]
-    alike = hash_rows(np.column_stack([own, np.sort(units, axis=1), copy]).astype(np.uint32))
+    alike = hash_words(np.column_stack([own, np.sort(units, axis=1), copy]).astype(np.uint32))
     if codes.size > most:
         chosen = np.flatnonzero(alike <= np.partition(alike, most - 1)[most - 1])
     else:

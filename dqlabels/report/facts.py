@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
-from dqlabels.frames.values import alike, codes_of, row_marks
+from dqlabels.frames.hashing import groups_alike, row_marks
+from dqlabels.frames.values import codes_of
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import METHOD, explain, shown_value
 
@@ -225,7 +226,7 @@ def _conflicts(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence
         return []
     rows = evidence.positions
     codes = codes_of(table, kinds)
-    groups = alike(row_marks({name: values[rows] for name, values in codes.items()}))
+    groups = groups_alike(row_marks({name: values[rows] for name, values in codes.items()}))
     labels = np.unique(np.column_stack([groups, evidence.codes]), axis=0)[:, 0]
     split = np.bincount(labels, minlength=1) > 1
     if not split.any():

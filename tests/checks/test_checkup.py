@@ -20,7 +20,8 @@ from dqlabels.checks.order import follow
 from dqlabels.checks.outliers import far_out, least_score, outlier_scores
 from dqlabels.checks.result import COLUMNS
 from dqlabels.checks.space import as_points, find_neighbours
-from dqlabels.frames.values import row_marks, value_codes
+from dqlabels.frames.hashing import row_marks
+from dqlabels.frames.values import value_codes
 
 ROWS = 300
 

@@ -22,7 +22,8 @@ from dqlabels.engines.memory import judge
 from dqlabels.engines.passes import find_rule
 from dqlabels.engines.task import Kept
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
-from dqlabels.frames.sampling import ContentSample, content_hashes, quotas
+from dqlabels.frames.hashing import content_hashes
+from dqlabels.frames.sampling import ContentSample, quotas
 from dqlabels.models import boosted, large, symmetric
 from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
 from dqlabels.statistics.cutoffs import find_cutoffs

@@ -14,8 +14,8 @@ from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.streaming import Streamed, blocks_when_asked, go_through, plan_of, read_task
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Labels
+from dqlabels.frames.hashing import hash_words
 from dqlabels.models import large
-from dqlabels.models.out_of_sample import hash_rows
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.mixture import MAX_ROWS
 from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
@@ -283,7 +283,7 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int]:
         top = np.partition(probs[found], -2, axis=1)[:, -2:]
         worst.offer(quality[found], {**facts, "close": (top[:, 1] - top[:, 0]) < AMBIGUOUS_MARGIN})
         words = np.column_stack([codes, np.rint(probs * 2**24)]).astype(np.uint32)
-        drawn.offer(hash_rows(words), {"code": codes, "probs": probs})
+        drawn.offer(hash_words(words), {"code": codes, "probs": probs})
         start += spill.sizes[at]
     last, some = worst.finish(), drawn.finish()
     evidence = Tallied(

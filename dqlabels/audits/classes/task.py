@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from dqlabels.engines import passes
 from dqlabels.engines.task import Blocks, Kept
 from dqlabels.frames.columns import Column, Frame, LabelSet
+from dqlabels.frames.hashing import content_hashes
 from dqlabels.frames.outputs import with_columns
-from dqlabels.frames.sampling import Sample, content_hashes
+from dqlabels.frames.sampling import Sample
 from dqlabels.models import large
 from dqlabels.progress import ProgressOption
 from dqlabels.statistics.arrays import IntArray

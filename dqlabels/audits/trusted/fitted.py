@@ -16,11 +16,11 @@ from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Column, Frame, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
+from dqlabels.frames.hashing import hash_matrix, hash_words
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import palette, to_callers_kind, with_columns
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
-from dqlabels.models.out_of_sample import hash_rows, row_hashes
 from dqlabels.noise.methods import default_noise
 from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.classes import ClassTally, Judgement, take
@@ -72,11 +72,11 @@ class Seen:
 
 
 def _keys(matrix: NDArray[np.float32], codes: IntArray | None) -> NDArray[np.uint64]:
-    hashes = row_hashes(matrix)
+    hashes = hash_matrix(matrix)
     if codes is None:
         return hashes
     halves = hashes.view(np.uint32).reshape(-1, 2)
-    return hash_rows(np.column_stack([halves, codes.astype(np.uint32)]))
+    return hash_words(np.column_stack([halves, codes.astype(np.uint32)]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,11 +17,12 @@ from dqlabels.engines.task import Blocks, Kept
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.features import FeatureEncoder
-from dqlabels.frames.sampling import Sample, content_hashes
+from dqlabels.frames.hashing import canonical, content_hashes, hash_matrix, hash_words
+from dqlabels.frames.sampling import Sample
 from dqlabels.frames.targets import AmountTally, Targets, amounts
 from dqlabels.models import large
 from dqlabels.models import value_forest as forest
-from dqlabels.models.out_of_sample import COARSE, hash_rows, row_hashes
+from dqlabels.models.out_of_sample import COARSE
 from dqlabels.models.value_forest import ValueForest
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray
@@ -122,7 +123,7 @@ class ValueTask:
         values = self.given(sample.frame[self.label])
         exclude = [name for name in self.learning["exclude"] if name in sample.frame.columns]
         encoder, matrix, notes = value_features(sample.frame, self.label, values, self.learning["features"], exclude)
-        alike = np.unique(row_hashes(matrix)).size
+        alike = np.unique(hash_matrix(matrix)).size
         coarse = alike * COARSE < len(matrix)
         if coarse:
             notes.append(
@@ -227,11 +228,11 @@ def residuals_of(scale: ValueScale, given: FloatArray, said: NDArray[Any]) -> Fl
 
 def kinds_of(matrix: NDArray[np.float32], values: FloatArray, *, coarse: bool) -> NDArray[np.uint64]:
     """A hash (n,) of what makes rows alike: the features, and of a ``coarse`` table the value too."""
-    hashes = row_hashes(matrix)
+    hashes = hash_matrix(matrix)
     if not coarse:
         return hashes
-    words = np.column_stack([hashes, (np.where(np.isnan(values), np.nan, values) + 0.0).view(np.uint64)])
-    return hash_rows(np.ascontiguousarray(words).view(np.uint32))
+    words = np.column_stack([hashes, canonical(values).view(np.uint64)])
+    return hash_words(np.ascontiguousarray(words).view(np.uint32))
 
 
 def poor_notes(error: float) -> tuple[str, ...]:
