@@ -41,7 +41,7 @@ from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
 from dqlabels.noise.methods import default_noise
 from dqlabels.progress import ProgressOption
 from dqlabels.report.evidence import Evidence
-from dqlabels.statistics.classes import FILTERS, SCORES, Judgement, check_block
+from dqlabels.statistics.classes import FILTERS, SCORES, Judgement, check_block, model_error
 from dqlabels.statistics.residuals import FDR
 
 FEWEST_ROWS_A_CLASS = 2
@@ -396,7 +396,7 @@ def conclude(
         flagged=int(verdict.flagged.sum()),
         noise_rate=default_noise(codes, probs, verdict.confident_joint, random_state=settings["random_state"]),
         model=judged.model,
-        model_error=float((verdict.likely != codes).mean()),
+        model_error=model_error(codes, verdict.likely),
         warnings=tuple(notes),
         names=names,
         settings=settings,

@@ -16,6 +16,7 @@ from dqlabels.models.boosted import BoostedTrees, Halves
 from dqlabels.models.large import judge_and_tell
 from dqlabels.models.out_of_sample import COARSE, OutOfSample
 from dqlabels.progress import Progress, ProgressOption
+from dqlabels.statistics.classes import model_error
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -124,7 +125,7 @@ def fit_halves(
 def answer_of(model: HalvesModel, probs: NDArray[Any], codes: IntArray, trained_rows: int, kinds: int) -> OutOfSample:
     """What a kept model says of the rows (n,) it was fitted on; it knows itself which of a batch it saw."""
     known = codes >= 0
-    error = float((probs[known].argmax(axis=1) != codes[known]).mean())
+    error = model_error(codes[known], probs[known].argmax(axis=1))
     none = np.empty(0, dtype=np.int64)
     return OutOfSample(probs, model.name, error, trained_rows, kinds, coarse=False, fitted=model, seen=none)
 

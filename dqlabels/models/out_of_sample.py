@@ -19,6 +19,7 @@ from dqlabels.models import boosting
 from dqlabels.models.estimator import aligned, fit, for_others, seeded
 from dqlabels.models.forest import FittedModel, Forest, GrownTree
 from dqlabels.progress import Progress, ProgressOption
+from dqlabels.statistics.classes import model_error
 from dqlabels.threads import thread_count
 
 FloatArray = NDArray[np.float64]
@@ -122,7 +123,7 @@ def out_of_sample(
             keep_model,
         )  # fmt: skip
     probs, name, seen, fitted = answer
-    error = float((probs[known].argmax(axis=1) != codes[known]).mean())
+    error = model_error(codes[known], probs[known].argmax(axis=1))
     return OutOfSample(probs, name, error, len(seen), distinct, coarse, fitted, seen)
 
 

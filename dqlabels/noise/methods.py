@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.rate import NoiseRate, with_support
+from dqlabels.statistics.classes import model_error
 
 IntArray = NDArray[np.int64]
 
@@ -31,4 +32,4 @@ def default_noise(
     if probs.shape[1] <= MAX_CLASSES_OF_A_MIXTURE:
         return mixture_noise(codes, probs, counts=counts, **options)
     rate = anchor_noise(codes, probs, **options)
-    return with_support(rate, float((probs.argmax(axis=1) != codes).mean()), rate)
+    return with_support(rate, model_error(codes, probs.argmax(axis=1)), rate)

@@ -19,6 +19,7 @@ from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows, with_support
+from dqlabels.statistics.classes import model_error
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -121,7 +122,7 @@ def mixture_noise(
     estimate = float(np.clip(1 - (found.shares * np.diagonal(found.matrix)).sum(), 0, 1))
     matrix, inverse = found.matrix, normalise_rows((found.shares[:, None] * found.matrix).T)
     label_counts = np.bincount(codes, minlength=probs.shape[1])
-    error = float((probs.argmax(axis=1) != codes).mean())
+    error = model_error(codes, probs.argmax(axis=1))
     if method == "variational":
         joint = _agreed_joint(codes, probs, counts, estimate, random_state)
         if joint is not None and joint.estimate <= error:

@@ -82,6 +82,15 @@ def likeliest(probs: RealArray) -> tuple[IntArray, RealArray]:
     return few.astype(np.int64), top
 
 
+def model_error(codes: IntArray, likely: IntArray) -> float:
+    """Share of rows whose likeliest class (m,) is not the given one (m,).
+
+    >>> model_error(np.array([0, 1, 1, 0]), np.array([0, 1, 0, 0]))
+    0.25
+    """
+    return float((likely != codes).mean())
+
+
 def _likeliest_down(columns: RealArray) -> tuple[NDArray[np.uint8], RealArray]:
     """``likeliest`` of rows that are laid out by class (K, m)."""
     k = len(columns)

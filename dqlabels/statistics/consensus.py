@@ -12,6 +12,7 @@ from math import fsum
 import numpy as np
 
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
+from dqlabels.statistics.classes import model_error
 from dqlabels.statistics.votes import Votes, shares
 
 METHODS = ("crowdlab", "ibcc", "dawid_skene", "majority")
@@ -196,8 +197,8 @@ def crowdlab(votes: Votes, probs: RealArray, label: IntArray) -> Crowdlab:
     commonest = np.bincount(label[several], minlength=k).argmax()
     chance = max(float((label[several] != commonest).mean()), CLIP)
     weights = np.maximum(1 - (1 - agreement_with_others(votes)) / chance, CLIP)
-    model_error = float((probs[several].argmax(axis=1) != label[several]).mean())
-    model_weight = max(1 - model_error / chance, CLIP) * float(np.sqrt(number[number > 0].mean()))
+    error = model_error(label[several], probs[several].argmax(axis=1))
+    model_weight = max(1 - error / chance, CLIP) * float(np.sqrt(number[number > 0].mean()))
     wrong = (1 - right) / (k - 1)
     said = np.tile(np.full((k, k), wrong) + (right - wrong) * np.eye(k), (votes.n_annotators, 1))
     each = np.repeat(weights, k)

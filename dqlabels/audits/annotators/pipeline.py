@@ -18,6 +18,7 @@ from dqlabels.noise.annotators import annotators_noise, draw_truth
 from dqlabels.statistics.active_learning import activelab_scores, scores_without_model
 from dqlabels.statistics.agreement import krippendorff_alpha
 from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.statistics.classes import model_error
 from dqlabels.statistics.consensus import (
     METHODS,
     agreement_with_others,
@@ -169,10 +170,10 @@ def _conclude(
     quality, suggested, flagged, judged_rows = findings.row_facts()
     suggestion = findings.values(suggested, names[1])
     whole = with_columns(table, names, quality, suggestion, flagged, judged_rows)
-    model_error = None
+    error = None
     if judged is not None:
         labelled = findings.labels_an_item > 0
-        model_error = float((judged.probs.argmax(axis=1) != findings.consensus)[labelled].mean())
+        error = model_error(findings.consensus[labelled], judged.probs[labelled].argmax(axis=1))
     return AnnotatorAudit(
         label=reading.title,
         frame=to_callers_kind(whole, lazy=lazy),
@@ -184,7 +185,7 @@ def _conclude(
         noise_rate=annotators_noise(findings.draws),
         agreement=findings.agreement,
         model=judged.model if judged is not None else None,
-        model_error=model_error,
+        model_error=error,
         warnings=notes,
         names=names,
         settings=settings,

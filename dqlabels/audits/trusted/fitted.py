@@ -23,7 +23,7 @@ from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
 from dqlabels.noise.methods import default_noise
 from dqlabels.report.evidence import Evidence
-from dqlabels.statistics.classes import ClassTally, Judgement, take
+from dqlabels.statistics.classes import ClassTally, Judgement, model_error, take
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -206,7 +206,7 @@ def judge_batch(fitted: Fitted, table: Frame, labels: BatchLabels, n_jobs: int |
         own, positions, codes, known, verdict.suggested, verdict.quality, verdict.flagged, verdict.thresholds,
         verdict.confident_joint, verdict.joint,
     )  # fmt: skip
-    error = float((verdict.likely != codes).mean())
+    error = model_error(codes, verdict.likely)
     rate = default_noise(codes, known, verdict.confident_joint, random_state=fitted.settings["random_state"])
     shifts = label_shifts(fitted.profile, fitted.classes, verdict.class_counts, error, rate)
     shifts += fitted.baseline.shifts(encoded.matrix, fitted.encoder)
