@@ -181,9 +181,9 @@ def _check_columns(frame: Any, label: str, names: Sequence[str]) -> None:
 
 
 def _labels(frame: Any, label: str) -> LabelSet:
-    from dqlabels.engines.spark import _quoted
+    from dqlabels.engines.spark import quoted
 
-    counted = frame.groupBy(frame[_quoted(label)].alias(label)).count().limit(MOST_CLASSES + 1).toArrow()
+    counted = frame.groupBy(frame[quoted(label)].alias(label)).count().limit(MOST_CLASSES + 1).toArrow()
     if len(counted) > MOST_CLASSES:
         raise LabelColumnError(
             f"Column {label!r} has more than {MOST_CLASSES:,} different values, so it names rows rather than classes "

@@ -1,7 +1,7 @@
-"""The memory engine: blocks of rows that stay in cache, fed to the statistics by threads.
+"""The memory engine: threads feed the statistics blocks of rows that stay in cache.
 
-Its two verbs are ``reduce``, which merges a statistic over all blocks, and ``map``, which fills arrays with
-what each block's rows say.
+``MemoryEngine.reduce`` merges a statistic over all blocks, and ``MemoryEngine.map`` fills arrays block by block.
+:func:`judge` and :func:`flag` run confident learning with them.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.statistics import cleanlab
-from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 from dqlabels.statistics.classes import (
     FEW_CLASSES,
     FILTERS,
@@ -39,54 +38,64 @@ from dqlabels.statistics.selection import Selection
 from dqlabels.statistics.two_classes import TwoClassMasks, columns_checked
 from dqlabels.threads import thread_count
 
-# Large blocks, or the threads wait for each other between two calls; what is gone over twice is so in parts that
-# stay in cache. Each thread gets some blocks where there are rows for them.
-MOST_ROWS, FEWEST_ROWS = 32768, 1024
-# Of few classes a block of as many rows as fit the cache; with its short calls threads cost more than they bring.
-MOST_ROWS_OF_FEW = 16384
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# Rows per block. Small blocks make the threads wait for each other between two calls; what is read twice is read in
+# parts that stay in cache. Each thread gets several blocks where there are enough rows.
+MAX_ROWS, MIN_ROWS = 32768, 1024
 BLOCKS_A_THREAD = 4
-# Where whole rows are copied, blocks of no more bytes.
-BLOCK_BYTES, FEWEST_WHOLE_ROWS = 8192 * 1024, 64
-# Where only a few rows are picked out, more rows make a block: so many are picked.
+# With few classes a block holds as many rows as fit the cache, on one thread: the calls are too short for more.
+MAX_ROWS_FEW_CLASSES = 16384
+# Where whole rows are copied, a block holds no more bytes than this.
+MAX_BLOCK_BYTES, MIN_WHOLE_ROWS = 8192 * 1024, 64
+# Where only some rows of each block are picked, blocks are so large that about this many are.
 ROWS_PICKED = 8192
 
 
 class Mergeable(Protocol):
-    """A statistic that can take in what another one saw."""
+    """A statistic that can be merged with another of its kind."""
 
-    def merge(self, other: Any) -> None:
-        """Add what ``other`` saw."""
+    def merge(self, other: Self) -> None:
+        """Add what ``other`` observed."""
 
 
 State = TypeVar("State", bound=Mergeable)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MemoryEngine:
-    """Feeds n rows in blocks of ``block_rows`` on ``n_threads`` threads; the answer depends on neither."""
+    """Feeds n rows in blocks of ``block_rows`` to ``n_threads`` threads; the answer depends on neither.
+
+    >>> MemoryEngine.over(np.full((3, 2), 0.5)).map(lambda block: print(block))
+    slice(0, 3, None)
+    """
 
     n_rows: int
     block_rows: int
     n_threads: int
 
     @classmethod
-    def over(cls, probs: NDArray[Any], n_threads: int | None = None, block_rows: int | None = None) -> MemoryEngine:
-        """An engine for the rows of a matrix."""
+    def over(cls, probs: RealArray, n_threads: int | None = None, block_rows: int | None = None) -> MemoryEngine:
+        """Return the engine for the rows of a matrix."""
         threads = thread_count(n_threads)
         if probs.shape[1] <= FEW_CLASSES:
-            return cls(len(probs), block_rows or MOST_ROWS_OF_FEW, 1)
-        rows = max(FEWEST_ROWS, min(MOST_ROWS, -(-len(probs) // (threads * BLOCKS_A_THREAD))))
+            return cls(len(probs), block_rows or MAX_ROWS_FEW_CLASSES, 1)
+        rows = max(MIN_ROWS, min(MAX_ROWS, -(-len(probs) // (threads * BLOCKS_A_THREAD))))
         return cls(len(probs), block_rows or rows, threads)
 
     @classmethod
-    def over_whole_rows(cls, probs: NDArray[Any], n_threads: int | None, block_rows: int | None) -> MemoryEngine:
-        """An engine for work that copies whole rows of a matrix."""
-        rows = max(FEWEST_WHOLE_ROWS, min(MOST_ROWS_OF_FEW, BLOCK_BYTES // max(1, probs.shape[1] * probs.itemsize)))
+    def over_whole_rows(cls, probs: RealArray, n_threads: int | None, block_rows: int | None) -> MemoryEngine:
+        """Return the engine for work that copies whole rows of a matrix."""
+        rows = max(
+            MIN_WHOLE_ROWS, min(MAX_ROWS_FEW_CLASSES, MAX_BLOCK_BYTES // max(1, probs.shape[1] * probs.itemsize))
+        )
         threads = thread_count(n_threads)
         return cls(len(probs), block_rows or rows, threads)
 
     def picking(self, share: float) -> MemoryEngine:
-        """An engine for work on this share of the rows, spread over all blocks."""
+        """Return the engine for work on this share of the rows, spread over all blocks."""
         return MemoryEngine(self.n_rows, max(self.block_rows, int(ROWS_PICKED / max(share, 1 / 16))), self.n_threads)
 
     def _blocks(self) -> list[slice]:
@@ -106,7 +115,7 @@ class MemoryEngine:
         states = self._on_threads(run, len(blocks))
         whole = states[0] if states else make()
         while len(states) > 1:
-            whole.merge(states.pop())  # let go of, so that it is not held twice
+            whole.merge(states.pop())  # popped, so that it is not in memory twice
         return whole
 
     def map(self, fill: Callable[[slice], None]) -> None:
@@ -119,7 +128,7 @@ class MemoryEngine:
 
         self._on_threads(run, len(blocks))
 
-    def _on_threads(self, run: Callable[[int], Any], n_blocks: int) -> list[Any]:
+    def _on_threads(self, run: Callable[[int], Result], n_blocks: int) -> list[Result]:
         workers = min(self.n_threads, n_blocks)
         if workers <= 1:
             return [run(0)] if n_blocks else []
@@ -129,7 +138,7 @@ class MemoryEngine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flags:
-    """What the rules need and find of n rows and K classes.
+    """The flags of n rows, and the statistics of K classes that they follow from.
 
     ``flagged`` (n,) bool; ``label_counts`` (K,); ``thresholds`` (K,); ``counts`` (K, K) raw confident joint;
     ``joint`` (K, K) calibrated, sums to 1.
@@ -144,32 +153,39 @@ class Flags:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pass:
-    """The rows under judgement and what the passes so far found of each: kept narrow, a few bytes a row.
+    """The rows under judgement, and what the passes found of each so far, in a few bytes per row.
 
-    ``likely`` (n,) is the likeliest class, empty where nobody asks for it and there are two; ``disagree`` (n,) true
-    where it is likelier than the given one.
+    ``likely`` (n,) is the likeliest class, empty where there are two classes and nobody asks for it; ``disagree`` (n,)
+    is true where it is likelier than the given one.
     """
 
     engine: MemoryEngine
     codes: IntArray
-    probs: NDArray[Any]
-    likely: NDArray[Any]
+    probs: RealArray
+    likely: NarrowArray
     disagree: BoolArray
 
     @classmethod
-    def over(cls, engine: MemoryEngine, codes: IntArray, probs: NDArray[Any], likely: NDArray[Any]) -> Pass:
-        """Rows of which nothing is known yet; ``likely`` is filled in."""
+    def over(cls, engine: MemoryEngine, codes: IntArray, probs: RealArray, likely: NarrowArray) -> Pass:
+        """Return the rows before the first pass.
+
+        Args:
+            engine: Feeds them.
+            codes: (n,) class positions.
+            probs: (n, K).
+            likely: (n,) or empty; filled in by the passes.
+        """
         return cls(engine, codes, probs, likely, np.empty(codes.size, dtype=bool))
 
     def rivals(self, block: slice) -> tuple[IntArray, IntArray, IntArray]:
-        """The rows of a block that disagree, counted from its start, their given and their likeliest class."""
+        """Return the rows of a block that disagree, counted from its start, with their given and likeliest class."""
         rows = np.flatnonzero(self.disagree[block])
         codes = self.codes[block].take(rows)
         likely = self.likely[block].take(rows).astype(np.int64) if self.likely.size else 1 - codes
         return rows, codes, likely
 
-    def margins(self, block: slice) -> tuple[IntArray, IntArray, NDArray[Any]]:
-        """Those rows, their given class, and by how much their likeliest class leads it, in units."""
+    def margins(self, block: slice) -> tuple[IntArray, IntArray, RealArray]:
+        """Return those rows, their given class, and by how much the likeliest class leads it, in units."""
         rows, codes, likely = self.rivals(block)
         margins = in_units(pick(self.probs[block], rows, likely))
         margins -= in_units(pick(self.probs[block], rows, codes))
@@ -178,7 +194,7 @@ class Pass:
 
 def judge(
     codes: IntArray,
-    probs: NDArray[Any],
+    probs: RealArray,
     *,
     filter_by: str = "prune_by_noise_rate",
     score: str = "normalized_margin",
@@ -189,23 +205,24 @@ def judge(
     n_threads: int | None = None,
     block_rows: int | None = None,
 ) -> Judgement:
-    """Confident learning over arrays in memory.
+    """Run confident learning over arrays in memory.
 
     Args:
         codes: (n,) class positions 0..K-1, none missing.
         probs: (n, K) out-of-sample probabilities, float32 or float64, K >= 2.
         filter_by: The rule that flags rows, one of ``FILTERS``.
         score: The quality of a label, one of ``SCORES``.
-        adjust: Score on probabilities less each class's threshold.
-        compat: ``"cleanlab"`` for cleanlab 2.9's numbers where it departs from the paper.
+        adjust: Score probabilities from which the threshold of their class is subtracted.
+        compat: ``"cleanlab"`` for the numbers of cleanlab 2.9, where it departs from the paper.
         frozen_classes: (K,) true for classes that are never flagged.
-        trusted: Gives the thresholds, where they are not those of these rows.
-        n_threads: At most so many, by default one a core; of few classes always one. The answer does not depend on it.
-        block_rows: Rows a block; the answer does not depend on it.
+        trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
+        n_threads: Maximum number of threads, by default one per core; always one where there are few classes. The
+            answer does not depend on it.
+        block_rows: Rows per block; the answer does not depend on it.
 
     Raises:
-        OptionError: An unknown rule, score or compatibility.
-        ProbabilityError: Shapes that do not fit, or values that are not probabilities.
+        OptionError: The rule, score or compatibility is unknown.
+        ProbabilityError: The shapes do not fit, or the values are not probabilities.
 
     >>> judge(np.array([0, 0, 1, 1, 1]), np.array([[.9, .1], [.8, .2], [.2, .8], [.1, .9], [.9, .1]])).flagged.tolist()
     [False, False, False, False, True]
@@ -239,7 +256,7 @@ def judge(
 
 def flag(
     codes: IntArray,
-    probs: NDArray[Any],
+    probs: RealArray,
     *,
     filter_by: str = "prune_by_noise_rate",
     compat: str | None = None,
@@ -247,7 +264,16 @@ def flag(
     n_threads: int | None = None,
     block_rows: int | None = None,
 ) -> Flags:
-    """The flags alone, in three passes over the probabilities; arguments and errors are those of ``judge``.
+    """Flag rows without scoring them, in three passes over the probabilities.
+
+    Args:
+        codes: As for :func:`judge`, and so are the others.
+        probs: (n, K).
+        filter_by: The rule that flags rows.
+        compat: ``"cleanlab"`` or None.
+        trusted: Gives the thresholds.
+        n_threads: Maximum number of threads.
+        block_rows: Rows per block.
 
     >>> flag(np.array([0, 0, 1, 1, 1]), np.array([[.9, .1], [.8, .2], [.2, .8], [.1, .9], [.9, .1]])).flagged.sum()
     np.int64(1)
@@ -262,18 +288,18 @@ def flag(
 def _find(work: Pass, filter_by: str, compat: str | None, trusted: ClassTally | None) -> Flags:
     tally = _tally(work)
     bar = tally if trusted is None else trusted
-    seen = _count(work, bar.bars(), filter_by if compat is None else "")
-    counts = seen.joint.finish()
+    joint_pass = _count(work, bar.bars(), filter_by if compat is None else "")
+    counts = joint_pass.joint.finish()
     if compat == "cleanlab":
         found = cleanlab.flag_like_cleanlab(work.codes, work.probs, filter_by)
         return Flags(found.flagged, tally.rows, found.thresholds, found.counts, found.joint)
-    flagged = _flag(work, filter_by, Cells.to_prune(counts, tally.rows), seen)
+    flagged = _flag(work, filter_by, Cells.to_prune(counts, tally.rows), joint_pass)
     joint = calibrate(counts, tally.rows)
     joint /= max(work.codes.size, 1)
     return Flags(flagged, tally.rows, bar.finish(), counts, joint)
 
 
-def _check(codes: IntArray, probs: NDArray[Any], filter_by: str, score: str, adjust: bool, compat: str | None) -> None:
+def _check(codes: IntArray, probs: RealArray, filter_by: str, score: str, adjust: bool, compat: str | None) -> None:
     for option, value, choices in (
         ("filter_by", filter_by, FILTERS),
         ("score", score, SCORES),
@@ -287,8 +313,8 @@ def _check(codes: IntArray, probs: NDArray[Any], filter_by: str, score: str, adj
         )
     if probs.ndim != 2 or probs.shape[1] < 2 or probs.shape[0] != codes.shape[0]:
         raise ProbabilityError(
-            f"pred_probs has shape {probs.shape} for {codes.shape[0]:,} labels; one row a label and one column for "
-            "each of at least two classes are needed."
+            f"pred_probs has shape {probs.shape} for {codes.shape[0]:,} labels. Pass one row per label, and one column "
+            "per class for at least two classes."
         )
     if probs.dtype not in (np.float32, np.float64):
         raise ProbabilityError(f"pred_probs is {probs.dtype}; pass float32 or float64.")
@@ -309,92 +335,90 @@ def _tally(work: Pass) -> ClassTally:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """What the second pass sees: the confident joint, which rows (n,) count off its diagonal, and the rivals.
+class _JointPass:
+    """What the second pass observes: the confident joint, which rows (n,) lie off its diagonal, and the rivals.
 
-    The last two where a rule asks for them, otherwise empty.
+    The last two are empty unless a rule asks for them.
     """
 
     joint: JointTally
     off: BoolArray
     rivals: Rivals
 
-    def merge(self, other: Seen) -> None:
-        """Add what another state saw; ``off`` is the same array."""
+    def merge(self, other: _JointPass) -> None:
+        """Add what ``other`` observed; ``off`` is one array for all."""
         self.joint.merge(other.joint)
         self.rivals.merge(other.rivals)
 
 
-def _count(work: Pass, bars: FloatArray, filter_by: str) -> Seen:
+def _count(work: Pass, bars: FloatArray, filter_by: str) -> _JointPass:
     """Second pass: check every row, compare its label with the likeliest class, count the confident joint."""
     k = work.probs.shape[1]
     off = np.zeros(work.codes.size if filter_by == "confident_learning" else 0, dtype=bool)
     by_margin = filter_by in ("prune_by_noise_rate", "both")
 
-    def observe_two(seen: Seen, block: slice) -> None:
+    def observe_two(state: _JointPass, block: slice) -> None:
         columns = columns_checked(work.probs[block], block.start)
         found = TwoClassMasks.of(work.codes[block].astype(bool), columns, bars)
         work.disagree[block] = found.disagree
         if work.likely.size:
             work.likely[block] = found.likely
-        seen.joint.add(found.counts, found.likely.size)
+        state.joint.add(found.counts, found.likely.size)
         if off.size:
             off[block] = found.off
 
-    def observe(seen: Seen, block: slice) -> None:
+    def observe(state: _JointPass, block: slice) -> None:
         codes, probs = work.codes[block], work.probs[block]
         likely, top = likeliest_checked(probs, block.start)
         work.likely[block] = likely
-        rows, given = _disagreeing(codes, probs, likely, top)
+        rows, own = _disagreeing(codes, probs, likely, top)
         work.disagree[block] = False
         work.disagree[block][rows] = True
         confident = confident_class(probs, likely, top, bars)
-        seen.joint.update(codes, confident)
+        state.joint.update(codes, confident)
         if off.size:
             off[block] = (confident >= 0) & (confident != codes)
         if by_margin:
             cells = codes.take(rows) * k + likely.take(rows)
-            seen.rivals.update(rows + block.start, cells, given, top.take(rows), k * k)
+            state.rivals.update(rows + block.start, cells, own, top.take(rows), k * k)
 
-    def nothing() -> Seen:
-        return Seen(JointTally.empty(k), off, Rivals.empty())
+    def empty() -> _JointPass:
+        return _JointPass(JointTally.empty(k), off, Rivals.empty())
 
-    return work.engine.reduce(nothing, observe_two if k == 2 else observe)
+    return work.engine.reduce(empty, observe_two if k == 2 else observe)
 
 
-def _disagreeing(
-    codes: IntArray, probs: NDArray[Any], likely: NDArray[Any], top: NDArray[Any]
-) -> tuple[IntArray, NDArray[Any]]:
+def _disagreeing(codes: IntArray, probs: RealArray, likely: NarrowArray, top: RealArray) -> tuple[IntArray, RealArray]:
     """The rows (m,) where another class is likelier than the given one, and its probability (m,)."""
     rows = np.flatnonzero(codes != likely)
-    given = pick(probs, rows, codes.take(rows))
-    apart = given < top.take(rows)
-    return (rows, given) if apart.all() else (rows[apart], given[apart])
+    own = pick(probs, rows, codes.take(rows))
+    apart = own < top.take(rows)
+    return (rows, own) if apart.all() else (rows[apart], own[apart])
 
 
-def _flag(work: Pass, filter_by: str, cells: Cells, seen: Seen) -> BoolArray:
-    """The rows a rule selects, of those where another class is likelier than the given one."""
+def _flag(work: Pass, filter_by: str, cells: Cells, joint: _JointPass) -> BoolArray:
+    """Flag the rows that a rule selects among those where another class is likelier than the given one."""
     if filter_by == "predicted_neq_given":
         return work.disagree
     if filter_by == "confident_learning":
-        return seen.off & work.disagree
+        return joint.off & work.disagree
     number = cells.limits.sum(keepdims=True)
     if filter_by == "low_normalized_margin":
         return _largest_margin(work, number)
     if filter_by == "low_self_confidence":
         return work.disagree & _least_confident(work, np.zeros_like(work.codes), number)
     if filter_by == "prune_by_noise_rate":
-        return _largest_margins(work, cells, seen.rivals)
+        return _largest_margins(work, cells, joint.rivals)
     flagged = work.disagree & _least_confident(work, work.codes, cells.by_label())
-    return flagged if filter_by == "prune_by_class" else flagged & _largest_margins(work, cells, seen.rivals)
+    return flagged if filter_by == "prune_by_class" else flagged & _largest_margins(work, cells, joint.rivals)
 
 
 def _least_confident(work: Pass, cells: IntArray, numbers: IntArray) -> BoolArray:
     """Rows among the ``numbers`` (C,) least self-confident of their cell (n,)."""
 
     def observe(selection: Selection, block: slice) -> None:
-        given = in_units(take(work.probs[block], work.codes[block]))
-        selection.update(np.arange(block.start, block.stop), cells[block], -given)
+        own = in_units(take(work.probs[block], work.codes[block]))
+        selection.update(np.arange(block.start, block.stop), cells[block], -own)
 
     return _among(work, work.engine.reduce(lambda: Selection.empty(numbers), observe))
 
@@ -420,8 +444,8 @@ def _among(work: Pass, selection: Selection) -> BoolArray:
 def _largest_margins(work: Pass, cells: Cells, rivals: Rivals) -> BoolArray:
     """Rows among the largest margins that any of their given → other ``cells`` wants.
 
-    Only rows that disagree have such a margin. The answer takes the place of ``work.disagree``, so that no other
-    array of n is held.
+    Only rows that disagree have such a margin. The answer is written into ``work.disagree``, so that no other array of
+    n rows is needed.
     """
     if cells.n_classes == 2:
         return _largest_of_two(work, cells.by_label())
@@ -435,7 +459,7 @@ def _largest_margins(work: Pass, cells: Cells, rivals: Rivals) -> BoolArray:
 
 
 def _largest_of_two(work: Pass, limits: IntArray) -> BoolArray:
-    """The same of two classes, whose ``limits`` (2,) are by the given one. Nothing is kept but counts."""
+    """The same for two classes, with ``limits`` (2,) by the given one; only counts are stored."""
 
     def observe(state: CutoffCounts, block: slice) -> None:
         state.update(*work.margins(block)[1:])
@@ -453,15 +477,15 @@ def _largest_of_two(work: Pass, limits: IntArray) -> BoolArray:
 
 
 def _select(work: Pass, cells: Cells, rivals: Rivals) -> Margins:
-    """The largest margins that ``cells`` want, offered by the rows that disagree."""
+    """Select the largest margins that ``cells`` want, from the rows that disagree."""
     dtype = work.probs.dtype
     margins = Margins.empty(cells, dtype)
     if not cells.dense:
         for part in rivals.parts(cells.n_classes):
             margins.update_pairs(part, work.probs)
         return margins
-    # Most of what a cell wants are rows whose likeliest class is its own. Their margins alone, a value a row,
-    # leave of all others only those that are as large, and of most rows none: the rest is shared by all other classes.
+    # Most of what a cell wants are rows whose likeliest class is its own. Their margins, one value per row, rule out
+    # nearly all other margins, since what is left of a row's probability is shared by all other classes.
     for part in rivals.parts(cells.n_classes):
         margins.update_likeliest(part)
     margins.finish()
@@ -473,9 +497,9 @@ def _select(work: Pass, cells: Cells, rivals: Rivals) -> Margins:
 
 
 def _score(
-    engine: MemoryEngine, codes: IntArray, probs: NDArray[Any], score: str, thresholds: FloatArray | None
+    engine: MemoryEngine, codes: IntArray, probs: RealArray, score: str, thresholds: FloatArray | None
 ) -> FloatArray:
-    """The quality (n,) of every label, on probabilities less ``thresholds`` where given."""
+    """Score every label (n,), on probabilities less the ``thresholds`` if there are any."""
     quality = np.empty(codes.size)
 
     def fill(block: slice) -> None:

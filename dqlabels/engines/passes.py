@@ -1,19 +1,17 @@
-"""Confident learning over blocks that are fed more than once: what every engine out of memory runs.
+"""Confident learning over blocks that can be read several times, for every engine out of memory.
 
-An engine gives :class:`~dqlabels.engines.task.Blocks`: ``reduce`` merges a statistic over all labelled rows. The
-passes find a :class:`Rule`, which then says of any block which of its rows are flagged; it holds nothing by row.
+An engine gives :class:`~dqlabels.engines.task.Blocks`, whose ``reduce`` merges a statistic over all labelled rows. The
+passes find a :class:`Rule`, which flags the rows of any block by itself and holds nothing per row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.engines.task import Blocks
-from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 from dqlabels.statistics.classes import (
     ClassTally,
     JointTally,
@@ -31,13 +29,14 @@ from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """What the passes found: enough to judge any block alone.
+    """What the passes found, which is enough to judge any block by itself.
 
-    ``class_counts`` (K,) labelled rows; ``thresholds`` (K,), NaN for a class without rows; ``bars`` (K,) the least
-    probability that reaches them; ``counts`` (K, K) raw confident joint; ``joint`` (K, K) calibrated, sums to 1;
-    ``frozen`` (K,) true for classes never flagged. Rows are flagged from a cut on, in units of 2**-24: ``margins``
-    (K, K) by given and other class, ``given`` (K,) least self-confidence, negative, ``top`` of the largest margin.
-    A rule that has no use for one of them leaves it at minus infinity.
+    ``class_counts`` (K,) are the labelled rows, ``thresholds`` (K,) NaN for a class without rows, ``bars`` (K,) the
+    smallest probability that reaches them, ``counts`` (K, K) the raw confident joint, ``joint`` (K, K) the calibrated
+    one, which sums to 1, and ``frozen`` (K,) true for classes that are never flagged.
+
+    Rows are flagged from a cut on, in units of 2**-24: ``margins`` (K, K) by given and other class, ``own`` (K,) for
+    the negative self-confidence, ``top`` for the largest margin. A cut that the rule does not use is minus infinity.
     """
 
     filter_by: str
@@ -50,25 +49,25 @@ class Rule:
     joint: FloatArray
     frozen: BoolArray
     margins: FloatArray
-    given: FloatArray
+    own: FloatArray
     top: float
 
-    def judge(self, codes: IntArray, probs: NDArray[Any]) -> tuple[FloatArray, BoolArray, IntArray]:
-        """Quality (b,), flag (b,) and suggested class (b,) of a block's labelled rows."""
+    def judge(self, codes: IntArray, probs: RealArray) -> tuple[FloatArray, BoolArray, IntArray]:
+        """Return quality (b,), flag (b,) and suggested class (b,) of the labelled rows of a block."""
         known, (likely, top) = take(probs, codes), likeliest_checked(probs)
         flagged = self._flag(codes, probs, known, likely, top) & ~self.frozen.take(codes)
         part = adjust_probs(probs, self.thresholds) if self.adjust else probs
         return block_quality(codes, part, self.score), flagged, np.where(flagged, likely, codes)
 
     def _flag(
-        self, codes: IntArray, probs: NDArray[Any], known: NDArray[Any], likely: NarrowArray, top: NDArray[Any]
+        self, codes: IntArray, probs: RealArray, known: RealArray, likely: NarrowArray, top: RealArray
     ) -> BoolArray:
         flagged: BoolArray = top > known
         if self.filter_by == "confident_learning":
             confident = confident_class(probs, likely, top, self.bars)
             return np.asarray(flagged & (confident >= 0) & (confident != codes))
         units = in_units(known)
-        flagged &= -units >= self.given.take(codes)
+        flagged &= -units >= self.own.take(codes)
         flagged &= in_units(top) - units >= self.top
         if self.filter_by in ("prune_by_noise_rate", "both"):
             rows = np.flatnonzero(flagged)
@@ -87,19 +86,19 @@ def find_rule(
     tally: ClassTally | None = None,
     least_rows: int = 0,
 ) -> Rule:
-    """Go through the rows until every cut is known: once for thresholds, once for the joint, twice or more for cuts.
+    """Read the rows until every cut is known: once for thresholds, once for the joint, twice or more for the cuts.
 
     Args:
         blocks: The rows.
         n_classes: K.
-        filter_by: One of ``dqlabels.statistics.classes.FILTERS``.
-        score: One of ``dqlabels.statistics.classes.SCORES``.
-        adjust: Score on probabilities less each class's threshold.
-        tally: The first pass, where another pass made it on its way.
+        filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
+        score: The quality of a label, one of ``dqlabels.statistics.classes.SCORES``.
+        adjust: Score probabilities from which the threshold of their class is subtracted.
+        tally: The result of the first pass, if it was made while the rows were judged.
         least_rows: Classes with fewer rows are never flagged.
 
     Raises:
-        ProbabilityError: Rows that are not probabilities.
+        ProbabilityError: Some rows are not probabilities.
     """
     k = n_classes
     if tally is None:
@@ -108,57 +107,57 @@ def find_rule(
         )
     bars = tally.bars()
 
-    def observe(state: JointTally, codes: IntArray, probs: NDArray[Any]) -> None:
+    def observe(state: JointTally, codes: IntArray, probs: RealArray) -> None:
         likely, top = likeliest_checked(probs)
         state.update(codes, confident_class(probs, likely, top, bars))
 
     counts = blocks.reduce(lambda: JointTally.empty(k), observe).finish()
     rows = int(tally.rows.sum())
-    margins, given, top = _cuts(blocks, filter_by, prune_counts(counts, tally.rows))
+    margins, own, top = _cuts(blocks, filter_by, prune_counts(counts, tally.rows))
     joint = calibrate(counts, tally.rows) / max(rows, 1)
     return Rule(
         filter_by, score, adjust, tally.rows, tally.finish(), bars, counts, joint, tally.rows < least_rows,
-        margins, given, top,
+        margins, own, top,
     )  # fmt: skip
 
 
 def _cuts(blocks: Blocks, filter_by: str, prune: IntArray) -> tuple[FloatArray, FloatArray, float]:
-    """Where each selection of a rule begins; those the rule does without take every row."""
+    """Find where each selection of a rule begins; minus infinity where the rule has no such selection."""
     k = len(prune)
-    margins, given, top = np.full((k, k), -np.inf), np.full(k, -np.inf), -np.inf
+    margins, own, top = np.full((k, k), -np.inf), np.full(k, -np.inf), -np.inf
     number = np.array([prune.sum() - np.trace(prune)])
     if filter_by == "low_normalized_margin":
         top = float(find_cutoffs(number, lambda step: blocks.reduce(step.fresh, _observe_top))[0])
     elif filter_by == "low_self_confidence":
-        given[:] = find_cutoffs(number, lambda step: blocks.reduce(step.fresh, _observe_given))
+        own[:] = find_cutoffs(number, lambda step: blocks.reduce(step.fresh, _observe_own))
     if filter_by in ("prune_by_class", "both"):
         wanted = prune.sum(axis=1) - np.diagonal(prune)
-        given = find_cutoffs(wanted, lambda step: blocks.reduce(step.fresh, _observe_given))
+        own = find_cutoffs(wanted, lambda step: blocks.reduce(step.fresh, _observe_own))
     if filter_by in ("prune_by_noise_rate", "both"):
         margins = _margin_cuts(blocks, prune)
-    return margins, given, top
+    return margins, own, top
 
 
-def _observe_top(state: CutoffCounts, codes: IntArray, probs: NDArray[Any]) -> None:
-    """The margin of the likeliest class, of rows where it is not the given one."""
+def _observe_top(state: CutoffCounts, codes: IntArray, probs: RealArray) -> None:
+    """Count the margin of the likeliest class, for rows where it is not the given one."""
     known, (_, top) = take(probs, codes), likeliest_checked(probs)
     rows = np.flatnonzero(top > known)
     state.update(np.zeros_like(rows), in_units(top[rows]) - in_units(known[rows]))
 
 
-def _observe_given(state: CutoffCounts, codes: IntArray, probs: NDArray[Any]) -> None:
-    """The self-confidence, negative: by class, or of all rows where the state has one cell."""
+def _observe_own(state: CutoffCounts, codes: IntArray, probs: RealArray) -> None:
+    """Count the negative self-confidence: by class, or over all rows where the state has one cell."""
     state.update(codes if state.limits.size > 1 else np.zeros_like(codes), -in_units(take(probs, codes)))
 
 
 def _margin_cuts(blocks: Blocks, prune: IntArray) -> FloatArray:
-    """(K, K) the least margin over the given class that is pruned for each other one; infinite where none is."""
+    """Smallest margin (K, K) over the given class that is pruned for each other class; infinite where none is."""
     k = len(prune)
     given, other = np.nonzero(prune - np.diag(np.diagonal(prune)))
     cell_of = np.full((k, k), -1, dtype=np.int64)
     cell_of[given, other] = np.arange(given.size)
 
-    def observe(state: CutoffCounts, codes: IntArray, probs: NDArray[Any]) -> None:
+    def observe(state: CutoffCounts, codes: IntArray, probs: RealArray) -> None:
         known, (_, top) = take(probs, codes), likeliest_checked(probs)
         rows = np.flatnonzero(top > known)
         margins = in_units(probs.take(rows, axis=0)) - in_units(known[rows])[:, None]

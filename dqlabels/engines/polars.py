@@ -1,7 +1,7 @@
-"""The Polars engine: a lazy frame read in blocks, what a model said of them kept narrow on disk between the passes.
+"""The Polars engine: a lazy frame is read in blocks, and labels and outputs are stored on disk between the passes.
 
-Its two verbs are ``reduce``, which merges a statistic over all blocks, and ``map``, which adds columns to each;
-memory is bounded by a block a thread, whatever the length of the table.
+``draw_sample``, ``judge_rows`` and ``add_columns`` each read the frame once; ``Spill.reduce`` reads what was stored as
+often as the rule needs. Memory is bounded by one block per thread, whatever the length of the table.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import narwhals as nw
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dqlabels.engines.task import Kept, Learnt, Rule, Task
+from dqlabels.engines.task import Kept, LabelArray, Learnt, Observe, Rule, State, Task
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.statistics.arrays import IntArray
 
-State = TypeVar("State")
-
-# Rows of a block as it is read; a Parquet scan reads the row groups that hold them, and no others.
+# Rows per block. A Parquet scan reads the row groups that hold them, and no others.
 READ_ROWS = 131_072
 
 
 def read_blocks(frame: pl.LazyFrame, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-    """A lazy frame's rows in order, in blocks; only a few blocks are in memory at a time."""
+    """Yield the rows of a lazy frame in order, in blocks; only a few blocks are in memory at a time.
+
+    >>> [block.height for block in read_blocks(pl.LazyFrame({"a": [1, 2, 3]}))]
+    [3]
+    """
     if columns is not None:
         frame = frame.select(columns)
     if _is_parquet_scan(frame):
@@ -46,28 +48,37 @@ def read_blocks(frame: pl.LazyFrame, columns: Sequence[str] | None = None) -> It
 
 
 def _is_parquet_scan(frame: pl.LazyFrame) -> bool:
-    """Whether a query is a scan of one Parquet source and nothing else, so that a slice of it costs a slice."""
+    """Whether a query only scans one Parquet source, so that a slice of it costs no more than the slice."""
     plan = frame.explain().strip().splitlines()
     nodes = [line for line in plan if not line.strip().startswith(("PROJECT", "ESTIMATED"))]
     return len(nodes) == 1 and nodes[0].startswith("Parquet SCAN")
 
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    """A query's rows, by Polars' streaming engine where that can hand out batches, so from 1.34 on."""
+    """Collect a query, with Polars' streaming engine where that can hand out batches (1.34 or later).
+
+    >>> collect(pl.LazyFrame({"a": [1, 2]})).height
+    2
+    """
     streams = hasattr(frame, "collect_batches")
     return frame.collect(engine="streaming") if streams else frame.collect()
 
 
 def label_counts(frame: pl.LazyFrame, label: str) -> tuple[pl.Series, IntArray]:
-    """The different values of a column, and how many rows hold each."""
+    """Return the different values of a column, and how many rows hold each.
+
+    >>> values, rows = label_counts(pl.LazyFrame({"a": ["x", "y", "x"]}), "a")
+    >>> sorted(zip(values, rows.tolist()))
+    [('x', 2), ('y', 1)]
+    """
     counted = collect(frame.group_by(label).agg(pl.len().alias("rows of it")))
     return counted[label], counted["rows of it"].to_numpy().astype(np.int64)
 
 
 class Spill:
-    """What is kept of each row between the passes, on disk.
+    """Labels and outputs of all rows, stored on disk between the passes.
 
-    The file has no name once it is open, so that it is gone with the process, however that ends.
+    The file has no name once it is open, so it is gone with the process, however that ends.
     """
 
     def __init__(self, kept: Kept, n_jobs: int) -> None:
@@ -80,60 +91,61 @@ class Spill:
 
     @property
     def rows(self) -> int:
-        """Rows held."""
+        """Rows stored."""
         return sum(self.sizes)
 
-    def append(self, given: NDArray[Any], said: NDArray[np.float32]) -> None:
-        """Write a block's labels (b,) and what the model said (b, width).
+    def append(self, labels: LabelArray, outputs: NDArray[np.float32]) -> None:
+        """Write the labels (b,) and outputs (b, width) of a block.
 
         Raises:
             OSError: The disk is full; the message names the folder.
         """
         start = self.rows * self.kept.bytes_a_row
-        data = given.astype(self.kept.dtype).tobytes() + np.ascontiguousarray(said, dtype=np.float32).tobytes()
+        data = labels.astype(self.kept.dtype).tobytes() + np.ascontiguousarray(outputs, dtype=np.float32).tobytes()
         written = 0
         try:
             while written < len(data):
                 written += os.pwrite(self._file, data[written:], start + written)
         except OSError as error:
             reason = (
-                f"{error.strerror}, while keeping {self.kept.bytes_a_row} bytes a row between passes; set TMPDIR to a "
-                "folder with more room"
+                f"{error.strerror}, while storing {self.kept.bytes_a_row} bytes per row between passes; set TMPDIR "
+                "to a folder with more room"
             )
             raise OSError(error.errno, reason, tempfile.gettempdir()) from error
         self.starts.append(start)
-        self.sizes.append(given.size)
+        self.sizes.append(labels.size)
 
-    def block(self, at: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        """A block's labels (b,) and what the model said (b, width)."""
+    def block(self, at: int) -> tuple[LabelArray, NDArray[np.float32]]:
+        """Return the labels (b,) and outputs (b, width) of a block."""
         size, dtype = self.sizes[at], np.dtype(self.kept.dtype)
         data = os.pread(self._file, size * self.kept.bytes_a_row, self.starts[at])
-        given = np.frombuffer(data, dtype=dtype, count=size)
-        said = np.frombuffer(data, dtype=np.float32, offset=dtype.itemsize * size).reshape(size, self.kept.width)
-        return (given.astype(np.int64) if dtype.kind == "i" else given), said
+        labels = np.frombuffer(data, dtype=dtype, count=size)
+        outputs = np.frombuffer(data, dtype=np.float32, offset=dtype.itemsize * size).reshape(size, self.kept.width)
+        return (labels.astype(np.int64) if dtype.kind == "i" else labels), outputs
 
-    def reduce(self, make: Callable[[], State], observe: Callable[[State, Any, NDArray[Any]], None]) -> State:
-        """Merge a statistic over all rows with a label."""
+    def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
+        """Merge a statistic over all rows that have a label."""
 
         def run(worker: int) -> State:
             state = make()
             for at in range(worker, len(self.sizes), self.n_jobs):
-                given, said = self.block(at)
-                known = self.kept.known(given)
-                everyone = bool(known.all())
-                observe(state, given if everyone else given[known], said if everyone else said[known])
+                labels, outputs = self.block(at)
+                known = self.kept.known(labels)
+                if not known.all():
+                    labels, outputs = labels[known], outputs[known]
+                observe(state, labels, outputs)
             return state
 
         with ThreadPoolExecutor(self.n_jobs) as pool:
             whole, *others = pool.map(run, range(min(self.n_jobs, max(len(self.sizes), 1))))
         for other in others:
-            whole.merge(other)  # type: ignore[attr-defined]
+            whole.merge(other)
         return whole
 
 
 @contextmanager
 def closing(spill: Spill) -> Iterator[Spill]:
-    """The spill, given back however the work ends."""
+    """Close the spill however the work ends."""
     try:
         yield spill
     finally:
@@ -141,36 +153,50 @@ def closing(spill: Spill) -> Iterator[Spill]:
 
 
 def draw_sample(frame: pl.LazyFrame, task: Task, on_rows: Callable[[int], None]) -> Sample:
-    """The sample of a lazy frame; ``on_rows`` is called with the rows read so far."""
+    """Draw the sample of a lazy frame; ``on_rows`` is called with the number of rows read so far."""
     sample, done = ContentSample.empty(task.quotas), 0
     for native in read_blocks(frame, [*task.columns, task.label]):
         block = nw.from_native(native, eager_only=True)
-        given = task.given(block[task.label])
-        sample.update(block, task.strata(given), task.hashes(block, given))
+        labels = task.given(block[task.label])
+        sample.update(block, task.strata(labels), task.hashes(block, labels))
         done += len(block)
         on_rows(done)
     return sample.finish()
 
 
 def judge_rows(frame: pl.LazyFrame, task: Task, learnt: Learnt, spill: Spill, on_rows: Callable[[int], None]) -> Any:
-    """Judge every row into the spill; gives the statistic that is made on the way."""
+    """Judge every row, store labels and outputs, and return the statistic that was observed meanwhile.
+
+    Args:
+        frame: n rows.
+        task: The kind of label.
+        learnt: What it learnt from the sample.
+        spill: Where labels and outputs are stored.
+        on_rows: Called with the number of rows judged so far.
+    """
     first, done = learnt.first(), 0
     for native in read_blocks(frame, [*learnt.columns, task.label]):
         block = nw.from_native(native, eager_only=True)
-        given = task.given(block[task.label])
-        said, known = learnt.judge(block, given, spill.n_jobs), task.kept.known(given)
-        learnt.observe(first, given[known], said[known])
-        spill.append(given, said)
+        labels = task.given(block[task.label])
+        outputs, known = learnt.judge(block, labels, spill.n_jobs), task.kept.known(labels)
+        learnt.observe(first, labels[known], outputs[known])
+        spill.append(labels, outputs)
         done += len(block)
         on_rows(done)
     return first
 
 
 def add_columns(frame: pl.LazyFrame, task: Task, rule: Rule, spill: Spill) -> Iterator[pl.DataFrame]:
-    """The frame's blocks in order with three more columns.
+    """Yield the blocks of the frame in order, with quality, suggestion and flag.
+
+    Args:
+        frame: The rows that were judged, in the same order.
+        task: The kind of label.
+        rule: What the passes found.
+        spill: Where labels and outputs are stored.
 
     Raises:
-        LabelColumnError: The rows are not those of the passes before.
+        LabelColumnError: The frame gave other rows, or another order, than in the passes before.
     """
     changed = (
         f"Column {task.label!r} changed while it was read: a query that gives other rows, or another order, each time "
@@ -180,12 +206,12 @@ def add_columns(frame: pl.LazyFrame, task: Task, rule: Rule, spill: Spill) -> It
     for at, native in enumerate(read_blocks(frame)):
         if at >= len(spill.sizes) or spill.sizes[at] != len(native):
             raise LabelColumnError(changed)
-        given, said = spill.block(at)
+        labels, outputs = spill.block(at)
         block = nw.from_native(native, eager_only=True)
         now = task.given(block[task.label])
-        if not np.array_equal(now, given, equal_nan=given.dtype.kind == "f"):
+        if not np.array_equal(now, labels, equal_nan=labels.dtype.kind == "f"):
             raise LabelColumnError(changed)
         done += len(native)
-        yield rule.add_columns(block, given, said).to_native()
+        yield rule.add_columns(block, labels, outputs).to_native()
     if done != spill.rows:
         raise LabelColumnError(changed)

@@ -1,6 +1,7 @@
-"""The Spark engine: Arrow batches on the workers, statistics summed by Spark, no row on the driver but the sample.
+"""The Spark engine: Arrow batches on the workers, statistics summed by Spark, no rows on the driver but the sample.
 
-Its two verbs are ``reduce``, whose partial sums Spark adds up, and ``map``, which adds columns to each batch.
+``draw_sample``, ``judge_rows`` and ``add_columns`` map Arrow batches; ``SparkBlocks.reduce`` has each worker observe a
+statistic and Spark add up its sums.
 """
 
 from __future__ import annotations
@@ -8,39 +9,71 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dqlabels.engines.task import Kept, Learnt, Rule, Task
+from dqlabels.engines.task import Kept, LabelArray, Learnt, Observe, Rule, State, Task
+from dqlabels.frames.columns import Column
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.models.large import BLOCK_ROWS
 from dqlabels.statistics.arrays import IntArray
 
-State = TypeVar("State")
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+    from typing_extensions import Self
+
 Batches = Iterator[pa.RecordBatch]
 Tables = Iterator[pa.Table]
 
-# What is kept beside a row's own columns between the passes.
-GIVEN, SAID = "dqlabels_given", "dqlabels_said"
+# Columns that stand beside a row's own between the passes.
+LABELS, OUTPUTS = "dqlabels_labels", "dqlabels_outputs"
 STRATUM, HASH, COUNT = "dqlabels_stratum", "dqlabels_hash", "dqlabels_count"
-# Rows that hash above this many times the expected bar are not sent to the driver at first.
+# Rows whose hash is above this many times the expected bar are not sent to the driver at first.
 SLACK = 1.5
 
 
-def column_of_none(frame: Any, name: str) -> Any:
-    """A column of no rows, as it comes to the workers: what can be said of its type is said before a job runs."""
+class ColumnStatistic(Protocol):
+    """What can be observed of a column before anything is known of it, and sent as numbers."""
+
+    @classmethod
+    def of(cls, numbers: NDArray[np.float64], /) -> Self:
+        """Return the statistic with these numbers."""
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Return the numbers that say what was observed."""
+
+    def merge(self, other: Self) -> None:
+        """Add what ``other`` observed."""
+
+
+Tally = TypeVar("Tally", bound=ColumnStatistic)
+
+
+def column_of_none(frame: DataFrame, name: str) -> Column:
+    """Return an empty column of the type that reaches the workers, to check the type before a job runs."""
     from pyspark.sql.pandas.types import to_arrow_type
 
     kind = to_arrow_type(frame.schema[name].dataType)
-    return nw.from_native(pa.table({name: pa.array([], kind)}), eager_only=True)[name]
+    column: Column = nw.from_native(pa.table({name: pa.array([], kind)}), eager_only=True)[name]
+    return column
 
 
-def tally_column(frame: Any, name: str, make: Callable[[], Any], observe: Callable[[Any, Any], None]) -> Any:
-    """Merge a small statistic over a column as it is, before anything is known of it; it has ``numbers``, float64."""
+def tally_column(
+    frame: DataFrame, name: str, make: Callable[[], Tally], observe: Callable[[Tally, Column], None]
+) -> Tally:
+    """Merge a small statistic over a column as it is, before anything is known of it.
+
+    Args:
+        frame: n rows.
+        name: The column.
+        make: Returns an empty statistic.
+        observe: Adds a block of the column to it.
+    """
 
     def partial(tables: Tables) -> Batches:
         state = make()
@@ -48,16 +81,16 @@ def tally_column(frame: Any, name: str, make: Callable[[], Any], observe: Callab
             observe(state, nw.from_native(table, eager_only=True)[name])
         yield pa.RecordBatch.from_arrays([pa.array([state.numbers().tolist()], pa.list_(pa.float64()))], ["numbers"])
 
-    parts = map_in_arrow(frame.select(_quoted(name)), partial, "numbers array<double>").toArrow()
+    parts = map_in_arrow(frame.select(quoted(name)), partial, "numbers array<double>").toArrow()
     whole = make()
     for numbers in parts["numbers"].to_pylist():
         whole.merge(type(whole).of(np.array(numbers)))
     return whole
 
 
-def draw_sample(frame: Any, task: Task) -> Sample:
-    """The sample of a Spark frame, drawn on the workers and joined on the driver."""
-    wanted = frame.select(*[_quoted(name) for name in (*task.columns, task.label)])
+def draw_sample(frame: DataFrame, task: Task) -> Sample:
+    """Draw the sample of a Spark frame on the workers, and join its parts on the driver."""
+    wanted = frame.select(*[quoted(name) for name in (*task.columns, task.label)])
     share = task.quotas / np.maximum(task.strata_rows, 1)
     for bars in (np.minimum(share * SLACK, 1.0), np.ones_like(share)):
         schema = _schema(wanted, [(STRATUM, "long"), (HASH, "long"), (COUNT, "long")])
@@ -71,7 +104,7 @@ def draw_sample(frame: Any, task: Task) -> Sample:
         )
         sample.settle()
         held = np.bincount(sample.codes[0], minlength=share.size)
-        # Where rows repeat there are fewer kinds of row than rows, and the first bar was too low.
+        # Repeated rows are one kind, so there are fewer kinds than rows, and the first bar may have been too low.
         if (held >= sample.quotas).all():
             break
     return sample.finish()
@@ -86,84 +119,97 @@ def _drawing(task: Task, bars: NDArray[np.float64]) -> Callable[[Tables], Batche
         sample.bars = limits.copy()
         for table in tables:
             block = nw.from_native(table, eager_only=True)
-            given = task.given(block[task.label])
-            sample.update(block, task.strata(given), task.hashes(block, given))
+            labels = task.given(block[task.label])
+            sample.update(block, task.strata(labels), task.hashes(block, labels))
         sample.settle()
         if sample.frames:
-            kept = sample.frames[0].to_native()
-            kept = kept.append_column(STRATUM, pa.array(sample.codes[0]))
-            kept = kept.append_column(HASH, pa.array(sample.hashes[0].view(np.int64)))
-            yield from kept.append_column(COUNT, pa.array(sample.counts[0])).to_batches()
+            drawn = sample.frames[0].to_native()
+            drawn = drawn.append_column(STRATUM, pa.array(sample.codes[0]))
+            drawn = drawn.append_column(HASH, pa.array(sample.hashes[0].view(np.int64)))
+            yield from drawn.append_column(COUNT, pa.array(sample.counts[0])).to_batches()
 
     return draw
 
 
-def judge_rows(frame: Any, task: Task, learnt: Learnt) -> Any:
-    """The Spark frame with each row's label and what the model said beside it; the model goes with the task."""
+def judge_rows(frame: DataFrame, task: Task, learnt: Learnt) -> DataFrame:
+    """Return the Spark frame with the label and the outputs of each row; the model is sent along with the job."""
 
     def judged(tables: Tables) -> Batches:
         for table in tables:
             block = nw.from_native(table, eager_only=True)
-            given = task.given(block[task.label])
-            said = learnt.judge(block, given, 1)
-            yield from table.append_column(GIVEN, pa.array(given)).append_column(SAID, _packed(said)).to_batches()
+            labels = task.given(block[task.label])
+            outputs = learnt.judge(block, labels, 1)
+            labelled = table.append_column(LABELS, pa.array(labels))
+            yield from labelled.append_column(OUTPUTS, _packed(outputs)).to_batches()
 
     kind = "long" if task.kept.dtype is np.int32 else "double"
-    return map_in_arrow(frame, judged, _schema(frame, [(GIVEN, kind), (SAID, "binary")]))
+    return map_in_arrow(frame, judged, _schema(frame, [(LABELS, kind), (OUTPUTS, "binary")]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparkBlocks:
-    """Judged rows of a Spark frame, to be gone through again and again."""
+    """Judged rows of a Spark frame, which can be read again and again."""
 
-    judged: Any
+    judged: DataFrame
     kept: Kept
 
-    def reduce(self, make: Callable[[], State], observe: Callable[[State, Any, NDArray[Any]], None]) -> State:
-        """Sum a statistic over all rows with a label: each task's counts go to Spark, which adds them."""
+    def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
+        """Sum a statistic over all rows that have a label; Spark adds up the counts of its tasks."""
         kept = self.kept
 
         def partial(tables: Tables) -> Batches:
-            state: Any = make()
+            state = make()
             for table in tables:
-                given, said = _given(table[GIVEN]), _unpacked(table[SAID], kept.width)
-                known = kept.known(given)
-                observe(state, given[known], said[known])
+                labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], kept.width)
+                known = kept.known(labels)
+                observe(state, labels[known], outputs[known])
             sums = state.sums()
             places = np.flatnonzero(sums)
             yield pa.RecordBatch.from_arrays([pa.array(places), pa.array(sums[places])], names=["place", "number"])
 
-        parts = map_in_arrow(self.judged.select(GIVEN, SAID), partial, "place long, number long")
+        parts = map_in_arrow(self.judged.select(LABELS, OUTPUTS), partial, "place long, number long")
         added = parts.groupBy("place").sum("number").toArrow()
-        state: Any = make()
+        state = make()
         sums = np.zeros_like(state.sums())
         sums[_numbers(added["place"])] = _numbers(added["sum(number)"])
         state.add_sums(sums)
-        whole: State = state
-        return whole
+        return state
 
 
-def add_columns(judged: Any, schema: Any, kept: Kept, rule: Rule) -> Any:
-    """The Spark frame with quality, suggestion and flag."""
+def add_columns(judged: DataFrame, schema: StructType, kept: Kept, rule: Rule) -> DataFrame:
+    """Return the Spark frame with quality, suggestion and flag.
+
+    Args:
+        judged: What ``judge_rows`` gave.
+        schema: The schema of the answer.
+        kept: What is stored of each row.
+        rule: What the passes found.
+    """
 
     def final(tables: Tables) -> Batches:
         for table in tables:
-            given, said = _given(table[GIVEN]), _unpacked(table[SAID], kept.width)
-            block = nw.from_native(table.drop_columns([GIVEN, SAID]), eager_only=True)
-            yield from rule.add_columns(block, given, said).to_native().to_batches()
+            labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], kept.width)
+            block = nw.from_native(table.drop_columns([LABELS, OUTPUTS]), eager_only=True)
+            yield from rule.add_columns(block, labels, outputs).to_native().to_batches()
 
     return map_in_arrow(judged, final, schema)
 
 
-def map_in_arrow(frame: Any, function: Callable[[Tables], Batches], schema: Any) -> Any:
-    """``frame.mapInArrow`` of larger blocks, without its warning of pandas functions, of which there are none here."""
+def map_in_arrow(frame: DataFrame, function: Callable[[Tables], Batches], schema: StructType | str) -> DataFrame:
+    """Call ``frame.mapInArrow`` with larger blocks, and without its warning about pandas functions.
+
+    Args:
+        frame: n rows.
+        function: From tables to batches.
+        schema: The schema of the batches.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         return frame.mapInArrow(lambda batches: function(_blocks(batches)), schema)
 
 
 def _blocks(batches: Batches) -> Tables:
-    """The rows in tables of ``BLOCK_ROWS`` or more, but the last: Spark's ten thousand are too few to be quick."""
+    """Yield tables of at least ``BLOCK_ROWS`` rows, except the last; batches of Spark's 10,000 rows are slower."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
@@ -174,11 +220,11 @@ def _blocks(batches: Batches) -> Tables:
         yield pa.Table.from_batches(waiting)
 
 
-def _packed(said: NDArray[np.float32]) -> pa.Array:
-    """Each row's numbers as bytes: Spark has no array of fixed length, and lists of floats cost twice as much."""
-    n, width = len(said), 4 * said.shape[1]
+def _packed(outputs: NDArray[np.float32]) -> pa.Array:
+    """The outputs of each row as bytes: Spark has no fixed-length arrays, and lists of floats cost twice as much."""
+    n, width = len(outputs), 4 * outputs.shape[1]
     offsets = np.arange(0, (n + 1) * width, width, dtype=np.int32)
-    data = np.ascontiguousarray(said, dtype=np.float32)
+    data = np.ascontiguousarray(outputs, dtype=np.float32)
     return pa.Array.from_buffers(pa.binary(), n, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
@@ -190,20 +236,25 @@ def _unpacked(column: pa.ChunkedArray, width: int) -> NDArray[np.float32]:
     return values.reshape(len(column), width)
 
 
-def _given(column: pa.ChunkedArray) -> NDArray[Any]:
+def _numpy(column: pa.ChunkedArray) -> LabelArray:
     return np.asarray(column.to_numpy())
 
 
-def _numbers(column: Any) -> IntArray:
-    return _given(column).astype(np.int64)
+def _numbers(column: pa.ChunkedArray) -> IntArray:
+    return _numpy(column).astype(np.int64)
 
 
-def _schema(frame: Any, more: Sequence[tuple[str, str]]) -> Any:
+def _schema(frame: DataFrame, more: Sequence[tuple[str, str]]) -> StructType:
     from pyspark.sql.types import BinaryType, DoubleType, LongType, StructField, StructType
 
     types = {"long": LongType, "double": DoubleType, "binary": BinaryType}
     return StructType([*frame.schema.fields, *(StructField(name, types[kind]()) for name, kind in more)])
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a column name quoted for Spark.
+
+    >>> quoted("a.b")
+    '`a.b`'
+    """
     return "`" + name.replace("`", "``") + "`"

@@ -1,15 +1,15 @@
-"""What a kind of label brings to the engines out of memory, in three steps: to sample, to judge, and to rule.
+"""What a kind of label hands to the engines out of memory: a task that samples, learns, judges and adds columns.
 
-An engine knows rows, blocks and these steps, and no kind of label: it feeds a :class:`Task` the rows to sample, then
-what that :class:`Learnt` the rows to judge, and then what both found, as often as its statistics want, until there is
-a :class:`Rule` that says of any block alone what its rows get.
+An engine knows rows and blocks, but no kind of label. It draws the rows that the :class:`Task` wants to learn from, has
+the :class:`Learnt` judge every row, feeds labels and outputs to statistics as often as the rule needs, and has the
+:class:`Rule` add columns to each block by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,73 +17,97 @@ from numpy.typing import NDArray
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.sampling import Sample
 from dqlabels.progress import ProgressOption
-from dqlabels.statistics.arrays import BoolArray, IntArray
+from dqlabels.statistics.arrays import BoolArray, IntArray, RealArray
 
-State = TypeVar("State")
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# Class positions, int64, -1 where missing; or amounts, float64, NaN where missing.
+LabelArray = NDArray[Any]
+# What the model says of each row, (b, width): the probabilities of the classes, or the mean and spread of an amount.
+Outputs = RealArray
+
+
+class Statistic(Protocol):
+    """What is observed block by block and merged, on threads or by a cluster."""
+
+    def merge(self, other: Self) -> None:
+        """Add what ``other`` observed."""
+
+    def sums(self) -> IntArray:
+        """Return whole numbers that add up with those of other parts of the table."""
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add the summed numbers of other parts of the table."""
+
+
+State = TypeVar("State", bound=Statistic)
+Observe = Callable[[State, LabelArray, Outputs], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of each row between the passes: its label as one ``dtype``, and ``width`` float32 of the model.
-
-    A class position is -1 where the label is missing, an amount NaN.
-    """
+    """What is stored of each row between the passes: its label as one ``dtype``, and ``width`` float32 of the model."""
 
     dtype: type[np.int32] | type[np.float64]
     width: int
 
-    def known(self, given: NDArray[Any]) -> BoolArray:
-        """(b,) which of these labels (b,) are there."""
-        there: BoolArray = given >= 0 if self.dtype is np.int32 else ~np.isnan(given)
+    def known(self, labels: LabelArray) -> BoolArray:
+        """Return which of these labels (b,) are not missing.
+
+        >>> Kept(np.int32, 2).known(np.array([1, -1])).tolist()
+        [True, False]
+        """
+        there: BoolArray = labels >= 0 if self.dtype is np.int32 else ~np.isnan(labels)
         return there
 
     @property
     def bytes_a_row(self) -> int:
-        """Of the label and of what the model said."""
+        """Bytes that the label and the outputs of one row take."""
         return int(np.dtype(self.dtype).itemsize + 4 * self.width)
 
 
 class Blocks(Protocol):
-    """Judged rows that can be gone through again and again, in blocks."""
+    """Judged rows that can be read again and again, block by block."""
 
-    def reduce(self, make: Callable[[], State], observe: Callable[[State, Any, NDArray[Any]], None]) -> State:
-        """Merge a statistic over all rows that have a label: ``observe(state, given (b,), said (b, width))``.
-
-        A statistic has ``merge(other)``; ``sums()``, whole numbers that add up with those of other parts; and
-        ``add_sums(sums)``.
-        """
+    def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
+        """Merge a statistic over all rows that have a label: ``observe(state, labels (b,), outputs (b, width))``."""
 
 
 class Rule(Protocol):
-    """What the passes found: it says of any block alone what its rows get, and holds nothing by row."""
+    """What the passes found. It decides on any block by itself, and holds nothing per row."""
 
-    def add_columns(self, block: Frame, given: NDArray[Any], said: NDArray[Any]) -> Frame:
-        """The block (b rows) with quality, suggestion and flag."""
+    def add_columns(self, block: Frame, labels: LabelArray, outputs: Outputs, /) -> Frame:
+        """Return the block (b rows) with its quality, suggestion and flag."""
 
 
 class Learnt(Protocol):
-    """What a sample taught: it goes to wherever the rows are."""
+    """What was learnt from the sample. It is sent to wherever the rows are."""
 
     @property
     def columns(self) -> list[str]:
         """The columns it judges by."""
 
-    def judge(self, block: Frame, given: NDArray[Any], n_jobs: int | None) -> NDArray[np.float32]:
-        """What the model says of a block's rows (b, width), by what did not see them."""
+    def judge(self, block: Frame, labels: LabelArray, n_jobs: int | None, /) -> NDArray[np.float32]:
+        """Return the outputs (b, width) for a block, each row judged by models that did not see it."""
 
     def first(self) -> Any:
-        """An empty statistic that is made on the way of the first pass."""
+        """Return the empty statistic that is observed while the rows are judged."""
 
     @property
-    def observe(self) -> Callable[[Any, Any, NDArray[Any]], None]:
-        """What updates that statistic with labelled rows; it holds no more than it needs, for it goes to the rows."""
+    def observe(self) -> Callable[[Any, LabelArray, Outputs], None]:
+        """The function that updates that statistic; it holds no more than it needs, since it is sent to the rows."""
 
     def rule(self, blocks: Blocks, first: Any) -> Rule:
-        """Go through the rows until the rule is found."""
+        """Go over the judged rows until the rule is found."""
 
 
 class Task(Protocol):
-    """A kind of label: which rows to sample, and how to learn from them."""
+    """A kind of label: which rows to sample, and how to learn from them.
+
+    ``columns`` may be features; ``quotas`` (S,) is how many rows to sample of each stratum, ``strata_rows`` (S,) how
+    many rows it has.
+    """
 
     label: str
     columns: list[str]
@@ -94,26 +118,26 @@ class Task(Protocol):
     def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> Learnt:
         """Fit the model on a sample."""
 
-    def given(self, column: Column) -> NDArray[Any]:
-        """The labels (b,) of a block, as they are kept."""
+    def given(self, column: Column) -> LabelArray:
+        """Return the labels (b,) of a block, as they are stored."""
 
-    def strata(self, given: NDArray[Any]) -> IntArray:
-        """(b,) which of the ``quotas`` each row counts for, -1 for none; ``strata_rows`` is how many rows each has."""
+    def strata(self, labels: LabelArray, /) -> IntArray:
+        """Return the stratum (b,) that each row counts for, -1 for none."""
 
-    def hashes(self, block: Frame, given: NDArray[Any]) -> NDArray[np.uint64]:
-        """A hash (b,) of what each row holds: the rows that hash lowest are sampled."""
+    def hashes(self, block: Frame, labels: LabelArray, /) -> NDArray[np.uint64]:
+        """Return a hash (b,) of what each row holds: the rows that hash lowest are sampled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayBlocks:
-    """Judged rows in memory: labels (n,) and what the model said (n, width), fed as one block."""
+    """Judged rows in memory: labels (n,) and outputs (n, width), fed as one block."""
 
     kept: Kept
-    given: NDArray[Any]
-    said: NDArray[np.float32]
+    labels: LabelArray
+    outputs: NDArray[np.float32]
 
-    def reduce(self, make: Callable[[], State], observe: Callable[[State, Any, NDArray[Any]], None]) -> State:
+    def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
         """Merge a statistic over all rows that have a label."""
-        state, known = make(), self.kept.known(self.given)
-        observe(state, self.given[known], self.said[known])
+        state, known = make(), self.kept.known(self.labels)
+        observe(state, self.labels[known], self.outputs[known])
         return state

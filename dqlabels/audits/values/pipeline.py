@@ -114,5 +114,5 @@ def _by_sample(table: Frame, targets: Targets, label: str, given: Mapping[str, A
     parts = [learnt.judge(table[at], targets.values[at], given["n_jobs"]) for at in large.row_blocks(len(table))]
     blocks = ArrayBlocks(task.kept, targets.values, np.concatenate(parts))
     ruled = learnt.rule(blocks, blocks.reduce(learnt.first, learnt.observe))
-    said = blocks.said.astype(np.float64)
+    said = blocks.outputs.astype(np.float64)
     return ruled.judge, said, learnt.model, ruled.error, tuple(learnt.columns), [*learnt.notes, *ruled.notes]
