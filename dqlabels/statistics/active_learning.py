@@ -1,4 +1,4 @@
-"""Which item to label next: those whose consensus another label would change most."""
+"""ActiveLab: which items to label next, those whose consensus another label would change most."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FLOOR = 1e-30
 
 
 def activelab_scores(votes: Votes, probs: RealArray, *, compat: str | None = None) -> FloatArray:
-    """(N,) in [0, 1], low for items to label (again) next, labelled or not.
+    """Score items (N,) in [0, 1], labelled or not; low scores are the ones to label (again) next.
 
-    The model's probabilities are calibrated by one temperature; the score is the quality of the consensus,
-    averaged with ignorance (1 / K) as if one more average annotator were asked.
+    The model's probabilities are calibrated by one temperature. The score is the quality of the consensus after one
+    more label from an average annotator who picks classes at random (1 / K).
 
     Args:
         votes: N items, at least one with labels of two annotators.
@@ -36,35 +36,42 @@ def activelab_scores(votes: Votes, probs: RealArray, *, compat: str | None = Non
     first = majority(votes, probs)
     averaged = crowdlab(votes, probs, first)
     label = np.where(first >= 0, best_or(averaged.posterior, first), -1)
-    found = crowdlab(votes, probs, label)
-    quality = np.where(label >= 0, found.posterior[np.arange(label.size), np.maximum(label, 0)], probs.max(axis=1))
-    return _with_one_more(votes, quality, found)
+    consensus = crowdlab(votes, probs, label)
+    of_label = consensus.posterior[np.arange(label.size), np.maximum(label, 0)]
+    quality = np.where(label >= 0, of_label, probs.max(axis=1))
+    return _with_one_more(votes, quality, consensus)
 
 
-def _with_one_more(votes: Votes, quality: FloatArray, found: Crowdlab) -> FloatArray:
-    weights = np.repeat(found.annotator_weights, votes.n_classes)
-    total = np.asarray(votes.matrix @ weights)[votes.pattern] + found.model_weight
-    spare = float(found.annotator_weights.mean())
-    return np.asarray((quality * total + spare / votes.n_classes) / (total + spare))
+def _with_one_more(votes: Votes, quality: FloatArray, consensus: Crowdlab) -> FloatArray:
+    weights = np.repeat(consensus.annotator_weights, votes.n_classes)
+    total = np.asarray(votes.matrix @ weights)[votes.pattern] + consensus.model_weight
+    extra = float(consensus.annotator_weights.mean())
+    return np.asarray((quality * total + extra / votes.n_classes) / (total + extra))
 
 
 def scores_without_model(votes: Votes, posterior: FloatArray, trust: FloatArray) -> FloatArray:
-    """(N,) the same where there is no model: ``posterior`` (P, K) by the labels alone, ``trust`` (J,) as weights.
+    """Score items (N,) as :func:`activelab_scores` does, without a model.
 
-    An item without labels has the score of ignorance, 1 / K.
+    Args:
+        votes: N items.
+        posterior: (P, K) probabilities of each pattern's true class.
+        trust: (J,) weights of the annotators.
+
+    Returns:
+        (N,) scores in [0, 1]; 1 / K for an item without labels.
     """
     quality = posterior.max(axis=1)[votes.pattern]
     return _with_one_more(votes, quality, Crowdlab(posterior, np.maximum(trust, CLIP), 0.0))
 
 
-def temperature(votes: Votes, probs: RealArray, said: FloatArray) -> float:
-    """The temperature at which the model's probabilities best fit the labels' shares (P, K), on cleanlab's grid."""
+def temperature(votes: Votes, probs: RealArray, label_shares: FloatArray) -> float:
+    """Temperature, on cleanlab's grid, at which the model's probabilities fit the ``label_shares`` (P, K) best."""
     labelled = (votes.labels_an_item() > 0)[votes.pattern]
-    given = said[votes.pattern][labelled]
+    target = label_shares[votes.pattern][labelled]
     known = probs[labelled]
 
     def best(grid: FloatArray) -> int:
-        return int(np.argmin([-(given * np.log(np.clip(scaled(known, t), FLOOR, None))).sum() for t in grid]))
+        return int(np.argmin([-(target * np.log(np.clip(scaled(known, t), FLOOR, None))).sum() for t in grid]))
 
     coarse = np.array(COARSE, dtype=np.float64)
     at = best(coarse)
@@ -78,7 +85,7 @@ def temperature(votes: Votes, probs: RealArray, said: FloatArray) -> float:
 
 
 def scaled(probs: RealArray, temperature: float) -> FloatArray:
-    """Probabilities (n, K) to the power of 1 / temperature, rescaled to sum to 1."""
+    """Raise probabilities (n, K) to the power of 1 / temperature, and rescale them to sum to 1."""
     log = np.log(np.clip(probs, FLOOR, None)) / temperature
     powers = np.exp(log - log.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""How far annotators agree beyond chance: Krippendorff's alpha over all, Cohen's kappa of each pair."""
+"""Agreement between annotators beyond chance: Krippendorff's alpha over all, Cohen's kappa for each pair."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ REPLICATES = 400
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Krippendorff's alpha of nominal labels with its interval, and what it was counted over.
+    """Krippendorff's alpha of nominal labels with its interval.
 
-    ``alpha`` is 1 where all agree, 0 where they agree as often as chance would, and below 0 where less often;
-    ``observed`` is the share of pairs of labels on one item that agree, in [0, 1]; ``items`` have at least two
-    labels, ``labels`` are theirs.
+    ``alpha`` is 1 if all agree, 0 if they agree as often as by chance, and below 0 if less often. ``observed`` is the
+    share of pairs of labels on the same item that agree, in [0, 1]. ``items`` counts the items with at least two
+    labels, ``labels`` their labels.
     """
 
     alpha: float
@@ -42,18 +42,18 @@ class Agreement:
 
 
 def krippendorff_alpha(votes: Votes, *, confidence: float = 0.90, random_state: int = 0) -> Agreement:
-    """Krippendorff's alpha for nominal labels, any number of annotators, labels missing.
+    """Krippendorff's alpha for nominal labels, any number of annotators and missing labels.
 
     Args:
-        votes: At least one item with two labels.
-        confidence: Of the interval, in (0, 1).
-        random_state: Seeds the bootstrap over items.
+        votes: Labels, with at least one item that has two of them.
+        confidence: Confidence of the interval, in (0, 1).
+        random_state: Seed of the bootstrap over items.
 
     Raises:
         OptionError: No item has two labels, or ``confidence`` is outside (0, 1).
 
     Source: Krippendorff (2011), *Computing Krippendorff's Alpha-Reliability*; (2004) *Content Analysis*, chapter 11.
-    Where all paired labels are of one class chance agreement is certain and alpha is 1 by convention.
+    If all paired labels are of one class, alpha is 1 by convention.
 
     >>> ben_gerry = ["aabbdcccedda", "babbbccceddd"]
     >>> codes = np.array([[ord(letter) - 97 for letter in row] for row in ben_gerry]).T
@@ -82,7 +82,7 @@ def krippendorff_alpha(votes: Votes, *, confidence: float = 0.90, random_state: 
 
 
 def _alpha(sizes: FloatArray, counts: FloatArray, same: FloatArray) -> FloatArray:
-    """(R,) alpha for (R, P) items of each pattern: 1 - observed over expected disagreement."""
+    """Alpha (R,) of R samples with (R, P) items of each pattern: 1 - observed over expected disagreement."""
     by_class = sizes @ counts
     total = by_class.sum(axis=1)
     disagree = 1 - (sizes @ same) / total

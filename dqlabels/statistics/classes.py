@@ -1,8 +1,8 @@
-"""Confident learning as statistics that merge: numpy in, numpy out, the same answer whatever the row order.
+"""Confident learning as mergeable statistics, which give the same answer whatever the order of the rows.
 
-Every function here sees a block of rows; what must be known of all rows is a state with ``update`` (one
-block), ``merge`` (another state) and ``finish``. Sums are integers and selections are by value, so no
-answer depends on the size, order or number of the blocks.
+Every function takes a block of rows. What depends on all rows is a state with ``update`` (add a block), ``merge``
+(add another state) and ``finish``. Sums are integers and rows are selected by value, so no answer depends on the
+size, order or number of the blocks.
 
 Source: Northcutt, Jiang & Chuang (2021), JAIR 70:1373-1411 (arXiv 1911.00068).
 """
@@ -30,26 +30,26 @@ FILTERS = (
 )
 SCORES = ("normalized_margin", "self_confidence", "confidence_weighted_entropy")
 
-# Up to this many classes numpy is fastest down the columns of a block, which are laid out anew for it, above it
-# along the rows. Sums are as fast along the rows from a few classes on.
+# Up to this many classes numpy is fastest down the columns of a transposed block, above it along the rows. Row sums
+# are faster along the rows already from a few classes on.
 FEW_CLASSES, FEW_SUMMANDS = 16, 4
-# What is gone over twice is taken in parts of so many bytes, which stay in a core's own cache.
+# Blocks that are read twice are split into parts of this many bytes, which stay in a core's own cache.
 CACHE_BYTES = 1024 * 1024
-# Where there are more cells than this to a row, the rows are counted by sorting them.
+# With more cells per row than this, rows are counted by sorting them.
 CELLS_A_ROW = 8
-# Rounding that a row's sum may show, by the precision of the matrix.
+# How far a row's sum may be from 1, by the precision of the matrix.
 SUM_TOLERANCE = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-3}
-# Whole numbers of the width of each float type.
+# The unsigned integer as wide as each float type.
 WHOLE: dict[np.dtype[np.floating], np.dtype[np.unsignedinteger]] = {
     np.dtype(np.float32): np.dtype(np.uint32),
     np.dtype(np.float64): np.dtype(np.uint64),
 }
-# Entropy over a smaller self-confidence is no longer told apart (cleanlab's constant).
+# A smaller self-confidence counts as this in the entropy score (cleanlab's constant).
 MIN_CONFIDENCE = 1e-6
 
 
 def take(probs: RealArray, classes: NarrowArray) -> RealArray:
-    """(m,) the probability of one class (m,) in each row."""
+    """Probability of one class (m,) in each row, shape (m,)."""
     k = probs.shape[1]
     if not probs.flags.c_contiguous:
         return np.asarray(probs[np.arange(len(probs)), classes])
@@ -57,22 +57,22 @@ def take(probs: RealArray, classes: NarrowArray) -> RealArray:
 
 
 def pick(probs: RealArray, rows: IntArray, classes: IntArray) -> RealArray:
-    """(m,) the probability of one class (m,) in each of some rows (m,)."""
+    """Probability of one class (m,) in each of the given rows (m,), shape (m,)."""
     if not probs.flags.c_contiguous:
         return np.asarray(probs[rows, classes])
     return np.asarray(probs.ravel().take(rows * probs.shape[1] + classes))
 
 
 def in_units(probs: RealArray) -> RealArray:
-    """Probabilities as whole numbers of 2**-24, in their own float type, which holds them exactly."""
+    """Round probabilities to whole multiples of 2**-24; the float type stays, and holds them exactly."""
     units = np.multiply(probs, probs.dtype.type(UNIT))
     return np.asarray(np.rint(units, out=units))
 
 
 def likeliest(probs: RealArray) -> tuple[IntArray, RealArray]:
-    """(m,) the likeliest class of each row, the lowest of those that tie, and (m,) its probability.
+    """Likeliest class of each row (m,), the lowest of those that tie, and its probability (m,).
 
-    >>> [found.tolist() for found in likeliest(np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]))]
+    >>> [part.tolist() for part in likeliest(np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]]))]
     [[0, 0, 1], [0.9, 0.5, 0.8]]
     """
     if probs.shape[1] > FEW_CLASSES:
@@ -92,26 +92,26 @@ def model_error(codes: IntArray, likely: IntArray) -> float:
 
 
 def _likeliest_down(columns: RealArray) -> tuple[NDArray[np.uint8], RealArray]:
-    """``likeliest`` of rows that are laid out by class (K, m)."""
+    """``likeliest`` for a transposed block (K, m)."""
     k = len(columns)
     top = columns.max(axis=0)
-    # The highest of K, K - 1, ... 1 over the classes that tie tells the lowest of them.
+    # Classes count as K, K - 1, ... 1, so the maximum over those that tie is the lowest class.
     marks = (columns == top).view(np.uint8)
     marks *= np.arange(k, 0, -1, dtype=np.uint8)[:, None]
     return np.subtract(k, marks.max(axis=0), dtype=np.uint8), top
 
 
 def likeliest_checked(probs: RealArray, first_row: int = 0) -> tuple[NarrowArray, RealArray]:
-    """``likeliest``, in as few bytes as numpy finds it in, and every row is checked on the way.
+    """Check every row and return ``likeliest``, with the classes in as few bytes as numpy needs.
 
     Raises:
-        ProbabilityError: As ``check_block``.
+        ProbabilityError: NaN, infinity, a negative value, or a row that does not sum to 1.
     """
     wide = probs.shape[1] > FEW_CLASSES
     likely: NarrowArray = np.empty(len(probs), dtype=np.intp if wide else np.uint8)
     top, sums = np.empty((2, len(probs)), dtype=probs.dtype)
-    # Read as whole numbers without a sign, values below 0 and NaN lie above all that are allowed, so that the
-    # likeliest class gives them away. So does -0, which is allowed.
+    # Read as unsigned integers, negative values and NaN exceed every allowed probability, so the maximum gives them
+    # away. It gives -0 away too, which is allowed.
     bits = WHOLE[probs.dtype]
     for part in in_cache(probs):
         rows = probs[part]
@@ -129,26 +129,26 @@ def likeliest_checked(probs: RealArray, first_row: int = 0) -> tuple[NarrowArray
 
 
 def in_cache(probs: RealArray) -> list[slice]:
-    """Parts of a block that stay in a core's own cache while they are gone over more than once."""
+    """Split a block into parts that stay in a core's own cache while they are read more than once."""
     step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
     return [slice(start, min(start + step, len(probs))) for start in range(0, len(probs), step)]
 
 
 def strongest_rival(codes: IntArray, probs: RealArray) -> RealArray:
-    """(m,) the probability of the likeliest class other than the given one."""
+    """Probability of the likeliest class other than the given one, shape (m,)."""
     if probs.shape[1] == 2:
         return take(probs, 1 - codes)
     return likeliest(_without(probs.copy(), codes))[1]
 
 
 def _without(probs: RealArray, classes: NarrowArray) -> RealArray:
-    """The rows (m, K) themselves, with one class (m,) of each at -1, so that it is never the likeliest."""
+    """Set one class (m,) of each row to -1 in place, so that it is never the likeliest, and return the rows."""
     probs.ravel()[np.arange(0, probs.size, probs.shape[1]) + classes] = -1
     return probs
 
 
 def row_sums(probs: RealArray) -> RealArray:
-    """(m,) sums of the rows."""
+    """Row sums, shape (m,)."""
     if probs.shape[1] > FEW_SUMMANDS:
         return np.asarray(np.einsum("ij->i", probs))  # unlike sum(axis=1) without a call for each row
     sums = probs[:, 0] + probs[:, 1]
@@ -158,7 +158,7 @@ def row_sums(probs: RealArray) -> RealArray:
 
 
 def check_block(probs: RealArray, first_row: int = 0) -> None:
-    """Refuse rows (m, K) that are not probabilities; ``first_row`` numbers the block's first row in messages.
+    """Raise unless the rows (m, K) are probabilities; ``first_row`` is the number of the block's first row.
 
     Raises:
         ProbabilityError: NaN, infinity, a negative value, or a row that does not sum to 1.
@@ -169,17 +169,17 @@ def check_block(probs: RealArray, first_row: int = 0) -> None:
 
 
 def _are_probabilities(probs: RealArray) -> bool:
-    # With no value below 0 and every sum near 1 no value can be above 1; NaN fails the comparisons.
+    # If no value is below 0 and every sum is near 1, no value can be above 1; NaN fails the comparisons.
     return bool(probs.min() >= 0) and sum_to_one(row_sums(probs))
 
 
 def sum_to_one(sums: RealArray) -> bool:
-    """Whether sums (m,) of rows are all those of probabilities."""
+    """Whether all row sums (m,) are near enough to 1."""
     return bool(sums.min() >= 1 - SUM_TOLERANCE[sums.dtype] and sums.max() <= _highest(sums.dtype))
 
 
 def _highest(dtype: np.dtype[np.floating]) -> np.floating:
-    """The highest probability and sum that is allowed, in its own float type."""
+    """Highest probability and row sum allowed, in the float type of the matrix."""
     highest: np.floating = dtype.type(1 + SUM_TOLERANCE[dtype])
     return highest
 
@@ -199,56 +199,56 @@ def _refuse(probs: RealArray, first_row: int) -> NoReturn:
         bad = (sums < 1 - tolerance) | (sums > 1 + tolerance)
         fault, advice = "do not sum to 1", "Pass probabilities, not scores; for logits apply softmax first."
     first = int(np.argmax(bad))
-    seen = ", ".join(f"{value:.4g}" for value in probs[first, :6].tolist())
+    values = ", ".join(f"{value:.4g}" for value in probs[first, :6].tolist())
     raise ProbabilityError(
         f"pred_probs: {int(bad.sum()):,} of the {len(probs):,} rows from row {first_row} on {fault} "
-        f"(row {first_row + first}: {seen}{', …' if probs.shape[1] > 6 else ''}; sum {float(sums[first]):.4g}). "
+        f"(row {first_row + first}: {values}{', …' if probs.shape[1] > 6 else ''}; sum {float(sums[first]):.4g}). "
         + advice
     )
 
 
 @dataclass(slots=True, eq=False)
 class ClassTally:
-    """Rows and summed self-confidence of each class; ``confidence`` is in units of 2**-24, so exact."""
+    """Rows (K,) and summed self-confidence (K,) of each class, in units of 2**-24 so that sums are exact."""
 
     rows: IntArray
     confidence: IntArray
 
     @classmethod
     def empty(cls, n_classes: int) -> ClassTally:
-        """Nothing seen yet."""
+        """Return a state without rows."""
         return cls(np.zeros(n_classes, dtype=np.int64), np.zeros(n_classes, dtype=np.int64))
 
     def update(self, codes: IntArray, given: RealArray) -> None:
-        """Add the self-confidence (m,) of a block; a block of under 2**29 rows stays exact in float64."""
+        """Add the self-confidence (m,) of a block's rows; blocks of fewer than 2**29 rows stay exact in float64."""
         k, units = self.rows.size, in_units(given)
-        if k == 2:  # sums of whole numbers: exact in any order, and faster than counting by class
+        if k == 2:  # sums of whole numbers are exact in any order, and faster than counting by class
             second, summed_second = codes.sum(), (units * codes).sum(dtype=np.float64)
             rows = np.array([codes.size - second, second])
             summed = np.array([units.sum(dtype=np.float64) - summed_second, summed_second])
         else:
             rows, summed = np.bincount(codes, minlength=k), np.bincount(codes, weights=units, minlength=k)
         self.rows += rows
-        # What is no number here is refused by check_block, which names the row.
+        # NaN and infinity are refused by check_block, which names the row.
         self.confidence += np.where(np.isfinite(summed), summed, 0).astype(np.int64)
 
     def merge(self, other: ClassTally) -> None:
-        """Add what another state saw."""
+        """Add the sums of another state."""
         self.rows += other.rows
         self.confidence += other.confidence
 
     def sums(self) -> IntArray:
-        """Whole numbers that add up with those of another part of the table."""
+        """Return integers that can be added to those of other parts of the table."""
         return np.asarray(np.concatenate([self.rows, self.confidence]))
 
     def add_sums(self, sums: IntArray) -> None:
-        """Add what ``sums`` of other parts, added up, say."""
+        """Add the ``sums`` of other parts of the table."""
         rows, confidence = np.split(sums, 2)
         self.rows += rows
         self.confidence += confidence
 
     def finish(self) -> FloatArray:
-        """Thresholds (K,): mean self-confidence of the rows carrying each label, NaN for a class without rows.
+        """Threshold of each class, shape (K,): mean self-confidence of the rows carrying it, NaN without rows.
 
         Source: the threshold t_j of Northcutt et al. (2021), equation 2.
 
@@ -262,21 +262,25 @@ class ClassTally:
         return thresholds
 
     def bars(self) -> FloatArray:
-        """(K,) the least probability that reaches each threshold; infinite for a class without rows.
+        """Smallest probability that reaches each threshold, shape (K,); infinite for a class without rows.
 
-        In units a row reaches it when q >= ceil(sum / count). With q = rint(p * 2**24) that is p above half a
-        unit below the bar, at which rint goes to the even neighbour.
+        In units a row reaches its threshold when q >= ceil(sum / count). Since q = rint(p * 2**24), that holds for
+        every p more than half a unit below, and at exactly half a unit where rint rounds up to an even number.
         """
-        least = -(-self.confidence // np.maximum(self.rows, 1))
-        bars = (least - 0.5) / UNIT
-        bars = np.where(least % 2 == 0, bars, np.nextafter(bars, 2.0))
+        units = -(-self.confidence // np.maximum(self.rows, 1))
+        bars = (units - 0.5) / UNIT
+        bars = np.where(units % 2 == 0, bars, np.nextafter(bars, 2.0))
         return np.where(self.rows > 0, bars, np.inf)
 
 
 def confident_class(probs: RealArray, likely: NarrowArray, top: RealArray, bars: FloatArray) -> NarrowArray:
-    """(m,) the likeliest class among those whose bar the row reaches; -1 where it reaches none.
+    """Likeliest class among those whose bar the row reaches, shape (m,); -1 where it reaches none.
 
-    ``likely`` and ``top`` (m,) are each row's likeliest class of all and its probability.
+    Args:
+        probs: (m, K) probabilities.
+        likely: (m,) likeliest class of each row, whatever its bar.
+        top: (m,) its probability.
+        bars: (K,) as :meth:`ClassTally.bars` gives them.
 
     Source: the set X_{ỹ=i,y*=j} of Northcutt et al. (2021), equation 1.
     """
@@ -285,8 +289,8 @@ def confident_class(probs: RealArray, likely: NarrowArray, top: RealArray, bars:
     confident += 1
     confident *= reaches
     confident -= 1
-    # A row whose strongest class is below every bar reaches none, and where the strongest leaves less than the
-    # lowest bar no other class reaches its own: no need to look at their other classes.
+    # A row whose likeliest class is below every bar reaches none, and where that class leaves less than the lowest
+    # bar no other class can reach its own. Other classes matter in the remaining rows alone.
     open_to_others = top >= lowest_bar
     open_to_others &= top <= 1 + SUM_TOLERANCE[probs.dtype] - lowest_bar
     open_to_others &= ~reaches
@@ -302,7 +306,7 @@ def confident_class(probs: RealArray, likely: NarrowArray, top: RealArray, bars:
 def _next_confident(
     rows: IntArray, probs: RealArray, likely: NarrowArray, bars: FloatArray
 ) -> tuple[IntArray, IntArray]:
-    """Those of some rows that reach the bar of a class other than the likeliest, and the likeliest such class."""
+    """Select the rows that reach the bar of a class other than the likeliest, and that class."""
     rest = _without(probs.take(rows, axis=0), likely.take(rows))
     near = np.flatnonzero(likeliest(rest)[1] >= bars.min())
     rows, rest = rows[near], rest[near]
@@ -312,14 +316,14 @@ def _next_confident(
     at, values = reached // probs.shape[1], rest.ravel().take(reached)
     starts = np.flatnonzero(np.diff(at, prepend=-1))
     best = np.repeat(np.maximum.reduceat(values, starts), np.diff(starts, append=at.size))
-    # Backwards, so that of classes that tie the lowest is written last.
+    # Backwards, so that the lowest of classes that tie is written last.
     chosen = np.flatnonzero(values == best)[::-1]
     return rows.take(at[chosen]), reached[chosen] % probs.shape[1]
 
 
 @dataclass(slots=True, eq=False)
 class JointTally:
-    """Counts (K, K) of given x confident class: the confident joint; ``waiting`` holds cells not yet counted."""
+    """Confident joint: ``counts`` (K, K) by given and confident class; cells in ``waiting`` are not counted yet."""
 
     counts: IntArray
     waiting: list[IntArray]
@@ -328,34 +332,34 @@ class JointTally:
 
     @classmethod
     def empty(cls, n_classes: int) -> JointTally:
-        """Nothing seen yet."""
+        """Return a state without rows."""
         return cls(np.zeros((n_classes, n_classes), dtype=np.int64), [], 0, 0)
 
     def update(self, codes: IntArray, confident: NarrowArray) -> None:
-        """Count a block's rows; those with no confident class (-1) count nowhere."""
-        # With a column of its own for -1 no row need be picked out.
+        """Count a block's rows; those without a confident class (-1) are left out."""
+        # -1 has a column of its own, so no row has to be filtered out.
         k = self.counts.shape[0]
         cells = np.arange(1, k * (k + 1), k + 1, dtype=np.int16 if k <= FEW_CLASSES else np.int64).take(codes)
         cells += confident
         self._wait([cells])
 
     def add(self, counts: IntArray, rows: int) -> None:
-        """Add the counts (K, K) of so many rows."""
+        """Add counts (K, K) of this many rows."""
         self.counts += counts
         self.counted_rows += rows
 
     def merge(self, other: JointTally) -> None:
-        """Add what another state saw."""
+        """Add the sums of another state."""
         if other.counted_rows:
             self.add(other.counts, other.counted_rows)
         self._wait(other.waiting)
 
     def sums(self) -> IntArray:
-        """Whole numbers that add up with those of another part of the table."""
+        """Return integers that can be added to those of other parts of the table."""
         return np.array(self.finish()).ravel()
 
     def add_sums(self, sums: IntArray) -> None:
-        """Add what ``sums`` of other parts, added up, say."""
+        """Add the ``sums`` of other parts of the table."""
         self.add(sums.reshape(self.counts.shape), int(sums.sum()))
 
     def _wait(self, parts: list[IntArray]) -> None:
@@ -366,7 +370,7 @@ class JointTally:
             self.finish()
 
     def finish(self) -> IntArray:
-        """The counts (K, K).
+        """Return the confident joint, shape (K, K).
 
         >>> joint = JointTally.empty(2)
         >>> joint.update(np.array([0, 1, 1]), np.array([0, -1, 0]))
@@ -379,21 +383,21 @@ class JointTally:
             if cells.size * CELLS_A_ROW >= self.counts.size:
                 self.counts += np.bincount(cells, minlength=k * (k + 1)).reshape(k, k + 1)[:, 1:]
             else:
-                seen, number = np.unique(cells[cells % (k + 1) > 0], return_counts=True)
-                self.counts[seen // (k + 1), seen % (k + 1) - 1] += number
+                places, rows = np.unique(cells[cells % (k + 1) > 0], return_counts=True)
+                self.counts[places // (k + 1), places % (k + 1) - 1] += rows
             self.counted_rows += self.waiting_rows
             self.waiting, self.waiting_rows = [], 0
         return self.counts
 
 
 def pairs_in(counts: IntArray) -> tuple[IntArray, IntArray]:
-    """Where counts (K, K) are not 0: of many classes few pairs are ever seen."""
-    cells = np.flatnonzero(counts.ravel() != 0)  # many times faster than to look for rows and columns
+    """Row and column indices of the counts (K, K) that are not 0; with many classes most pairs never occur."""
+    cells = np.flatnonzero(counts.ravel() != 0)  # many times faster than nonzero in two dimensions
     return cells // counts.shape[1], cells % counts.shape[1]
 
 
 def calibrate(counts: IntArray, label_counts: IntArray) -> FloatArray:
-    """The confident joint (K, K) rescaled so that each row sums to its label count; a row of none counts as right.
+    """Rescale the confident joint (K, K) so that rows sum to the label counts; an empty row is put on the diagonal.
 
     Source: Northcutt et al. (2021), equation 3.
 
@@ -411,7 +415,7 @@ def calibrate(counts: IntArray, label_counts: IntArray) -> FloatArray:
 
 
 def prune_counts(counts: IntArray, label_counts: IntArray) -> IntArray:
-    """(K, K) rows to prune from each given → likely cell: the calibrated joint to the nearest whole number."""
+    """Rows to prune from each given → likely cell, shape (K, K): the calibrated joint rounded to whole rows."""
     prune = np.zeros(counts.shape, dtype=np.int64)
     given, likely, number = pairs_to_prune(counts, label_counts)
     prune[given, likely] = number
@@ -419,20 +423,20 @@ def prune_counts(counts: IntArray, label_counts: IntArray) -> IntArray:
 
 
 def pairs_to_prune(counts: IntArray, label_counts: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """The same of the cells alone that were ever seen: given and likely class and number (C,), in ascending order."""
+    """``prune_counts`` of the cells that are not empty: given class, likely class and number, each (C,), ascending."""
     given, likely = pairs_in(counts)
-    seen, total = counts[given, likely], counts.sum(axis=1)[given]
-    # In whole numbers, half up: the same on every machine, and blind to the order of the classes.
-    return given, likely, (2 * seen * label_counts[given] + total) // (2 * total)
+    rows, total = counts[given, likely], counts.sum(axis=1)[given]
+    # In integers, halves rounded up: the same on every machine, and for every order of the classes.
+    return given, likely, (2 * rows * label_counts[given] + total) // (2 * total)
 
 
 def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
-    """Probabilities (m, K) less each class's threshold, shifted to stay positive and rescaled to sum to 1.
+    """Subtract each class's threshold from the probabilities (m, K), shift them to stay positive, and rescale to 1.
 
     Source: Northcutt et al. (2021), section 4.3; the shift is cleanlab's.
     """
     highest = np.nanmax(thresholds)
-    # A class without rows has no threshold; the highest leaves its probability as it is.
+    # A class without rows has no threshold; with the highest one its probability stays as it is.
     shift = highest - np.where(np.isnan(thresholds), highest, thresholds)
     adjusted: FloatArray = probs + shift
     adjusted /= adjusted.sum(axis=1, keepdims=True)
@@ -440,38 +444,38 @@ def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
 
 
 def margin_quality(given: RealArray, top: RealArray) -> FloatArray:
-    """Normalized margin (m,): (p_given - p_strongest_rival + 1) / 2, in [0, 1]."""
+    """Normalized margin, shape (m,), in [0, 1]: (p_given - p_strongest_rival + 1) / 2."""
     quality: FloatArray = (given.astype(np.float64) - top + 1) / 2
     return np.clip(quality, 0.0, 1.0)
 
 
 def entropy_quality(probs: RealArray, given: RealArray) -> FloatArray:
-    """Confidence-weighted entropy (m,) in [0, 1]: log(1 + e) / e with e = normalized entropy / p_given.
+    """Confidence-weighted entropy, shape (m,), in [0, 1]: log(1 + e) / e with e = normalized entropy / p_given.
 
-    As e goes to 0 this goes to 1: a row whose label has probability 1 is as good as can be. A row that is sure
-    of another class has no entropy either, and is as bad as can be: 0.
+    As e goes to 0 the score goes to 1, the quality of a label with probability 1. A row that is sure of another
+    class has no entropy either, but its quality is 0.
 
     Source: Kuan & Mueller (2022), "Model-agnostic label quality scoring".
 
     >>> entropy_quality(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([1.0, 0.5])).round(3).tolist()
     [1.0, 0.549]
     """
-    weighed = weighed_entropy(probs, given)
+    weighted = weighted_entropy(probs, given)
     sure = (np.asarray(given) > 0).astype(np.float64)
-    return np.divide(np.log1p(weighed), weighed, out=sure, where=weighed > 0)
+    return np.divide(np.log1p(weighted), weighted, out=sure, where=weighted > 0)
 
 
-def weighed_entropy(probs: RealArray, given: RealArray) -> FloatArray:
-    """(m,) entropy over log K, divided by the self-confidence."""
+def weighted_entropy(probs: RealArray, given: RealArray) -> FloatArray:
+    """Entropy over log K, divided by the self-confidence, shape (m,)."""
     p = probs.astype(np.float64)
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
     entropy = np.maximum(-(p * logs).sum(axis=1) / np.log(probs.shape[1]), 0.0)
-    weighed: FloatArray = entropy / np.maximum(given, MIN_CONFIDENCE)
-    return weighed
+    weighted: FloatArray = entropy / np.maximum(given, MIN_CONFIDENCE)
+    return weighted
 
 
 def block_quality(codes: IntArray, probs: RealArray, score: str) -> FloatArray:
-    """The quality (m,) of a block's labels by one of ``SCORES``."""
+    """Label quality (m,) of a block by one of ``SCORES``."""
     given = take(probs, codes)
     if score == "self_confidence":
         return np.clip(given.astype(np.float64), 0.0, 1.0)
@@ -482,7 +486,7 @@ def block_quality(codes: IntArray, probs: RealArray, score: str) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What confident learning says of n rows and K classes; arrays are read-only.
+    """Result of confident learning for n rows and K classes; arrays are read-only.
 
     ``quality`` (n,) in [0, 1]; ``flagged`` (n,) bool; ``suggested`` (n,) codes, the given ones unless flagged;
     ``likely`` (n,) likeliest class; ``class_counts`` (K,); ``thresholds`` (K,), NaN for a class without rows;

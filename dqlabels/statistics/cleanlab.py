@@ -1,8 +1,8 @@
-"""cleanlab 2.9's numbers where they depart from the paper, so that people can move over and check.
+"""cleanlab 2.9's numbers where they depart from the paper, so that people who move over can compare.
 
-Departures: of several confident classes the likeliest of *all* classes counts; the joint is rounded to whole
-numbers, its diagonal at least 1; a class with one row is never pruned; sums are floating point. Ties at a
-cut are all flagged here; cleanlab picks among them by an unstable sort.
+Departures: if several classes are confident, the likeliest of *all* classes counts; the joint is rounded to whole
+numbers with a diagonal of at least 1; a class with one row is never pruned; sums are floating point. Rows that tie at
+a cutoff are all flagged here; cleanlab picks among them by an unstable sort.
 
 Source: cleanlab 2.9, ``count.py``, ``filter.py`` and ``rank.py``, read and written anew.
 """
@@ -18,7 +18,7 @@ from dqlabels.statistics.classes import (
     MIN_CONFIDENCE,
     strongest_rival,
     take,
-    weighed_entropy,
+    weighted_entropy,
 )
 
 TOLERANCE = 1e-6
@@ -29,7 +29,7 @@ MIN_ROWS = 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CleanlabFlags:
-    """``flagged`` (n,), ``thresholds`` (K,), ``counts`` and ``joint`` (K, K)."""
+    """cleanlab's ``flagged`` (n,), ``thresholds`` (K,), confident joint ``counts`` (K, K) and ``joint`` (K, K)."""
 
     flagged: BoolArray
     thresholds: FloatArray
@@ -38,7 +38,7 @@ class CleanlabFlags:
 
 
 def flag_like_cleanlab(codes: IntArray, probs: RealArray, filter_by: str) -> CleanlabFlags:
-    """The flags and what they rest on, by one of the seven rules."""
+    """Flag rows by one of ``FILTERS``, as ``cleanlab.filter.find_label_issues`` does."""
     k = probs.shape[1]
     given, top = take(probs, codes), strongest_rival(codes, probs)
     label_counts = np.bincount(codes, minlength=k)
@@ -55,7 +55,7 @@ def flag_like_cleanlab(codes: IntArray, probs: RealArray, filter_by: str) -> Cle
 
 
 def _agrees(codes: IntArray, probs: RealArray, given: RealArray, top: RealArray) -> BoolArray:
-    """(n,) true where the label, its probability raised by the tolerance, is the likeliest class."""
+    """True (n,) where the given label is the likeliest class once its probability is raised by the tolerance."""
     nudged = given + TOLERANCE
     agrees = nudged > top
     tied = np.flatnonzero(nudged == top)
@@ -67,22 +67,22 @@ def _agrees(codes: IntArray, probs: RealArray, given: RealArray, top: RealArray)
 
 
 def class_thresholds(codes: IntArray, given: RealArray, n_classes: int) -> FloatArray:
-    """(K,) mean self-confidence, 2 for a class without rows; summed as cleanlab sums it."""
+    """Mean self-confidence of each class (K,), summed as in cleanlab; 2 for a class without rows."""
     means = [given[codes == k].mean() if (codes == k).any() else THRESHOLD_OF_ABSENT for k in range(n_classes)]
     return np.asarray(np.maximum(np.array(means), MIN_THRESHOLD))
 
 
 def confident_class(codes: IntArray, probs: RealArray, thresholds: FloatArray) -> IntArray:
-    """(n,) the confident class, the likeliest of all classes where several are confident; -1 where none is."""
+    """Confident class (n,), the likeliest of all classes where several are confident, -1 where none is."""
     reached = probs >= thresholds - TOLERANCE
     number = reached.sum(axis=1)
-    found = np.where(number > 1, probs.argmax(axis=1), reached.argmax(axis=1))
-    return np.where(number > 0, found, -1)
+    confident = np.where(number > 1, probs.argmax(axis=1), reached.argmax(axis=1))
+    return np.where(number > 0, confident, -1)
 
 
 def calibrate(counts: IntArray, label_counts: IntArray) -> IntArray:
-    """The joint (K, K) rescaled to the label counts and rounded, each row keeping its sum."""
-    # Column by column in memory, as cleanlab's is: its total is a floating-point sum in that order.
+    """Rescale the joint (K, K) to the label counts, and round it so that each row keeps its sum."""
+    # Stored by column, as in cleanlab, because its floating-point sum runs in the order of the memory.
     counts = np.asfortranarray(counts)
     scaled = (counts.T / np.maximum(counts.sum(axis=1), 1e-100) * label_counts).T
     scaled = scaled / max(scaled.sum(), 1e-100) * label_counts.sum()
@@ -90,8 +90,8 @@ def calibrate(counts: IntArray, label_counts: IntArray) -> IntArray:
 
 
 def round_rows(values: FloatArray) -> IntArray:
-    """Whole numbers that keep each row's sum: the largest remainders are rounded the other way."""
-    # Along the axis as cleanlab goes: among equal remainders the memory layout decides which its sort takes.
+    """Round to whole numbers that keep each row's sum: the largest remainders are rounded the other way."""
+    # Along the same axis as cleanlab: the memory layout decides which of equal remainders its sort takes.
     return np.apply_along_axis(_round_row, 1, values).astype(np.int64)
 
 
@@ -107,7 +107,7 @@ def _round_row(row: FloatArray) -> IntArray:
 
 
 def prune_counts(calibrated: IntArray) -> IntArray:
-    """(K, K) likely x given rows to prune, at least one row of each class left."""
+    """Rows to prune by likely and given class (K, K); at least one row of each class is left."""
     matrix = calibrated.T
     diagonal = np.diagonal(matrix)
     kept = np.maximum(diagonal, MIN_ROWS)
@@ -173,7 +173,7 @@ def _by_noise_rate(codes: IntArray, probs: RealArray, prune: IntArray) -> BoolAr
 
 
 def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
-    """Probabilities less the thresholds, shifted by the highest threshold (2 where a class is absent)."""
+    """Subtract the thresholds from the probabilities and add the highest one (2 if a class has no rows)."""
     adjusted: FloatArray = probs - thresholds
     adjusted += thresholds.max()
     adjusted /= adjusted.sum(axis=1, keepdims=True)
@@ -181,15 +181,15 @@ def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
 
 
 def label_quality(codes: IntArray, probs: RealArray, score: str, *, adjust: bool) -> FloatArray:
-    """(n,) the score as cleanlab gives it: 0 for confidence-weighted entropy at probability 1."""
+    """Label quality (n,) as cleanlab gives it, whose confidence-weighted entropy is 0 at probability 1."""
     if adjust:
         probs = adjust_probs(probs, class_thresholds(codes, take(probs, codes), probs.shape[1]))
     given = take(probs, codes)
     if score == "self_confidence":
         return given.astype(np.float64)
     if score == "confidence_weighted_entropy":
-        weighed = weighed_entropy(probs, given)
-        return np.log(weighed + 1) / np.maximum(weighed, MIN_CONFIDENCE)
+        weighted = weighted_entropy(probs, given)
+        return np.log(weighted + 1) / np.maximum(weighted, MIN_CONFIDENCE)
     others = probs.copy()
     others[np.arange(codes.size), codes] = -np.inf
     return np.asarray(((given - others.max(axis=1, initial=-np.inf) + 1) / 2).astype(np.float64))

@@ -1,7 +1,7 @@
-"""One label an item out of several: majority, Dawid-Skene, its Bayesian form, and CROWDLAB.
+"""One label per item out of several: majority, Dawid-Skene, its Bayesian form, and CROWDLAB.
 
-Each gives the probability of every class for every item. All but CROWDLAB look at the labels alone and work on
-patterns of labels; CROWDLAB weighs the annotators against a model that saw the features.
+All but the majority give the probability of every class for every item. CROWDLAB weighs the annotators against a model
+that saw the features; the others look at the labels alone and work on patterns of labels.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dqlabels.statistics.classes import model_error
 from dqlabels.statistics.votes import Votes, shares
 
 METHODS = ("crowdlab", "ibcc", "dawid_skene", "majority")
-# EM stops when no probability moves by more, or after so many steps.
+# EM stops once no probability moves by more than this, or after this many steps.
 CONVERGED = 1e-7
 MAX_STEPS = 2000
-# Pseudo-labels of each row of an annotator's matrix, and the share of them that is right.
+# Pseudo-labels in each row of an annotator's matrix, and the share of them that is right.
 PRIOR_LABELS = 2.0
 PRIOR_RIGHT = 0.7
 MIN_PROBABILITY = 1e-300
@@ -29,7 +29,11 @@ CLIP = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnnotatorFit:
-    """``posterior`` (P, K) of each pattern's true class; ``matrices`` (J, K, K), row k = P(label | true class k)."""
+    """Estimated true classes and annotators.
+
+    ``posterior`` (P, K) are the probabilities of the true class of each pattern; row k of ``matrices`` (J, K, K) is
+    P(label | true class k); ``class_shares`` (K,) are the shares of the true classes.
+    """
 
     posterior: FloatArray
     matrices: FloatArray
@@ -38,7 +42,7 @@ class AnnotatorFit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crowdlab:
-    """``posterior`` (N, K); ``annotator_weights`` (J,) and ``model_weight`` by which labels and model were averaged."""
+    """``posterior`` (N, K): labels and model averaged by ``annotator_weights`` (J,) and ``model_weight``."""
 
     posterior: FloatArray
     annotator_weights: FloatArray
@@ -46,14 +50,14 @@ class Crowdlab:
 
 
 def majority(votes: Votes, probs: RealArray | None = None) -> IntArray:
-    """The commonest label of each item, -1 where it has none.
+    """Most common label of each item, shape (N,); -1 where it has none.
 
-    Ties go to the class that the model holds likelier, then to the rarer class, then to the class whose
-    annotators agree more often with the items that did not tie, then to the first class.
+    Ties go to the class that is likelier by the model, then to the rarer class, then to the class whose annotators
+    agree more often with the majority of the items without a tie, then to the first class.
 
     Args:
         votes: N items.
-        probs: (N, K) out-of-sample probabilities of a model, or None.
+        probs: (N, K) out-of-sample probabilities of a model; default no model.
 
     Source: Goh, Tkachenko & Mueller (2022, arXiv 2210.06812), as in cleanlab 2.9, which draws lots at the end.
 
@@ -79,14 +83,14 @@ def majority(votes: Votes, probs: RealArray | None = None) -> IntArray:
 
 
 def _keep_best(candidates: BoolArray, scores: RealArray) -> BoolArray:
-    held = np.where(candidates, scores, -np.inf)
-    return np.asarray(candidates & (held == held.max(axis=1, keepdims=True)))
+    eligible = np.where(candidates, scores, -np.inf)
+    return np.asarray(candidates & (eligible == eligible.max(axis=1, keepdims=True)))
 
 
 def _agreement_with(votes: Votes, label: IntArray) -> FloatArray:
-    """(J,) share of an annotator's labels that are the label (P,) of the item, of those that have one (not -1).
+    """Share of each annotator's labels that equal the item's ``label`` (P,), shape (J,); items with -1 are left out.
 
-    An annotator without any takes the mean of the others.
+    An annotator without such items gets the mean of the others.
     """
     right = votes.by_annotator(np.eye(votes.n_classes)[label] * (label >= 0)[:, None]).sum(axis=1)
     total = votes.by_annotator(np.repeat((label >= 0)[:, None], votes.n_classes, axis=1)).sum(axis=1)
@@ -95,15 +99,15 @@ def _agreement_with(votes: Votes, label: IntArray) -> FloatArray:
 
 def _with_mean(right: FloatArray, total: FloatArray) -> FloatArray:
     known = total > 0
-    found = right / np.where(known, total, 1)
-    return np.asarray(np.where(known, found, found[known].mean() if known.any() else 1.0))
+    share = right / np.where(known, total, 1)
+    return np.asarray(np.where(known, share, share[known].mean() if known.any() else 1.0))
 
 
 def dawid_skene(votes: Votes) -> AnnotatorFit:
     """A confusion matrix for each annotator and the class of each item, by maximum likelihood (EM).
 
-    It starts from the shares of each item's labels. With two annotators the two matrices are not told apart;
-    with few labels an annotator they are taken at their word: see :func:`ibcc`.
+    EM starts from the shares of each item's labels. With two annotators the two matrices cannot be told apart; with
+    few labels per annotator use :func:`ibcc`, since without a prior a few labels are trusted too much.
 
     Source: Dawid & Skene (1979), Applied Statistics 28:20-28, equations 2.3 to 2.5.
 
@@ -132,8 +136,8 @@ def dawid_skene(votes: Votes) -> AnnotatorFit:
 def ibcc(votes: Votes) -> AnnotatorFit:
     """Dawid-Skene with a prior: independent Bayesian classifier combination, by variational inference.
 
-    Each row of an annotator's matrix has a Dirichlet prior of 2 pseudo-labels, 70% of them right; the class
-    shares one of 1 pseudo-item a class. So an annotator with few labels is neither sure nor hopeless.
+    Each row of an annotator's matrix has a Dirichlet prior of 2 pseudo-labels, 70% of them right, and the class shares
+    one of 1 pseudo-item per class. So an annotator with few labels counts as neither perfect nor useless.
 
     Source: Kim & Ghahramani (2012), AISTATS; the variational updates of Simpson, Roberts, Psorakis & Smith (2013,
     arXiv 1206.1831).
@@ -159,32 +163,32 @@ def ibcc(votes: Votes) -> AnnotatorFit:
 
 
 def prior_counts(n_classes: int) -> FloatArray:
-    """(K, K) pseudo-labels of an annotator's matrix."""
+    """Pseudo-labels of an annotator's matrix, shape (K, K)."""
     prior = np.full((n_classes, n_classes), PRIOR_LABELS * (1 - PRIOR_RIGHT) / (n_classes - 1))
     np.fill_diagonal(prior, PRIOR_LABELS * PRIOR_RIGHT)
     return prior
 
 
 def _labelled(votes: Votes) -> FloatArray:
-    """(P,) items of the pattern, none of the pattern without labels."""
+    """Number of labelled items of each pattern, shape (P,)."""
     return np.where(votes.labels_an_item() > 0, votes.sizes, 0).astype(np.float64)
 
 
 def softmax(log: FloatArray) -> FloatArray:
-    """Rows (m, K) of logarithms as probabilities."""
+    """Turn rows (m, K) of logarithms into probabilities."""
     values = np.exp(log - log.max(axis=1, keepdims=True))
     return np.asarray(values / values.sum(axis=1, keepdims=True))
 
 
 def crowdlab(votes: Votes, probs: RealArray, label: IntArray) -> Crowdlab:
-    """Labels and a model averaged, each with the weight that its agreement with a consensus earns.
+    """Average the labels and a model, each weighted by how well it agrees with a consensus.
 
-    An item that nobody labelled has the model's probabilities.
+    An item that nobody labelled gets the model's probabilities.
 
     Args:
         votes: N items, at least one with labels of two annotators.
         probs: (N, K) out-of-sample probabilities.
-        label: (N,) the consensus so far, -1 where an item has no label.
+        label: (N,) consensus so far, -1 where an item has no label.
 
     Source: Goh, Tkachenko & Mueller (2022, arXiv 2210.06812); number for number cleanlab 2.9's
     ``get_label_quality_multiannotator``.
@@ -200,18 +204,18 @@ def crowdlab(votes: Votes, probs: RealArray, label: IntArray) -> Crowdlab:
     error = model_error(label[several], probs[several].argmax(axis=1))
     model_weight = max(1 - error / chance, CLIP) * float(np.sqrt(number[number > 0].mean()))
     wrong = (1 - right) / (k - 1)
-    said = np.tile(np.full((k, k), wrong) + (right - wrong) * np.eye(k), (votes.n_annotators, 1))
+    likelihood = np.tile(np.full((k, k), wrong) + (right - wrong) * np.eye(k), (votes.n_annotators, 1))
     each = np.repeat(weights, k)
-    sums = np.asarray(votes.matrix @ (said * each[:, None]))[votes.pattern]
+    sums = np.asarray(votes.matrix @ (likelihood * each[:, None]))[votes.pattern]
     total = np.asarray(votes.matrix @ each)[votes.pattern]
     posterior = (probs * model_weight + sums) / (total + model_weight)[:, None]
     return Crowdlab(np.asarray(posterior, dtype=np.float64), weights, model_weight)
 
 
 def agreement_with_others(votes: Votes) -> FloatArray:
-    """(J,) share of the other labels of their items that an annotator's labels agree with.
+    """Share of the other annotators' labels on the same items that agree with an annotator's labels, shape (J,).
 
-    An annotator who shares no item with another takes the mean of those who do.
+    An annotator who shares no item with another gets the mean of the rest.
     """
     counts, number = votes.class_counts(), votes.labels_an_item()
     same = votes.by_annotator(counts - 1).sum(axis=1)
@@ -220,6 +224,6 @@ def agreement_with_others(votes: Votes) -> FloatArray:
 
 
 def best_or(posterior: FloatArray, otherwise: IntArray) -> IntArray:
-    """(N,) the likeliest class, or where several are likeliest the one in ``otherwise``."""
+    """Likeliest class (N,); where several tie, the one in ``otherwise`` (N,)."""
     best = posterior == posterior.max(axis=1, keepdims=True)
     return np.where(best.sum(axis=1) == 1, best.argmax(axis=1), otherwise)

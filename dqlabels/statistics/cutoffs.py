@@ -58,15 +58,15 @@ class CutoffCounts:
         self.counts += np.bincount(places, minlength=self.counts.size).reshape(self.counts.shape)
 
     def merge(self, other: CutoffCounts) -> None:
-        """Add what another state counted."""
+        """Add the counts of another state."""
         self.counts += other.counts
 
     def sums(self) -> IntArray:
-        """Whole numbers that add up with those of another part of the table."""
+        """Return integers that can be added to those of other parts of the table."""
         return np.array(self.counts).ravel()
 
     def add_sums(self, sums: IntArray) -> None:
-        """Add what ``sums`` of other parts, added up, say."""
+        """Add the ``sums`` of other parts of the table."""
         self.counts += sums.reshape(self.counts.shape)
 
     def next_pass(self) -> CutoffCounts:

@@ -8,13 +8,14 @@ from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 
 
 def first_flagged(p: FloatArray, beyond: IntArray, fdr: float) -> int:
-    """Where flags begin among values (m,), the likeliest first; m where none is flagged.
+    """Index of the first flagged value, where p-values fall from left to right; m if none is flagged.
 
     The share of right values among the flagged is then expected to be at most ``fdr``.
 
     Args:
-        p: (m,) p-values, falling: uniform or larger where a value is right, independent or positively dependent.
-        beyond: (m,) rows with this p-value or a lower one, so that ``beyond[0]`` are all rows.
+        p: (m,) p-values in descending order. Those of right values must be uniform or larger, and independent or
+            positively dependent.
+        beyond: (m,) rows with this p-value or a lower one, so ``beyond[0]`` counts all rows.
         fdr: In (0, 1).
 
     Source: Benjamini & Hochberg (1995), J. R. Statist. Soc. B 57:289-300.
@@ -29,7 +30,7 @@ def first_flagged(p: FloatArray, beyond: IntArray, fdr: float) -> int:
 
 
 def benjamini_hochberg(p: FloatArray, fdr: float) -> BoolArray:
-    """The rows to flag, so that the expected share of right values among them is at most ``fdr``.
+    """Flag rows (n,) so that the expected share of right values among the flagged is at most ``fdr``.
 
     Args:
         p: (n,) p-values, as in :func:`first_flagged` but in any order.
@@ -47,7 +48,7 @@ def benjamini_hochberg(p: FloatArray, fdr: float) -> BoolArray:
 
 
 def holm(p: FloatArray, alpha: float) -> BoolArray:
-    """(m,) which of m tests reject, so that the chance of any false rejection is at most ``alpha``.
+    """Reject tests (m,) so that the probability of any false rejection is at most ``alpha``.
 
     Source: Holm (1979), Scandinavian Journal of Statistics 6:65-70.
 
@@ -55,7 +56,6 @@ def holm(p: FloatArray, alpha: float) -> BoolArray:
     [True, True, False]
     """
     order = np.argsort(p, kind="stable")
-    kept = np.cumprod(p[order] <= alpha / np.arange(p.size, 0, -1)).astype(bool)
     rejected = np.zeros(p.size, dtype=bool)
-    rejected[order] = kept
+    rejected[order] = np.cumprod(p[order] <= alpha / np.arange(p.size, 0, -1)).astype(bool)
     return rejected

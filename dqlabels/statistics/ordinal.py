@@ -6,13 +6,13 @@ import numpy as np
 
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 
-# Nearness is summed as whole numbers of this part, so that no order of the rows shows in the sum.
+# Nearness is summed as whole numbers of 1 / UNIT, so that the sum does not depend on the order of the rows.
 UNIT = 2**24
 GRADE_SCORES = ("normalized_margin", "self_confidence")
 
 
 def expected_distances(probs: RealArray) -> FloatArray:
-    """(n, K) how many grades each grade is expected to lie off the true one.
+    """Expected distance of each grade from the true one, in grades, shape (n, K).
 
     Args:
         probs: (n, K) probabilities, grades in order.
@@ -20,7 +20,7 @@ def expected_distances(probs: RealArray) -> FloatArray:
     >>> expected_distances(np.array([[0.5, 0.25, 0.25]])).tolist()
     [[0.75, 0.75, 1.25]]
     """
-    # By cumulative sums alone: a matrix product may round a row differently beside other rows.
+    # Cumulative sums only: a matrix product may round a row differently depending on the rows beside it.
     at_most = np.cumsum(probs[:, :-1], axis=1, dtype=np.float64)
     distances = np.zeros(probs.shape)
     distances[:, 1:] = np.cumsum(at_most, axis=1)
@@ -29,10 +29,10 @@ def expected_distances(probs: RealArray) -> FloatArray:
 
 
 def grade_quality(codes: IntArray, distances: FloatArray, score: str) -> FloatArray:
-    """(n,) in [0, 1], low is suspicious; with two grades exactly the score of that name of two classes.
+    """Label quality (n,) in [0, 1], low is suspicious; with two grades it equals the score for two classes.
 
-    ``self_confidence`` is one less the expected distance, ``normalized_margin`` how much further off the best other
-    grade is expected to lie than the given one; both over the largest distance, K - 1.
+    ``self_confidence`` is 1 minus the expected distance of the given grade. ``normalized_margin`` is how much further
+    off the best other grade is expected to be. Distances are divided by the largest one, K - 1.
 
     >>> grade_quality(np.array([0, 2]), expected_distances(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])),
     ...     "normalized_margin").tolist()
@@ -48,9 +48,9 @@ def grade_quality(codes: IntArray, distances: FloatArray, score: str) -> FloatAr
 
 
 def nearness_joint(codes: IntArray, distances: FloatArray) -> IntArray:
-    """Given x likely grade (K, K): confident learning on one less the expected distance instead of the probability.
+    """Confident joint (K, K) of grades: 1 minus the expected distance takes the place of the probability.
 
-    A row counts for the nearest of the grades from which it is no further off than their own rows are on average.
+    A row counts for the nearest of those grades to which it is at least as near as their own rows are on average.
     """
     k = distances.shape[1]
     nearness = np.rint((1 - distances / (k - 1)) * UNIT).astype(np.int64)

@@ -1,7 +1,7 @@
 """Wrong numbers: how far a value lies from what the other rows predict, and how far is too far.
 
-numpy in, numpy out. A value is compared on a scale that is linear near the middle of the column and logarithmic
-far from it, so that one wild value neither bends the predictions nor hides the others.
+Values are compared on a scale that is linear near the middle of the column and logarithmic far from it, so that a
+single outlier neither distorts the predictions nor hides other wrong values.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dqlabels.errors import OptionError
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.multiple_testing import first_flagged
 
-# The expected share of right values among the flagged.
+# Expected share of right values among the flagged.
 FDR = 0.10
-# Of the mean residual: what is added to the trees' spread, so that agreement by chance makes no error of a ripple.
+# Share of the mean residual added to the spread of the trees: where they agree by chance, a small residual is no error.
 FLOOR = 0.5
-# Residuals are summed as whole numbers of this unit, so that no order of the rows shows in the sum.
+# Residuals are summed as whole numbers of 1 / UNIT, so that the sum does not depend on the order of the rows.
 UNIT = 2**22
-# Quantiles of the scores' sizes that the tail of right values is fitted to (docs/regression.md has what others gave).
+# Quantiles of the absolute scores to which the tail of right values is fitted (docs/regression.md compares others).
 MIDDLE, OUTER = 0.50, 0.90
 MIN_FREEDOM, MAX_FREEDOM = 1.0, 200.0  # degrees of freedom
 MAX_ROUNDS = 20
-# Sizes are counted in cells a thousandth wide, between a size that is as good as 0 and one that is as good as infinite:
-# a double's bits without its last ones, less those of the first cell.
+# Absolute scores are counted in cells about a thousandth of their size wide, from 2**-24 to 2**24: the number of a
+# cell is a double's leading bits minus those of the first cell.
 KEY_SHIFT = 52 - 10
 FIRST_KEY = (1023 - 24) << 10
 CELLS = 1 + (48 << 10)
@@ -40,11 +40,13 @@ class ValueScale:
 
     @classmethod
     def of(cls, values: FloatArray, counts: IntArray | None = None) -> ValueScale:
-        """The median, and the distance of the quartiles, or where they coincide of the typical other value.
+        """Scale around the median, in units of the interquartile range.
+
+        If the quartiles coincide, the unit is the median distance of the values that differ from the median.
 
         Args:
-            values: (n,).
-            counts: (n,) how often each occurs, where that is not once.
+            values: (n,) values.
+            counts: (n,) how often each value occurs; default once.
 
         >>> ValueScale.of(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
         ValueScale(center=3.0, unit=2.0)
@@ -57,32 +59,32 @@ class ValueScale:
         return cls(center, _quantiles(off, (0.5,), None if counts is None else counts[other])[0] if off.size else 1.0)
 
     def apply(self, values: FloatArray) -> FloatArray:
-        """(n,) values on the scale."""
+        """Transform values (n,) to the scale."""
         scaled: FloatArray = np.arcsinh((values - self.center) / self.unit)
         return scaled
 
     def undo(self, scaled: FloatArray) -> FloatArray:
-        """(n,) values from the scale."""
+        """Transform values (n,) back from the scale."""
         values: FloatArray = self.center + self.unit * np.sinh(scaled)
         return values
 
 
 def _quantiles(values: FloatArray, shares: tuple[float, ...], counts: IntArray | None) -> list[float]:
     if counts is None:
-        found: list[float] = np.quantile(values, shares).tolist()
-        return found
+        quantiles: list[float] = np.quantile(values, shares).tolist()
+        return quantiles
     order = np.argsort(values, kind="stable")
     upto = counts[order].cumsum()
     places = np.searchsorted(upto, np.ceil(np.array(shares) * int(upto[-1])).astype(np.int64))
-    found = values[order[places]].tolist()
-    return found
+    quantiles = values[order[places]].tolist()
+    return quantiles
 
 
 @dataclass(slots=True)
 class ResidualTally:
-    """Rows, and sums in ``UNIT`` of how far values lie from their prediction (``total``) and from 0 (``around``).
+    """Mergeable sums of how far values lie from their prediction (``total``) and from the median (``around``).
 
-    Mergeable, the same in any order; 0 is the median of the scale.
+    Both are integers in units of 1 / ``UNIT``; ``rows`` counts the values.
     """
 
     rows: int = 0
@@ -90,32 +92,32 @@ class ResidualTally:
     around: int = 0
 
     def update(self, residuals: FloatArray, scaled: FloatArray) -> None:
-        """Add rows with these residuals (n,) and values on the scale (n,)."""
+        """Add rows by their residuals (n,) and their values on the scale (n,), where 0 is the median."""
         self.rows += residuals.size
         self.total += _summed(residuals)
         self.around += _summed(scaled)
 
     def merge(self, other: ResidualTally) -> None:
-        """Add what ``other`` saw."""
+        """Add the sums of another state."""
         self.add_sums(other.sums())
 
     def sums(self) -> IntArray:
-        """Whole numbers that add up with those of another part of the table."""
+        """Return integers that can be added to those of other parts of the table."""
         return np.array([self.rows, self.total, self.around], dtype=np.int64)
 
     def add_sums(self, sums: IntArray) -> None:
-        """Add what ``sums`` of other parts, added up, say."""
+        """Add the ``sums`` of other parts of the table."""
         rows, total, around = sums.tolist()
         self.rows += rows
         self.total += total
         self.around += around
 
     def finish(self) -> float:
-        """The mean absolute residual, 0 without rows."""
+        """Return the mean absolute residual, 0 without rows."""
         return self.total / self.rows / UNIT if self.rows else 0.0
 
     def error(self) -> float:
-        """The mean distance of the values from their prediction over that from the median: 0 predicts every value."""
+        """Model error: mean distance from the prediction over mean distance from the median; 0 if all are predicted."""
         return self.total / self.around if self.around else 0.0
 
 
@@ -124,15 +126,15 @@ def _summed(values: FloatArray) -> int:
 
 
 def residual_scores(residuals: FloatArray, spread: FloatArray, mean_residual: float) -> FloatArray:
-    """Residuals over what is usual for their row: the spread of its trees, and half the table's mean residual.
+    """Divide residuals by what is usual for their row: the spread of its trees plus half the table's mean residual.
 
     Args:
         residuals: (n,) value less prediction, on the value scale.
         spread: (n,) standard deviation of the single trees' predictions, at least 0.
-        mean_residual: Of the whole table, as :class:`ResidualTally` gives it.
+        mean_residual: Mean absolute residual of the whole table, as :class:`ResidualTally` gives it.
 
     Returns:
-        (n,) with the sign of the residual; 0 where the prediction is right, however certain.
+        (n,) scores with the sign of the residual; 0 where the prediction is exact.
 
     >>> residual_scores(np.array([1.0, -3.0]), np.array([0.0, 0.5]), 2.0).tolist()
     [1.0, -2.0]
@@ -144,13 +146,13 @@ def residual_scores(residuals: FloatArray, spread: FloatArray, mean_residual: fl
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Student's t of right values' scores: its ``width`` and ``freedom`` (degrees of freedom)."""
+    """Student's t distribution of the scores of right values: its scale ``width`` and degrees of ``freedom``."""
 
     width: float
     freedom: float
 
     def p_values(self, sizes: FloatArray) -> FloatArray:
-        """(n,) in [0, 1]: how often a right value's score is at least of this size (n,), 1 where that is 0."""
+        """Probability that a right value's score is at least this large, for absolute scores (n,); 1 for 0."""
         from scipy.special import stdtr
 
         if self.width <= 0:
@@ -159,20 +161,20 @@ class Tail:
         return np.clip(p, 0.0, 1.0)
 
     def size_of(self, p: float) -> float:
-        """The size that a right value's score reaches in this share of the rows, in (0, 1]."""
+        """Absolute score that right values reach with probability ``p``, in (0, 1]."""
         from scipy.special import stdtrit
 
         return -self.width * float(stdtrit(self.freedom, p / 2))
 
 
-# The tail of a table whose values are all predicted exactly.
+# Tail of a table whose values are all predicted exactly.
 NO_TAIL = Tail(0.0, MAX_FREEDOM)
 
 
 def fit_tail(middle: float, outer: float) -> Tail:
-    """Student's t through the median and the upper decile of the sizes of scores.
+    """Fit Student's t to the median and the upper decile of the absolute scores.
 
-    What lies beyond is not looked at, so a tenth of the values may be as wrong as they like.
+    Larger scores play no part, so up to a tenth of the values may be arbitrarily wrong.
 
     >>> from scipy.special import stdtrit
     >>> tail = fit_tail(*(-2 * stdtrit(5.0, np.array([0.25, 0.05]))).tolist())
@@ -195,52 +197,52 @@ def fit_tail(middle: float, outer: float) -> Tail:
 
 
 def size_cells(sizes: FloatArray) -> IntArray:
-    """The cell (n,) of each size on a grid of cells that grow with the size; cell 0 holds exact zeros alone."""
+    """Cell (n,) of each absolute score, on a grid whose cells grow with the score; cell 0 holds exact zeros alone."""
     keys = (np.ascontiguousarray(sizes, dtype=np.float64).view(np.int64) >> KEY_SHIFT) - FIRST_KEY
     cells: IntArray = np.where(sizes > 0, np.clip(keys + 1, 1, CELLS - 1), 0)
     return cells
 
 
 def cell_edges(cells: IntArray) -> FloatArray:
-    """The least size (m,) of each of these cells (m,)."""
+    """Smallest absolute score (m,) in each of these cells (m,)."""
     edges = ((cells - 1 + FIRST_KEY) << KEY_SHIFT).astype(np.int64).view(np.float64)
     return np.where(cells > 0, edges, 0.0)
 
 
 @dataclass(slots=True, eq=False)
 class SizeCounts:
-    """How many scores are of about each size, from which the tail and the cutoff are found: mergeable, in any order.
+    """Mergeable histogram of absolute scores, from which tail and cutoff follow.
 
-    ``counts`` (CELLS,) rows a cell of :func:`size_cells`.
+    ``counts`` (CELLS,) are the rows in each cell of :func:`size_cells`.
     """
 
     counts: IntArray
 
     @classmethod
     def empty(cls) -> SizeCounts:
-        """Nothing seen yet."""
+        """Return a state without rows."""
         return cls(np.zeros(CELLS, dtype=np.int64))
 
     def update(self, sizes: FloatArray) -> None:
-        """Count scores of these sizes (n,)."""
+        """Count these absolute scores (n,)."""
         self.counts += np.bincount(size_cells(sizes), minlength=CELLS)
 
     def merge(self, other: SizeCounts) -> None:
-        """Add what ``other`` saw."""
+        """Add the sums of another state."""
         self.counts += other.counts
 
     def sums(self) -> IntArray:
-        """Whole numbers that add up with those of another part of the table."""
+        """Return integers that can be added to those of other parts of the table."""
         return np.array(self.counts)
 
     def add_sums(self, sums: IntArray) -> None:
-        """Add what ``sums`` of other parts, added up, say."""
+        """Add the ``sums`` of other parts of the table."""
         self.counts += sums
 
     def finish(self, fdr: float) -> tuple[Tail, float]:
-        """The tail of right values, and the least size that is flagged at this rate; infinite where none is.
+        """Return the tail of right values, and the smallest absolute score flagged at this rate; infinite if none is.
 
-        The tail goes through the middle of the sizes, and is fitted again without those flagged until the flags stay.
+        The tail is fitted to the middle of the scores, then again without the flagged ones until the flags stay.
 
         Source: Efron (2004), JASA 99:96-104, a null fitted to the middle.
         """
@@ -258,9 +260,9 @@ class SizeCounts:
 
 
 def _tail_among(cells: IntArray, counts: IntArray) -> Tail:
-    """The tail through these cells (m,) of ``counts`` (m,) rows. Values predicted exactly shape none."""
-    astray = cells > 0
-    cells, counts = cells[astray], counts[astray]
+    """Fit the tail to these cells (m,) with ``counts`` (m,) rows, leaving out values predicted exactly."""
+    inexact = cells > 0
+    cells, counts = cells[inexact], counts[inexact]
     if not cells.size:
         return NO_TAIL
     centers = (cell_edges(cells) + cell_edges(cells + 1)) / 2
@@ -276,9 +278,10 @@ def _tail_among(cells: IntArray, counts: IntArray) -> Tail:
 
 @dataclass(frozen=True, slots=True)
 class ValueRule:
-    """What the passes over a table found: enough to judge any row alone.
+    """What is known of a table after all passes, enough to judge any of its rows alone.
 
-    ``mean_residual`` of the table; ``tail`` of right values; scores of at least ``cutoff`` are flagged.
+    ``mean_residual`` is that of the table, ``tail`` the distribution of right values' scores; absolute scores of at
+    least ``cutoff`` are flagged.
     """
 
     mean_residual: float
@@ -286,20 +289,20 @@ class ValueRule:
     cutoff: float
 
     def judge(self, residuals: FloatArray, spread: FloatArray) -> ValueVerdict:
-        """Of rows (n,): scores, p-values and flags."""
+        """Return scores, p-values and flags of rows (n,)."""
         scores = residual_scores(residuals, spread, self.mean_residual)
         sizes = np.abs(scores)
         return ValueVerdict(scores, self.tail.p_values(sizes), sizes >= self.cutoff)
 
     def reach(self, spread: FloatArray, p: float) -> FloatArray:
-        """How far (n,) from its prediction a right value strays in this share of the rows, by the row's spread."""
+        """Distance (n,) from the prediction that right values exceed with probability ``p``, by each row's spread."""
         reach: FloatArray = (spread + FLOOR * self.mean_residual) * self.tail.size_of(p)
         return reach
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueVerdict:
-    """``scores`` (n,) signed, ``p`` (n,) in [0, 1], low is suspicious, and ``flagged`` (n,)."""
+    """Signed ``scores`` (n,), p-values ``p`` (n,) in [0, 1] of which low is suspicious, and ``flagged`` (n,)."""
 
     scores: FloatArray
     p: FloatArray
@@ -309,12 +312,12 @@ class ValueVerdict:
 def judge_values(residuals: FloatArray, spread: FloatArray, fdr: float) -> tuple[ValueRule, ValueVerdict]:
     """Flag values at a false-discovery rate, against a distribution of right scores learnt from the table itself.
 
-    Out-of-bag scores are exchangeable, so the score of one right value among right values has a conformal p-value.
-    Which values are right is what is asked: so the reference is the t through the middle of the scores.
+    Out-of-bag scores are exchangeable, so among right values each score has a conformal p-value. Since it is not known
+    which values are right, the reference distribution is Student's t fitted to the middle of the scores.
 
     Args:
         residuals: (n,) value less prediction, on the value scale.
-        spread: (n,) as of :func:`residual_scores`.
+        spread: (n,) standard deviation of the single trees' predictions, at least 0.
         fdr: Expected share of right values among the flagged, in (0, 1).
 
     Raises:
@@ -335,7 +338,7 @@ def judge_values(residuals: FloatArray, spread: FloatArray, fdr: float) -> tuple
 
 
 def check_fdr(fdr: float) -> None:
-    """Refuse a rate that is none.
+    """Raise unless ``fdr`` is between 0 and 1.
 
     Raises:
         OptionError: ``fdr`` is not a number between 0 and 1.
