@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
-from support.command import dqlabels
+from support.command import dqlabels, run
 from support.frames import ROOT, two_classes
 
 READ = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc, "ndjson": pl.read_ndjson}
@@ -29,7 +28,7 @@ def test_every_format_is_read_and_written(tmp_path, kind):
     source, target = tmp_path / f"in.{kind}", tmp_path / f"out.{kind}"
     frame = pl.DataFrame(two_classes())
     getattr(frame, WRITE[kind])(source)
-    done = dqlabels("audit", str(source), "--label", "label", "-o", str(target), "--quiet")
+    done = run("audit", str(source), "--label", "label", "-o", str(target), "--quiet")
     assert done.returncode == 0, done.stderr
     audited = READ[kind](target)
     assert audited.columns == ["x", "z", "label", "label_quality", "suggested_label", "is_label_issue"]
@@ -43,20 +42,20 @@ def test_standard_input_to_standard_output(table):
 
 
 def test_the_summary_names_the_noise_rate_and_its_assumption(table):
-    text = dqlabels("audit", str(table), "--label", "label").stdout.decode()
+    text = run("audit", str(table), "--label", "label").stdout.decode()
     assert "Estimated noise rate" in text
     assert "Assumes that wrong labels fall on a class alike" in text
 
 
 def test_json_is_all_that_is_printed(table):
-    done = dqlabels("audit", str(table), "--label", "label", "--json", "--max-noise-rate", "0.9")
+    done = run("audit", str(table), "--label", "label", "--json", "--max-noise-rate", "0.9")
     facts = json.loads(done.stdout)
     assert (facts["audited"], facts["gate"]["verdict"]) == (120, "pass")
 
 
 @pytest.mark.parametrize(("limit", "status"), [("0.9", 0), ("0.001", 1), ("5", 2)])
 def test_the_gate_is_the_exit_status(table, limit, status):
-    done = dqlabels("audit", str(table), "--label", "label", "--max-noise-rate", limit)
+    done = run("audit", str(table), "--label", "label", "--max-noise-rate", limit)
     assert done.returncode == status
 
 
@@ -69,28 +68,28 @@ def test_the_gate_is_the_exit_status(table, limit, status):
     ],
 )
 def test_a_mistake_is_one_message_and_status_2(table, arguments, message):
-    done = dqlabels("audit", str(table), *arguments)
+    done = run("audit", str(table), *arguments)
     assert done.returncode == 2
     assert message in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()
 
 
 def test_a_missing_file_is_status_2(tmp_path):
-    done = dqlabels("audit", str(tmp_path / "none.csv"), "--label", "y")
+    done = run("audit", str(tmp_path / "none.csv"), "--label", "y")
     assert (done.returncode, b"No such file" in done.stderr) == (2, True)
 
 
 def test_a_file_of_another_format_is_status_2(tmp_path, table):
     path = tmp_path / "not.parquet"
     path.write_bytes(table.read_bytes())
-    done = dqlabels("audit", str(path), "--label", "label")
+    done = run("audit", str(path), "--label", "label")
     assert (done.returncode, b"cannot be read as parquet" in done.stderr) == (2, True)
 
 
 def test_a_failed_audit_leaves_the_former_output(table, tmp_path):
     target = tmp_path / "out.csv"
     target.write_text("former")
-    assert dqlabels("audit", str(table), "--label", "none", "-o", str(target)).returncode == 2
+    assert run("audit", str(table), "--label", "none", "-o", str(target)).returncode == 2
     assert target.read_text() == "former"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "table.csv"]
 
@@ -116,7 +115,7 @@ def test_hostile_values_are_printed_as_they_are(tmp_path):
     data["label"] = ["[red]no[/red]" if value == "no" else "\x1b[31myes" for value in data["label"]]
     path = tmp_path / "hostile.parquet"
     pl.DataFrame(data).write_parquet(path)
-    text = dqlabels("audit", str(path), "--label", "label").stdout
+    text = run("audit", str(path), "--label", "label").stdout
     assert b"[red]no[/red]" in text
     assert b"\x1b[31m" not in text
 
@@ -126,19 +125,19 @@ def test_probabilities_with_their_classes(tmp_path):
     path = tmp_path / "probs.csv"
     pl.DataFrame({"y": truth, "a": [0.9 - 0.8 * k for k in truth], "b": [0.1 + 0.8 * k for k in truth]}).write_csv(path)
     arguments = ["audit", str(path), "-y", "y", "--pred-probs", "a,b"]
-    assert b"classes=" in dqlabels(*arguments).stderr
-    assert dqlabels(*arguments, "--classes", "0,1").returncode == 0
+    assert b"classes=" in run(*arguments).stderr
+    assert run(*arguments, "--classes", "0,1").returncode == 0
 
 
 def test_notes_are_printed_not_warned(tmp_path):
     path = tmp_path / "ids.csv"
     pl.DataFrame({**two_classes(), "id": range(120)}).write_csv(path)
-    done = dqlabels("audit", str(path), "--label", "label")
+    done = run("audit", str(path), "--label", "label")
     assert (done.returncode, b"Note: Columns 'id' identify rows" in done.stdout) == (0, True)
 
 
 def test_the_demo_finds_flipped_labels():
-    text = dqlabels("demo").stdout.decode()
+    text = run("demo").stdout.decode()
     assert "54 of 1,797 labels were flipped on purpose" in text
 
 
@@ -172,13 +171,13 @@ def test_an_interruption_is_said_in_words(table):
 def test_lists_cannot_be_written_as_csv_and_this_is_said_before_the_work(tmp_path):
     source = tmp_path / "in.parquet"
     pl.DataFrame({**two_classes(), "v": [[1.0, 2.0]] * 120}).write_parquet(source)
-    done = dqlabels("audit", str(source), "--label", "label", "-o", str(tmp_path / "out.csv"))
+    done = run("audit", str(source), "--label", "label", "-o", str(tmp_path / "out.csv"))
     assert done.returncode == 2
     assert b"Write Parquet" in done.stderr
 
 
 def test_a_missing_folder_is_said_before_the_work(table, tmp_path):
-    done = dqlabels("audit", str(table), "--label", "label", "-o", str(tmp_path / "no" / "out.csv"))
+    done = run("audit", str(table), "--label", "label", "-o", str(tmp_path / "no" / "out.csv"))
     assert done.returncode == 2
     assert b"does not exist" in done.stderr
 
@@ -190,17 +189,14 @@ def test_a_pipe_may_change_the_format(table):
 
 def test_an_inconclusive_gate_is_told_even_when_quiet(table):
     limits = ["--max-noise-rate", "0.05", "--decide", "confident", "-q"]
-    done = dqlabels("audit", str(table), "--label", "label", *limits)
+    done = run("audit", str(table), "--label", "label", *limits)
     assert done.returncode == 0
     assert b"inconclusive" in done.stderr.lower()
 
 
-def test_the_rows_of_a_narrow_terminal_show_their_number_and_label_whole(tmp_path):
+def test_the_rows_of_a_narrow_terminal_show_their_number_and_label_whole():
     loans = ROOT / "examples" / "data" / "german_credit.csv"
-    done = subprocess.run(
-        [sys.executable, "-m", "dqlabels", "audit", str(loans), "-y", "risk"],
-        capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ, "COLUMNS": "60"},
-    )  # fmt: skip
-    table = done.stdout[done.stdout.index("Most suspicious rows") :]
+    text = run("audit", str(loans), "-y", "risk", columns=60).stdout.decode()
+    table = text[text.index("Most suspicious rows") :]
     assert "│ 998 │ bad  │ good" in table
     assert "…" not in table

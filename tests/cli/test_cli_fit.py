@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from support.command import dqlabels
+from support.command import run
 from support.frames import two_classes
 
 from dqlabels import LabelAuditor
@@ -22,7 +22,7 @@ def folder(tmp_path_factory) -> Path:
         ("no" if value == "yes" else "yes") if at % 3 == 0 else value for at, value in enumerate(two_classes()["label"])
     ]
     pl.DataFrame(two_classes(seed=5) | {"label": noisy}).write_csv(folder / "wednesday.csv")
-    done = dqlabels("fit", str(folder / "monday.csv"), "--label", "label", "-o", str(folder / "label.dqlabels"))
+    done = run("fit", str(folder / "monday.csv"), "--label", "label", "-o", str(folder / "label.dqlabels"))
     assert done.returncode == 0, done.stderr
     (folder / "said").write_bytes(done.stdout)
     return folder
@@ -35,7 +35,7 @@ def test_fit_says_what_it_learned(folder):
 
 def test_a_batch_is_audited_as_in_python(folder, tmp_path):
     target = tmp_path / "out.parquet"
-    done = dqlabels(
+    done = run(
         "audit", str(folder / "tuesday.csv"), "--auditor", str(folder / "label.dqlabels"), "-o", str(target), "-q"
     )
     assert done.returncode == 0, done.stderr
@@ -46,7 +46,7 @@ def test_a_batch_is_audited_as_in_python(folder, tmp_path):
 @pytest.mark.parametrize(("batch", "status", "verdict"), [("tuesday", 0, "pass"), ("wednesday", 1, "fail")])
 def test_a_gate_on_the_increase_needs_no_reference(folder, batch, status, verdict):
     auditor = str(folder / "label.dqlabels")
-    done = dqlabels("audit", str(folder / f"{batch}.csv"), "--auditor", auditor, "--max-increase", "0.1", "--json")
+    done = run("audit", str(folder / f"{batch}.csv"), "--auditor", auditor, "--max-increase", "0.1", "--json")
     facts = json.loads(done.stdout)
     assert (done.returncode, facts["gate"]["verdict"]) == (status, verdict)
     assert facts["drift"][0]["what"] == "noise rate"
@@ -54,7 +54,7 @@ def test_a_gate_on_the_increase_needs_no_reference(folder, batch, status, verdic
 
 def test_a_saved_auditor_is_a_reference_for_an_audit_that_trains(folder):
     reference = str(folder / "label.dqlabels")
-    done = dqlabels(
+    done = run(
         "audit",
         str(folder / "wednesday.csv"),
         "--label",
@@ -76,20 +76,20 @@ def test_a_saved_auditor_is_a_reference_for_an_audit_that_trains(folder):
     ],
 )
 def test_what_was_settled_when_fitting_is_refused(folder, arguments, why):
-    done = dqlabels("audit", str(folder / "tuesday.csv"), "--auditor", str(folder / "label.dqlabels"), *arguments)
+    done = run("audit", str(folder / "tuesday.csv"), "--auditor", str(folder / "label.dqlabels"), *arguments)
     assert (done.returncode, why in done.stderr) == (2, True)
 
 
 def test_a_file_that_is_no_auditor_is_refused(folder):
-    done = dqlabels("audit", str(folder / "tuesday.csv"), "--auditor", str(folder / "monday.csv"))
+    done = run("audit", str(folder / "tuesday.csv"), "--auditor", str(folder / "monday.csv"))
     assert (done.returncode, b"it is no saved auditor" in done.stderr) == (2, True)
 
 
 def test_an_audit_needs_a_label_or_an_auditor(folder):
-    done = dqlabels("audit", str(folder / "tuesday.csv"))
+    done = run("audit", str(folder / "tuesday.csv"))
     assert (done.returncode, b"--label is needed" in done.stderr) == (2, True)
 
 
 def test_a_folder_that_does_not_exist_is_refused_before_fitting(folder):
-    done = dqlabels("fit", str(folder / "monday.csv"), "--label", "label", "-o", str(folder / "none" / "a.dqlabels"))
+    done = run("fit", str(folder / "monday.csv"), "--label", "label", "-o", str(folder / "none" / "a.dqlabels"))
     assert (done.returncode, b"does not exist" in done.stderr) == (2, True)
