@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from support.command import dqlabels, run
+from support.command import process, run
 from support.frames import ROOT, two_classes
 
 READ = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc, "ndjson": pl.read_ndjson}
@@ -36,7 +36,7 @@ def test_every_format_is_read_and_written(tmp_path, kind):
 
 
 def test_standard_input_to_standard_output(table):
-    done = dqlabels("audit", "-", "--label", "label", "-o", "-", stdin=table.read_bytes())
+    done = process("audit", "-", "--label", "label", "-o", "-", stdin=table.read_bytes())
     assert pl.read_csv(done.stdout).height == 120
     assert b"labels flagged" in done.stderr
 
@@ -144,7 +144,7 @@ def test_the_demo_finds_flipped_labels():
 def test_version():
     from dqlabels.version import __version__
 
-    assert dqlabels("--version").stdout.decode().strip() == f"dqlabels {__version__}"
+    assert process("--version").stdout.decode().strip() == f"dqlabels {__version__}"
 
 
 def test_a_fault_of_the_program_is_not_a_failed_gate(table, tmp_path):
@@ -183,7 +183,7 @@ def test_a_missing_folder_is_said_before_the_work(table, tmp_path):
 
 
 def test_a_pipe_may_change_the_format(table):
-    done = dqlabels("audit", "-", "-y", "label", "-o", "-", "--output-format", "ndjson", stdin=table.read_bytes())
+    done = run("audit", "-", "-y", "label", "-o", "-", "--output-format", "ndjson", stdin=table.read_bytes())
     assert done.stdout.startswith(b'{"x":')
 
 

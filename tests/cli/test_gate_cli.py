@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from xml.etree import ElementTree
 
 import polars as pl
 import pytest
-from support.command import run
+from support.command import process, run
 from support.frames import two_classes
 from support.real_tables import DIRTY, tumours
 
@@ -129,11 +127,18 @@ def test_json_holds_the_gate(tables):
     assert done.stderr.startswith(b"FAIL")  # for the person who reads the log
 
 
+LIMIT = ["gate", "-", "-y", "label", "--max-noise-rate"]
+
+
 @pytest.mark.parametrize(("limit", "status"), [("0.9", 0), ("0.001", 1), ("5", 2)])
-def test_a_process_of_its_own_reads_standard_input_and_ends_with_the_status(table, limit, status):
-    command = [sys.executable, "-W", "error", "-m", "dqlabels", "gate", "-", "-y", "label", "--max-noise-rate", limit]
-    done = subprocess.run(command, input=table.read_bytes(), capture_output=True, check=False)
+def test_standard_input_is_read_and_the_status_says_the_verdict(table, limit, status):
+    done = run(*LIMIT, limit, stdin=table.read_bytes())
     assert done.returncode == status, done.stderr
+
+
+def test_a_process_of_its_own_reads_standard_input_and_ends_with_the_status(table):
+    done = process(*LIMIT, "0.001", stdin=table.read_bytes())
+    assert done.returncode == 1, done.stderr
 
 
 MISTAKES = [

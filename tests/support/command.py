@@ -16,7 +16,7 @@ import pytest
 from dqlabels.__main__ import main
 
 
-def dqlabels(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+def process(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "dqlabels", *arguments],
         input=stdin,
