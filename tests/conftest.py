@@ -1,7 +1,10 @@
-"""Fixtures that every test file shares; functions they call are in ``support/``."""
+"""Fixtures that every test file shares, and how files are spread over workers; functions are in ``support/``."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +12,48 @@ import pytest
 from support.frames import MAKERS
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spark's tests take longest and are one piece of work, so they are begun first, whatever the order of the rest."""
+    items.sort(key=lambda item: "spark" not in item.nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file goes to one worker, which makes its tables and browsers once; what needs Spark goes to one of them."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "spark" if "spark" in nodeid else nodeid.split("::", 1)[0]
+
+    config.option.loadscopereorder = False  # by the number of tests, which says little of how long they take
+    return ByFile(config, log)
+
+
 @pytest.fixture(params=list(MAKERS))
 def make_frame(request: pytest.FixtureRequest) -> Callable[[dict[str, Any]], Any]:
     return MAKERS[request.param]
+
+
+@pytest.fixture(scope="session")
+def java() -> None:
+    """Where PySpark or Java is missing tests are skipped, unless they are required."""
+    required = os.environ.get("DQLABELS_REQUIRE_SPARK") == "1"
+    if not required:
+        pytest.importorskip("pyspark", reason="PySpark is not installed")
+        if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+            pytest.skip("Spark needs Java, and there is none on this machine")
+
+
+@pytest.fixture
+def spark(java: None) -> Any:
+    """The one session of this process; where a page of the docs stopped it, a new one in the same Java machine."""
+    import dqlabels.spark
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Batches smaller than a partition, so that workers join several.
+        small = {"spark__sql__execution__arrow__maxRecordsPerBatch": "200", "spark__sql__shuffle__partitions": "2"}
+        session = dqlabels.spark.local_session(2, spark__driver__memory="1g", **small)
+        session.sparkContext.setLogLevel("OFF")
+    return session

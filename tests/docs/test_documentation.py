@@ -7,9 +7,10 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from support.frames import ROOT
@@ -26,23 +27,18 @@ NEEDS = {
     "spark.md": "pyspark",
     "spark_job.py": "pyspark",
 }
-# Great Expectations imports two modules that Python 3.11 deprecates.
-IGNORED = [f"ignore:module {name!r} is deprecated:DeprecationWarning" for name in ("sre_constants", "sre_parse")]
-# PySpark says so wherever pandas 3 is installed.
-IGNORED.append("ignore:PySpark does not yet fully support pandas:FutureWarning")
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-def run(code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", *(f"-W{filtered}" for filtered in IGNORED), "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "GX_ANALYTICS_ENABLED": "false"},
-    )
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Runs a script from the checkout's root in this process, which spares the imports; a warning is an error."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "false")
+    monkeypatch.setattr(sys, "argv", ["script.py"])
+    main = ModuleType("__main__")  # where what pickles a function of the script finds it
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    return lambda code: exec(compile(code, "script.py", "exec", dont_inherit=True), vars(main))
 
 
 def skip_unless_there(needed: str | None) -> None:
@@ -55,14 +51,14 @@ def skip_unless_there(needed: str | None) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_blocks_of_a_page_run(page: Path):
+def test_the_blocks_of_a_page_run(page: Path, run):
     skip_unless_there(NEEDS.get(page.name))
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     run("\n".join(blocks))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_runs(example: Path):
+def test_an_example_runs(example: Path, run):
     skip_unless_there(NEEDS.get(example.name))
     run(example.read_text(encoding="utf-8"))
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import polars as pl
@@ -23,31 +21,6 @@ from dqlabels.models import boosted, large, symmetric
 
 OPTIONS = {"exclude": "row"}
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-
-@pytest.fixture(scope="session")
-def java():
-    """Where PySpark or Java is missing tests are skipped, unless they are required."""
-    required = os.environ.get("DQLABELS_REQUIRE_SPARK") == "1"
-    if not required:
-        pytest.importorskip("pyspark", reason="PySpark is not installed")
-        if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-            pytest.skip("Spark needs Java, and there is none on this machine")
-
-
-@pytest.fixture(scope="session")
-def spark(java):
-    """One session for all tests."""
-    import dqlabels.spark
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # Batches smaller than a partition, so that workers join several.
-        small = {"spark__sql__execution__arrow__maxRecordsPerBatch": "200", "spark__sql__shuffle__partitions": "2"}
-        session = dqlabels.spark.local_session(2, spark__driver__memory="1g", **small)
-        session.sparkContext.setLogLevel("OFF")
-    yield session
-    session.stop()
 
 
 @pytest.fixture(autouse=True)
