@@ -38,7 +38,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     monkeypatch.setattr(sys, "argv", ["script.py"])
     main = ModuleType("__main__")  # where what pickles a function of the script finds it
     monkeypatch.setitem(sys.modules, "__main__", main)
-    return lambda code: exec(compile(code, "script.py", "exec", dont_inherit=True), vars(main))
+    return lambda code: exec(compile(code, "script.py", "exec", dont_inherit=True), vars(main))  # noqa: S102
 
 
 def skip_unless_there(needed: str | None) -> None:
