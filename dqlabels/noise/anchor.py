@@ -1,43 +1,38 @@
-"""The noise rate by anchor regions: where the model is surest of a class, which labels do the rows carry."""
+"""The noise rate by anchor regions: which labels the rows carry where the model is surest of a class."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
 from dqlabels.noise.resampling import n_replicates, percentile_interval
+from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# The fewest rows, and the smallest share of a class, that a region is read from; below it chance decides.
+# Rows, and share of a class, that a region must hold at least; in smaller ones chance decides.
 MIN_REGION_ROWS = 20
 MIN_REGION_SHARE = 0.05
-# The anchor region is chosen by a one-standard-error bound: two would prefer large regions that mix classes.
+# One standard error: with two, large regions that mix classes would be preferred.
 WILSON_Z = 1.0
-# Pseudo-rows by which a class that nobody labelled is taken to be labelled right.
+# A class that no row carries counts as labelled right this many times.
 SURE_ROWS = 1e6
 EM_STEPS = 500
-# A replicate starts from the estimate, from where a few steps reach its own answer.
+# A replicate starts from the estimate, so it needs only a few steps.
 EM_STEPS_RESAMPLED = 50
 EM_TOLERANCE = 1e-9
 
 
-def anchor_noise(
-    codes: IntArray, probs: NDArray[np.floating], *, confidence: float = 0.90, random_state: int = 0
-) -> NoiseRate:
-    """Noise rate from the region of each class where the fewest rows carry another label.
+def anchor_noise(codes: IntArray, probs: RealArray, *, confidence: float = 0.90, random_state: int = 0) -> NoiseRate:
+    """Estimate the noise rate from the region of each class where the fewest rows carry another label.
 
-    For class k rows are sorted by their out-of-sample p_k. Over sizes m from max(20, 5% of n_k) to n_k, the
-    m whose Wilson upper bound (z = 1) on the share of rows not labelled k is least is kept: the labels in it
-    are row k of the noise matrix. The clean class shares follow by EM on p(given) = shares x matrix.
+    For class k the rows are sorted by their out-of-sample p_k. Of the sizes m from max(20, 5% of n_k) to n_k, the one
+    with the lowest Wilson upper bound (z = 1) on the share of rows not labelled k is the anchor region; its label
+    shares are row k of the noise matrix. The shares of the true classes follow by EM on p(given) = shares x matrix.
 
     Args:
-        codes: (n,) class positions, all known.
+        codes: (n,) class positions of the given labels, none missing.
         probs: (n, K) out-of-sample probabilities.
-        confidence: Of the interval, in (0, 1).
-        random_state: Seeds the bootstrap, which resamples counts and refits nothing.
+        confidence: Confidence of the interval, in (0, 1).
+        random_state: Seed of the bootstrap, which resamples counts and fits no model.
 
     Raises:
         OptionError: ``confidence`` is outside (0, 1).
@@ -56,8 +51,8 @@ def anchor_noise(
     return _rate_from_matrix(region_counts, label_counts, confidence, random_state)
 
 
-def _region(codes: IntArray, scores: NDArray[np.floating], k: int, label_counts: IntArray) -> IntArray:
-    """Label counts (K,) of the rows that are surest to be class k; tied rows enter together."""
+def _region(codes: IntArray, scores: RealArray, k: int, label_counts: IntArray) -> IntArray:
+    """Label counts (K,) in the anchor region of class k; rows that tie enter it together."""
     labelled = int(label_counts[k])
     counts = np.zeros(label_counts.size, dtype=np.int64)
     if labelled == 0:
@@ -68,7 +63,7 @@ def _region(codes: IntArray, scores: NDArray[np.floating], k: int, label_counts:
     rows = np.flatnonzero(scores >= bar)
     order = np.argsort(-scores[rows], kind="stable")
     ranked, labels = scores[rows][order], codes[rows][order]
-    ends = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)  # a cut never parts tied rows
+    ends = np.append(np.flatnonzero(np.diff(ranked)), ranked.size - 1)  # a region never parts rows that tie
     sizes = ends + 1
     allowed = sizes >= smallest
     sizes = sizes[allowed]
@@ -92,8 +87,8 @@ def _rate_from_matrix(regions: IntArray, label_counts: IntArray, confidence: flo
     shares = _clean_shares(given[None], matrix[None], given[None], EM_STEPS)[0]
     rng = np.random.default_rng(seed)
     replicates = n_replicates(n_classes)
-    # A posterior rather than resampled counts: a region of 50 right labels does not say that none is wrong.
-    matrices = np.stack([rng.dirichlet(row, size=replicates) for row in _seen_or_prior(regions)], axis=1)
+    # Drawn from a posterior, not by resampling counts: 50 right labels in a region do not prove that none is wrong.
+    matrices = np.stack([rng.dirichlet(row, size=replicates) for row in _dirichlet_counts(regions)], axis=1)
     resampled = rng.multinomial(rows, given, size=replicates) / rows
     start = np.broadcast_to(shares, resampled.shape)
     drawn = _noise(_clean_shares(resampled, matrices, start, EM_STEPS_RESAMPLED), matrices)
@@ -104,8 +99,8 @@ def _rate_from_matrix(regions: IntArray, label_counts: IntArray, confidence: flo
     return noise_rate((estimate, low, high), confidence, "anchor", label_counts, matrix, inverse)
 
 
-def _seen_or_prior(counts: IntArray) -> FloatArray:
-    """Counts with one more row spread evenly over the classes; a class without rows stays sure of itself."""
+def _dirichlet_counts(counts: IntArray) -> FloatArray:
+    """Add one row spread evenly over the classes; a class without rows counts as labelled right."""
     prior: FloatArray = counts + 1.0 / counts.shape[1]
     empty = np.flatnonzero(counts.sum(axis=1) == 0)
     prior[empty, empty] = SURE_ROWS
@@ -113,13 +108,13 @@ def _seen_or_prior(counts: IntArray) -> FloatArray:
 
 
 def _clean_shares(given: FloatArray, matrices: FloatArray, start: FloatArray, steps: int) -> FloatArray:
-    """Class shares (B, K) whose noisy image is nearest ``given`` (B, K) in likelihood, by EM from ``start``."""
+    """Fit true class shares (B, K) to the shares of the ``given`` labels (B, K) by EM from ``start``."""
     shares = start.copy()
     for _ in range(steps):
         expected = np.einsum("bk,bkj->bj", shares, matrices)
         weights = np.divide(given, expected, out=np.zeros_like(given), where=expected > 0)
         updated = shares * np.einsum("bkj,bj->bk", matrices, weights)
-        # A replicate that gives none of the labels seen any chance stays where it is.
+        # A replicate under which the labels have no probability at all stays where it is.
         total = updated.sum(axis=1, keepdims=True)
         updated = np.divide(updated, total, out=shares.copy(), where=total > 0)
         moved = float(np.abs(updated - shares).max())
@@ -130,5 +125,6 @@ def _clean_shares(given: FloatArray, matrices: FloatArray, start: FloatArray, st
 
 
 def _noise(shares: FloatArray, matrices: FloatArray) -> FloatArray:
-    kept = (shares * np.diagonal(matrices, axis1=1, axis2=2)).sum(axis=1)
-    return np.asarray(np.clip(1.0 - kept, 0.0, 1.0))
+    """Noise rate (B,) of true class shares (B, K) and noise matrices (B, K, K)."""
+    right = (shares * np.diagonal(matrices, axis1=1, axis2=2)).sum(axis=1)
+    return np.asarray(np.clip(1.0 - right, 0.0, 1.0))

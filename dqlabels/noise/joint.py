@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
 from dqlabels.noise.resampling import n_replicates, percentile_interval
-
-IntArray = NDArray[np.int64]
+from dqlabels.statistics.arrays import IntArray
 
 
 def confident_noise(
     counts: IntArray, label_counts: IntArray, *, confidence: float = 0.90, random_state: int = 0
 ) -> NoiseRate:
-    """Noise rate from the confident joint: the share of its mass off the diagonal.
+    """Estimate the noise rate as the share of the confident joint that is off its diagonal.
 
     Args:
-        counts: (K, K) raw confident joint, given x likely.
+        counts: (K, K) confident joint before calibration, given x likely.
         label_counts: (K,) rows carrying each label.
-        confidence: Of the interval, in (0, 1).
-        random_state: Seeds the bootstrap over rows.
+        confidence: Confidence of the interval, in (0, 1).
+        random_state: Seed of the bootstrap over rows.
 
     Raises:
         OptionError: ``confidence`` is outside (0, 1).
@@ -38,8 +36,8 @@ def confident_noise(
     rng = np.random.default_rng(random_state)
     replicates = n_replicates(n_classes)
     confident = counts.sum(axis=1)
-    kept = rng.binomial(confident, np.diagonal(likely_given), size=(replicates, n_classes))
-    right = np.where(confident > 0, kept / np.maximum(confident, 1), 1.0)
+    agreeing = rng.binomial(confident, np.diagonal(likely_given), size=(replicates, n_classes))
+    right = np.where(confident > 0, agreeing / np.maximum(confident, 1), 1.0)
     resampled = rng.multinomial(rows, given, size=replicates) / rows
     low, high = percentile_interval(1.0 - (resampled * right).sum(axis=1), estimate, confidence)
     joint = given[:, None] * likely_given

@@ -1,35 +1,46 @@
-"""The methods that need nothing but labels and probabilities, and which of them is the default."""
+"""The methods that need only labels and probabilities, and the default among them."""
 
 from __future__ import annotations
-
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.rate import NoiseRate, with_support
+from dqlabels.statistics.arrays import IntArray, RealArray
 from dqlabels.statistics.classes import model_error
 
-IntArray = NDArray[np.int64]
-
 METHODS = ("variational", "em", "anchor", "confident")
-# A mixture's matrix has K x K unknowns: with more classes the anchor region is the default.
+# The mixture has K x K unknowns; with more classes than this the anchor region is the default.
 MAX_CLASSES_OF_A_MIXTURE = 60
 
 
 def default_noise(
     codes: IntArray,
-    probs: NDArray[Any],
+    probs: RealArray,
     counts: IntArray | None = None,
     *,
     confidence: float = 0.90,
     random_state: int = 0,
 ) -> NoiseRate:
-    """The noise rate by the method that did best in the benchmark: ``variational``, or ``anchor`` for many classes."""
-    options: Any = {"confidence": confidence, "random_state": random_state}
+    """Estimate the noise rate by the best method of the benchmark: ``variational``, or ``anchor`` for many classes.
+
+    Args:
+        codes: (n,) class positions of the given labels, none missing.
+        probs: (n, K) out-of-sample probabilities.
+        counts: (K, K) confident joint before calibration, given x likely; counted here if it is left out.
+        confidence: Confidence of the interval, in (0, 1).
+        random_state: Seed of everything random.
+
+    Raises:
+        OptionError: ``confidence`` is outside (0, 1).
+
+    >>> import numpy as np
+    >>> codes = np.repeat([0, 1], 200)
+    >>> probs = np.where(np.eye(2)[codes] == 1, 0.9, 0.1)
+    >>> codes[:20] = 1
+    >>> default_noise(codes, probs).method
+    'variational'
+    """
     if probs.shape[1] <= MAX_CLASSES_OF_A_MIXTURE:
-        return mixture_noise(codes, probs, counts=counts, **options)
-    rate = anchor_noise(codes, probs, **options)
+        return mixture_noise(codes, probs, counts=counts, confidence=confidence, random_state=random_state)
+    rate = anchor_noise(codes, probs, confidence=confidence, random_state=random_state)
     return with_support(rate, model_error(codes, probs.argmax(axis=1)), rate)

@@ -1,35 +1,31 @@
-"""Noise rate as a mixture: which true classes, through which noise matrix, explain the labels best.
+"""The noise rate by a mixture: which true classes and which noise matrix explain the labels best.
 
-A row's label is drawn from the noise matrix' row of its true class. What the model says of the row is taken as
-the distribution of the true class once it is sharpened by an exponent: out-of-sample probabilities of bagged
-trees are blurred, by the noise among other things. Exponent and matrix are fitted together; all exponents are
-kept, weighed by how well each explains the labels.
+The label of a row is drawn from the row of the noise matrix that belongs to its true class. The model's probabilities,
+sharpened by an exponent, are taken as the distribution of the true class: out-of-sample probabilities of bagged trees
+are blurred, by the noise among other things. A matrix is fitted for each exponent, and the matrices are averaged by how
+well each explains the labels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows, with_support
+from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import model_error
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# Exponents of the model's probabilities; 1 takes them as they are.
+# Exponents of the model's probabilities; 1 leaves them as they are.
 SHARPNESS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)
-# How much a row's evidence for an exponent counts. Rows are less independent than the model takes them to be, so
-# at 1 a single exponent takes all the weight on any but the smallest tables (docs/benchmarks.md).
+# Weight of a row's evidence for an exponent. Rows are less independent than the mixture assumes: at 1 a single exponent
+# would get all the weight on all but the smallest tables (docs/benchmarks.md).
 TEMPER = 0.3
-# More rows sharpen the estimate less than they cost; they are chosen by content, whatever the order.
+# More rows cost more than they add. The rows are chosen by content, so their order plays no part.
 MAX_ROWS = 4000
 MAX_VALUES = 500_000
 STEPS = 30
@@ -40,10 +36,10 @@ MIN_COUNT = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class NoisePrior:
-    """What is thought of a noise matrix before a label is seen.
+    """Prior of a noise matrix.
 
-    Each of its rows is Dirichlet with ``class_rows`` pseudo-rows around the level of the whole table, which the
-    labels themselves teach; that level is held by ``table_rows`` pseudo-rows of which the share ``level`` is wrong.
+    Each row of the matrix is Dirichlet with ``class_rows`` pseudo-rows around the noise rate of the whole table. That
+    rate is learned from the labels together with ``table_rows`` pseudo-rows, of which the share ``level`` is wrong.
     """
 
     class_rows: float
@@ -51,7 +47,7 @@ class NoisePrior:
     level: float
 
     def dirichlet(self, counts: FloatArray) -> FloatArray:
-        """Parameters (K, K) of the matrix' rows, given the true x given counts (K, K) so far."""
+        """Dirichlet parameters (K, K) of the rows of the matrix, for expected counts (K, K) by true and given class."""
         k, rows = len(counts), float(counts.sum())
         wrong = (rows - float(np.trace(counts)) + self.level * self.table_rows) / (rows + self.table_rows)
         prior = np.full((k, k), self.class_rows * wrong / (k - 1))
@@ -59,21 +55,21 @@ class NoisePrior:
         return prior
 
 
-# Chosen over 33 tables of known noise, with the figures of tables left out of the choice in docs/benchmarks.md.
+# Chosen on 33 tables with known noise; docs/benchmarks.md has figures for tables left out of the choice.
 PRIOR = NoisePrior(class_rows=60.0, table_rows=300.0, level=0.06)
-# The joint reads high and the anchor region low: where they are this near and both above the mixture, with this
-# many rows in the smallest class, the joint is right.
+# The joint tends to be too high and the anchor region too low. If they are this near, both above the mixture, and the
+# smallest class has this many rows, the joint is right.
 NARROW_GAP = 0.04
 MIN_ROWS_A_CLASS = 100
-# How far the truth lay from the estimate, 5% and 95% quantile over the same tables: a constant, and a share of the
-# model's error that the estimate leaves unexplained.
+# 5% and 95% quantile of the distance from the estimate to the truth over the same tables: a constant, plus a share of
+# the model error that the estimate leaves unexplained.
 METHOD_ERROR = {"variational": ((0.032, 0.17), (0.022, 0.33)), "em": ((0.018, 1.27), (0.024, 0.28))}
 METHOD_ERROR_CONFIDENCE = 0.90
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """``matrix`` (K, K) is P(given | true), ``shares`` (K,) of the true classes."""
+    """Fitted noise matrix P(given | true), ``matrix`` (K, K), and ``shares`` (K,) of the true classes."""
 
     matrix: FloatArray
     shares: FloatArray
@@ -89,22 +85,22 @@ class _Fit:
 
 def mixture_noise(
     codes: IntArray,
-    probs: NDArray[Any],
+    probs: RealArray,
     *,
     method: str = "variational",
     counts: IntArray | None = None,
     confidence: float = 0.90,
     random_state: int = 0,
 ) -> NoiseRate:
-    """Noise rate from the noise matrix that best explains the labels, given what the model says of each row.
+    """Estimate the noise rate from the noise matrix that best explains the labels, given the model's probabilities.
 
     Args:
-        codes: (n,) class positions, all known.
+        codes: (n,) class positions of the given labels, none missing.
         probs: (n, K) out-of-sample probabilities.
         method: ``"variational"`` with a prior on the matrix, or ``"em"`` without one.
-        counts: (K, K) raw confident joint, given x likely; default it is counted here.
-        confidence: Of the interval, in (0, 1).
-        random_state: Seeds what the joint and the anchor region draw, where these are asked.
+        counts: (K, K) confident joint before calibration, given x likely; counted here if it is left out.
+        confidence: Confidence of the interval, in (0, 1).
+        random_state: Seed of the joint's and the anchor region's bootstrap.
 
     Raises:
         OptionError: ``confidence`` is outside (0, 1).
@@ -118,9 +114,9 @@ def mixture_noise(
     True
     """
     check_confidence(confidence)
-    found = fit_mixture(codes, probs, PRIOR if method == "variational" else None)
-    estimate = float(np.clip(1 - (found.shares * np.diagonal(found.matrix)).sum(), 0, 1))
-    matrix, inverse = found.matrix, normalise_rows((found.shares[:, None] * found.matrix).T)
+    mixture = fit_mixture(codes, probs, PRIOR if method == "variational" else None)
+    estimate = float(np.clip(1 - (mixture.shares * np.diagonal(mixture.matrix)).sum(), 0, 1))
+    matrix, inverse = mixture.matrix, normalise_rows((mixture.shares[:, None] * mixture.matrix).T)
     label_counts = np.bincount(codes, minlength=probs.shape[1])
     error = model_error(codes, probs.argmax(axis=1))
     if method == "variational":
@@ -133,9 +129,9 @@ def mixture_noise(
 
 
 def _agreed_joint(
-    codes: IntArray, probs: NDArray[Any], counts: IntArray | None, mixture: float, seed: int
+    codes: IntArray, probs: RealArray, counts: IntArray | None, mixture: float, seed: int
 ) -> NoiseRate | None:
-    """The rate of the confident joint where the anchor region agrees with it that the mixture reads too little."""
+    """Noise rate of the confident joint, if the anchor region agrees with it that the mixture's estimate is too low."""
     label_counts = np.bincount(codes, minlength=probs.shape[1])
     if label_counts.min() < MIN_ROWS_A_CLASS:
         return None
@@ -149,7 +145,7 @@ def _agreed_joint(
 
 
 def _with_method_error(estimate: float, error: float, rows: int, method: str, confidence: float) -> tuple[float, float]:
-    """Low and high: how far the method was off on tables of known noise, and the sampling error of a share."""
+    """Interval from the method's errors on tables with known noise and the sampling error of a share."""
     unexplained = max(error - estimate, 0.0)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     scale = z / NormalDist().inv_cdf(0.5 + METHOD_ERROR_CONFIDENCE / 2)
@@ -160,13 +156,13 @@ def _with_method_error(estimate: float, error: float, rows: int, method: str, co
     return max(estimate - below, 0.0), min(estimate + above, 1.0)
 
 
-def fit_mixture(codes: IntArray, probs: NDArray[Any], prior: NoisePrior | None) -> Mixture:
-    """Fit exponent and matrix, by variational inference under a ``prior``, or by EM without one.
+def fit_mixture(codes: IntArray, probs: RealArray, prior: NoisePrior | None) -> Mixture:
+    """Fit the noise matrix by variational inference under a ``prior``, or by EM without one.
 
     Args:
-        codes: (n,) class positions.
+        codes: (n,) class positions of the given labels.
         probs: (n, K) out-of-sample probabilities.
-        prior: Of the matrix; None for maximum likelihood.
+        prior: Prior of the matrix; None for maximum likelihood.
 
     Source: EM for a mixture with known component weights per row (Dempster, Laird & Rubin 1977); mean field
     with a Dirichlet prior as in Bishop (2006), section 10.2, whose level is learned from all classes together
@@ -174,7 +170,7 @@ def fit_mixture(codes: IntArray, probs: NDArray[Any], prior: NoisePrior | None) 
     Sharpening is ours: docs/noise-rate.md.
     """
     codes, probs = _some_rows(codes, probs)
-    logs, fits = np.log(np.ascontiguousarray(probs.T)), list[_Fit]()  # rows are short: class by class is quicker
+    logs, fits = np.log(np.ascontiguousarray(probs.T)), list[_Fit]()  # rows are short, so class by class is faster
     for sharpness in SHARPNESS:
         fits.append(_fit(codes, logs, sharpness, prior, fits[-1].counts if fits else None))
     evidence = TEMPER * np.array([fit.evidence for fit in fits])
@@ -187,12 +183,12 @@ def fit_mixture(codes: IntArray, probs: NDArray[Any], prior: NoisePrior | None) 
     return Mixture(matrix, shares)
 
 
-def _some_rows(codes: IntArray, probs: NDArray[Any]) -> tuple[IntArray, FloatArray]:
-    """Rows chosen and ordered by a hash of their content, so that neither their order nor that of the classes shows.
+def _some_rows(codes: IntArray, probs: RealArray) -> tuple[IntArray, FloatArray]:
+    """Choose rows, and order them, by a hash of their content: the order of rows and classes plays no part.
 
-    Copies of a row are numbered, so that a table of few kinds of row gives some of each kind.
+    Copies of a row are numbered, so that a table with few distinct rows contributes some of each.
     """
-    most = min(MAX_ROWS, max(1, MAX_VALUES // probs.shape[1]))
+    max_rows = min(MAX_ROWS, max(1, MAX_VALUES // probs.shape[1]))
     units = np.rint(probs * 2**24)
     exact = hash_words(np.column_stack([codes, units]).astype(np.uint32))
     order = np.argsort(exact, kind="stable")
@@ -201,8 +197,8 @@ def _some_rows(codes: IntArray, probs: NDArray[Any]) -> tuple[IntArray, FloatArr
     copy[order] = np.arange(codes.size) - np.repeat(starts, np.diff(np.r_[starts, codes.size]))
     own = units[np.arange(codes.size), codes]
     alike = hash_words(np.column_stack([own, np.sort(units, axis=1), copy]).astype(np.uint32))
-    if codes.size > most:
-        chosen = np.flatnonzero(alike <= np.partition(alike, most - 1)[most - 1])
+    if codes.size > max_rows:
+        chosen = np.flatnonzero(alike <= np.partition(alike, max_rows - 1)[max_rows - 1])
     else:
         chosen = np.arange(codes.size)
     chosen = chosen[np.lexsort((exact[chosen], alike[chosen]))]
@@ -236,7 +232,7 @@ def _fit(
 
 
 def _row_weights(counts: FloatArray, prior: FloatArray | None) -> FloatArray:
-    """P(given | true) (K, K), or under a prior the exponential of its mean logarithm."""
+    """P(given | true), shape (K, K), or under a prior the exponential of its mean logarithm."""
     if prior is None:
         counts = counts + MIN_COUNT
         return np.asarray(counts / counts.sum(axis=1, keepdims=True))
@@ -247,7 +243,7 @@ def _row_weights(counts: FloatArray, prior: FloatArray | None) -> FloatArray:
 
 
 def _divergence(posterior: FloatArray, prior: FloatArray) -> float:
-    """Kullback-Leibler divergence of the rows' posterior from their prior, summed."""
+    """Sum over the rows of the Kullback-Leibler divergence of the posterior from the prior."""
     from scipy.special import digamma, gammaln
 
     moved = (posterior - prior) * (digamma(posterior) - digamma(posterior.sum(axis=1, keepdims=True)))

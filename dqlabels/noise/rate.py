@@ -1,65 +1,61 @@
-"""A noise rate: never without its interval, its assumption, and whether the table can support it."""
+"""A noise rate with its interval, its assumption, and whether the table supports it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
+from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# A class is scaled to the table's rate, but to no rate below this.
+# The interval of a class is scaled as if the rate of the table were at least this.
 MIN_SCALED_RATE = 0.01
-# With more of the model's error unexplained no estimate was of use: overlap and noise cannot be told apart.
+# If more of the model error than this is unexplained, overlap and noise cannot be told apart.
 MAX_UNEXPLAINED = 0.25
 
 ASSUMPTIONS = {
     "variational": (
-        "Assumes that wrong labels fall on a class alike wherever its rows lie, that the sharpened model is right "
-        "about how sure one can be of a row's true class, and that a few percent wrong is the rule. Noise that "
-        "hides in ambiguous rows is missed in part. The interval allows for how far the method was off on tables "
-        "of known noise."
+        "Assumes that every row of a class is equally likely to be mislabelled, that the sharpened model is right "
+        "about how sure one can be of a row's true class, and that a few percent of labels are usually wrong. Noise "
+        "that hides in ambiguous rows is missed in part. The interval allows for the method's errors on tables with "
+        "known noise."
     ),
     "em": (
-        "Assumes that wrong labels fall on a class alike wherever its rows lie, and that the sharpened model is "
-        "right about how sure one can be of a row's true class. Small tables can be read as far too noisy."
+        "Assumes that every row of a class is equally likely to be mislabelled, and that the sharpened model is "
+        "right about how sure one can be of a row's true class. On small tables the estimate can be far too high."
     ),
     "reference": (
-        "The change against a trusted profile. Assumes that the model would be right as often on this table's true "
-        "labels as it was on the trusted ones; a change in the rows themselves reads as noise."
+        "The change since a trusted profile. Assumes that the model would be right about this table's true labels as "
+        "often as about the trusted ones; a change in the rows themselves counts as noise."
     ),
     "anchor": (
-        "Assumes each class has a region where the model is right about the true class, and that labels there "
-        "are wrong as often as elsewhere in the class. Noise that hides in ambiguous rows is missed."
+        "Assumes that each class has a region where the model is right about the true class, and that labels there are "
+        "wrong as often as elsewhere in the class. Noise that hides in ambiguous rows is missed."
     ),
     "annotators": (
-        "Assumes that annotators (or columns) err independently of each other once the true class is known, and are "
-        "right more often than wrong. Where they copy from each other, or all fail on the same hard items, more is "
+        "Assumes that annotators (or columns) err independently of each other given the true class, and are right "
+        "more often than wrong. If they copy from each other, or all fail on the same hard items, more labels are "
         "wrong than this says."
     ),
     "confident": (
-        "Assumes a row the model confidently puts in another class is mislabelled. Where classes truly overlap, "
-        "the overlap is counted as noise, so this reads high on hard tables."
+        "Assumes that a row which the model confidently puts in another class is mislabelled. Where classes truly "
+        "overlap, the overlap counts as noise, so the estimate is too high on hard tables."
     ),
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoiseRate:
-    """An estimated share of wrong labels, never without its interval and its assumption.
+    """An estimated share of wrong labels, with its interval and its assumption.
 
-    ``estimate``, ``low`` and ``high`` are shares of the audited rows, in [0, 1]; the interval stands at
-    ``confidence`` under ``assumption``. ``matrix`` is (K, K), row k = P(given label | true class k); ``inverse`` is
-    (K, K), row j = P(true class | given label j). ``by_given_class`` (K,) is the share of the rows carrying each
-    label whose true class is another, ``class_low`` and ``class_high`` (K,) its interval, [0, 1] where nothing is
-    known of the class. All are in the order of the classes. ``supported`` is false where the table cannot support
-    an estimate; then ``caution`` says why, and a gate on it is inconclusive.
+    ``estimate``, ``low`` and ``high`` are shares of the audited rows, in [0, 1]; the interval holds at ``confidence``
+    under ``assumption``. Row k of ``matrix`` (K, K) is P(given label | true class k), row j of ``inverse`` (K, K) is
+    P(true class | given label j). ``by_given_class`` (K,) is the share of the rows carrying each label whose true class
+    is another, with the interval ``class_low`` to ``class_high`` (K,), [0, 1] if nothing is known about the class. All
+    are in the order of the classes. ``supported`` is false if the table cannot support an estimate; ``caution`` then
+    says why, and a gate on the rate is inconclusive.
     """
 
     estimate: float
@@ -89,8 +85,8 @@ class NoiseRate:
             f"confidence={self.confidence}, method={self.method!r}, rows={self.rows})"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON."""
+    def to_dict(self) -> dict[str, float | str]:
+        """Plain numbers and strings, ready for JSON."""
         return {
             "estimate": self.estimate,
             "low": self.low,
@@ -105,7 +101,12 @@ class NoiseRate:
 
 
 def share_interval(share: float, rows: float, confidence: float) -> tuple[float, float]:
-    """Wilson's interval of a share of ``rows``."""
+    """Wilson's interval of a ``share`` of ``rows``.
+
+    >>> low, high = share_interval(0.1, 100, 0.90)
+    >>> round(low, 3), round(high, 3)
+    (0.061, 0.16)
+    """
     z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     centre = (share + z2 / (2 * rows)) / (1 + z2 / rows)
     half = float(np.sqrt(z2 * (share * (1 - share) / rows + z2 / (4 * rows**2)))) / (1 + z2 / rows)
@@ -113,7 +114,7 @@ def share_interval(share: float, rows: float, confidence: float) -> tuple[float,
 
 
 def with_support(rate: NoiseRate, error: float, default: NoiseRate) -> NoiseRate:
-    """The rate, marked where ``default`` leaves so much of the model's ``error`` unexplained that none is of use."""
+    """Mark the rate as not supported if the ``default`` rate leaves too much of the model's ``error`` unexplained."""
     if error - default.estimate <= MAX_UNEXPLAINED:
         return rate
     caution = (
@@ -131,7 +132,16 @@ def noise_rate(
     matrix: FloatArray,
     inverse: FloatArray,
 ) -> NoiseRate:
-    """A rate from its estimate, low and high, with the rates of the classes that ``inverse`` gives."""
+    """Build a noise rate, with the rates of the classes that follow from ``inverse``.
+
+    Args:
+        interval: Estimate, low and high.
+        confidence: Confidence of the interval, in (0, 1).
+        method: One of ``ASSUMPTIONS``.
+        label_counts: (K,) rows carrying each label.
+        matrix: (K, K) P(given label | true class).
+        inverse: (K, K) P(true class | given label).
+    """
     by_class = _class_rates(interval, confidence, label_counts, inverse)
     for array in (matrix, inverse, *by_class):
         array.setflags(write=False)
@@ -139,8 +149,8 @@ def noise_rate(
     return NoiseRate(*interval, confidence, method, ASSUMPTIONS[method], rows, matrix, inverse, *by_class)
 
 
-def normalise_rows(counts: NDArray[Any]) -> FloatArray:
-    """Rows to shares; a class without rows is taken to be labelled right, the only answer that adds no noise."""
+def normalise_rows(counts: RealArray) -> FloatArray:
+    """Divide rows by their sums; a class without rows counts as labelled right, which adds no noise."""
     totals = counts.sum(axis=1, keepdims=True)
     empty = totals[:, 0] == 0
     shares: FloatArray = counts / np.where(totals == 0, 1, totals)
@@ -151,7 +161,7 @@ def normalise_rows(counts: NDArray[Any]) -> FloatArray:
 def _class_rates(
     interval: tuple[float, float, float], confidence: float, class_rows: IntArray, inverse: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(K,) rates, lows and highs: the table's interval scaled to the class, and the sampling error of the class."""
+    """Rates, lows and highs (K,) from the interval of the table, scaled to each class, and the sampling error."""
     estimate, low, high = interval
     shares = 1.0 - np.diagonal(inverse)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
@@ -163,7 +173,7 @@ def _class_rates(
 
 
 def check_confidence(confidence: float) -> None:
-    """Refuse a confidence that is none.
+    """Raise unless ``confidence`` is between 0 and 1.
 
     Raises:
         OptionError: It is outside (0, 1).

@@ -1,4 +1,4 @@
-"""The noise rate against trusted data: reading what was kept of it, and the change since."""
+"""The noise rate compared with trusted data: its saved profile, and the change since."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ from dqlabels.noise.rate import ASSUMPTIONS, NoiseRate, check_confidence
 
 # Format number of a profile; later versions read older ones.
 PROFILE_FORMAT = 1
-# Where the trusted error is near chance a change of it says next to nothing.
+# If the trusted error is near chance, a change in it says almost nothing.
 MIN_SCALE = 0.2
 
 
-def read_profile(reference: Any) -> Mapping[str, Any]:
-    """A profile from itself, from an audit or auditor, or from the path of a file that holds it.
-
-    The file is JSON, or a saved auditor.
+def read_profile(reference: object) -> Mapping[str, Any]:
+    """Read a profile from an audit or auditor, from a JSON file or a saved auditor, or from a profile itself.
 
     Raises:
-        OptionError: None was given, or not one that this version reads.
+        OptionError: ``reference`` is none of these, or a profile that this version cannot read.
         AuditorFileError: A saved auditor that is damaged or of a newer version.
     """
     if hasattr(reference, "profile"):
@@ -38,11 +36,11 @@ def read_profile(reference: Any) -> Mapping[str, Any]:
         try:
             reference = json.loads(Path(reference).read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
-            raise OptionError(f"{reference}: not the JSON of a profile ({error}).") from error
+            raise OptionError(f"{reference} does not hold a profile as JSON ({error}).") from error
     if not isinstance(reference, Mapping) or "format" not in reference:
         raise OptionError(
-            "reference= is needed, and is no profile of an audit: pass an audit of trusted data, its profile(), or the "
-            "path of a JSON file that holds one."
+            "reference= is not the profile of an audit. Pass an audit of trusted data, its profile(), or the path of a "
+            "JSON file that holds one."
         )
     if reference["format"] != PROFILE_FORMAT:
         raise OptionError(
@@ -54,17 +52,17 @@ def read_profile(reference: Any) -> Mapping[str, Any]:
 def reference_noise(
     error: float, rows: int, profile: Mapping[str, Any], base: NoiseRate, *, confidence: float = 0.90
 ) -> NoiseRate:
-    """The change of the noise rate against a trusted profile, from the change of the out-of-sample error.
+    """Estimate how much the noise rate rose since a trusted profile, from the change in the out-of-sample error.
 
-    Labels of which a share r is wrong raise the error from e to e + r (1 - e K / (K - 1)) where wrong labels
-    fall on the other classes alike; ``estimate``, ``low`` and ``high`` are r, which may be negative.
+    If a share r of the labels becomes wrong and spreads evenly over the other classes, the error rises from e to
+    e + r (1 - e K / (K - 1)). ``estimate``, ``low`` and ``high`` are r, which may be negative.
 
     Args:
         error: Share of this table's labels that are not the model's likeliest class.
         rows: Audited rows of this table.
-        profile: What ``LabelAudit.profile()`` gave on trusted data.
-        base: Gives the noise matrix.
-        confidence: Of the interval, in (0, 1).
+        profile: ``LabelAudit.profile()`` of the trusted data.
+        base: Noise rate from which the noise matrix is taken.
+        confidence: Confidence of the interval, in (0, 1).
 
     Raises:
         OptionError: The profile lacks what is needed, or ``confidence`` is outside (0, 1).
@@ -73,39 +71,35 @@ def reference_noise(
     try:
         trusted, trusted_rows, k = float(profile["model_error"]), int(profile["rows"]), len(profile["classes"])
     except (KeyError, TypeError, ValueError) as problem:
-        raise OptionError("reference= is no profile of an audit: pass audit.profile() of trusted data.") from problem
+        raise OptionError(
+            "reference= is not the profile of an audit. Pass audit.profile() of trusted data."
+        ) from problem
     scale = max(1 - trusted * k / (k - 1), MIN_SCALE)
     spread = (error * (1 - error) / rows + trusted * (1 - trusted) / trusted_rows) ** 0.5 / scale
     estimate = (error - trusted) / scale
     half = NormalDist().inv_cdf(0.5 + confidence / 2) * spread
-    shown: dict[str, Any] = {
-        "estimate": estimate,
-        "low": estimate - half,
-        "high": estimate + half,
-        "confidence": confidence,
-    }
-    # What changed in a class is not known from the error of the whole table.
-    shown |= {"class_low": np.zeros(base.matrix.shape[0]), "class_high": np.ones(base.matrix.shape[0])}
-    caution = ""
+    n_classes, caution = base.matrix.shape[0], ""
     if 1 - trusted * k / (k - 1) < MIN_SCALE:
         caution = (
             f"This table cannot support an estimate: the model disagrees with {trusted:.0%} of the trusted labels, "
-            "so a change of that says next to nothing. Review a sample of rows."
+            "so a change in that says almost nothing. Review a sample of rows."
         )
+    # The error of the whole table does not tell what changed in a class, so its interval is [0, 1].
     return replace(
-        base, **shown, method="reference", assumption=ASSUMPTIONS["reference"], rows=rows,
+        base, estimate=estimate, low=estimate - half, high=estimate + half, confidence=confidence, method="reference",
+        assumption=ASSUMPTIONS["reference"], rows=rows, class_low=np.zeros(n_classes), class_high=np.ones(n_classes),
         supported=not caution, caution=caution,
     )  # fmt: skip
 
 
 def reference_level(change: NoiseRate, profile: Mapping[str, Any]) -> NoiseRate:
-    """The noise rate itself: that of the trusted data and the change since.
+    """Add the change since to the noise rate of the trusted data.
 
-    The rate of the trusted data is the one a review of them gave; without a review they are taken to be right.
+    The trusted rate is the one that a review gave; without a review the trusted labels count as right.
     """
-    known = profile.get("noise_rate") or {}
-    reviewed = known.get("method") == "reviewed"
-    base, low, high = (float(known[key]) if reviewed else 0.0 for key in ("estimate", "low", "high"))
+    trusted = profile.get("noise_rate") or {}
+    reviewed = trusted.get("method") == "reviewed"
+    base, low, high = (float(trusted[key]) if reviewed else 0.0 for key in ("estimate", "low", "high"))
     estimate = min(max(base + change.estimate, 0.0), 1.0)
     below = float(np.hypot(base - low, change.estimate - change.low))
     above = float(np.hypot(high - base, change.high - change.estimate))

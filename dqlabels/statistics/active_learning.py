@@ -23,8 +23,8 @@ def activelab_scores(votes: Votes, probs: RealArray, *, compat: str | None = Non
     Args:
         votes: N items, at least one with labels of two annotators.
         probs: (N, K) out-of-sample probabilities.
-        compat: ``"cleanlab"`` fits the temperature as cleanlab 2.9 does, to labels counted from the first class on
-            whatever their classes are.
+        compat: ``"cleanlab"`` repeats a quirk of cleanlab 2.9: it fits the temperature to label counts that are moved
+            to the first classes.
 
     Source: Goh & Mueller (2023, arXiv 2301.11856); but for the temperature number for number cleanlab 2.9's
     ``get_active_learning_scores``.

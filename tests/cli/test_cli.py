@@ -44,7 +44,7 @@ def test_standard_input_to_standard_output(table):
 def test_the_summary_names_the_noise_rate_and_its_assumption(table):
     text = run("audit", str(table), "--label", "label").stdout.decode()
     assert "Estimated noise rate" in text
-    assert "Assumes that wrong labels fall on a class alike" in text
+    assert "Assumes that every row of a class is equally likely" in text
 
 
 def test_json_is_all_that_is_printed(table):
