@@ -280,10 +280,7 @@ class Bag:
                 part = np.unique(self.units[missed])[half::2]
                 self.add(sums, votes, [(seed, trees + extra + half)], n_jobs, False, leave_out=part)
         if (votes == 0).any():
-            raise ModelError(
-                f"{int((votes == 0).sum()):,} rows could not be left out of any tree: all rows look alike, or belong "
-                "to one group. Add features, or pass your own pred_probs=."
-            )
+            raise ModelError(unjudged_rows(int((votes == 0).sum())))
         return sums, votes
 
     def add(
@@ -342,6 +339,14 @@ class Bag:
         if self.kept is not None:
             self.kept[seed] = GrownTree.of(tree.tree_, shares)
         return rows, tree.tree_.apply(self.matrix[rows]), shares
+
+
+def unjudged_rows(n_rows: int) -> str:
+    """Say why a bag could not judge so many rows."""
+    return (
+        f"{n_rows:,} rows could not be left out of any tree: all rows look alike, or belong to one group. Add "
+        "features, or pass your own pred_probs=."
+    )
 
 
 def fit_tree(tree: Any, matrix: NDArray[np.float32], targets: NDArray[Any], weight: FloatArray) -> None:

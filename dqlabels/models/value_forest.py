@@ -1,7 +1,9 @@
-"""The model of large tables of numbers: trees on a sample, each row judged by those that may not have seen it.
+"""Extra-trees that predict numbers: each row by the trees that were grown without it, for tables of any size.
 
-Which trees may see a row is said by the bits of its content's hash, one a tree. So rows of the sample and rows outside
-it are judged alike, by about half of the trees, and nobody has to remember which rows were drawn.
+The bits of a row's hash say which trees may be grown on it, so copies of a row are on the same side of every tree. A
+table in memory judges its own rows while its trees grow. Of a large one the trees are grown on a sample and kept; they
+judge rows of the sample and rows outside it alike, about half of the trees each, and nobody has to remember which rows
+were drawn.
 """
 
 from __future__ import annotations
@@ -9,33 +11,104 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from threading import Lock
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.models.value_bag import LARGEST_TARGET, UNIT
+from dqlabels.errors import ModelError
+from dqlabels.frames.hashing import Hashes, hash_columns
+from dqlabels.models.out_of_sample import (
+    MOST_FITTED_ROWS,
+    content_units,
+    fit_tree,
+    fitting_sample,
+    row_weights,
+    unjudged_rows,
+)
+from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.threads import thread_count
 
 Matrix = NDArray[np.float32]
-Hashes = NDArray[np.uint64]
 
-# One a bit of a hash.
-TREES = 64
-# Chosen for average precision a second (docs/benchmarks.md): the model travels with each task of a cluster.
-ROWS_A_TREE = 15_000
-SMALLEST_LEAF = 5
+# Leaf values become whole numbers, so that neither trees nor threads show their order in the sums: their squares over
+# 400 trees still fit 63 bits up to the largest target.
+UNIT = 2**21
+MAX_TARGET = 64.0
 # Rows that are judged together: they and a tree's nodes stay in the cache.
 BLOCK_ROWS = 8192
+# A table in memory: each tree sees half of the rows, and 150 of these find as much as 200 bootstrapped trees
+# (docs/benchmarks.md). Rows x trees are bounded, so larger tables take fewer trees.
+MAX_TREES, MIN_TREES, TREE_ROWS, MAX_ROWS_PER_TREE = 150, 48, 2_200_000, 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class ForestSizes:
+    """How many trees to grow, on how many rows each, and the rows of their smallest leaves.
+
+    The defaults are those of a large table, chosen for average precision per second (docs/benchmarks.md): the forest
+    travels with each task of a cluster.
+    """
+
+    trees: int = 64
+    max_rows_per_tree: int = 15_000
+    min_leaf_rows: int = 5
+
+    @classmethod
+    def in_memory(cls, n_rows: int) -> ForestSizes:
+        """Sizes for a table of ``n_rows`` fitted rows, whose trees are not kept.
+
+        >>> ForestSizes.in_memory(500).trees, ForestSizes.in_memory(100_000).trees
+        (150, 48)
+        """
+        trees = int(np.clip(TREE_ROWS // max(n_rows, 1), MIN_TREES, MAX_TREES))
+        return cls(trees, MAX_ROWS_PER_TREE, 2)
+
+
+class Descent(Protocol):
+    """A fitted tree of scikit-learn (``sklearn.tree._tree.Tree``)."""
+
+    value: FloatArray
+
+    def apply(self, matrix: Matrix) -> IntArray:
+        """The leaf (n,) of each row (n, d)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValueTree:
+    """One tree, and for each of its nodes (nodes, 2) the mean target in units of 2**-21 and the square of that."""
+
+    descent: Descent
+    values: IntArray
+
+    def predict(self, matrix: Matrix) -> IntArray:
+        """(n, 2) the mean and its square in the leaf of each row."""
+        found: IntArray = self.values.take(self.descent.apply(matrix), axis=0)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ValuePredictions:
+    """Predictions of n rows: ``mean`` (n,), and ``spread`` (n,), the standard deviation of the trees behind it.
+
+    ``trained_rows``, ``distinct_rows`` and ``coarse`` as in :class:`dqlabels.models.out_of_sample.OutOfSample`.
+    """
+
+    mean: FloatArray
+    spread: FloatArray
+    model: str
+    trained_rows: int
+    distinct_rows: int
+    coarse: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueForest:
-    """Trees, None where no row may be seen, each with its nodes' mean target and the square of it (nodes, 2)."""
+    """The trees of a large table; None in place of a tree that no row may be grown on."""
 
-    trees: tuple[Any, ...]
-    leaves: tuple[IntArray, ...]
+    trees: tuple[ValueTree | None, ...]
 
     @classmethod
     def fit(
@@ -48,6 +121,7 @@ class ValueForest:
         seed: int = 0,
         n_jobs: int | None = None,
         on_tree: Callable[[], None] = lambda: None,
+        sizes: ForestSizes | None = None,
     ) -> ValueForest:
         """Fit on a sample in the order of its content.
 
@@ -58,7 +132,8 @@ class ValueForest:
             weights: (n,) how often each row occurs.
             seed: Seeds every draw.
             n_jobs: Threads; the answer does not depend on them.
-            on_tree: Called after each tree.
+            on_tree: Called after each tree, from any thread.
+            sizes: Of the trees; by default those of a large table.
 
         Source: Geurts, Ernst & Wehenkel (2006), Machine Learning 63:3-42.
 
@@ -68,54 +143,151 @@ class ValueForest:
         >>> forest.judge(matrix[[10, 390]], hashes[[10, 390]])[:, 0].round().tolist()
         [0.0, 1.0]
         """
-        clipped = np.clip(targets, -LARGEST_TARGET, LARGEST_TARGET)
+        sizes = sizes or ForestSizes()
+        sample = _Sample(matrix, targets, hashes, weights, sizes, seed)
 
-        def grow(at: int) -> tuple[Any, IntArray]:
-            rows = np.flatnonzero(may_see(hashes, at))
-            found = _grow(matrix, clipped, weights, rows, np.random.default_rng([seed, 0xF0, at]))
+        def grow(at: int) -> ValueTree | None:
+            tree = sample.grow(at)
             on_tree()
-            return found
+            return tree
 
         with ThreadPoolExecutor(thread_count(n_jobs)) as pool:
-            grown = list(pool.map(grow, range(TREES)))
-        return cls(tuple(tree for tree, _ in grown), tuple(leaves for _, leaves in grown))
+            return cls(tuple(pool.map(grow, range(sizes.trees))))
 
-    def judge(self, matrix: Matrix, hashes: Hashes) -> Matrix:
+    def judge(self, matrix: Matrix, hashes: Hashes, *, block_rows: int | None = None) -> Matrix:
         """(n, 2) float32: the mean of the trees that may not have seen each row, and their standard deviation."""
-        parts = [slice(at, at + BLOCK_ROWS) for at in range(0, len(matrix), BLOCK_ROWS)]
+        step = block_rows or BLOCK_ROWS
+        parts = [slice(at, at + step) for at in range(0, len(matrix), step)]
         judged = [self._block(matrix[part], hashes[part]) for part in parts]
         return np.concatenate(judged) if judged else np.empty((0, 2), dtype=np.float32)
 
     def _block(self, matrix: Matrix, hashes: Hashes) -> Matrix:
-        sums, votes = np.zeros((len(matrix), 2), dtype=np.int64), np.zeros(len(matrix), dtype=np.int64)
-        for at, (tree, leaves) in enumerate(zip(self.trees, self.leaves, strict=True)):
+        votes = _Votes.empty(len(matrix))
+        for at, tree in enumerate(self.trees):
             if tree is not None:
                 rows = np.flatnonzero(~may_see(hashes, at))
-                sums[rows] += leaves.take(tree.apply(matrix[rows]), axis=0)
-                votes[rows] += 1
-        mean, square = (sums / np.maximum(votes, 1)[:, None]).T
-        mean = mean / UNIT
-        spread = np.sqrt(np.maximum(square / UNIT**2 - mean**2, 0.0))
-        return np.column_stack([mean, spread]).astype(np.float32)
+                votes.add(rows, tree.predict(matrix[rows]))
+        return np.column_stack(votes.mean_and_spread()).astype(np.float32)
+
+
+def predict_out_of_bag(
+    matrix: Matrix,
+    targets: FloatArray,
+    *,
+    groups: NDArray[Any] | None = None,
+    sample_weight: FloatArray | None = None,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    progress: ProgressOption = None,
+) -> ValuePredictions:
+    """Predict every row's target from extra-trees that saw neither it nor a row identical to it.
+
+    Args:
+        matrix: (n, d) float32, NaN where missing.
+        targets: (n,) on a scale of about 1, clipped to 64 either way; NaN where missing: never fitted.
+        groups: (n,) values; rows of one group are never on both sides.
+        sample_weight: (n,) weights, not negative.
+        random_state: Seeds every draw.
+        n_jobs: Threads; the answer does not depend on them, nor on the order of the rows, bit for bit.
+        progress: As in :func:`dqlabels.audit`.
+
+    Raises:
+        ModelError: Rows that no tree can be grown without.
+        OptionError: ``sample_weight`` cannot be used.
+
+    Source: Geurts, Ernst & Wehenkel (2006), Machine Learning 63:3-42, for the trees; Breiman (1996), Out-of-bag
+    estimation, for the judging.
+
+    >>> matrix = np.concatenate([np.linspace(0, 1, 30), np.linspace(2, 3, 30)]).astype(np.float32)[:, None]
+    >>> found = predict_out_of_bag(matrix, np.repeat([0.0, 1.0], 30))
+    >>> found.mean.round().tolist() == [0.0] * 30 + [1.0] * 30
+    True
+    """
+    known = ~np.isnan(targets)
+    ranks = np.full(len(targets), -1, dtype=np.int64)
+    ranks[known] = np.unique(targets[known], return_inverse=True)[1]
+    weights = row_weights(sample_weight, len(targets))
+    units, order, distinct, coarse = content_units(matrix, ranks, groups)
+    # All rows alike to the sample: there are no classes to keep in proportion.
+    fitted = fitting_sample(order[known[order]], np.zeros_like(ranks), units, random_state, MOST_FITTED_ROWS)
+    sizes = ForestSizes.in_memory(len(fitted))
+    hashes = hash_columns([units.astype(np.uint64), np.full(units.size, random_state, dtype=np.uint64)], units.size)
+    own_weights = np.ones(fitted.size) if weights is None else weights[fitted]
+    sample = _Sample(matrix[fitted], targets[fitted], hashes[fitted], own_weights, sizes, random_state)
+    votes, lock, on_tree = _Votes.empty(len(targets)), Lock(), Progress(progress).counter(sizes.trees)
+
+    def vote(at: int) -> None:
+        if (tree := sample.grow(at)) is not None:
+            rows = np.flatnonzero(~may_see(hashes, at))
+            found = tree.predict(matrix[rows])
+            with lock:
+                votes.add(rows, found)
+        on_tree()
+
+    with ThreadPoolExecutor(thread_count(n_jobs)) as pool:
+        list(pool.map(vote, range(sizes.trees)))
+    if (votes.numbers == 0).any():
+        raise ModelError(unjudged_rows(int((votes.numbers == 0).sum())))
+    mean, spread = votes.mean_and_spread()
+    name = f"extra-trees, {sizes.trees} trees, out of bag"
+    return ValuePredictions(mean, spread, name, len(fitted), distinct, coarse)
 
 
 def may_see(hashes: Hashes, tree: int) -> NDArray[np.bool_]:
     """(n,) which rows a tree may be grown on: about half of them, copies alike."""
-    seen: NDArray[np.bool_] = (hashes >> np.uint64(tree)) & np.uint64(1) == 1
+    if tree >= 64:  # a hash has 64 bits; further trees take those of a hash of it
+        hashes = hash_columns([hashes, np.full(hashes.size, tree // 64, dtype=np.uint64)], hashes.size)
+    seen: NDArray[np.bool_] = (hashes >> np.uint64(tree % 64)) & np.uint64(1) == 1
     return seen
 
 
-def _grow(
-    matrix: Matrix, targets: FloatArray, weights: FloatArray, rows: IntArray, rng: np.random.Generator
-) -> tuple[Any, IntArray]:
-    from sklearn.tree import ExtraTreeRegressor
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    """The rows (m,) that trees are grown on, and how."""
 
-    if rows.size > ROWS_A_TREE:
-        rows = rows[np.sort(rng.choice(rows.size, ROWS_A_TREE, replace=False))]
-    if not rows.size:
-        return None, np.zeros((1, 2), dtype=np.int64)
-    fewest = min(SMALLEST_LEAF, 1 + rows.size // 40)
-    tree = ExtraTreeRegressor(min_samples_leaf=fewest, random_state=int(rng.integers(2**31)))
-    grown = tree.fit(matrix[rows], targets[rows], sample_weight=weights[rows]).tree_
-    means = np.rint(grown.value[:, 0, 0] * UNIT).astype(np.int64)
-    return grown, np.column_stack([means, means * means])
+    matrix: Matrix
+    targets: FloatArray
+    hashes: Hashes
+    weights: FloatArray
+    sizes: ForestSizes
+    seed: int
+
+    def grow(self, at: int) -> ValueTree | None:
+        """The tree at this place; None where it may see no row."""
+        from sklearn.tree import ExtraTreeRegressor
+
+        rng = np.random.default_rng([self.seed, 0xF0, at])
+        rows: IntArray = np.flatnonzero(may_see(self.hashes, at) & (self.weights > 0))
+        if rows.size > self.sizes.max_rows_per_tree:
+            rows = rows[np.sort(rng.choice(rows.size, self.sizes.max_rows_per_tree, replace=False))]
+        if not rows.size:
+            return None
+        # Few rows get smaller leaves, or there would be hardly any.
+        min_leaf_rows = min(self.sizes.min_leaf_rows, max(2, 1 + rows.size // 40))
+        tree = ExtraTreeRegressor(min_samples_leaf=min_leaf_rows, random_state=int(rng.integers(2**31)))
+        targets = np.clip(self.targets[rows], -MAX_TARGET, MAX_TARGET)
+        fit_tree(tree, self.matrix[rows], targets, self.weights[rows])
+        means = np.rint(tree.tree_.value[:, 0, 0] * UNIT).astype(np.int64)
+        return ValueTree(tree.tree_, np.column_stack([means, means * means]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Votes:
+    """Sums (n, 2) of the trees' means and of their squares, and the number (n,) of trees behind them."""
+
+    sums: IntArray
+    numbers: IntArray
+
+    @classmethod
+    def empty(cls, n_rows: int) -> _Votes:
+        return cls(np.zeros((n_rows, 2), dtype=np.int64), np.zeros(n_rows, dtype=np.int64))
+
+    def add(self, rows: IntArray, found: IntArray) -> None:
+        # Whole numbers: the order in which trees finish does not show in their sum.
+        self.sums[rows] += found
+        self.numbers[rows] += 1
+
+    def mean_and_spread(self) -> tuple[FloatArray, FloatArray]:
+        mean, square = (self.sums / np.maximum(self.numbers, 1)[:, None]).T
+        mean = mean / UNIT
+        return mean, np.sqrt(np.maximum(square / UNIT**2 - mean**2, 0.0))

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 from regression import R_TABLES, corrupt, load
 
-from dqlabels.models.value_bag import predict_out_of_bag
+from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics import residuals as statistics
 from dqlabels.statistics.residuals import ValueScale, judge_values
 

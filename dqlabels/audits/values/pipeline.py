@@ -19,7 +19,7 @@ from dqlabels.frames.outputs import check_outputs, to_callers_kind
 from dqlabels.frames.sampling import ContentSample
 from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.models import large
-from dqlabels.models.value_bag import predict_out_of_bag
+from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics.arrays import FloatArray
 from dqlabels.statistics.residuals import ResidualTally, ValueScale, check_fdr, judge_values
 

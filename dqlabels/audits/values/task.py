@@ -21,9 +21,8 @@ from dqlabels.frames.hashing import canonical, content_hashes, hash_matrix, hash
 from dqlabels.frames.sampling import Sample
 from dqlabels.frames.targets import AmountTally, Targets, amounts
 from dqlabels.models import large
-from dqlabels.models import value_forest as forest
 from dqlabels.models.out_of_sample import COARSE
-from dqlabels.models.value_forest import ValueForest
+from dqlabels.models.value_forest import ForestSizes, ValueForest
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, ValueScale, residual_scores
@@ -131,12 +130,13 @@ class ValueTask:
                 "Add features, or name what repeats in groups=."
             )
         scale = ValueScale.of(values, sample.counts)
+        sizes = ForestSizes()
         trees = ValueForest.fit(
             matrix, scale.apply(values), kinds_of(matrix, values, coarse=coarse), sample.counts.astype(np.float64),
-            seed=self.learning["random_state"], n_jobs=n_jobs,
-            on_tree=Progress(progress, "Learning").counter(forest.TREES),
+            seed=self.learning["random_state"], n_jobs=n_jobs, sizes=sizes,
+            on_tree=Progress(progress, "Learning").counter(sizes.trees),
         )  # fmt: skip
-        model = f"extra-trees on {len(matrix):,} sampled rows, {forest.TREES} trees, out of bag"
+        model = f"extra-trees on {len(matrix):,} sampled rows, {sizes.trees} trees, out of bag"
         return ValueLearnt(self, encoder, scale, trees, coarse, model, tuple(notes))
 
 

@@ -16,7 +16,7 @@ from support.frames import column, eager
 
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
-from dqlabels.models.value_bag import predict_out_of_bag
+from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics.residuals import (
     ResidualTally,
     SizeCounts,
