@@ -94,15 +94,20 @@ def audit_command(
     if output is not None:
         with interruptible():
             write_result(result.frame, output, output_format)
-    if as_json:
-        facts = result.to_dict() | ({"gate": gate.to_dict()} if gate else {})
-        typer.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False), err=output == STANDARD)
-    elif not quiet:
-        print_result(result, gate, worst, Console(stderr=output == STANDARD))
-    if gate is not None and gate.verdict != "pass" and (quiet or as_json):
-        typer.echo(gate.message, err=True)
+    _tell(result, gate, worst, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)
     if gate is not None and not gate.passed:
         raise typer.Exit(FAILED)
+
+
+def _tell(result: Any, gate: Any, worst: int, *, as_json: bool, quiet: bool, to_stderr: bool) -> None:
+    """Print the result as JSON or as text, or nothing of it; a gate that did not pass is always told."""
+    if as_json:
+        facts = result.to_dict() | ({"gate": gate.to_dict()} if gate else {})
+        typer.echo(json.dumps(facts, ensure_ascii=False, allow_nan=False), err=to_stderr)
+    elif not quiet:
+        print_result(result, gate, worst, Console(stderr=to_stderr))
+    if gate is not None and gate.verdict != "pass" and (quiet or as_json):
+        typer.echo(gate.message, err=True)
 
 
 def _audited(
