@@ -9,7 +9,7 @@ import narwhals as nw
 
 from dqlabels.audits.audit import audit
 from dqlabels.audits.classes.result import LabelAudit
-from dqlabels.checks.pipeline import ALPHA, MOST_ROWS
+from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.checks.result import check_options
 from dqlabels.errors import OptionError
 from dqlabels.frames.reading import is_lazy_polars
@@ -32,7 +32,7 @@ def checkup(
     time: str | None = None,
     columns: Iterable[str] | Mapping[str, str] = (),
     alpha: float = ALPHA,
-    most_rows: int = MOST_ROWS,
+    most_rows: int = MAX_ROWS,
     **options: Unpack[AuditOptions],
 ) -> Checkup:
     """Audit one label column, then look at what is odd beside single labels.
@@ -84,5 +84,5 @@ def _check_engine(frame: Any) -> None:
         if rows > large.LARGE_ROWS:
             raise OptionError(
                 f"{ALONE} The lazy frame has {rows:,} rows, which are audited in passes. Check a sample: "
-                f"frame.collect().sample({MOST_ROWS:_}, seed=0)."
+                f"frame.collect().sample({MAX_ROWS:_}, seed=0)."
             )

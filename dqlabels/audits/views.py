@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dqlabels.audits.gate import GateResult
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.report import html
 from dqlabels.report.charts import Charts
+from dqlabels.report.data import check_rows, quality_histogram, report_facts
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import usable_kinds
-from dqlabels.report.facts import check_rows, quality_histogram, report_facts
 
 if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup
     from dqlabels.frames.media import Embedding
+    from dqlabels.report.summary import ClassSummary
     from dqlabels.review.session import ReviewSession
 
 
@@ -51,7 +52,7 @@ class AuditViews:
         """
         check_rows(rows)
         table, kinds = self._seen()
-        facts = report_facts(self.to_dict(), self.evidence, table, kinds, rows=rows)
+        facts = report_facts(cast("ClassSummary", self.to_dict()), self.evidence, table, kinds, rows=rows)
         return {**facts, "seconds": self.seconds}
 
     def to_html(
@@ -92,7 +93,7 @@ class AuditViews:
     @property
     def plot(self) -> Charts:
         """Charts as altair objects: ``plot.quality()``, ``.confusions()``, ``.classes()`` and ``.noise()``."""
-        return Charts(self.to_dict(), self.evidence, self.noise_rates, self.table.implementation)
+        return Charts(cast("ClassSummary", self.to_dict()), self.evidence, self.noise_rates, self.table.implementation)
 
     def review(
         self,

@@ -13,10 +13,10 @@ from dqlabels.checks.finding import Finding, counted
 # A class is rare below this share of an even one; cleanlab's Datalab draws the line there too.
 RARE = 0.1
 # Fewer rows than the folds of a cross-validation: some folds would be judged without any.
-FEWEST_ROWS = 5
+MIN_ROWS = 5
 # A name that a slip of one letter makes of another needs so many letters, and so many times fewer rows.
-SHORTEST_NAME, TIMES_RARER = 5, 10
-MOST_SAID = 5
+MIN_NAME_LENGTH, TIMES_RARER = 5, 10
+MAX_LISTED = 5
 
 
 def check_classes(
@@ -39,19 +39,19 @@ def check_classes(
     "'no ' (5 rows) looks like 'No' (9 rows): one class written in two ways?"
     """
     total, k = int(counts.sum()), len(names)
-    rare = (counts < FEWEST_ROWS) | (counts < RARE * total / k)
+    rare = (counts < MIN_ROWS) | (counts < RARE * total / k)
     like = look_alikes(names, counts) if words else {}
     concerned = rare.copy()
     concerned[list(like)] = True
     parts = [
         f"{names[at]!r} ({counted(int(counts[at]), 'row')}) looks like {names[other]!r} "
         f"({counted(int(counts[other]), 'row')}): one class written in two ways?"
-        for at, other in list(like.items())[:MOST_SAID]
+        for at, other in list(like.items())[:MAX_LISTED]
     ]
     few = [at for at in np.argsort(counts, kind="stable").tolist() if rare[at] and at not in like]
     if few:
-        shown = ", ".join(f"{names[at]!r} ({int(counts[at]):,})" for at in few[:MOST_SAID])
-        more = f" and {len(few) - MOST_SAID:,} more" if len(few) > MOST_SAID else ""
+        shown = ", ".join(f"{names[at]!r} ({int(counts[at]):,})" for at in few[:MAX_LISTED])
+        more = f" and {len(few) - MAX_LISTED:,} more" if len(few) > MAX_LISTED else ""
         parts.append(f"{counted(len(few), 'class has', 'classes have')} few rows of {total:,}: {shown}{more}.")
     rows = concerned[codes] & (codes >= 0)
     return Finding(
@@ -89,7 +89,7 @@ def look_alikes(names: Sequence[str], counts: NDArray[np.int64]) -> dict[int, in
             found[at] = plain[key]
             continue
         plain[key] = at
-        if len(key) < SHORTEST_NAME or any(letter.isdigit() for letter in key):
+        if len(key) < MIN_NAME_LENGTH or any(letter.isdigit() for letter in key):
             continue
         variants = {key, *(key[:cut] + key[cut + 1 :] for cut in range(len(key)))}
         near = [shorter[one] for one in variants if one in shorter]

@@ -22,7 +22,7 @@ IntArray = NDArray[np.int64]
 NEAR = 0.1
 # Copies are so many times as many as chance makes: columns that depend on each other agree more often than it says.
 TIMES_CHANCE = 2.0
-MOST_LABELS_SAID = 4
+MAX_LABELS_LISTED = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,6 +229,6 @@ def _details(
 
 def _labels_of(labels: IntArray, names: Sequence[str]) -> str:
     values, rows = np.unique(labels[labels >= 0], return_counts=True)
-    order = np.argsort(-rows, kind="stable")[:MOST_LABELS_SAID]
-    more = ", …" if values.size > MOST_LABELS_SAID else ""
+    order = np.argsort(-rows, kind="stable")[:MAX_LABELS_LISTED]
+    more = ", …" if values.size > MAX_LABELS_LISTED else ""
     return ", ".join(f"{names[values[at]]}: {rows[at]:,}" for at in order) + more

@@ -20,15 +20,15 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 # Rules of so many conditions at most; so many groups at most.
-DEPTH, MOST_GROUPS = 3, 5
+DEPTH, MAX_GROUPS = 3, 5
 # Of the searched half: groups of fewer rows are not looked at.
-FEWEST_ROWS, FEWEST_SHARE = 15, 0.02
+MIN_ROWS, MIN_SHARE = 15, 0.02
 # A group matters with this many times the error of all other rows, and so much more of it.
 TIMES, POINTS = 1.5, 0.10
 # More rows than this are no group but what is usual: of most tables some third is harder than the rest.
-LARGEST_SHARE = 0.3
+MAX_SHARE = 0.3
 # A group of which more than this share is in a worse one says nothing new.
-MOST_SHARED = 0.5
+MAX_OVERLAP = 0.5
 DATE_PARTS = ("", "month of ", "weekday of ", "hour of ")
 
 
@@ -177,7 +177,7 @@ def _proposed(questions: Questions, answers: Answers, search: BoolArray) -> list
     from sklearn.tree import DecisionTreeRegressor
 
     test, wrong = ~search, answers.wrong
-    fewest = max(FEWEST_ROWS, int(np.ceil(FEWEST_SHARE * search.sum())))
+    fewest = max(MIN_ROWS, int(np.ceil(MIN_SHARE * search.sum())))
     if not questions.matrix.shape[1] or min(search.sum(), test.sum()) < 2 * fewest or not wrong[search].any():
         return []
     tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=fewest, random_state=0)
@@ -188,7 +188,7 @@ def _proposed(questions: Questions, answers: Answers, search: BoolArray) -> list
     for node in range(1, tree.tree_.node_count):
         rows = inside[:, node]
         here, there = rows & test, ~rows & test
-        large = rows[search].mean() > LARGEST_SHARE
+        large = rows[search].mean() > MAX_SHARE
         if large or wrong[rows & search].mean() <= wrong[search].mean() or not here.any() or not there.any():
             continue
         p = hypergeom.sf(wrong[here].sum() - 1, test.sum(), wrong[test].sum(), here.sum())
@@ -203,7 +203,7 @@ def _worst_first(found: Sequence[Group]) -> list[Group]:
     kept: list[Group] = []
     for group in sorted(found, key=lambda one: (one.p, one.rule)):
         shared = [(group.rows & other.rows).sum() / min(group.rows.sum(), other.rows.sum()) for other in kept]
-        if max(shared, default=0.0) <= MOST_SHARED and len(kept) < MOST_GROUPS:
+        if max(shared, default=0.0) <= MAX_OVERLAP and len(kept) < MAX_GROUPS:
             kept.append(group)
     return sorted(kept, key=lambda one: (-one.error, one.rule))
 

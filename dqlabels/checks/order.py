@@ -18,9 +18,9 @@ BoolArray = NDArray[np.bool_]
 
 # Changes below these are not worth a word, however certain: the largest distance between the shares before and after a
 # row, and the correlation of one row with the next.
-FEWEST_SHIFT, FEWEST_CORRELATION = 0.05, 0.10
+MIN_SHIFT, MIN_CORRELATION = 0.05, 0.10
 # A series of fewer values has no known law.
-FEWEST_VALUES = 50
+MIN_VALUES = 50
 PARTS = 5
 # Of a value so rare that fewer of its rows are expected beside each other, their number is far from normal.
 FEW_PAIRS = 10
@@ -62,8 +62,8 @@ class Change:
     @property
     def matters(self) -> bool:
         """Whether the change is large enough to be worth a word."""
-        shifts = self.shift_p <= self.correlation_p or self.shift >= FEWEST_SHIFT
-        return (shifts and self.shift >= FEWEST_SHIFT) or self.correlation >= FEWEST_CORRELATION
+        shifts = self.shift_p <= self.correlation_p or self.shift >= MIN_SHIFT
+        return (shifts and self.shift >= MIN_SHIFT) or self.correlation >= MIN_CORRELATION
 
 
 def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Change | None:
@@ -91,7 +91,7 @@ def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Chan
 
     known = ~np.isnan(values)
     n = int(known.sum())
-    if n < FEWEST_VALUES:
+    if n < MIN_VALUES:
         return None
     # Twice a rank less its mean: whole numbers, whose sums are the same in any order.
     ranks = np.rint(2 * rankdata(values[known])).astype(np.int64) - (n + 1)
@@ -182,7 +182,7 @@ def check_order(
         or (
             f"Neither the labels, their quality nor the features change along {along}."
             if known
-            else f"There are fewer than {FEWEST_VALUES} rows, too few to follow along {along}."
+            else f"There are fewer than {MIN_VALUES} rows, too few to follow along {along}."
         ),
         details=_details(known, p_of, changes),
     )
@@ -222,7 +222,7 @@ def _says(known: Sequence[tuple[Series, Change]], changes: Sequence[bool], along
 
 
 def _said(one: Series, change: Change) -> str:
-    if change.shift >= FEWEST_SHIFT and change.shift_p <= max(change.correlation_p, 1e-12):
+    if change.shift >= MIN_SHIFT and change.shift_p <= max(change.correlation_p, 1e-12):
         if one.value is None:
             return f"its mean is {change.first:.3f} in the first fifth and {change.last:.3f} in the last"
         return f"{one.value} is {change.first:.0%} of the first fifth and {change.last:.0%} of the last"

@@ -18,11 +18,11 @@ BoolArray = NDArray[np.bool_]
 DENSEST = 0.25
 # Quantiles that the tail of usual rows is fitted through: what lies beyond is not looked at.
 INNER, OUTER = 0.75, 0.90
-MOST_ROUNDS = 20
+MAX_ROUNDS = 20
 # However narrow the usual scores are: a row less than half as far again as its neighbours is not far, nor one about
 # which rows lie less than ten times thinner than about these. In D dimensions that is 10**(1 / D) times as far.
-FEWEST_TIMES, THINNER = 1.5, 10.0
-MOST_SAID = 3
+MIN_TIMES, THINNER = 1.5, 10.0
+MAX_LISTED = 3
 
 
 def outlier_scores(space: Space) -> FloatArray:
@@ -39,10 +39,10 @@ def outlier_scores(space: Space) -> FloatArray:
 
 def least_score(space: Space) -> float:
     """Below which no row is far."""
-    return float(max(FEWEST_TIMES, THINNER ** (1 / dimension(space))))
+    return float(max(MIN_TIMES, THINNER ** (1 / dimension(space))))
 
 
-def far_out(scores: FloatArray, alpha: float, least: float = FEWEST_TIMES) -> BoolArray:
+def far_out(scores: FloatArray, alpha: float, least: float = MIN_TIMES) -> BoolArray:
     """(u,) scores beyond the tail of usual ones, at a false-discovery rate of ``alpha``.
 
     The usual scores' upper tail is taken for a power law, fitted through the upper quartile and decile of the table's
@@ -58,7 +58,7 @@ def far_out(scores: FloatArray, alpha: float, least: float = FEWEST_TIMES) -> Bo
     sizes = np.log(np.maximum(scores, np.finfo(float).tiny))
     found = np.zeros(scores.size, dtype=bool)
     enough = scores >= least
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         inner, outer = np.quantile(sizes[~found], (INNER, OUTER)).tolist()
         if outer <= inner:
             break
@@ -97,8 +97,8 @@ def check_outliers(space: Space, alpha: float, shown: Callable[[str, int], str])
         "outliers",
         "found" if rows.size else "clear",
         f"{counted(rows.size, 'row')} ({found.mean():.1%}) {'lies' if rows.size == 1 else 'lie'} farther from the "
-        f"nearest rows than these from theirs, beyond what is usual here: {', '.join(said[:MOST_SAID])}"
-        + ("." if rows.size <= MOST_SAID else ", …")
+        f"nearest rows than these from theirs, beyond what is usual here: {', '.join(said[:MAX_LISTED])}"
+        + ("." if rows.size <= MAX_LISTED else ", …")
         if rows.size
         else "No row lies unusually far from its nearest ones.",
         rows=int(rows.size),

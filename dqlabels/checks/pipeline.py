@@ -17,7 +17,7 @@ from dqlabels.checks.finding import Finding
 from dqlabels.checks.groups import Answers, Questions, check_groups, readable
 from dqlabels.checks.order import FEATURE, LABELS, QUALITY, Series, check_order
 from dqlabels.checks.outliers import check_outliers
-from dqlabels.checks.space import FEWEST_POINTS, Space, as_points, find_neighbours
+from dqlabels.checks.space import MIN_POINTS, Space, as_points, find_neighbours
 from dqlabels.errors import FeatureError, OptionError
 from dqlabels.frames.columns import Column, ColumnKind, Frame, require
 from dqlabels.frames.conversion import as_floats, as_moments
@@ -30,10 +30,10 @@ IntArray = NDArray[np.int64]
 
 CHECKS = ("features", "classes", "duplicates", "outliers", "groups", "order")
 # Comparing all rows with all takes time with the square of their number: about 20 s on two cores for so many.
-MOST_ROWS = 50_000
+MAX_ROWS = 50_000
 ALPHA = 0.01
 # Of a category that is followed along the rows.
-MOST_VALUES = 15
+MAX_VALUES = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class Subject:
                 f"{len(self.table):,} rows are more than the {self.most_rows:,} that are compared with each other; "
                 "pass most_rows= to go on, or check a sample of the rows."
             )
-        return f"Fewer than {FEWEST_POINTS} rows differ in their features."
+        return f"Fewer than {MIN_POINTS} rows differ in their features."
 
 
 def run_checks(subject: Subject, checks: Sequence[str]) -> tuple[Finding, ...]:
@@ -145,7 +145,7 @@ def _outliers(subject: Subject) -> Finding:
 
 
 def _shower(table: Frame) -> Callable[[str, int], str]:
-    return lambda name, row: shown_value(table[name][row], longest=30) or "missing"
+    return lambda name, row: shown_value(table[name][row], max_length=30) or "missing"
 
 
 def _groups(subject: Subject) -> Finding:
@@ -200,7 +200,7 @@ def _feature_series(subject: Subject) -> list[Series]:
             found.append(Series(FEATURE, name, _numbers(subject.questions, name)))
         elif kind in ("category", "boolean"):
             rows = np.bincount(codes[~missing], minlength=1)
-            for value in np.argsort(-rows, kind="stable")[:MOST_VALUES].tolist():
+            for value in np.argsort(-rows, kind="stable")[:MAX_VALUES].tolist():
                 shown = repr(shown_value(subject.table[name][int(np.argmax(codes == value))]))
                 found.append(Series(FEATURE, name, np.where(missing, np.nan, codes == value), shown))
     return found

@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 
 from dqlabels.checks.finding import Finding
-from dqlabels.checks.pipeline import ALPHA, MOST_ROWS, Subject, chosen_checks, run_checks, time_values
+from dqlabels.checks.pipeline import ALPHA, MAX_ROWS, Subject, chosen_checks, run_checks, time_values
 from dqlabels.errors import OptionError, OutputColumnError
 from dqlabels.frames.columns import Frame, as_list, require
 from dqlabels.frames.media import Embedding, embed_columns
@@ -20,7 +20,7 @@ from dqlabels.frames.outputs import new_column, to_callers_kind
 from dqlabels.report.evidence import Evidence, plain
 from dqlabels.report.explanations import usable_kinds
 
-MOST_DETAILS_IN_DICT = 20
+MAX_DETAILS_IN_DICT = 20
 # What a frame can be given, by the check that knows it.
 COLUMNS = {
     "is_blank": "features",
@@ -166,7 +166,7 @@ def _finding_facts(finding: Finding) -> dict[str, Any]:
         **{key: getattr(finding, key) for key in ("check", "verdict", "says", "rows", "share")},
         "details": [
             {name: plain(values[at]) for name, values in details.items()}
-            for at in range(min(lines, MOST_DETAILS_IN_DICT))
+            for at in range(min(lines, MAX_DETAILS_IN_DICT))
         ],
         "details_in_all": lines,
     }
@@ -193,7 +193,7 @@ def check_up(
     time: str | None = None,
     columns: Iterable[str] | Mapping[str, str] = (),
     alpha: float = ALPHA,
-    most_rows: int = MOST_ROWS,
+    most_rows: int = MAX_ROWS,
     embed: Mapping[str, Embedding] | None = None,
     n_jobs: int | None = None,
     lazy: bool = False,

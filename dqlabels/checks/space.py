@@ -20,13 +20,13 @@ IntArray = NDArray[np.int64]
 # Neighbours of each point; cleanlab's Datalab takes as many.
 NEIGHBOURS = 10
 # Fewer different rows than this have no usual distance.
-FEWEST_POINTS = 50
+MIN_POINTS = 50
 # What two rows that differ in one column are apart, whatever its kind: asinh(1), a number's quartile distance.
 STEP = float(np.arcsinh(1.0))
 # A category of many values becomes so many random numbers a value, which keep any two values about equally apart.
 PROJECTED = 12
 # A tree of points beats comparing all with all up to about this many dimensions (20,000 rows, scikit-learn 1.9).
-MOST_TREE_DIMENSIONS = 6
+MAX_TREE_DIMENSIONS = 6
 # Quantiles that the dimension is read from; the lower of the two answers, so that tables of uneven density stay silent.
 MIDDLE, LOWER = 0.50, 0.25
 CHUNK = 4_000_000  # numbers looked at in one go
@@ -128,9 +128,9 @@ def find_neighbours(points: FloatArray, blocks: Mapping[str, slice], n_jobs: int
     if not points.shape[1]:
         return None
     different, point = _different(points)
-    if len(different) < FEWEST_POINTS:
+    if len(different) < MIN_POINTS:
         return None
-    kind = "kd_tree" if points.shape[1] <= MOST_TREE_DIMENSIONS else "brute"
+    kind = "kd_tree" if points.shape[1] <= MAX_TREE_DIMENSIONS else "brute"
     index = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm=kind, n_jobs=n_jobs).fit(different)
     near = index.kneighbors(return_distance=False).astype(np.int64)
     return Space(different, point, *_by_distance(different, near), dict(blocks))

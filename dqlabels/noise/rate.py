@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import TypedDict
 
 import numpy as np
 
@@ -46,6 +47,20 @@ ASSUMPTIONS = {
 }
 
 
+class RateData(TypedDict):
+    """A :class:`NoiseRate` as plain values; shares are in [0, 1]."""
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+    method: str
+    assumption: str
+    rows: int
+    supported: bool
+    caution: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class NoiseRate:
     """An estimated share of wrong labels, with its interval and its assumption.
@@ -85,7 +100,7 @@ class NoiseRate:
             f"confidence={self.confidence}, method={self.method!r}, rows={self.rows})"
         )
 
-    def to_dict(self) -> dict[str, float | str]:
+    def to_dict(self) -> RateData:
         """Plain numbers and strings, ready for JSON."""
         return {
             "estimate": self.estimate,

@@ -1,23 +1,25 @@
-"""Charts as altair objects; each draws a table of the caller's frame library, which is its ``data``."""
+"""Charts as altair objects. Each draws a table of the caller's frame library, which is its ``data``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
 from dqlabels.errors import MissingExtraError
+from dqlabels.report.data import confusion_matrix, quality_histogram, ranked_classes
 from dqlabels.report.evidence import Evidence
-from dqlabels.report.facts import confusion_matrix, quality_histogram, ranked_classes
+from dqlabels.report.summary import ClassSummary
 
 if TYPE_CHECKING:
     import altair
 
-# More classes than these cannot be read in a chart; the worst are drawn and the title says so.
-MOST_CLASSES = 40
+# More classes cannot be read in a chart: the worst are drawn, and the title says so.
+MAX_CLASSES = 40
 WIDTH = 480
+Columns = Mapping[str, Sequence[object]]
 KEPT, FLAGGED = "#5b7fa6", "#b3470b"
 
 
@@ -25,11 +27,11 @@ KEPT, FLAGGED = "#5b7fa6", "#b3470b"
 class Charts:
     """Charts of one audit. ``chart.data`` is the table drawn; ``chart.save("x.png")`` or ``.svg`` writes a picture.
 
-    ``summary`` is ``LabelAudit.to_dict()``; ``rates`` makes the table of ``LabelAudit.noise_rates``; ``backend`` names
-    the frame library.
+    ``summary`` is what the audit's ``to_dict`` returns, ``rates`` makes the table of its noise rates by method, and
+    ``backend`` names the frame library.
     """
 
-    summary: dict[str, Any]
+    summary: ClassSummary
     evidence: Evidence
     rates: Callable[[], Any]
     backend: Any
@@ -38,12 +40,12 @@ class Charts:
         """Rows by label quality, flagged and not: columns from, to, rows, flagged."""
         alt, drawn = _altair(), quality_histogram(self.evidence)
         edges = drawn["edges"]
-        columns: dict[str, list[Any]] = {"from": [], "to": [], "rows": [], "flagged": []}
-        for name, flagged in (("kept", False), ("flagged", True)):
-            columns["from"] += edges[:-1]
-            columns["to"] += edges[1:]
-            columns["rows"] += drawn[name]
-            columns["flagged"] += [flagged] * len(drawn[name])
+        columns: Columns = {
+            "from": edges[:-1] * 2,
+            "to": edges[1:] * 2,
+            "rows": drawn["kept"] + drawn["flagged"],
+            "flagged": [False] * len(drawn["kept"]) + [True] * len(drawn["flagged"]),
+        }
         chart = alt.Chart(self._table(columns), title=self._title("label quality"), width=WIDTH).mark_bar()
         coded: altair.Chart = chart.encode(
             x=alt.X("from:Q", bin="binned", title="label quality"),
@@ -57,14 +59,15 @@ class Charts:
     def confusions(self) -> altair.Chart:
         """Flagged rows by given and suggested class: columns given, suggested, rows, share (of the given class)."""
         alt, drawn = _altair(), confusion_matrix(self.evidence)
-        columns: dict[str, list[Any]] = {"given": [], "suggested": [], "rows": [], "share": []}
         names = _distinct(drawn["classes"])
-        for i, given in enumerate(names):
-            for j, suggested in enumerate(names):
-                if i != j and drawn["cells"][i][j]:
-                    cell = (given, suggested, drawn["cells"][i][j], drawn["shares"][i][j])
-                    for name, value in zip(columns, cell, strict=True):
-                        columns[name].append(value)
+        found = [
+            (given, suggested, drawn["cells"][i][j], drawn["shares"][i][j])
+            for i, given in enumerate(names)
+            for j, suggested in enumerate(names)
+            if i != j and drawn["cells"][i][j]
+        ]
+        heads = ("given", "suggested", "rows", "share")
+        columns: Columns = {head: [cell[at] for cell in found] for at, head in enumerate(heads)}
         some = f"flagged rows, {len(names)} of {drawn['all_classes']:,} classes"
         title = self._title(some if drawn["left_out"] else "flagged rows")
         axes = {"sort": names, "scale": alt.Scale(domain=names)}
@@ -82,10 +85,15 @@ class Charts:
 
     def classes(self) -> altair.Chart:
         """Flagged share of each class: columns class, rows, flagged, flagged_share, noise_rate; worst first."""
-        alt, ranked = _altair(), ranked_classes(self.summary)[:MOST_CLASSES]
-        heads = ("rows", "flagged", "flagged_share", "noise_rate")
-        names = _distinct([one["class"] for one in ranked])
-        table = self._table({"class": names, **{head: [one[head] for one in ranked] for head in heads}})
+        alt, ranked = _altair(), ranked_classes(self.summary)[:MAX_CLASSES]
+        names = _distinct([str(one["class"]) for one in ranked])
+        columns: Columns = {
+            "rows": [one["rows"] for one in ranked],
+            "flagged": [one["flagged"] for one in ranked],
+            "flagged_share": [one["flagged_share"] for one in ranked],
+            "noise_rate": [one["noise_rate"] for one in ranked],
+        }
+        table = self._table({"class": names, **columns})
         every = len(self.evidence.classes)
         title = self._title(f"the worst {len(names)} of {every:,} classes" if every > len(names) else "classes")
         chart: altair.Chart = (
@@ -94,15 +102,15 @@ class Charts:
             .encode(
                 x=alt.X("flagged_share:Q", title="flagged share", axis=alt.Axis(format="%")),
                 y=alt.Y("class:N", sort=names, title=None),
-                tooltip=["class:N", *(f"{head}:Q" for head in heads)],
+                tooltip=["class:N", *(f"{head}:Q" for head in columns)],
             )
         )
         return chart
 
     def noise(self) -> altair.LayerChart:
-        """The noise rate by every method that needs no further input: columns method, estimate, low, high, used."""
+        """Noise rate by every method that needs no further input: columns method, estimate, low, high, used."""
         alt = _altair()
-        rate = self.summary["noise_rate"]
+        rate: Mapping[str, object] = dict(self.summary["noise_rate"])
         listed = nw.from_native(self.rates(), eager_only=True).select("method", "estimate", "low", "high").to_dict()
         columns = {name: values.to_list() for name, values in listed.items()}
         if rate["method"] not in columns["method"]:
@@ -126,12 +134,12 @@ class Charts:
     def _title(self, what: str) -> str:
         return f"{self.summary['label']}: {what}"
 
-    def _table(self, columns: dict[str, list[Any]]) -> Any:
+    def _table(self, columns: Columns) -> Any:
         return nw.from_dict(columns, backend=self.backend).to_native()
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Names cut short may be alike; in a chart that would add them up."""
+    """Names made distinct: shortened names may be alike, and a chart would add them up."""
     seen: dict[str, int] = {}
     found = []
     for name in names:

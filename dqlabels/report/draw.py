@@ -93,7 +93,7 @@ def value_cloud(cloud: Mapping[str, Any]) -> str:
     parts.append(f'<path class="axis" fill="none" d="M{CLOUD_LEFT} {CLOUD_TOP}V{bottom}H{right}"/>')
     parts.append(f'<line class="limit" x1="{CLOUD_LEFT}" y1="{bottom}" x2="{right}" y2="{CLOUD_TOP}"/>')
     for at, tick in enumerate(cloud["ticks"]):
-        word = escape(tick if len(tick) <= LONGEST_TICK else tick[: LONGEST_TICK - 1] + "…", quote=True)
+        word = escape(tick if len(tick) <= MAX_TICK_LENGTH else tick[: MAX_TICK_LENGTH - 1] + "…", quote=True)
         x, y = CLOUD_LEFT + CLOUD * at / last, bottom - CLOUD * at / last
         anchor = "start" if at == 0 else "end" if at == last else "middle"
         parts.append(f'<text x="{CLOUD_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{word}</text>')
@@ -106,7 +106,7 @@ def value_cloud(cloud: Mapping[str, Any]) -> str:
 
 
 # Letters of a tick that the margin has room for.
-LONGEST_TICK = 13
+MAX_TICK_LENGTH = 13
 
 
 def _height(counts: Sequence[int], at: int, most: int) -> float:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.gate import Answer, GateCheck
 
 # GitHub shows ten annotations of a kind a step.
-MOST_ANNOTATIONS = 10
+MAX_ANNOTATIONS = 10
 KINDS = {"pass": "notice", "inconclusive": "warning", "fail": "error"}
 # What XML 1.0 cannot hold, however it is written.
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -32,7 +32,7 @@ def github_annotations(file: str, label: str, gate: Answer) -> str:
     """
     kind = KINDS[gate.verdict] if gate.passed else "error"
     lines = [_annotation(kind, file, f"Labels of {label!r}: {gate.verdict}", gate.message)]
-    for check in gate.checks[1:MOST_ANNOTATIONS]:
+    for check in gate.checks[1:MAX_ANNOTATIONS]:
         if check.verdict != "pass":
             kind = "error" if _failed(check, gate) else "warning"
             lines.append(_annotation(kind, file, f"Labels of {label!r}: {check.verdict}", str(check)))

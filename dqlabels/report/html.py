@@ -11,7 +11,7 @@ from typing import Any
 
 from dqlabels.report.draw import noise_scale, quality_bars, value_cloud
 
-MOST_ROWS = 10
+MAX_ROWS = 10
 SHARES = ("share", "flagged_share", "noise_rate")
 BARRED = ("share", "flagged_share")
 STYLE = """
@@ -80,9 +80,9 @@ def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
     head = "".join(f"<th scope='col'>{_text(name.replace('_', ' '))}</th>" for name in columns)
-    most = {name: max(row[name] or 0 for row in rows[:MOST_ROWS]) for name in columns if name in BARRED}
-    body = "".join("<tr>" + "".join(_cells(columns, row, most)) + "</tr>" for row in rows[:MOST_ROWS])
-    more = f"<p class='soft'>… and {len(rows) - MOST_ROWS:,} more</p>" if len(rows) > MOST_ROWS else ""
+    most = {name: max(row[name] or 0 for row in rows[:MAX_ROWS]) for name in columns if name in BARRED}
+    body = "".join("<tr>" + "".join(_cells(columns, row, most)) + "</tr>" for row in rows[:MAX_ROWS])
+    more = f"<p class='soft'>… and {len(rows) - MAX_ROWS:,} more</p>" if len(rows) > MAX_ROWS else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from dqlabels.errors import MissingExtraError
 from dqlabels.report.draw import noise_scale, quality_bars, value_cloud
 
-LONGEST_HEAD = 28
+MAX_HEAD_LENGTH = 28
 VERDICTS = {
     "pass": "The gate passed",
     "fail": "The gate failed",
@@ -97,7 +97,7 @@ def _ratio(ratio: float) -> str:
 
 def _brief(value: str) -> str:
     """A name that heads a narrow column."""
-    return value if len(value) <= LONGEST_HEAD else value[: LONGEST_HEAD - 1] + "…"
+    return value if len(value) <= MAX_HEAD_LENGTH else value[: MAX_HEAD_LENGTH - 1] + "…"
 
 
 def _clean(value: object) -> str:

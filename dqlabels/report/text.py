@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MOST_LINES = 5
-MOST_CLASSES = 3
-LONGEST_VALUE = 40
+MAX_LINES = 5
+MAX_CLASSES = 3
+MAX_VALUE_LENGTH = 40
 
 
 def summary(facts: Mapping[str, Any]) -> str:
@@ -46,7 +46,7 @@ def value_summary(facts: Mapping[str, Any]) -> str:
 
 def class_lines(classes: Sequence[Mapping[str, Any]]) -> list[str]:
     """The classes whose labels are wrong most often, one line."""
-    ranked = sorted(classes, key=lambda c: -c["noise_rate"])[:MOST_CLASSES]
+    ranked = sorted(classes, key=lambda c: -c["noise_rate"])[:MAX_CLASSES]
     shown = [
         f"{_short(c['class'])} {c['noise_rate']:.1%} ({c['noise_rate_low']:.1%} to {c['noise_rate_high']:.1%})"
         for c in ranked
@@ -58,7 +58,7 @@ def confusion_lines(confusions: Sequence[Mapping[str, Any]]) -> list[str]:
     """The commonest given -> suggested pairs, one line."""
     if not confusions:
         return []
-    pairs = [f"{_short(c['given'])} → {_short(c['suggested'])} ({c['rows']:,})" for c in confusions[:MOST_LINES]]
+    pairs = [f"{_short(c['given'])} → {_short(c['suggested'])} ({c['rows']:,})" for c in confusions[:MAX_LINES]]
     return ["Commonest: " + ", ".join(pairs) + "."]
 
 
@@ -67,7 +67,7 @@ def worst_lines(worst: Sequence[Mapping[str, Any]]) -> list[str]:
     if not worst:
         return []
     shown = []
-    for row in worst[:MOST_LINES]:
+    for row in worst[:MAX_LINES]:
         change = f"{_short(row['given'])} → {_short(row['suggested'])}"
         where = f"row {row['row']}" + (f" (index {_short(row['index'])})" if "index" in row else "")
         shown.append(f"  {where}: {change}, quality {row['quality']:.3f}, {row['kind']}")
@@ -76,4 +76,4 @@ def worst_lines(worst: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _short(value: object) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else repr(value) if isinstance(value, str) else str(value)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 1] + "…"

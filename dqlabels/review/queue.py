@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.noise.reviewed import ReviewAnswers, draw_sample, reviewed_noise, strata
+from dqlabels.report.data import row_data
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import explain, shown_value
-from dqlabels.report.facts import row_facts
 from dqlabels.review.decisions import Decision
 
 IntArray = NDArray[np.int64]
 
-LONGEST_VALUE = 2_000
-MOST_COLUMNS = 200
+MAX_VALUE_LENGTH = 2_000
+MAX_COLUMNS = 200
 SUSPICIOUS = (
     "These rows were chosen because they look wrong, so the share that is wrong among them is not the noise rate of "
     "the table. Review a sample for that."
@@ -53,15 +53,15 @@ class ReviewQueue:
         if not chosen.size:
             return []
         part = self.table[self.evidence.positions[chosen].tolist()]
-        names = [name for name in part.columns if name != self.evidence.labels.column.name][:MOST_COLUMNS]
-        values = {name: [shown_value(v, longest=LONGEST_VALUE) for v in part[name].to_list()] for name in names}
-        reasons = [] if self.blind else explain(self.table, self.kinds, self.evidence, chosen)
+        names = [name for name in part.columns if name != self.evidence.labels.column.name][:MAX_COLUMNS]
+        values = {name: [shown_value(v, max_length=MAX_VALUE_LENGTH) for v in part[name].to_list()] for name in names}
+        explanations = [] if self.blind else explain(self.table, self.kinds, self.evidence, chosen)
         found = []
         for at, row in enumerate(chosen.tolist()):
-            facts = row_facts(self.evidence, row)
+            facts = row_data(self.evidence, row)
             shown = {"row": facts["row"], "given": facts["given"], "given_code": facts["given_code"]}
             if not self.blind:
-                shown = {**facts, "kind": self.row_kinds[max(start, 0) + at], "reason": reasons[at]}
+                shown = {**facts, "kind": self.row_kinds[max(start, 0) + at], "explanation": explanations[at]}
             found.append({"at": max(start, 0) + at, **shown, "values": [[n, values[n][at]] for n in names]})
         return found
 

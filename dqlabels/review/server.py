@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-LARGEST_BODY = 10_000
-MOST_ITEMS = 100
+MAX_BODY_BYTES = 10_000
+MAX_ITEMS = 100
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -117,7 +117,7 @@ class ReviewApp:
     def rows(self, request: Request) -> dict[str, Any]:
         """A part of the queue, with what is decided."""
         start, count = _number(request, "start", 0), _number(request, "count", 20)
-        return {"items": self.queue.items(start, min(count, MOST_ITEMS))}
+        return {"items": self.queue.items(start, min(count, MAX_ITEMS))}
 
     def state(self, request: Request) -> dict[str, Any]:
         """What was decided after ``since``, by any window or server."""
@@ -186,7 +186,7 @@ def _writes(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
         body = b""
         async for part in request.stream():
             body += part
-            if len(body) > LARGEST_BODY:
+            if len(body) > MAX_BODY_BYTES:
                 return _json(413, {"error": "Too much for one decision."})
         try:
             said = json.loads(body)

@@ -237,7 +237,7 @@ def test_the_nearest_row_is_the_least_gower_distance():
 
 @pytest.mark.parametrize("kinds_of_probs", [400, 3])
 def test_reasons_do_not_depend_on_the_order_of_the_rows(monkeypatch, kinds_of_probs):
-    monkeypatch.setattr("dqlabels.report.explanations.MOST_ROWS_A_CLASS", 60)
+    monkeypatch.setattr("dqlabels.report.explanations.MAX_ROWS_PER_CLASS", 60)
     data = two_classes(400)
     order = np.random.default_rng(1).permutation(400)
     probs = np.random.default_rng(2).dirichlet([1, 1], kinds_of_probs)[np.arange(400) % kinds_of_probs]

@@ -304,7 +304,7 @@ def test_a_sample_hides_what_the_model_thinks_and_gives_the_rate(audit, tmp_path
     with audit.review(tmp_path / "d", sample=60, open_browser=False) as session:
         client = Client(session.url).enter()
         items = queue_of(client, 60)
-        assert not {"suggested", "quality", "reason", "kind"} & items[0].keys()
+        assert not {"suggested", "quality", "explanation", "kind"} & items[0].keys()
         truth = np.arange(120) % 2
         for item in items:
             code = int(truth[item["row"]])

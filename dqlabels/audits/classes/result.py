@@ -209,7 +209,7 @@ class LabelAudit(AuditViews, Flagging):
         rates = {method: self.estimate_noise(method) for method in METHODS}
         rates = {self.noise_rate.method: self.noise_rate} | rates
         if by == "method":
-            listed = [rate.to_dict() for rate in rates.values()]
+            listed = [dict(rate.to_dict()) for rate in rates.values()]
             columns = {key: [rate[key] for rate in listed] for key in listed[0]}
             return nw.from_dict(columns, backend=self.table.implementation).to_native()
         if by not in ("class", "pair"):

@@ -12,9 +12,9 @@ from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.picture import QUALITY_BINS, SIDE, Picture
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import Targets
+from dqlabels.report.data import MAX_VALUES, made_with
 from dqlabels.report.evidence import index_values, plain
 from dqlabels.report.explanations import shown_value
-from dqlabels.report.facts import MOST_VALUES, made_with
 from dqlabels.statistics.arrays import IntArray
 
 # Of the cases where a value is right: how many lie in the interval that is shown of a row.
@@ -80,13 +80,13 @@ def cloud(picture: Picture, targets: Targets, judge: ValueJudge) -> dict[str, An
 def shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> list[dict[str, Any]]:
     """The worst rows with what was expected of them and their values."""
     names = [name for name in worst.columns if name != label]
-    values = {name: [shown_value(value) for value in worst[name].to_list()] for name in names[:MOST_VALUES]}
+    values = {name: [shown_value(value) for value in worst[name].to_list()] for name in names[:MAX_VALUES]}
     return [
         {
             **shown_row(row),
             "score": float(evidence.scores[order[at]]),
             "values": [(name, listed[at]) for name, listed in values.items()],
-            "more_values": max(len(names) - MOST_VALUES, 0),
+            "more_values": max(len(names) - MAX_VALUES, 0),
         }
         for at, row in enumerate(row_facts(evidence, order))
     ]

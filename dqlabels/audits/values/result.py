@@ -21,7 +21,7 @@ from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame
 from dqlabels.noise.rate import share_interval
 from dqlabels.report import html, text
-from dqlabels.report.facts import check_rows
+from dqlabels.report.data import check_rows
 
 MOST_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval

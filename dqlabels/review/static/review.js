@@ -76,22 +76,22 @@
   const why = (item) => {
     const box = el("why");
     box.replaceChildren();
-    if (about.blind || !item.reason) return;
-    const lines = [...item.reason.toward, ...item.reason.against];
+    if (about.blind || !item.explanation) return;
+    const lines = [...item.explanation.toward, ...item.explanation.against];
     box.append(line("p", "The model gives ", percent(item.suggested_prob), " to ", data(item.suggested), " and ", percent(item.given_prob), " to ", data(item.given), `. Quality ${item.quality.toFixed(3)}, ${item.kind}.`));
     if (!lines.length) return;
     box.append(make("h3", "Values that speak for or against, and the nearest rows with the suggested label"));
     const grid = make("table");
     const heads = make("tr");
     for (const head of ["Column", "This row", "Among given", "Among suggested", "Times"]) heads.append(make("th", head, { scope: "col" }));
-    for (const near of item.reason.nearest) heads.append(make("th", `Row ${near.row}`, { scope: "col" }));
+    for (const near of item.explanation.nearest) heads.append(make("th", `Row ${near.row}`, { scope: "col" }));
     grid.append(line("thead", heads));
     const body = make("tbody");
     for (const one of lines) {
       const row = make("tr");
       row.append(line("th", data(one.column)), line("td", data(one.value)), make("td", percent(one.given_share)), make("td", percent(one.suggested_share)), make("td", times(one.ratio)));
       row.firstChild.setAttribute("scope", "row");
-      for (const near of item.reason.nearest) row.append(line("td", data(near.values[one.column])));
+      for (const near of item.explanation.nearest) row.append(line("td", data(near.values[one.column])));
       body.append(row);
     }
     grid.append(body);

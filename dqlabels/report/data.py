@@ -1,4 +1,4 @@
-"""What the report shows, as one plain dict whose size does not grow with the table."""
+"""What the report shows, as plain values whose size does not grow with the table; pages and charts only draw it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime
 import platform
 from collections.abc import Mapping
 from importlib import metadata
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,33 +16,123 @@ from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.hashing import groups_alike, row_marks
 from dqlabels.frames.values import codes_of
 from dqlabels.report.evidence import Evidence
-from dqlabels.report.explanations import METHOD, explain, shown_value
+from dqlabels.report.explanations import METHOD, Explanation, explain, shown_value
+from dqlabels.report.summary import ClassRow, ClassSummary
 
 IntArray = NDArray[np.int64]
 
 QUALITY_BINS = 40
-MOST_ROWS_IN_REPORT = 1000
+MAX_ROWS_IN_REPORT = 1000
 # A heat map of more classes cannot be read: the worst are drawn.
-MOST_CLASSES_DRAWN = 20
-MOST_CLASSES_LISTED = 30
-MOST_PAIRS_LISTED = 30
-# Of a row, beside those that tell; of a cell of the heat map, beside the worst rows of all.
-MOST_VALUES = 24
-ROWS_A_CELL = 2
-MOST_MORE_ROWS = 60
+MAX_CLASSES_DRAWN = 20
+MAX_CLASSES_LISTED = 30
+MAX_PAIRS_LISTED = 30
+# Values of a row, besides those in its explanation.
+MAX_VALUES = 24
+# Rows of each cell of the heat map, besides the worst rows of all, and of all cells together.
+ROWS_PER_CELL = 2
+MAX_MORE_ROWS = 60
+
+
+class Origin(TypedDict):
+    """With which versions a report was written, and when."""
+
+    python: str
+    versions: dict[str, str]
+    written: str
+
+
+class _Bins(TypedDict):
+    edges: list[float]
+    flagged: list[int]
+    kept: list[int]
+    cut: float | None
+
+
+class Histogram(_Bins, total=False):
+    """Rows by label quality in equal steps of [0, 1], not flagged (``kept``) and flagged.
+
+    ``cut`` is the highest quality that was flagged, if any. ``clean`` says whether every row below it is flagged, so
+    that it is a cutoff and not merely the last flagged row.
+    """
+
+    clean: bool
+
+
+class Matrix(TypedDict):
+    """Given by suggested label of C classes.
+
+    ``cells`` (C, C) counts flagged rows, and on the diagonal those not flagged; ``shares`` are of the given class,
+    ``strength`` is the same over the largest share; ``left_out`` counts the flagged rows of the other classes.
+    """
+
+    codes: list[int]
+    classes: list[str]
+    cells: list[list[int]]
+    shares: list[list[float]]
+    strength: list[list[float]]
+    all_classes: int
+    left_out: int
+
+
+class Pair(TypedDict):
+    """Flagged rows with one given and one suggested label, and their share of the given class."""
+
+    given_code: int
+    suggested_code: int
+    given: str
+    suggested: str
+    rows: int
+    share: float
+
+
+class RowData(TypedDict):
+    """One audited row: its number in the frame, its label and suggestion as text, quality and probabilities."""
+
+    row: int
+    given: str
+    suggested: str
+    given_code: int
+    suggested_code: int
+    quality: float
+    given_prob: float
+    suggested_prob: float
+
+
+class ShownRow(RowData):
+    """One of the worst rows, with its explanation and its other values."""
+
+    kind: str
+    explanation: Explanation
+    values: list[tuple[str, str]]
+    more_values: int
+
+
+class ReportData(ClassSummary):
+    """What the page of an audit of classes shows."""
+
+    histogram: Histogram
+    matrix: Matrix
+    pairs: list[Pair]
+    features: list[str]
+    shown: list[ShownRow]
+    method: str
+    notes: list[str]
+    made: Origin
+    most_classes: int
 
 
 def report_facts(
-    summary: Mapping[str, Any], evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], *, rows: int
-) -> dict[str, Any]:
-    """The summary with what a page draws: histogram, matrix, worst rows with reasons, notes on the data, origin.
+    summary: ClassSummary, evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], *, rows: int
+) -> ReportData:
+    """Add to the summary what a page draws: histogram, matrix, worst rows with explanations, notes, origin.
 
     Args:
-        summary: As ``LabelAudit.to_dict`` gives it.
-        evidence: Of the m audited rows.
+        summary: What the audit's ``to_dict`` returns.
+        evidence: The m audited rows.
         table: n rows.
         kinds: The features and their kind.
-        rows: How many of the worst rows; the worst of each cell of the matrix join them, 60 at most.
+        rows: How many of the worst rows to show; up to 60 of the worst rows of each cell of the matrix join them.
     """
     matrix = confusion_matrix(evidence)
     return {
@@ -56,31 +146,28 @@ def report_facts(
         "method": METHOD,
         "notes": [*summary["warnings"], *_conflicts(table, kinds, evidence)],
         "made": made_with(table),
-        "most_classes": MOST_CLASSES_LISTED,
+        "most_classes": MAX_CLASSES_LISTED,
     }
 
 
 def check_rows(rows: int) -> None:
-    """Refuse a number of rows to show that is none.
+    """Raise unless ``rows`` can be the number of rows to show.
 
     Raises:
         OptionError: Not a whole number from 1 to 1000.
     """
-    if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MOST_ROWS_IN_REPORT:
-        raise OptionError(f"rows={rows!r} is not a whole number from 1 to {MOST_ROWS_IN_REPORT}.")
+    if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MAX_ROWS_IN_REPORT:
+        raise OptionError(f"rows={rows!r} is not a whole number from 1 to {MAX_ROWS_IN_REPORT}.")
 
 
-def ranked_classes(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The class table with the largest flagged share first, its names as a person reads them."""
+def ranked_classes(summary: ClassSummary) -> list[ClassRow]:
+    """Return the class table with the largest flagged share first, and the class names as text."""
     ranked = sorted(summary["classes"], key=lambda one: (-one["flagged_share"], -one["rows"]))
     return [{**one, "class": shown_value(one["class"])} for one in ranked]
 
 
-def quality_histogram(evidence: Evidence) -> dict[str, Any]:
-    """Rows by label quality in 40 equal steps of [0, 1], flagged and not, and the highest quality that was flagged.
-
-    ``clean`` says whether every row below that quality is flagged, so that it is a cut and not a mere edge.
-    """
+def quality_histogram(evidence: Evidence) -> Histogram:
+    """Count rows by label quality in 40 equal steps of [0, 1]."""
     edges = np.linspace(0, 1, QUALITY_BINS + 1)
     flagged, kept = evidence.quality[evidence.flagged], evidence.quality[~evidence.flagged]
     cut = float(flagged.max()) if flagged.size else None
@@ -93,16 +180,12 @@ def quality_histogram(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def confusion_matrix(evidence: Evidence) -> dict[str, Any]:
-    """Given → suggested rows of all classes, or of the 20 in the commonest pairs; ``left_out`` counts the others.
-
-    The diagonal of ``cells`` holds the rows that were not flagged. ``shares`` are of the given class, ``strength``
-    the same over the largest of them.
-    """
+def confusion_matrix(evidence: Evidence) -> Matrix:
+    """Count rows by given and suggested label, of all classes or of the 20 in the most common pairs."""
     k = len(evidence.classes)
     given, suggested, rows, _ = evidence.pairs()
     codes = np.arange(k)
-    if k > MOST_CLASSES_DRAWN:
+    if k > MAX_CLASSES_DRAWN:
         codes = _of_commonest(given.tolist(), suggested.tolist())
     place = np.full(k, -1)
     place[codes] = np.arange(codes.size)
@@ -126,16 +209,16 @@ def confusion_matrix(evidence: Evidence) -> dict[str, Any]:
 
 
 def _of_commonest(given: list[int], suggested: list[int]) -> IntArray:
-    """The classes of the commonest pairs, as many as can be drawn."""
+    """The classes of the most common pairs, as many as can be drawn."""
     drawn: set[int] = set()
     for pair in zip(given, suggested, strict=True):
-        if len(drawn | {*pair}) <= MOST_CLASSES_DRAWN:
+        if len(drawn | {*pair}) <= MAX_CLASSES_DRAWN:
             drawn |= {*pair}
     return np.array(sorted(drawn), dtype=np.int64)
 
 
-def _pairs(evidence: Evidence) -> list[dict[str, Any]]:
-    parts = (part[:MOST_PAIRS_LISTED].tolist() for part in evidence.pairs())
+def _pairs(evidence: Evidence) -> list[Pair]:
+    parts = (part[:MAX_PAIRS_LISTED].tolist() for part in evidence.pairs())
     return [
         {
             "given_code": given,
@@ -150,7 +233,7 @@ def _pairs(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _chosen(evidence: Evidence, drawn: list[int], rows: int) -> IntArray:
-    """(s,) places among the flagged rows, worst first: the worst of all, and the worst of each cell drawn."""
+    """Places (s,) among the flagged rows, worst first: the worst of all, then the worst of each cell drawn."""
     order, _ = evidence.worst()
     places = np.arange(order.size)
     rest = places[rows:]
@@ -162,34 +245,39 @@ def _chosen(evidence: Evidence, drawn: list[int], rows: int) -> IntArray:
     more: list[int] = []
     for place in rest.tolist():
         cell = int(cells[place])
-        if have.get(cell, 0) < ROWS_A_CELL and len(more) < MOST_MORE_ROWS:
+        if have.get(cell, 0) < ROWS_PER_CELL and len(more) < MAX_MORE_ROWS:
             have[cell] = have.get(cell, 0) + 1
             more.append(place)
     return np.concatenate([places[:rows], np.array(more, dtype=np.int64)])
 
 
-def shown_rows(
-    evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], places: IntArray
-) -> list[dict[str, Any]]:
-    """The flagged rows at these places of the worst-first order, with their values and reasons."""
+def shown_rows(evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], places: IntArray) -> list[ShownRow]:
+    """Return the flagged rows at these places of the worst-first order, with their values and explanations.
+
+    Args:
+        evidence: The m audited rows.
+        table: n rows.
+        kinds: The features and their kind.
+        places: (s,) places in the order.
+    """
     order, all_kinds = evidence.worst()
     shown = order[places]
     if not shown.size:
         return []
-    reasons = explain(table, kinds, evidence, shown)
+    explanations = explain(table, kinds, evidence, shown)
     names = [name for name in table.columns if name in kinds] + [name for name in table.columns if name not in kinds]
     values = _values(table, evidence, shown, names)
-    found = []
-    for at, (row, reason) in enumerate(zip(shown.tolist(), reasons, strict=True)):
-        told = {line["column"] for line in (*reason["toward"], *reason["against"])}
-        rest = [(name, values[name][at]) for name in names if name in values and name not in told]
+    found: list[ShownRow] = []
+    for at, (row, explanation) in enumerate(zip(shown.tolist(), explanations, strict=True)):
+        explained = {line["column"] for line in (*explanation["toward"], *explanation["against"])}
+        rest = [(name, values[name][at]) for name in names if name in values and name not in explained]
         found.append(
             {
-                **row_facts(evidence, row),
+                **row_data(evidence, row),
                 "kind": all_kinds[int(places[at])],
-                "reason": reason,
-                "values": rest[:MOST_VALUES],
-                "more_values": max(len(rest) - MOST_VALUES, 0),
+                "explanation": explanation,
+                "values": rest[:MAX_VALUES],
+                "more_values": max(len(rest) - MAX_VALUES, 0),
             }
         )
     return found
@@ -200,13 +288,13 @@ def _values(table: Frame, evidence: Evidence, shown: IntArray, names: list[str])
     taken = {evidence.labels.column.name}
     return {
         name: [shown_value(value) for value in part[name].to_list()]
-        for name in names[: 2 * MOST_VALUES]
+        for name in names[: 2 * MAX_VALUES]
         if name not in taken
     }
 
 
-def row_facts(evidence: Evidence, row: int) -> dict[str, Any]:
-    """One audited row: its number in the frame, its label and suggestion as they read, quality and probabilities."""
+def row_data(evidence: Evidence, row: int) -> RowData:
+    """Return one audited row as plain values."""
     given, suggested = int(evidence.codes[row]), int(evidence.suggested[row])
     return {
         "row": int(evidence.positions[row]),
@@ -221,7 +309,7 @@ def row_facts(evidence: Evidence, row: int) -> dict[str, Any]:
 
 
 def _conflicts(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence) -> list[str]:
-    """A note where rows that are alike in every feature carry different labels."""
+    """A note if rows that are alike in every feature carry different labels."""
     if not kinds:
         return []
     rows = evidence.positions
@@ -239,8 +327,8 @@ def _conflicts(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence
     ]
 
 
-def made_with(table: Frame) -> dict[str, Any]:
-    """With which versions a report is made, and when."""
+def made_with(table: Frame) -> Origin:
+    """Return with which versions the report is written, and when."""
     library = str(table.implementation.value)
     versions = {name: _version(name) for name in ("numpy", "scikit-learn", "narwhals", library)}
     return {
