@@ -1,4 +1,4 @@
-"""Review samples: rows to judge by hand, and the noise rate that their answers give without any assumption."""
+"""Review samples: rows to judge by hand, and the noise rate that the answers give without assumptions about a model."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.noise.rate import NoiseRate, check_confidence
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-# Strata by label quality: the share of the rows in each, worst first, and the share of the sample drawn there.
+# Strata by label quality, worst first: the share of the rows in each, and the share of the sample drawn from it.
 STRATA_ROWS = (0.10, 0.20, 0.70)
 STRATA_SAMPLE = (0.40, 0.30, 0.30)
-# The share of the wrong labels in each stratum that a plan counts on: means over tables of known noise
-# (docs/benchmarks.md); and of a ranking that tells nothing.
+# Share of the wrong labels in each stratum that a plan expects: the mean over tables with known noise
+# (docs/benchmarks.md), and that of a ranking which says nothing about labels.
 WRONG_USUALLY = (0.73, 0.17, 0.10)
 WRONG_AT_WORST = STRATA_ROWS
-# A class is given a rate of its own from this many answers, and where this share of its rows was in reach of one.
+# A class gets an interval of its own if it has this many answers, and this share of its rows lies in strata with one.
 MIN_CLASS_ANSWERS = 10
 MIN_CLASS_REACH = 0.9
-# Below this many rows the normal approximation of a share means little.
+# With fewer rows than this the normal approximation of a share is poor.
 MIN_ROWS = 50
-# Rates nearer 0 or 1 are planned for as this.
+# Plans treat rates nearer to 0 or 1 as this far from them.
 MIN_RATE = 0.01
 UNCLEAR = "unclear"
 ASSUMPTION = (
-    "Rests on the reviewers' answers alone: a stratified random sample, whose interval holds the sampling error. "
-    "Rows answered 'unclear' are taken to be wrong as often as the others of their stratum."
+    "Rests on the reviewers' answers alone, on a stratified random sample; the interval is the sampling error. "
+    "Rows answered 'unclear' are assumed to be wrong as often as the others of their stratum."
 )
 
 
 def strata(quality: FloatArray) -> IntArray:
-    """(n,) the stratum of each row, 0 the worst tenth by quality; rows that tie are parted by their position."""
+    """Stratum of each row (n,) by its quality, 0 for the worst tenth; ties are broken by the position of the row.
+
+    >>> strata(np.linspace(0, 1, 10)).tolist()
+    [0, 1, 1, 2, 2, 2, 2, 2, 2, 2]
+    """
     order = np.argsort(quality, kind="stable")
     ends = np.rint(np.cumsum(STRATA_ROWS) * quality.size).astype(np.int64)
-    found = np.zeros(quality.size, dtype=np.int64)
-    found[order] = np.searchsorted(ends, np.arange(quality.size), side="right").clip(max=len(STRATA_ROWS) - 1)
-    return found
+    numbers = np.zeros(quality.size, dtype=np.int64)
+    numbers[order] = np.searchsorted(ends, np.arange(quality.size), side="right").clip(max=len(STRATA_ROWS) - 1)
+    return numbers
 
 
 def draw_sample(quality: FloatArray, rows: int, random_state: int) -> IntArray:
-    """(m,) positions of the rows to review, in random order; a stratum with too few rows gives them all.
+    """Draw the positions (m,) of the rows to review, in random order; small strata are drawn whole.
 
     Raises:
         OptionError: ``rows`` is not a positive whole number.
@@ -57,7 +57,7 @@ def draw_sample(quality: FloatArray, rows: int, random_state: int) -> IntArray:
     10
     """
     if isinstance(rows, bool) or not isinstance(rows, (int, np.integer)) or rows < 1:
-        raise OptionError(f"A review sample of {rows!r} rows cannot be drawn; pass a whole number of at least 1.")
+        raise OptionError(f"A review sample cannot have {rows!r} rows; pass a whole number of at least 1.")
     of_row = strata(quality)
     sizes = np.bincount(of_row, minlength=len(STRATA_ROWS))
     wanted = _allot(min(int(rows), quality.size), sizes)
@@ -67,7 +67,7 @@ def draw_sample(quality: FloatArray, rows: int, random_state: int) -> IntArray:
 
 
 def _allot(rows: int, sizes: IntArray) -> IntArray:
-    """How many rows each stratum gives: its share, but no more than it has; what is left goes to the others."""
+    """Rows to draw from each stratum: its share, at most all it has; what is left over goes to the other strata."""
     share = np.array(STRATA_SAMPLE)
     wanted: IntArray = np.minimum(np.floor(share * rows).astype(np.int64), sizes)
     while (left := rows - int(wanted.sum())) > 0:
@@ -81,9 +81,9 @@ def _allot(rows: int, sizes: IntArray) -> IntArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReviewAnswers:
-    """What reviewers said of m rows: ``positions`` (m,), ``codes`` (m,) the right class, -1 where unclear.
+    """Reviewers' answers for m rows: ``positions`` (m,) and the right class ``codes`` (m,), -1 where unclear.
 
-    A class that no row of the table carries is K; ``notes`` say which answers were that.
+    The code of a class that no row of the table carries is K; ``notes`` name such answers.
     """
 
     positions: IntArray
@@ -91,39 +91,44 @@ class ReviewAnswers:
     notes: tuple[str, ...] = ()
 
 
-def read_answers(said: Sequence[tuple[int, Any]], audited: IntArray, classes: Sequence[Any]) -> ReviewAnswers:
-    """Answers, each a row number of the frame and a label, for the rows ``audited`` (m,).
+def read_answers(answers: Sequence[tuple[int, object]], audited: IntArray, classes: Sequence[object]) -> ReviewAnswers:
+    """Read answers, each a row number of the frame and a label, for the rows ``audited`` (m,).
 
-    A label counts as it is written; failing that, capitals and the spaces around it aside. An answer that is no
-    class makes the label a wrong one, and a note.
+    A label is looked up as it is written, then without regard to capitals and surrounding spaces. If an answer is no
+    class of the table, the given label counts as wrong, and a note says so.
 
     Raises:
-        OptionError: Rows that were not audited, or that repeat.
+        OptionError: A row was not audited, or is answered twice.
+
+    >>> read_answers([(7, "no"), (9, "unclear")], np.array([7, 8, 9]), ["no", "yes"]).codes.tolist()
+    [0, -1]
     """
     place = {int(at): here for here, at in enumerate(audited.tolist())}
-    rows = [at for at, _ in said]
+    rows = [at for at, _ in answers]
     strange = [at for at in rows if at not in place]
     if strange or len(set(rows)) < len(rows):
         twice = sorted({at for at in rows if rows.count(at) > 1})
-        what = f"rows that are not of this audit ({strange[:5]})" if strange else f"rows more than once ({twice[:5]})"
-        raise OptionError(f"The review holds {what}. Pass the sample of this very table, each row once.")
+        what = (
+            f"rows that this audit does not have ({strange[:5]})" if strange else f"rows more than once ({twice[:5]})"
+        )
+        raise OptionError(f"The review holds {what}. Pass a sample drawn from this audit, each row once.")
     code = _written(classes)
-    codes = [code.get(str(value), code.get(_folded(value), len(classes))) for _, value in said]
-    other = sorted({str(value) for (_, value), k in zip(said, codes, strict=True) if k == len(classes)})
+    codes = [code.get(str(value), code.get(_folded(value), len(classes))) for _, value in answers]
+    other = sorted({str(value) for (_, value), k in zip(answers, codes, strict=True) if k == len(classes)})
     notes = [
         f"Answers {', '.join(map(repr, other[:5]))} of the review are no class of the label column: in "
-        f"{codes.count(len(classes))} rows the given label counts as wrong. Mend them if they are misspelt."
+        f"{codes.count(len(classes))} rows the given label counts as wrong. Correct them if they are misspelt."
     ]
     at_rows = np.array([place[at] for at in rows], dtype=np.int64)
     return ReviewAnswers(at_rows, np.array(codes, dtype=np.int64), tuple(notes) if other else ())
 
 
-def _folded(value: Any) -> str:
+def _folded(value: object) -> str:
     return str(value).strip().casefold()
 
 
-def _written(classes: Sequence[Any]) -> dict[str, int]:
-    """The position of each class by how it is written, and by its folded spelling where only one class has that."""
+def _written(classes: Sequence[object]) -> dict[str, int]:
+    """Position of each class by its spelling, and by its folded spelling if only one class has that."""
     exact = {str(value): k for k, value in enumerate(classes)}
     spellings = [_folded(value) for value in classes]
     loose = {name: k for k, name in enumerate(spellings) if spellings.count(name) == 1}
@@ -131,43 +136,50 @@ def _written(classes: Sequence[Any]) -> dict[str, int]:
 
 
 def check_sample(
-    given: Mapping[Any, Any], audited: IntArray, codes: IntArray, classes: Sequence[Any], label: str
+    sample: Mapping[int, object], audited: IntArray, codes: IntArray, classes: Sequence[object], label: str
 ) -> None:
-    """Refuse a sample whose given labels, by row number, are not those of the rows ``audited`` (m,).
+    """Raise unless the given labels of a sample are those of the audited table.
+
+    Args:
+        sample: The given label of each row, by row number.
+        audited: (m,) row numbers of the audited rows.
+        codes: (m,) class positions of their given labels.
+        classes: The K classes.
+        label: Name of the label column.
 
     Raises:
         OptionError: Naming the first such row.
     """
     place = {int(at): here for here, at in enumerate(audited.tolist())}
-    for at, value in given.items():
+    for at, value in sample.items():
         if (here := place.get(int(at))) is None:
             continue
-        kept = classes[codes[here]]
-        if str(value) != str(kept) and _folded(value) != _folded(kept):
+        audited_label = classes[codes[here]]
+        if str(value) != str(audited_label) and _folded(value) != _folded(audited_label):
             raise OptionError(
-                f"Row {at} of the review has the {label!r} {value!r}, but {kept!r} in this table. Pass the sample of "
-                "this very table, and change nothing in it but the answers."
+                f"Row {at} of the review has the {label!r} {value!r}, but {audited_label!r} in this table. Pass a "
+                "sample drawn from this table, and change only the answers in it."
             )
 
 
 def reviewed_noise(
     quality: FloatArray, given: IntArray, n_classes: int, answers: ReviewAnswers, *, confidence: float = 0.90
 ) -> NoiseRate:
-    """The noise rate of all rows, and of each class, from the answers on a stratified sample of them.
+    """Estimate the noise rate of the table and of each class from the answers on a stratified sample.
 
-    The estimate is unbiased. The interval is Student's around shares with half a wrong and half a right answer
-    added in each stratum, with the finite-population correction. The rate of a class is that of its own
-    rows in each stratum; a class with too few answers has the interval [0, 1].
+    The estimate is unbiased. The interval is Student's around shares with half a wrong and half a right answer added
+    in each stratum, with the finite-population correction. The rate of a class is estimated from its own rows in each
+    stratum; a class with too few answers gets the interval [0, 1].
 
     Args:
-        quality: (n,) label quality by which the strata were made.
+        quality: (n,) label quality by which the sample was stratified.
         given: (n,) class positions of the given labels.
         n_classes: K.
-        answers: Of the reviewers.
-        confidence: Of the interval, in (0, 1).
+        answers: The reviewers' answers.
+        confidence: Confidence of the interval, in (0, 1).
 
     Raises:
-        OptionError: A stratum without an answer, or ``confidence`` outside (0, 1).
+        OptionError: A stratum has no answer, or ``confidence`` is outside (0, 1).
 
     Source: Cochran (1977), Sampling Techniques, chapters 5 and 5A; half-counts as in Agresti & Coull (1998).
     """
@@ -179,8 +191,8 @@ def reviewed_noise(
     silent = int((answered[sizes > 0] == 0).sum())
     if silent:
         raise OptionError(
-            f"The review says nothing of {silent} of the {sizes.size} strata of quality. "
-            "Answer more rows of the sample; it was drawn from the best and the worst alike."
+            f"The review has no answer in {silent} of the {sizes.size} strata of label quality. Answer more rows of "
+            "the sample, which was drawn from all of them."
         )
     wrong = np.bincount(of_row[rows], weights=codes != given[rows], minlength=sizes.size)
     estimate, low, high = _stratified(wrong, answered, sizes, confidence)
@@ -198,12 +210,12 @@ def reviewed_noise(
 
 
 def _stratified(
-    wrong: NDArray[Any], answered: IntArray, sizes: IntArray, confidence: float
+    wrong: RealArray | IntArray, answered: IntArray, sizes: IntArray, confidence: float
 ) -> tuple[float, float, float]:
-    """Estimate, low and high of the wrong share; of a stratum without answers nothing is known."""
-    share, asked = sizes / sizes.sum(), np.maximum(answered, 1)
-    seen = answered > 0
-    estimate = float((share * wrong / asked)[seen].sum() / share[seen].sum())
+    """Estimate, low and high of the share of wrong labels, from counts per stratum; some may have no answers."""
+    share, answers = sizes / sizes.sum(), np.maximum(answered, 1)
+    has_answer = answered > 0
+    estimate = float((share * wrong / answers)[has_answer].sum() / share[has_answer].sum())
     shrunk = (wrong + 0.5) / (answered + 1)
     centre = float((share * shrunk).sum())
     left = 1 - answered / np.maximum(sizes, 1)
@@ -214,7 +226,7 @@ def _stratified(
 
 
 def _student(confidence: float, variance: FloatArray, freedom: IntArray) -> float:
-    """Student's quantile for a sum of variances (Satterthwaite's degrees of freedom), by Cornish and Fisher."""
+    """Quantile of Student's t for a sum of variances (Satterthwaite's degrees of freedom), by Cornish and Fisher."""
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     if not variance.any():
         return z
@@ -226,14 +238,14 @@ def _by_class(
     given: IntArray,
     n_classes: int,
     rows: IntArray,
-    wrong: NDArray[np.bool_],
+    wrong: BoolArray,
     stands_for: FloatArray,
     confidence: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(K,) rates, which add up to that of the table, and lows and highs, every class a table of its own strata."""
+    """Rates, lows and highs of the classes (K,); the rates add up to that of the table."""
     n_strata = len(STRATA_ROWS)
 
-    def by_cell(at: IntArray, weights: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+    def by_cell(at: IntArray, weights: BoolArray | None = None) -> RealArray | IntArray:
         return np.bincount(at, weights=weights, minlength=n_classes * n_strata).reshape(n_classes, n_strata)
 
     cell_of_row = given * n_strata + of_row
@@ -242,8 +254,8 @@ def _by_class(
     rate = np.clip(np.bincount(given[rows], weights=wrong * stands_for, minlength=n_classes) / class_rows, 0, 1)
     low, high = np.zeros(n_classes), np.ones(n_classes)
     for k in range(n_classes):
-        reach = sizes[k, answered[k] > 0].sum()
-        if answered[k].sum() >= MIN_CLASS_ANSWERS and reach >= MIN_CLASS_REACH * class_rows[k]:
+        covered = sizes[k, answered[k] > 0].sum()
+        if answered[k].sum() >= MIN_CLASS_ANSWERS and covered >= MIN_CLASS_REACH * class_rows[k]:
             _, below, above = _stratified(errors[k], answered[k], sizes[k], confidence)
             low[k], high[k] = min(below, rate[k]), max(above, rate[k])
     for array in (rate, low, high):
@@ -251,7 +263,8 @@ def _by_class(
     return rate, low, high
 
 
-def _shares(counts: NDArray[Any]) -> FloatArray:
+def _shares(counts: FloatArray | IntArray) -> FloatArray:
+    """Rows as shares, read-only; an empty row counts as labelled right."""
     totals = counts.sum(axis=1, keepdims=True)
     shares: FloatArray = np.where(totals > 0, counts / np.where(totals > 0, totals, 1), np.eye(len(counts)))
     shares.setflags(write=False)
@@ -260,10 +273,10 @@ def _shares(counts: NDArray[Any]) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class ReviewPlan:
-    """How many rows of ``review_sample`` to review: ``rows`` where the ranking finds wrong labels as it usually does.
+    """How many rows of ``review_sample`` to review: ``rows`` if label quality ranks wrong labels as well as usual.
 
-    ``rows_at_worst`` counts on a ranking that tells nothing; ``purpose`` says what for; ``rate`` is the noise rate
-    expected, ``population`` the audited rows of the table.
+    ``rows_at_worst`` is enough even if the ranking says nothing about labels. ``purpose`` is what the review is for,
+    ``rate`` the noise rate expected, ``population`` the number of audited rows.
     """
 
     rows: int
@@ -276,31 +289,40 @@ class ReviewPlan:
     def __str__(self) -> str:
         return (
             f"Review about {self.rows:,} rows drawn by review_sample for {self.purpose} at a noise rate of "
-            f"{self.rate:.1%} ({self.confidence:.0%} confidence); {self.rows_at_worst:,} if the quality told nothing "
-            "about which labels are wrong."
+            f"{self.rate:.1%} ({self.confidence:.0%} confidence); {self.rows_at_worst:,} if the label quality said "
+            "nothing about which labels are wrong."
         )
 
 
 def plan_review(
     rate: float, population: int, *, width: float | None = None, limit: float | None = None, confidence: float = 0.90
 ) -> ReviewPlan:
-    """The plan for a table of ``population`` rows at an expected noise rate: for a width, or to tell it from a limit.
+    """Plan a review: for an interval of a given width, or to tell the noise rate from a limit.
+
+    Args:
+        rate: The noise rate expected.
+        population: Audited rows of the table.
+        width: Width of the interval to reach, in (0, 1).
+        limit: Limit to tell the rate from, in (0, 1); pass this or ``width``.
+        confidence: Confidence of the interval, in (0, 1).
 
     Raises:
-        OptionError: Neither or both of width and limit, a number outside (0, 1), or no row.
+        OptionError: Neither or both of width and limit, a number outside (0, 1), or no rows.
 
     >>> plan = plan_review(0.05, 10_000, width=0.04)
     >>> plan.rows < plan.rows_at_worst
     True
     """
     if (width is None) == (limit is None):
-        raise OptionError("A review is planned either for the width of an interval, width=, or for max_noise_rate=.")
+        raise OptionError("Plan a review either for the width of an interval, width=, or for a limit, max_noise_rate=.")
     if population < 1:
         raise OptionError(f"A review needs at least one row; this table has {population}.")
     share = min(max(rate, MIN_RATE), 1 - MIN_RATE)
     if width is not None:
-        options: dict[str, Any] = {"rate": share, "population": population, "confidence": confidence}
-        usual, worst = (rows_for_width(width, wrong=wrong, **options) for wrong in (WRONG_USUALLY, WRONG_AT_WORST))
+        usual, worst = (
+            rows_for_width(width, rate=share, confidence=confidence, population=population, wrong=wrong)
+            for wrong in (WRONG_USUALLY, WRONG_AT_WORST)
+        )
         purpose = f"an interval {width:.1%} wide"
     else:
         _check_shares(max_noise_rate=limit, confidence=confidence)
@@ -320,14 +342,14 @@ def rows_for_width(
     population: int = 1_000_000,
     wrong: tuple[float, ...] = WRONG_USUALLY,
 ) -> int:
-    """How many rows to review, drawn by ``review_sample``, for an interval about ``width`` wide.
+    """Return how many rows of ``review_sample`` to review for an interval about ``width`` wide.
 
     Args:
-        width: Of the interval, high less low, in (0, 1).
+        width: Width of the interval, high minus low, in (0, 1).
         rate: The noise rate expected.
-        confidence: Of the interval.
-        population: Rows of the table; never more than these are asked for.
-        wrong: The share of the wrong labels expected in each stratum, worst quality first.
+        confidence: Confidence of the interval.
+        population: Rows of the table; the answer is never more.
+        wrong: Share of the wrong labels expected in each stratum, worst quality first.
 
     Raises:
         OptionError: A number outside (0, 1).
@@ -353,10 +375,14 @@ def rows_to_decide(
     confidence: float = 0.90,
     wrong: tuple[float, ...] = WRONG_USUALLY,
 ) -> int:
-    """How many rows of ``review_sample`` to review, of ``population``, to tell the rate from the limit.
+    """Return how many rows of ``review_sample`` to review so that the interval lies on one side of ``limit``.
 
-    If the noise rate is ``rate`` the interval of so many answers lies on one side of the limit. At least 50 rows,
-    at most all.
+    Args:
+        rate: The noise rate expected.
+        limit: The limit to tell it from, in (0, 1).
+        population: Rows of the table; the answer is at least 50 of them (if it has so many), at most all.
+        confidence: Confidence of the interval.
+        wrong: Share of the wrong labels expected in each stratum, worst quality first.
 
     >>> rows_to_decide(0.02, 0.05, population=10_000) < rows_to_decide(0.04, 0.05, population=10_000)
     True
@@ -376,20 +402,20 @@ def _fewest(
     wrong: tuple[float, ...],
     enough: Callable[[float, float], bool],
 ) -> int:
-    """The fewest answers whose interval, if they are as expected, is ``enough``; found by bisection."""
+    """Smallest number of answers whose expected interval is ``enough``, found by bisection."""
     sizes = np.diff(np.rint(np.cumsum((0.0, *STRATA_ROWS)) * population)).astype(np.int64)
     share = _spread_out(np.array(wrong) * rate, np.array(STRATA_ROWS))
-    too_few, found = 0, population
-    while found - too_few > 1:
-        middle = (found + too_few) // 2
-        asked = _allot(middle, sizes)
-        _, low, high = _stratified(share * asked, asked, sizes, confidence)
-        too_few, found = (too_few, middle) if enough(low, high) else (middle, found)
-    return max(found, min(MIN_ROWS, population))
+    too_few, sufficient = 0, population
+    while sufficient - too_few > 1:
+        middle = (sufficient + too_few) // 2
+        answered = _allot(middle, sizes)
+        _, low, high = _stratified(share * answered, answered, sizes, confidence)
+        too_few, sufficient = (too_few, middle) if enough(low, high) else (middle, sufficient)
+    return max(sufficient, min(MIN_ROWS, population))
 
 
 def _spread_out(wrong: FloatArray, sizes: FloatArray) -> FloatArray:
-    """Wrong shares of the strata; what is more than a stratum has room for goes to the next."""
+    """Share of wrong labels in each stratum; those a stratum has no room for are spread over the others."""
     share = np.minimum(wrong / sizes, 1.0)
     room = (1 - share) * sizes
     return np.asarray(share + (wrong.sum() - (share * sizes).sum()) * room / max(room.sum(), 1e-12) / sizes)
