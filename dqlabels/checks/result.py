@@ -32,7 +32,11 @@ COLUMNS = {
     "outlier_score": "outliers",
     "failing_group": "groups",
 }
-DTYPES = {"duplicate_group": nw.Int64, "failing_group": nw.String, "outlier_score": nw.Float64}
+DTYPES: dict[str, type[nw.Int64 | nw.String | nw.Float64]] = {
+    "duplicate_group": nw.Int64,
+    "failing_group": nw.String,
+    "outlier_score": nw.Float64,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -1,9 +1,8 @@
-"""Which class each column of given probabilities stands for: said or read off names, never guessed."""
+"""Match probability columns to classes, as the caller says or by the names of the columns, never by guessing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,59 +10,75 @@ from numpy.typing import NDArray
 from dqlabels.errors import ProbabilityError
 from dqlabels.frames.columns import Labels
 
-# Given in the wrong order, probability columns agree with the labels far less than some other order of them does.
+# If another order of the probability columns agrees with the labels in so many more rows, the order is wrong.
 ORDER_GAIN = 0.20
 
 
 def column_order(
-    labels: Labels, label: str, columns: Sequence[str], width: int, classes: Sequence[Any] | None
-) -> tuple[list[int], list[Any]]:
-    """The column of each class, and the classes that no row carries; never a guess.
+    labels: Labels, label: str, columns: Sequence[str], width: int, classes: Sequence[object] | None
+) -> tuple[list[int], list[object]]:
+    """Find the probability column of each class.
+
+    Args:
+        labels: The label column.
+        label: Its name, for messages.
+        columns: Names of the probability columns; empty for an array.
+        width: Number of probability columns.
+        classes: Class of each column, if the caller names them.
+
+    Returns:
+        The position of each class's column, and the classes of further columns, which no row carries.
 
     Raises:
-        ProbabilityError: The classes of the columns are not known, repeat, or lack one that rows carry.
+        ProbabilityError: The classes of the columns are not known or repeat, or one that rows carry has no column.
     """
-    known = list(labels.classes)
+    carried = list(labels.classes)
     if classes is None:
-        classes = _classes_by_name(known, columns, width)
+        classes = _classes_by_name(carried, columns, width)
     if classes is None:
         raise ProbabilityError(
-            f"Which class each of the {width} probability columns stands for is not known. Say it in their order, as "
-            f"in classes={known[:20]!r}."
+            f"It is not known which class each of the {width} probability columns stands for. Name the classes in the "
+            f"order of the columns, as in classes={carried[:20]!r}."
         )
     listed = [value.item() if isinstance(value, np.generic) else value for value in classes]
     if len(listed) != width or len(set(listed)) != width:
         raise ProbabilityError(
-            f"classes= names {len(set(listed))} different classes for {width} probability columns; one each is needed."
+            f"classes= names {len(set(listed))} different classes for {width} probability columns. Name one for each."
         )
-    absent = [value for value in known if value not in listed]
+    absent = [value for value in carried if value not in listed]
     if absent:
         raise ProbabilityError(
             f"No probability column for {', '.join(map(repr, absent[:10]))}, which rows of {label!r} carry. "
-            f"Pass one column for each of the {len(known)} classes."
+            f"Pass one column for each of the {len(carried)} classes."
         )
-    return [listed.index(value) for value in known], [value for value in listed if value not in known]
+    return [listed.index(value) for value in carried], [value for value in listed if value not in carried]
 
 
-def _classes_by_name(known: list[Any], columns: Sequence[str], width: int) -> list[Any] | None:
-    """Classes read off column names that end in them (``p_good``, ``proba0``), or 0..K-1 of an array."""
+def _classes_by_name(carried: list[object], columns: Sequence[str], width: int) -> list[object] | None:
+    """Read the classes off names that end in them (``p_good``, ``proba0``); an array has those of 0..K-1 alone."""
     if not columns:
-        counted = width == len(known) and all(type(v) is int for v in known) and known == list(range(width))
-        return known if counted else None
-    named: list[Any] = []
+        numbered = all(type(value) is int for value in carried) and carried == list(range(width))
+        return carried if numbered else None
+    named: list[object] = []
     for column in columns:
-        fits = [value for value in known if column.endswith(str(value))]
-        if not fits:
+        matches = [value for value in carried if column.endswith(str(value))]
+        if not matches:
             return None
-        named.append(max(fits, key=lambda value: len(str(value))))
+        named.append(max(matches, key=lambda value: len(str(value))))
     return named if len(set(map(str, named))) == len(columns) else None
 
 
-def check_order(probs: NDArray[Any], codes: NDArray[np.int64], labels: Labels, label: str) -> None:
-    """Refuse columns of which another order agrees with the labels far better than the given one.
+def check_order(probs: NDArray[np.floating], codes: NDArray[np.int64], labels: Labels, label: str) -> None:
+    """Raise if another order of the probability columns agrees with the labels far better.
+
+    Args:
+        probs: (m, K) probabilities.
+        codes: (m,) class positions of the given labels.
+        labels: The label column.
+        label: Its name, for messages.
 
     Raises:
-        ProbabilityError: Naming the classes that look swapped.
+        ProbabilityError: Some columns look swapped; the message names their classes.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -72,11 +87,11 @@ def check_order(probs: NDArray[Any], codes: NDArray[np.int64], labels: Labels, l
     k = probs.shape[1]
     agreed = np.bincount(codes * k + probs.argmax(axis=1), minlength=k * k).reshape(k, k)
     given, column = linear_sum_assignment(-agreed)
-    here, best = np.trace(agreed) / codes.size, agreed[given, column].sum() / codes.size
-    if best - here > ORDER_GAIN and best > 2 * here:
+    as_given, best = np.trace(agreed) / codes.size, agreed[given, column].sum() / codes.size
+    if best - as_given > ORDER_GAIN and best > 2 * as_given:
         swapped = [(labels.classes[g], labels.classes[c]) for g, c in zip(given, column, strict=True) if g != c]
         pairs = ", ".join(f"{a!r} ↔ {b!r}" for a, b in swapped[:5])
         raise ProbabilityError(
-            f"The probability columns look out of order: they agree with {label!r} in {here:.0%} of the rows, in "
-            f"another order in {best:.0%} ({pairs}). Check the order of classes= against the model's classes_."
+            f"The probability columns look out of order: they agree with {label!r} in {as_given:.0%} of the rows, but "
+            f"in another order in {best:.0%} ({pairs}). Compare the order of classes= with the model's classes_."
         )

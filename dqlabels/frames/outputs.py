@@ -1,9 +1,9 @@
-"""The three columns an audit adds, in the frame's own library, under its own index, with its own missing value."""
+"""Add columns to a frame in its own library, with its own index and missing values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import LabelColumnError, OutputColumnError
 from dqlabels.frames.columns import Column, Frame
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDType
 
 
 def to_callers_kind(table: Frame, *, lazy: bool) -> Any:
@@ -24,17 +27,18 @@ def to_callers_kind(table: Frame, *, lazy: bool) -> Any:
 
 
 def check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:
-    """Refuse to overwrite a column.
+    """Raise if the audit would overwrite a column.
 
     Raises:
-        OutputColumnError: Naming those that exist.
+        OutputColumnError: Some of ``names`` exist already.
     """
-    there = [name for name in names if name in table.columns]
-    if there:
+    existing = [name for name in names if name in table.columns]
+    if existing:
         raise OutputColumnError(
-            f"Column{'s' if len(there) > 1 else ''} {', '.join(map(repr, there))} already in the frame, and would be "
-            f"overwritten by the audit of {label!r}. Drop them, or choose others with names=(quality, suggestion, "
-            "flag); columns of an earlier audit are then no features."
+            f"Column{'s' if len(existing) > 1 else ''} {', '.join(map(repr, existing))} already in the frame, and the "
+            f"audit of {label!r} would overwrite {'them' if len(existing) > 1 else 'it'}. Drop what an earlier audit "
+            "added, or choose other names with names=(quality, suggestion, flag); columns of an earlier audit are "
+            "never used as features."
         )
 
 
@@ -46,7 +50,16 @@ def with_columns(
     flag: NDArray[np.bool_],
     judged: NDArray[np.bool_],
 ) -> Frame:
-    """The frame with three more columns (n,); quality and flag are null where a row is not ``judged`` (n,)."""
+    """Add the three columns of an audit.
+
+    Args:
+        table: n rows.
+        names: Names of the columns for quality, suggestion and flag.
+        quality: (n,) in [0, 1].
+        suggested: (n,) labels.
+        flag: (n,) true where another label is suggested.
+        judged: (n,) false where quality and flag shall be null.
+    """
     return table.with_columns(
         _nullable(names[0], quality, judged, table),
         _aligned(suggested.alias(names[1]), table),
@@ -54,8 +67,14 @@ def with_columns(
     )
 
 
-def new_column(table: Frame, name: str, values: NDArray[Any], dtype: Any) -> Column:
-    """A column of these values (n,), null where they are None, under the index of the frame."""
+def new_column(table: Frame, name: str, values: NDArray[np.generic], dtype: IntoDType) -> Column:
+    """Make a column of these values (n,), null where they are None, under the index of the frame.
+
+    >>> import polars as pl
+    >>> table = nw.from_native(pl.DataFrame({"y": ["a", "b"]}))
+    >>> new_column(table, "row", np.array([1, None], dtype=object), nw.Int64).to_list()
+    [1, None]
+    """
     if values.dtype != object:
         return _aligned(nw.new_series(name, values, dtype, backend=table.implementation), table)
     if table.implementation.is_pandas_like() and dtype == nw.Int64:
@@ -66,7 +85,8 @@ def new_column(table: Frame, name: str, values: NDArray[Any], dtype: Any) -> Col
     return _aligned(nw.new_series(name, values.tolist(), dtype, backend=table.implementation), table)
 
 
-def _nullable(name: str, values: NDArray[Any], known: NDArray[np.bool_], table: Frame) -> nw.Series[Any]:
+def _nullable(name: str, values: NDArray[np.generic], known: NDArray[np.bool_], table: Frame) -> Column:
+    """Make a column of these values (n,), null where they are not ``known`` (n,)."""
     backend = table.implementation
     if known.all():
         return _aligned(nw.new_series(name, values, backend=backend), table)
@@ -77,13 +97,13 @@ def _nullable(name: str, values: NDArray[Any], known: NDArray[np.bool_], table: 
             values[~known] = native.NA
         return _aligned(nw.from_native(native.Series(values, name=name), series_only=True), table)
     dtype = nw.Boolean if values.dtype == bool else nw.Float64
-    given = nw.new_series(name, values, dtype, backend=backend)
-    nothing = nw.new_series(name, [None] * known.size, dtype, backend=backend)
-    return given.zip_with(nw.new_series("known", known, nw.Boolean, backend=backend), nothing)
+    column = nw.new_series(name, values, dtype, backend=backend)
+    nulls = nw.new_series(name, [None] * known.size, dtype, backend=backend)
+    return column.zip_with(nw.new_series("known", known, nw.Boolean, backend=backend), nulls)
 
 
-def _aligned(column: nw.Series[Any], table: Frame) -> nw.Series[Any]:
-    """The values in their order, under the index of the frame where its library has one."""
+def _aligned(column: Column, table: Frame) -> Column:
+    """Give the column the index of the frame, if its library has one; the order of the values stays."""
     if not table.implementation.is_pandas_like():
         return column
     native = column.to_native().set_axis(table.to_native().index)
@@ -91,10 +111,15 @@ def _aligned(column: nw.Series[Any], table: Frame) -> nw.Series[Any]:
 
 
 def palette(column: Column, values: Sequence[Any]) -> Column:
-    """A column of these values (K,) in the dtype of ``column``; categories it lacks are added to a categorical's.
+    """Make a column of these values (K,) in the dtype of ``column``, to which missing categories are added.
 
     Raises:
-        LabelColumnError: A value that the dtype cannot hold.
+        LabelColumnError: The dtype cannot hold one of the values.
+
+    >>> import polars as pl
+    >>> status = nw.from_native(pl.Series("status", ["open"], dtype=pl.Enum(["open"])), series_only=True)
+    >>> palette(status, ["open", "closed"]).dtype
+    Enum(categories=['open', 'closed'])
     """
     native, library = column.to_native(), column.implementation.to_native_namespace()
     try:
@@ -107,11 +132,12 @@ def palette(column: Column, values: Sequence[Any]) -> Column:
     except (TypeError, ValueError, OverflowError) as error:
         raise LabelColumnError(
             f"Column {column.name!r} is {column.dtype}, which cannot hold the classes the auditor knows "
-            f"({', '.join(map(repr, values[:10]))}): {error}. Read it as it was read for the trusted table."
+            f"({', '.join(map(repr, values[:10]))}): {error}. Read the column as it was read for the trusted table."
         ) from error
 
 
-def _pandas_dtype(native: Any, values: Sequence[Any]) -> Any:
+def _pandas_dtype(native: Any, values: Sequence[object]) -> Any:
+    """Dtype of a pandas Series, with the categories that it lacks."""
     categories = getattr(native.dtype, "categories", None)
     if categories is None:
         return native.dtype

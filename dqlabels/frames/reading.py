@@ -1,4 +1,4 @@
-"""The caller's frame as narwhals knows it: which frames are read, and which come lazily."""
+"""Read the caller's frame into narwhals, and tell whether it is lazy."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from dqlabels.frames.columns import Frame, check_columns
 
 
 def read_frame(frame: Any) -> tuple[bool, Frame]:
-    """The frame as narwhals knows it, and whether it came lazily.
+    """Return whether the frame is lazy, and the frame itself, collected.
 
     Raises:
-        OptionError: Not a frame that can be audited in memory.
+        OptionError: This is not a frame that can be audited in memory.
+        FeatureError: Its column names repeat or are not strings.
+
+    >>> import polars as pl
+    >>> lazy, table = read_frame(pl.LazyFrame({"y": [1, 2]}))
+    >>> lazy, len(table)
+    (True, 2)
     """
-    check_columns(getattr(frame, "column_names", ()))  # of a PyArrow table, whose columns are its values
+    check_columns(getattr(frame, "column_names", ()))  # PyArrow: its .columns are not names
     try:
         known = nw.from_native(frame)
     except TypeError as error:

@@ -215,7 +215,9 @@ def test_probability_columns_find_their_class_by_name():
 
 def test_an_array_needs_its_classes_named():
     probs = with_probs().select("p_no", "p_yes").to_numpy()
-    with pytest.raises(ProbabilityError, match=r"is not known. Say it in their order, as in classes=\['no', 'yes'\]"):
+    with pytest.raises(
+        ProbabilityError, match=r"Name the classes in the order of the columns, as in classes=\['no', 'yes'\]"
+    ):
         dqlabels.audit(with_probs(), "y", pred_probs=probs)
 
 
