@@ -104,14 +104,18 @@ def read_facts(path: str | Path) -> dict[str, Any]:
         return reader.header
 
 
-def read_archive(path: str | Path) -> Archive:
+def read_archive(path: str | Path, *, always_allowed_bytes: int = ALWAYS_ALLOWED_BYTES) -> Archive:
     """All that a file holds, once every checksum and size has been found right.
+
+    Args:
+        path: The file.
+        always_allowed_bytes: So much a file may unpack to, however small it is.
 
     Raises:
         AuditorFileError: Not an archive, of a newer version, or damaged.
         OSError: The file cannot be read.
     """
-    with _Reader(path) as reader:
+    with _Reader(path, always_allowed_bytes) as reader:
         arrays, blobs = {}, {}
         for name, entry in reader.header["entries"].items():
             content = reader.entry(name, entry)
@@ -126,11 +130,11 @@ def read_archive(path: str | Path) -> Archive:
 class _Reader:
     """An archive whose header has been found right."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, always_allowed_bytes: int = ALWAYS_ALLOWED_BYTES) -> None:
         self.path = Path(path)
         # As a whole: a file that changes while it is read would be checked in one state and used in another.
         content = self.path.read_bytes()
-        self.budget = ALWAYS_ALLOWED_BYTES + MAX_UNPACKED_RATIO * len(content)
+        self.budget = always_allowed_bytes + MAX_UNPACKED_RATIO * len(content)
         try:
             self.packed = zipfile.ZipFile(io.BytesIO(content))
         except (zipfile.BadZipFile, struct.error, ValueError) as error:

@@ -79,7 +79,14 @@ def usable_kinds(table: Frame, features: Sequence[str], *, chosen: bool) -> dict
     return {name: kind for name, kind in kinds.items() if kind in known}  # type: ignore[misc]
 
 
-def explain(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence, shown: IntArray) -> list[Explanation]:
+def explain(
+    table: Frame,
+    kinds: Mapping[str, ColumnKind],
+    evidence: Evidence,
+    shown: IntArray,
+    *,
+    max_rows_per_class: int = MAX_ROWS_PER_CLASS,
+) -> list[Explanation]:
     """Explain what speaks for the suggestion of some rows, and what against it.
 
     Args:
@@ -87,6 +94,7 @@ def explain(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence, s
         kinds: Feature columns and their kind.
         evidence: The m audited rows.
         shown: (s,) audited positions of rows whose suggestion differs from their label.
+        max_rows_per_class: How many rows of each class the shown ones are compared with at most.
 
     Returns:
         One explanation per row.
@@ -98,7 +106,8 @@ def explain(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence, s
     if not shown.size:
         return []
     given, suggested = evidence.codes[shown], evidence.suggested[shown]
-    sample = _sample(table, kinds, evidence, np.unique(np.concatenate([given, suggested])))
+    classes = np.unique(np.concatenate([given, suggested]))
+    sample = _sample(table, kinds, evidence, classes, max_rows_per_class)
     part = table[evidence.positions[np.concatenate([shown, sample])].tolist()]
     comparison = _Comparison(given, suggested, evidence.codes[sample], np.isin(shown, sample))
     lines: list[list[Line]] = [[] for _ in shown]
@@ -161,17 +170,19 @@ class _Comparison:
         return found
 
 
-def _sample(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence, classes: IntArray) -> IntArray:
-    """Audited positions of up to ``MAX_ROWS_PER_CLASS`` rows per class, chosen by their content, not by their place."""
+def _sample(
+    table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence, classes: IntArray, max_rows: int
+) -> IntArray:
+    """Audited positions of up to ``max_rows`` rows per class, chosen by their content, not by their place."""
     found, numbers = [], None
     for k in classes:
         rows = np.flatnonzero(evidence.codes == k)
-        if rows.size > MAX_ROWS_PER_CLASS:
+        if rows.size > max_rows:
             numbers = _numbers(table, kinds) if numbers is None else numbers
             mixed = _mixed(evidence.probs[rows], numbers[evidence.positions[rows]])
-            cut = np.partition(mixed, MAX_ROWS_PER_CLASS - 1)[MAX_ROWS_PER_CLASS - 1]
+            cut = np.partition(mixed, max_rows - 1)[max_rows - 1]
             below, level = rows[mixed < cut], rows[mixed == cut]
-            rows = np.sort(np.concatenate([below, level[: MAX_ROWS_PER_CLASS - below.size]]))
+            rows = np.sort(np.concatenate([below, level[: max_rows - below.size]]))
         found.append(rows)
     return np.concatenate(found)
 

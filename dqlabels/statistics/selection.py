@@ -28,20 +28,22 @@ class Selection:
     """The rows with the ``limits`` (C,) largest values of each of C cells, and all rows that tie with the last of them.
 
     Values are whole numbers in [-UNIT, UNIT], held in floats; ``cutoffs`` (C,) is the smallest value that can still be
-    selected. ``rows`` and ``keys`` hold the candidates in parts; a key combines cell and value in one number.
+    selected. ``rows`` and ``keys`` hold the candidates in parts; a key combines cell and value in one number. They are
+    thinned out once ``settle_at`` candidates wait.
     """
 
     limits: IntArray
     cutoffs: FloatArray
     rows: list[KeyArray]
     keys: list[KeyArray]
-    waiting: int
-    settled: int
+    waiting: int = 0
+    settled: int = 0
+    settle_at: int = SELECT_EVERY
 
     @classmethod
-    def empty(cls, limits: IntArray) -> Selection:
+    def empty(cls, limits: IntArray, *, settle_at: int = SELECT_EVERY) -> Selection:
         """Return a selection without candidates; ``limits`` (C,) is how many to select in each cell."""
-        return cls(limits, np.where(limits > 0, float(-UNIT), np.inf), [], [], 0, 0)
+        return cls(limits, np.where(limits > 0, float(-UNIT), np.inf), [], [], settle_at=settle_at)
 
     def update(self, rows: IntArray, cells: IntArray, values: RealArray) -> None:
         """Offer the values (m,) of a block's rows (m,), which are in ascending order, each to its cell (m,)."""
@@ -56,7 +58,7 @@ class Selection:
         self.keys.append(keys.astype(np.min_scalar_type(self.limits.size << VALUE_BITS)))
         self.waiting += rows.size
         # Settling is worth its cost once as many candidates wait as were kept the last time.
-        if settle and self.waiting > max(SELECT_EVERY, self.settled):
+        if settle and self.waiting > max(self.settle_at, self.settled):
             self._settle()
 
     def merge(self, other: Selection) -> None:

@@ -358,10 +358,10 @@ def test_numbers_are_refused_by_name():
         dqlabels.checkup(pl.DataFrame(table()), "x0", task="regression")
 
 
-def test_a_lazy_frame_that_would_be_streamed_is_refused_before_any_work(monkeypatch):
-    monkeypatch.setattr("dqlabels.models.large.LARGE_ROWS", 100)
-    with pytest.raises(dqlabels.DQLabelsError, match="The lazy frame has 300 rows"):
-        pl.LazyFrame(table()).labels.checkup("label")
+def test_a_lazy_frame_that_would_be_streamed_is_refused_before_any_work():
+    frame = pl.LazyFrame({"x": [0.0], "label": ["no"]}).select(pl.all().repeat_by(200_001).explode())
+    with pytest.raises(dqlabels.DQLabelsError, match="The lazy frame has 200,001 rows"):
+        frame.labels.checkup("label")
 
 
 def test_a_spark_frame_is_refused_by_name():

@@ -18,7 +18,7 @@ from support.reports import HOSTILE, many_classes
 
 import dqlabels
 from dqlabels import DQLabelsError
-from dqlabels.report.explanations import explain, shown_value, usable_kinds
+from dqlabels.report.explanations import MAX_ROWS_PER_CLASS, explain, shown_value, usable_kinds
 
 
 @pytest.fixture(scope="module")
@@ -192,11 +192,11 @@ def test_the_command_writes_a_report(tmp_path: Path):
 # Reasons
 
 
-def told(data: dict, **options) -> tuple[dqlabels.LabelAudit, list[dict]]:
+def told(data: dict, max_rows_per_class: int = MAX_ROWS_PER_CLASS, **options) -> tuple[dqlabels.LabelAudit, list[dict]]:
     found = dqlabels.audit(pl.DataFrame(data), "label", **options)
     order, _ = found.evidence.worst()
     kinds = usable_kinds(found.table, found.features, chosen=True)
-    return found, explain(found.table, kinds, found.evidence, order)
+    return found, explain(found.table, kinds, found.evidence, order, max_rows_per_class=max_rows_per_class)
 
 
 def test_a_ratio_is_of_smoothed_shares_without_the_row_itself():
@@ -236,13 +236,12 @@ def test_the_nearest_row_is_the_least_gower_distance():
 
 
 @pytest.mark.parametrize("kinds_of_probs", [400, 3])
-def test_reasons_do_not_depend_on_the_order_of_the_rows(monkeypatch, kinds_of_probs):
-    monkeypatch.setattr("dqlabels.report.explanations.MAX_ROWS_PER_CLASS", 60)
+def test_reasons_do_not_depend_on_the_order_of_the_rows(kinds_of_probs):
     data = two_classes(400)
     order = np.random.default_rng(1).permutation(400)
     probs = np.random.default_rng(2).dirichlet([1, 1], kinds_of_probs)[np.arange(400) % kinds_of_probs]
     shuffled = {name: [values[at] for at in order] for name, values in data.items()}
-    given = {"classes": ["no", "yes"]}
+    given = {"classes": ["no", "yes"], "max_rows_per_class": 60}
     _, here = told(data, pred_probs=probs, **given)
     _, there = told(shuffled, pred_probs=probs[order], **given)
     rows, other = _worst_rows(data, probs), order[_worst_rows(shuffled, probs[order])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -184,16 +183,15 @@ def test_parts_of_a_tally_add_up_to_the_whole(rows, cut):
     st.integers(0, 40),
     st.sampled_from([1, 3, 1000]),
 )
-def test_parts_of_a_selection_add_up_to_the_whole(values, cut, settle_every):
+def test_parts_of_a_selection_add_up_to_the_whole(values, cut, settle_at):
     cells = np.array([cell for cell, _ in values])
     scores = np.array([score for _, score in values], dtype=float)
     limits, rows = np.array([2, 0, 5]), np.arange(len(values))
-    first, second = (Selection.empty(limits) for _ in range(2))
-    with mock.patch("dqlabels.statistics.selection.SELECT_EVERY", settle_every):
-        first.update(rows[:cut], cells[:cut], scores[:cut])
-        second.update(rows[cut:], cells[cut:], scores[cut:])
-        second.merge(first)
-        full = second.finish()
+    first, second = (Selection.empty(limits, settle_at=settle_at) for _ in range(2))
+    first.update(rows[:cut], cells[:cut], scores[:cut])
+    second.update(rows[cut:], cells[cut:], scores[cut:])
+    second.merge(first)
+    full = second.finish()
     expected = set()
     for cell, limit in enumerate(limits):
         of_cell = np.sort(scores[cells == cell])[::-1]
