@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import redirect_stderr
 from types import ModuleType, SimpleNamespace
 
 import polars as pl
@@ -11,24 +12,12 @@ import pytest
 from support.frames import two_classes
 
 import dqlabels
-from dqlabels import progress
 from dqlabels.progress import Progress
 
 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-def replaced(monkeypatch, stream: io.StringIO) -> io.StringIO:
-    # pytest puts its own standard error back between a fixture and the test
-    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream, modules=sys.modules))
-    return stream
-
-
-@pytest.fixture
-def terminal(monkeypatch):
-    return replaced(monkeypatch, Terminal())
 
 
 @pytest.fixture
@@ -48,32 +37,35 @@ def notebook(monkeypatch):
     return shown
 
 
-def test_a_terminal_shows_a_line_that_ends(terminal):
-    bar = Progress(True)
-    for done in range(1, 5):
-        bar(done, 4)
+def test_a_terminal_shows_a_line_that_ends():
+    with redirect_stderr(Terminal()) as terminal:
+        bar = Progress(True)
+        for done in range(1, 5):
+            bar(done, 4)
     lines = terminal.getvalue().split("\r")[1:]
     assert [line.count("#") for line in lines] == [7, 14, 21, 28]
     assert lines[-1].endswith("\n")
 
 
-def test_short_work_is_silent(terminal):
-    Progress(None)(1, 2)
+def test_short_work_is_silent():
+    with redirect_stderr(Terminal()) as terminal:
+        Progress(None)(1, 2)
     assert terminal.getvalue() == ""
 
 
-def test_long_work_shows_itself(terminal):
-    bar = Progress(None)
-    bar._started -= 1  # a second for one of a hundred steps
-    bar(1, 100)
+def test_long_work_shows_itself():
+    with redirect_stderr(Terminal()) as terminal:
+        bar = Progress(None)
+        bar._started -= 1  # a second for one of a hundred steps
+        bar(1, 100)
     assert "1/100, about" in terminal.getvalue()
 
 
-def test_no_terminal_no_line(monkeypatch):
-    stream = replaced(monkeypatch, io.StringIO())
-    bar = Progress(None)
-    bar._started -= 1
-    bar(1, 100)
+def test_no_terminal_no_line():
+    with redirect_stderr(io.StringIO()) as stream:
+        bar = Progress(None)
+        bar._started -= 1
+        bar(1, 100)
     assert stream.getvalue() == ""
 
 
@@ -91,6 +83,7 @@ def test_an_audit_shows_its_bar_in_a_notebook(notebook):
     assert notebook[-1]["text/plain"].startswith("Judging labels: 200 of 200")
 
 
-def test_an_audit_told_not_to_shows_nothing(notebook, terminal):
-    dqlabels.audit(pl.DataFrame(two_classes()), "label", progress=False)
+def test_an_audit_told_not_to_shows_nothing(notebook):
+    with redirect_stderr(Terminal()) as terminal:
+        dqlabels.audit(pl.DataFrame(two_classes()), "label", progress=False)
     assert (notebook, terminal.getvalue()) == ([], "")
