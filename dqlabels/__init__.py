@@ -10,19 +10,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from dqlabels import accessor as _accessor
+from dqlabels.accessor import labels
 from dqlabels.errors import DQLabelsError, LabelNoiseError, LabelWarning
 from dqlabels.version import __version__
 
 if TYPE_CHECKING:
     from dqlabels.audits.annotators.result import AnnotatorAudit
+    from dqlabels.audits.base import Audit
     from dqlabels.audits.checkup import checkup
     from dqlabels.audits.classes.result import LabelAudit
     from dqlabels.audits.classes.streamed import StreamedAudit
-    from dqlabels.audits.gate import GateCheck, GateResult
+    from dqlabels.audits.gate import GateCheck, GateResult, Limits
+    from dqlabels.audits.options import Options
     from dqlabels.audits.signature import audit
     from dqlabels.audits.tags.result import MultilabelAudit
     from dqlabels.audits.trusted.label_auditor import LabelAuditor, load
-    from dqlabels.audits.values.result import ValueAudit, ValueGate
+    from dqlabels.audits.values.result import ValueAudit
     from dqlabels.audits.values.streamed import StreamedValueAudit
     from dqlabels.checks.finding import Finding
     from dqlabels.checks.result import Checkup
@@ -40,21 +43,23 @@ _LAZY = {
     "SCORES": "dqlabels.statistics.classes",
     "Agreement": "dqlabels.statistics.agreement",
     "AnnotatorAudit": "dqlabels.audits.annotators.result",
+    "Audit": "dqlabels.audits.base",
     "Checkup": "dqlabels.checks.result",
     "Finding": "dqlabels.checks.finding",
     "GateCheck": "dqlabels.audits.gate",
     "GateResult": "dqlabels.audits.gate",
     "LabelAudit": "dqlabels.audits.classes.result",
+    "Limits": "dqlabels.audits.gate",
     "LabelAuditor": "dqlabels.audits.trusted.label_auditor",
     "MultilabelAudit": "dqlabels.audits.tags.result",
     "NoiseRate": "dqlabels.noise.rate",
+    "Options": "dqlabels.audits.options",
     "PlantedRecall": "dqlabels.noise.planted",
     "ReviewPlan": "dqlabels.noise.reviewed",
     "ReviewSession": "dqlabels.review.session",
     "StreamedAudit": "dqlabels.audits.classes.streamed",
     "StreamedValueAudit": "dqlabels.audits.values.streamed",
     "ValueAudit": "dqlabels.audits.values.result",
-    "ValueGate": "dqlabels.audits.values.result",
     "apply_decisions": "dqlabels.review.apply",
     "audit": "dqlabels.audits.audit",
     "checkup": "dqlabels.audits.checkup",
@@ -66,6 +71,7 @@ __all__ = [
     "SCORES",
     "Agreement",
     "AnnotatorAudit",
+    "Audit",
     "Checkup",
     "DQLabelsError",
     "Finding",
@@ -75,19 +81,21 @@ __all__ = [
     "LabelAuditor",
     "LabelNoiseError",
     "LabelWarning",
+    "Limits",
     "MultilabelAudit",
     "NoiseRate",
+    "Options",
     "PlantedRecall",
     "ReviewPlan",
     "ReviewSession",
     "StreamedAudit",
     "StreamedValueAudit",
     "ValueAudit",
-    "ValueGate",
     "__version__",
     "apply_decisions",
     "audit",
     "checkup",
+    "labels",
     "load",
 ]
 

@@ -14,55 +14,96 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from dqlabels.audits.options import documented
 from dqlabels.errors import LabelWarning
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.audits.base import Audit
     from dqlabels.audits.options import AuditOptions
     from dqlabels.checks.result import Checkup
     from dqlabels.noise.rate import NoiseRate
 
 ACCESSOR = "labels"
-# Options that say what an audit is of, which are settled before it is streamed.
-ABOUT_THE_TASK = ("task", "annotator", "item", "consensus")
 
 
 class LabelsAccessor:
-    """``df.labels``: audits of one label column of this frame. Options as in :func:`dqlabels.audit`."""
+    """``df.labels`` and ``lf.labels``: audits of one label column of this frame, or of several.
+
+    ``dqlabels.labels(frame)`` is the same, for type checkers, and for frames that have a column named ``labels``.
+    """
 
     def __init__(self, frame: Any) -> None:
         self._frame = frame
 
+    @documented()
     def audit(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Any:
-        """The same frame with ``label_quality``, ``suggested_label`` and ``is_label_issue`` added; lazy stays lazy."""
-        from dqlabels.audits.tasks import streamed_task
+        """Add ``label_quality``, ``suggested_label`` and ``is_label_issue`` to the frame.
 
-        asked = (options.get("task"), options.get("annotator"), options.get("item"))
-        if isinstance(label, str) and (task := streamed_task(self._frame, label, *asked)):
-            from dqlabels.audits.streaming import audit_lazily
+        A lazy frame stays lazy: with one label column no row is read before the rows of the answer are asked for, and
+        beyond 200,000 rows they are streamed. Several label columns are audited at once.
 
-            given: dict[str, Any] = {name: value for name, value in options.items() if name not in ABOUT_THE_TASK}
-            return audit_lazily(
-                self._frame, label, lambda rows: LabelsAccessor(rows).audit(label, **options), task=task, **given
-            )
-        return self.report(label, **options).frame
+        Args:
+            label: The column that holds the given labels, or the columns.
+            {options}
 
-    def report(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> LabelAudit:
-        """The full :class:`~dqlabels.LabelAudit`; it shows itself in a notebook."""
-        from dqlabels.audits.audit import audit
+        Returns:
+            The same kind of frame, with the same rows in the same order and three more columns.
 
-        return audit(self._frame, label, **options)
+        Raises:
+            DQLabelsError: One of its subclasses, by what is wrong.
+        """
+        from dqlabels.audits.audit import audit_lazily
+        from dqlabels.audits.options import Options
+        from dqlabels.frames.reading import is_lazy_polars
 
+        if is_lazy_polars(self._frame) and isinstance(label, str):
+            return audit_lazily(self._frame, label, Options.of(options, "labels.audit"))
+        return self._audited(label, options, "labels.audit").frame
+
+    @documented()
+    def report(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Audit:
+        """Return the full audit, as :func:`dqlabels.audit` does; it shows itself in a notebook.
+
+        A lazy frame is read at once; the audit's own ``frame`` is lazy again.
+
+        Args:
+            label: The column that holds the given labels, or the columns.
+            {options}
+
+        Raises:
+            DQLabelsError: One of its subclasses, by what is wrong.
+        """
+        return self._audited(label, options, "labels.report")
+
+    @documented()
     def noise_rate(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> NoiseRate:
-        """The estimated share of wrong labels, a :class:`~dqlabels.NoiseRate`."""
-        return self.report(label, **options).noise_rate
+        """Return the estimated share of wrong labels, a :class:`~dqlabels.NoiseRate`.
 
+        Args:
+            label: The column that holds the given labels, or the columns.
+            {options}
+
+        Raises:
+            DQLabelsError: One of its subclasses, by what is wrong.
+        """
+        return self._audited(label, options, "labels.noise_rate").noise_rate
+
+    @documented()
     def issues(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Any:
-        """The suspicious rows, worst first."""
-        return self.report(label, **options).issues
+        """Return the suspicious rows, worst first.
 
+        Args:
+            label: The column that holds the given labels, or the columns.
+            {options}
+
+        Raises:
+            DQLabelsError: One of its subclasses, by what is wrong.
+        """
+        return self._audited(label, options, "labels.issues").issues
+
+    @documented()
     def checkup(
         self,
         label: str | Sequence[str],
@@ -74,11 +115,47 @@ class LabelsAccessor:
         most_rows: int = 50_000,
         **options: Unpack[AuditOptions],
     ) -> Checkup:
-        """What is odd beside the labels, a :class:`~dqlabels.checks.result.Checkup`; see :func:`dqlabels.checkup`."""
+        """Look for what is odd beside the labels; see :func:`dqlabels.checkup`.
+
+        Args:
+            label: The column that holds the given labels, one class per row.
+            checks: Which checks to run; by default all.
+            time: The column that orders the rows; by default the order they are in.
+            columns: What ``.frame`` gets beside the audit's three columns.
+            alpha: How often a test may be wrong where there is nothing to find, in (0, 1).
+            most_rows: The largest number of rows that are compared with each other.
+            {options}
+
+        Raises:
+            DQLabelsError: One of its subclasses, by what is wrong.
+        """
         from dqlabels.audits.checkup import checkup
 
         chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns}
         return checkup(self._frame, label, **chosen, alpha=alpha, most_rows=most_rows, **options)
+
+    def _audited(self, label: str | Sequence[str], options: Mapping[str, Any], call: str) -> Audit:
+        from dqlabels.audits.audit import run_audit
+        from dqlabels.audits.options import Options
+
+        audit = run_audit(self._frame, label, Options.of(options, call))
+        for note in audit.warnings:
+            warnings.warn(note, LabelWarning, stacklevel=3)
+        return audit
+
+
+def labels(frame: Any) -> LabelsAccessor:
+    """Return what ``frame.labels`` is, for type checkers and for frames that have a column of that name.
+
+    Args:
+        frame: pandas or Polars frame, or PyArrow table.
+
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"x": [i / 10 for i in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+    >>> labels(frame).audit("y").columns
+    ['x', 'y', 'label_quality', 'suggested_label', 'is_label_issue']
+    """
+    return LabelsAccessor(frame)
 
 
 class _PandasLabels:
@@ -105,7 +182,7 @@ def _say_shadowed() -> None:
         _shadowed.append(True)
         warnings.warn(
             f"This frame has a column called {ACCESSOR!r}, so df.{ACCESSOR} is that column. "
-            "Audit the frame with dqlabels.audit(df, label) instead.",
+            "Use dqlabels.labels(df) instead, or dqlabels.audit(df, label).",
             LabelWarning,
             stacklevel=3,
         )

@@ -27,6 +27,10 @@ class OptionError(DQLabelsError):
     """An option has a value that means nothing here."""
 
 
+class UnknownOptionError(OptionError, TypeError):
+    """An option that the call does not know; the message names the one that was likely meant."""
+
+
 class ModelError(DQLabelsError):
     """The model cannot be fitted or gives no probabilities."""
 

@@ -69,7 +69,7 @@ def test_a_module_imported_later_keeps_its_own_loader():
 def test_a_pandas_column_called_labels_goes_first(monkeypatch):
     monkeypatch.setattr(accessor, "_shadowed", [])
     frame = pd.DataFrame({"labels": ["a", "b"]})
-    with pytest.warns(dqlabels.LabelWarning, match=r"Audit the frame with dqlabels.audit\(df, label\)"):
+    with pytest.warns(dqlabels.LabelWarning, match=r"Use dqlabels.labels\(df\) instead"):
         values = frame.labels
     assert values.tolist() == ["a", "b"]
 

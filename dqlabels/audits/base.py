@@ -1,40 +1,281 @@
-"""What the tables of every kind of audit share."""
+"""What every audit can do, whatever kind of label it is of: the verbs, and where one cannot be done, why not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import abc
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.frames.columns import Frame
+from dqlabels.audits.gate import Grounds, Limits, Measured, decide_gate
+from dqlabels.audits.options import Options
+from dqlabels.errors import OptionError
+from dqlabels.frames.atomic import replacing
+from dqlabels.frames.columns import Column, Frame
+from dqlabels.report.evidence import plain
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from dqlabels.audits.gate import GateResult
+    from dqlabels.checks.result import Checkup
+    from dqlabels.frames.media import Embedding
+    from dqlabels.noise.planted import PlantedRecall
+    from dqlabels.noise.rate import NoiseRate
+    from dqlabels.noise.reviewed import ReviewPlan
+    from dqlabels.report.charts import Charts
+    from dqlabels.review.session import ReviewSession
+
+IntArray = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Names = tuple[str, str, str]
+Values = Callable[[IntArray], list[Any]]
+# Verbs that are read, not called.
+PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot")
 
 
-class Flagging:
-    """The part of an audit that every kind of label shares; it holds nothing of its own."""
+@dataclass(frozen=True, slots=True, eq=False)
+class AuditedRows:
+    """The m rows that an audit judged, for those who list or count rows.
 
-    __slots__ = ()
+    ``positions`` (m,) are their numbers in the frame, ``quality`` (m,), ``rank`` (m,) lowest for the worst, and
+    ``suspect`` (m,) true for the rows to list. ``labels`` and ``suggestions`` take positions among the m and return
+    plain values; ``concerning`` returns the suspect rows (m,) that a class, a pair, an annotator or a tag is about.
+    """
 
+    positions: IntArray
+    quality: NDArray[np.float64]
+    rank: NDArray[np.float64] | IntArray
+    suspect: Mask
+    labels: Values
+    suggestions: Values
+    concerning: Callable[[Iterable[Any]], Mask]
+
+    def worst_first(self, chosen: Mask) -> IntArray:
+        """Positions among the m of the chosen rows (m,), the worst first."""
+        found = np.flatnonzero(chosen)
+        return found[np.argsort(self.rank[found], kind="stable")]
+
+
+# No slots: what is costly and not always wanted, such as the noise rate, is computed when first asked for and cached.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Audit(abc.ABC):
+    """What was found in one label column, or in several that label the same rows.
+
+    ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those with a
+    label, ``flagged`` those suspected. ``model`` says in words what judged, and ``model_error`` how far it differs from
+    the labels; both are None where no model judged. ``table`` is the audited frame as narwhals knows it.
+    """
+
+    label: str
+    frame: Any
+    rows: int
     audited: int
     flagged: int
-    if TYPE_CHECKING:
+    model: str | None
+    model_error: float | None
+    warnings: tuple[str, ...]
+    names: Names
+    options: Options
+    table: Frame
+    features: tuple[str, ...] = ()
+    seconds: float | None = None
 
-        def summary(self) -> str: ...  # noqa: D102
+    #: The limits that a gate can hold this kind of label against.
+    limits: ClassVar[tuple[str, ...]] = ()
+    #: The verbs that this kind of label has no answer for, with the reason and the way out.
+    cannot: ClassVar[Mapping[str, str]] = {}
+    #: The options that shaped the answer, for ``settings``.
+    settled: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The options that shaped the answer, as plain values."""
+        return {name: getattr(self.options, name) for name in self.settled}
 
     @property
     def flagged_share(self) -> float:
         """Flagged rows over audited rows, in [0, 1]; not the share of wrong labels."""
         return self.flagged / self.audited if self.audited else 0.0
 
+    @property
+    def missing(self) -> int:
+        """Rows without a label."""
+        return self.rows - self.audited
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns of the frame that hold the labels."""
+        return (self.label,)
+
+    @property
+    @abc.abstractmethod
+    def issues(self) -> Any:
+        """What is suspicious, worst first, as a frame of the caller's library."""
+
+    @property
+    def noise_rate(self) -> NoiseRate:
+        """The estimated share of wrong labels, with its interval and its assumption; estimated when first asked for."""
+        self._refuse("noise_rate")
+
+    @property
+    def probabilities(self) -> Any:
+        """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
+        self._refuse("probabilities")
+
+    @property
+    def plot(self) -> Charts:
+        """Charts as altair objects."""
+        self._refuse("plot")
+
+    @abc.abstractmethod
+    def gate(self, *args: Any, **limits: Any) -> GateResult:
+        """Hold what was found against limits, each by name; which there are depends on the kind of label."""
+
+    def estimate_noise(self, *args: Any, **options: Any) -> NoiseRate:
+        """Estimate the noise rate by another method or at another confidence."""
+        self._refuse("estimate_noise")
+
+    def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
+        """Draw rows to review by hand."""
+        self._refuse("review_sample")
+
+    def review_plan(
+        self, *, width: float | None = None, max_noise_rate: float | None = None, confidence: float = 0.90
+    ) -> ReviewPlan:
+        """Say how many rows to review."""
+        self._refuse("review_plan")
+
+    def with_review(self, reviewed: Any, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
+        """Return the audit with the noise rate that a reviewed sample gives."""
+        self._refuse("with_review")
+
+    def review(
+        self,
+        decisions: str | Path | None = None,
+        *,
+        sample: int | None = None,
+        port: int = 0,
+        start: bool = True,
+        open_browser: bool = True,
+    ) -> ReviewSession:
+        """Review rows in a page of this machine's browser."""
+        self._refuse("review")
+
+    def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
+        """Plant errors, audit again, and say which share is found."""
+        self._refuse("planted_recall")
+
+    def profile(self) -> dict[str, Any]:
+        """Return what later audits compare themselves with."""
+        self._refuse("profile")
+
+    def checkup(
+        self,
+        checks: str | Iterable[str] | None = None,
+        *,
+        time: str | None = None,
+        columns: Iterable[str] | Mapping[str, str] = (),
+        alpha: float = 0.01,
+        most_rows: int = 50_000,
+        embed: Mapping[str, Embedding] | None = None,
+        n_jobs: int | None = None,
+    ) -> Checkup:
+        """Look for what is odd beside single labels."""
+        self._refuse("checkup")
+
+    @abc.abstractmethod
+    def summary(self) -> str:
+        """The audit in about a dozen lines of text."""
+
+    @abc.abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+
+    def to_html(
+        self,
+        path: str | Path | None = None,
+        *,
+        gate: GateResult | None = None,
+        rows: int = 60,
+        checkup: Checkup | None = None,
+    ) -> str:
+        """Return the report as one HTML file that asks the network for nothing; needs the extra ``report``.
+
+        Args:
+            path: Written whole or not at all; by default not written.
+            gate: A verdict to begin with.
+            rows: How many of the worst rows to show, 1 to 1000; each takes 2 to 5 kB.
+            checkup: A check-up of this audit, whose findings join the notes about the data.
+
+        Raises:
+            MissingExtraError: jinja2 is not installed.
+            OptionError: ``rows`` is out of bounds.
+            OSError: The file cannot be written; a former one is as it was.
+        """
+        if "to_html" in self.cannot:
+            self._refuse("to_html")
+        page = self._page(rows, gate, checkup)
+        if path is not None:
+            with replacing(path) as file:
+                file.write(page.encode("utf-8", "replace"))
+        return page
+
+    @abc.abstractmethod
+    def audited_rows(self) -> AuditedRows:
+        """The rows that were judged, for those who list or count rows."""
+
+    @abc.abstractmethod
+    def without_frame(self) -> Self:
+        """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
+
     def __str__(self) -> str:
         return self.summary()
 
+    @abc.abstractmethod
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+        """The report as HTML."""
 
-def issue_rows(
-    table: Frame, label: str, names: tuple[str, str, str], positions: NDArray[np.int64], kinds: Sequence[str]
-) -> Any:
+    @abc.abstractmethod
+    def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
+        """What a gate's message says of the estimate, and what is held against which limit."""
+
+    def _gate_details(self) -> list[str]:
+        """Further lines of a gate's message."""
+        return []
+
+    def _gate(self, given: Mapping[str, Any]) -> GateResult:
+        if "max_noise_rate" in given and "noise_rate" in self.cannot:
+            self._refuse("noise_rate")
+        limits = Limits.of(given, f"gate() of {type(self).__name__}", self.limits)
+        grounds, measured = self._measured(limits)
+        return decide_gate(
+            grounds, measured, decide=limits.decide, on_inconclusive=limits.on_inconclusive,
+            details=self._gate_details(), stacklevel=4,
+        )  # fmt: skip
+
+    def _refuse(self, verb: str) -> NoReturn:
+        """Say why this kind of label has no such verb.
+
+        Raises:
+            OptionError: Always.
+        """
+        why = self.cannot.get(verb, self.cannot.get("", "is not there for this kind of label."))
+        call = verb if verb in PROPERTIES else f"{verb}()"
+        raise OptionError(f"{call} {why.format(label=self.label)}")
+
+
+def detached(audit: Audit, **changes: Any) -> Any:
+    """The audit without its frame, with other fields changed."""
+    return replace(audit, frame=None, **changes)
+
+
+def issue_rows(table: Frame, label: str, names: Names, positions: IntArray, kinds: Sequence[str]) -> Any:
     """Rows (m,) of the audited table, each with its number and kind, label and answer first; in the caller's library.
 
     Args:
@@ -63,3 +304,28 @@ def free_name(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"
     return name
+
+
+def column_values(table: Frame, name: str, positions: IntArray) -> Values:
+    """Plain values of a column by place among ``positions``."""
+    return lambda at: [plain(value) for value in table[name][positions[at].tolist()].to_list()]
+
+
+def fresh_index(column: Column) -> Column:
+    """The values under a new index, where the frame library has one."""
+    if not column.implementation.is_pandas_like():
+        return column
+    return nw.from_native(column.to_native().reset_index(drop=True), series_only=True)
+
+
+def fresh_rows(table: Frame) -> Frame:
+    """The rows under a new index, where the frame library has one."""
+    if not table.implementation.is_pandas_like():
+        return table
+    return nw.from_native(table.to_native().reset_index(drop=True), eager_only=True)
+
+
+def records(native: Any) -> list[dict[str, Any]]:
+    """A frame's rows as plain values."""
+    frame = nw.from_native(native, eager_only=True)
+    return [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
-
-from dqlabels.audits.audit import audit
-from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.audit import run_audit
+from dqlabels.audits.options import Options, documented
+from dqlabels.audits.streaming import row_count
 from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.checks.result import check_options
-from dqlabels.errors import OptionError
+from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.frames.reading import is_lazy_polars
 from dqlabels.models import large
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ALONE = "A check-up compares rows with each other, which the memory engine alone does."
 
 
+@documented()
 def checkup(
     frame: Any,
     label: str | Sequence[str],
@@ -47,7 +48,7 @@ def checkup(
         columns: What ``.frame`` gets beside the audit's three columns.
         alpha: How often a test may be wrong where there is nothing to find, in (0, 1).
         most_rows: The most rows that are compared with each other.
-        options: As in :func:`dqlabels.audit`.
+        {options}
 
     Raises:
         OptionError: The labels are not one class a row, the frame is larger than memory, or an option means nothing.
@@ -61,14 +62,13 @@ def checkup(
     """
     _check_engine(frame)
     check_options(checks, columns, alpha, most_rows)
-    audited: Any = audit(frame, label, **options)
-    if not isinstance(audited, LabelAudit):
-        raise OptionError(
-            f"Column {label!r} was audited as {type(audited).__name__}; a check-up is of one class a row. Say "
-            "task='classes' if that is what it holds."
-        )
-    chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns, "embed": options.get("embed")}
-    return audited.checkup(**chosen, alpha=alpha, most_rows=most_rows, n_jobs=options.get("n_jobs"))
+    chosen = Options.of(options, "dqlabels.checkup")
+    audit = run_audit(frame, label, chosen)
+    for note in audit.warnings:
+        warnings.warn(note, LabelWarning, stacklevel=2)
+    return audit.checkup(
+        checks, time=time, columns=columns, embed=chosen.embed, alpha=alpha, most_rows=most_rows, n_jobs=chosen.n_jobs
+    )
 
 
 def _check_engine(frame: Any) -> None:
@@ -80,7 +80,7 @@ def _check_engine(frame: Any) -> None:
     if type(frame).__module__.startswith("pyspark."):
         raise OptionError(f"{ALONE} Check a sample of the Spark frame: frame.sample(0.01, seed=0).toPandas().")
     if is_lazy_polars(frame):
-        rows = nw.from_native(frame).select(nw.len()).collect().item()
+        rows = row_count(frame)
         if rows > large.LARGE_ROWS:
             raise OptionError(
                 f"{ALONE} The lazy frame has {rows:,} rows, which are audited in passes. Check a sample: "

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.options import Check, checked, choice, option, refuse_unknown
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
 from dqlabels.noise.rate import NoiseRate, share_interval
 from dqlabels.noise.reviewed import rows_to_decide
@@ -23,10 +25,133 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 Decide = Literal["estimate", "confident"]
 Measure = Literal["share", "agreement"]
 OnInconclusive = Literal["warn", "fail", "pass"]
-DECIDE: tuple[str, ...] = ("estimate", "confident")
-ON_INCONCLUSIVE: tuple[str, ...] = ("warn", "fail", "pass")
+DECIDE: tuple[str, ...] = get_args(Decide)
+ON_INCONCLUSIVE: tuple[str, ...] = get_args(OnInconclusive)
 WORST_FIRST: tuple[str, ...] = ("fail", "inconclusive", "pass")
 MOST_FURTHER_CHECKS = 5
+
+
+def _limit(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real)) or not 0 <= float(value) <= 1:
+        raise OptionError(f"{name}={value!r} is not a share of rows between 0 and 1; for 5% pass 0.05.")
+    return float(value)
+
+
+def _agreement(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real)) or not 0 <= float(value) <= 1:
+        raise OptionError(f"{name}={value!r} is not an agreement between 0 and 1.")
+    return float(value)
+
+
+def _limits(name: str, value: Any) -> float | dict[Any, float] | None:
+    if isinstance(value, Mapping):
+        return {of: checked(_limit, name, limit) for of, limit in value.items()}
+    return _limit(name, value)
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise OptionError(f"{name}={value!r} is not the name of a method of estimating the noise rate.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Limits:
+    """What a gate holds an audit against, and how; every value was checked when this was made.
+
+    Raises:
+        OptionError: A limit that is not a share, or an unknown choice.
+
+    >>> Limits(max_noise_rate="5%")
+    Traceback (most recent call last):
+    dqlabels.errors.OptionError: max_noise_rate='5%' is not a share of rows between 0 and 1; for 5% pass 0.05.
+    """
+
+    max_noise_rate: float | None = option(None, "The largest noise rate of the table, as in 0.05.", _limit)
+    max_class_noise_rate: float | Mapping[Any, float] | None = option(
+        None,
+        "The largest noise rate of the rows given each class or tag: one limit for all, or a limit by class.",
+        _limits,
+    )
+    max_pair_share: float | Mapping[tuple[Any, Any], float] | None = option(
+        None,
+        "The largest share of a class's rows that may be flagged as one other class: one limit for all pairs, or a "
+        "limit by (given, suggested).",
+        _limits,
+    )
+    max_increase: float | None = option(None, "The largest increase of the noise rate over reference.", _limit)
+    max_flagged_share: float | None = option(
+        None, "The largest share of numbers that may be flagged, as in 0.01.", _limit
+    )
+    min_agreement: float | None = option(
+        None, "The least that Krippendorff's alpha of several annotators may be.", _agreement
+    )
+    max_annotator_noise_rate: float | Mapping[Any, float] | None = option(
+        None, "The largest noise rate of each annotator's labels: one limit for all, or a limit by annotator.", _limits
+    )
+    reference: Any = option(
+        None,
+        "Trusted data to compare with: an audit of them, what its profile() gave, or the path of its JSON or of a "
+        "saved auditor.",
+    )
+    method: str | None = option(
+        None, "The method of estimating the noise rate; by default that of audit.noise_rate.", _text
+    )
+    decide: Decide = option(
+        "estimate",
+        "'estimate' holds the estimate against the limit; 'confident' the whole interval, which relies on a review, "
+        "else on reference, where there is one.",
+        choice(Decide),
+    )
+    on_inconclusive: OnInconclusive = option(
+        "warn", "What an inconclusive gate does: 'warn' and pass, 'fail', or 'pass'.", choice(OnInconclusive)
+    )
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            check: Check | None = one.metadata["check"]
+            if check is not None:
+                object.__setattr__(self, one.name, check(one.name, getattr(self, one.name)))
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], call: str, only: Collection[str]) -> Limits:
+        """Check what a caller passed by keyword.
+
+        Args:
+            given: Values by the name that the caller wrote.
+            call: What was called, for the message.
+            only: The limits that this kind of label has.
+
+        Raises:
+            OptionError: A value that means nothing here, or no limit at all.
+            UnknownOptionError: A limit that this kind of label does not have.
+        """
+        refuse_unknown(given, only, call)
+        limits = cls(**given)
+        if all(getattr(limits, name) is None for name in LIMIT_NAMES):
+            raise OptionError(
+                f"The gate has no limit. Set {' or '.join(f'{name}=' for name in only if name in LIMIT_NAMES)}."
+            )
+        return limits
+
+
+LIMIT_NAMES = (
+    "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "max_flagged_share", "min_agreement",
+    "max_annotator_noise_rate",
+)  # fmt: skip
+# How a gate decides, whatever it limits.
+DECIDING = ("decide", "on_inconclusive")
+
+
+class Deciding(TypedDict, total=False):
+    """How a gate decides, for editors and type checkers."""
+
+    decide: Decide
+    on_inconclusive: OnInconclusive
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +202,31 @@ class GateCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A gate's verdict. ``passed`` is what a pipeline acts on; ``checks`` are the limits one by one, worst first."""
+class GateResult:
+    """A verdict on the labels of one audit, with the noise rate that it rests on, where this kind of label has one.
+
+    ``passed`` is what a pipeline acts on; ``checks`` are the limits one by one, worst first; ``confidence`` is that of
+    their intervals, and ``assumption`` what the estimate rests on.
+    """
 
     verdict: Verdict
     passed: bool
     message: str
     decide: Decide
     checks: tuple[GateCheck, ...]
+    noise_rate: NoiseRate | None = None
+    confidence: float = 0.90
+    assumption: str = ""
+
+    @property
+    def check(self) -> GateCheck:
+        """The worst check."""
+        return self.checks[0]
 
     @property
     def limit(self) -> float:
-        """The limit of the first check."""
-        return self.checks[0].limit
+        """The limit of the worst check."""
+        return self.check.limit
 
     def raise_if_failed(self) -> Self:
         """Raise when the gate did not pass, else return itself.
@@ -104,18 +241,8 @@ class Answer:
     def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
         keys = ("verdict", "passed", "message", "limit", "decide")
-        return {key: getattr(self, key) for key in keys} | {"checks": [check.to_dict() for check in self.checks]}
-
-
-@dataclass(frozen=True, slots=True)
-class GateResult(Answer):
-    """A verdict on the labels of one audit, with the noise rate that it rests on."""
-
-    noise_rate: NoiseRate
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
-        return Answer.to_dict(self) | {"noise_rate": self.noise_rate.to_dict()}
+        shown = {key: getattr(self, key) for key in keys} | {"checks": [check.to_dict() for check in self.checks]}
+        return shown if self.noise_rate is None else shown | {"noise_rate": self.noise_rate.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,15 +336,36 @@ def _known(label: str, classes: Sequence[Any], values: Iterable[Any]) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a gate's message says of the estimate: ``where`` it was made, by which ``method`` and ``assumption``.
+
+    ``caution`` says why the table cannot support it; ``undecided`` what to do where the gate is inconclusive.
+    """
+
+    where: str
+    confidence: float
+    assumption: str
+    method: str | None = None
+    caution: str = ""
+    undecided: str = ""
+    noise_rate: NoiseRate | None = None
+
+    @classmethod
+    def of(cls, rate: NoiseRate, label: str, counted: str = "rows") -> Grounds:
+        """The grounds of a noise rate, which is a share of ``counted``."""
+        where = f"column {label!r}, {rate.rows:,} {counted}"
+        return cls(where, rate.confidence, rate.assumption, rate.method, rate.caution, noise_rate=rate)
+
+
 def decide_gate(
-    noise_rate: NoiseRate,
+    grounds: Grounds,
     measured: Sequence[Measured],
     *,
     decide: Decide = "estimate",
     on_inconclusive: OnInconclusive = "warn",
-    label: str = "label",
-    counted: str = "rows",
     details: Sequence[str] = (),
+    stacklevel: int = 2,
 ) -> GateResult:
     """Hold shares against their limits: the worst verdict among them is the gate's.
 
@@ -226,21 +374,22 @@ def decide_gate(
     inconclusive either way.
 
     Args:
-        noise_rate: The table's rate, for the message.
+        grounds: What the message says of the estimate.
         measured: What to hold against which limit, at least one.
         decide: What must exceed the limit.
         on_inconclusive: Whether an inconclusive gate warns and passes, fails, or passes.
-        label: The column's name, for the message.
-        counted: What the noise rate is a share of, in the plural.
         details: Further lines of the message: worst classes, commonest confusions, first rows.
+        stacklevel: Of the warning, as of :func:`warnings.warn` in the caller.
 
     Raises:
         OptionError: No limit, a limit outside [0, 1] or an unknown choice.
     """
-    checks = hold(measured, decide=decide, on_inconclusive=on_inconclusive, confidence=noise_rate.confidence)
-    message = _message(noise_rate, checks, f"column {label!r}, {noise_rate.rows:,} {counted}", details)
-    answer = (*conclusion(checks, on_inconclusive, message, stacklevel=4), message, decide, checks)
-    return GateResult(*answer, noise_rate)
+    checks = hold(measured, decide=decide, on_inconclusive=on_inconclusive, confidence=grounds.confidence)
+    message = _message(grounds, checks, details)
+    verdict, passed = conclusion(checks, on_inconclusive, message, stacklevel=stacklevel + 1)
+    return GateResult(
+        verdict, passed, message, decide, checks, grounds.noise_rate, grounds.confidence, grounds.assumption
+    )
 
 
 def hold(
@@ -301,11 +450,12 @@ def _verdict(measured: Measured, decide: Decide) -> Verdict:
     return "pass" if worst <= limit else "inconclusive"
 
 
-def _message(rate: NoiseRate, checks: Sequence[GateCheck], where: str, details: Sequence[str]) -> str:
+def _message(grounds: Grounds, checks: Sequence[GateCheck], details: Sequence[str]) -> str:
     worst = checks[0]
     # An agreement is counted, by no method and under no assumption.
     estimated = any(check.measure == "share" for check in checks)
-    lines = [f"{worst.verdict.upper()}: {worst} ({where}{f', method {rate.method!r}' if estimated else ''})."]
+    method = f", method {grounds.method!r}" if estimated and grounds.method else ""
+    lines = [f"{worst.verdict.upper()}: {worst} ({grounds.where}{method})."]
     lines += [f"Also: {check}." for check in checks[1:] if check.verdict != "pass"][:MOST_FURTHER_CHECKS]
     needed = max((check.rows_to_review or 0 for check in checks), default=0)
     if needed:
@@ -313,5 +463,6 @@ def _message(rate: NoiseRate, checks: Sequence[GateCheck], where: str, details: 
             f"Reviewing about {needed:,} rows by hand would decide it, if the estimate is right: draw them with "
             f"review_sample({needed})."
         )
-    lines += [rate.caution] if rate.caution and estimated else []
-    return "\n".join([*lines, *([rate.assumption] if estimated else []), *details])
+    lines += [grounds.undecided] if grounds.undecided and worst.verdict == "inconclusive" else []
+    lines += [grounds.caution] if grounds.caution and estimated else []
+    return "\n".join([*lines, *([grounds.assumption] if estimated else []), *details])

@@ -1,90 +1,242 @@
-"""What kind of label a column holds: classes, grades or amounts; asked about where it cannot be told."""
+"""The kinds of label, and which of them a label column is: said by the caller, or read off the column once.
+
+A new kind of label is one line in :data:`KINDS`, a file in ``statistics/`` and a folder in ``audits/``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import narwhals as nw
 import numpy as np
 
-from dqlabels.errors import LabelColumnError, OptionError
-from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame
-from dqlabels.frames.targets import looks_continuous
-from dqlabels.statistics.classes import FILTERS, SCORES
-from dqlabels.statistics.ordinal import GRADE_SCORES
+from dqlabels.audits.options import Options, Task
+from dqlabels.errors import OptionError
+from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require, require_names
+from dqlabels.frames.targets import MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE
 
-# Whole numbers of this many values and more may be codes of classes, grades or counts.
-FEWEST_TO_ASK = 5
+if TYPE_CHECKING:
+    import polars as pl
+
+# Whole numbers of at least this many values may be codes of classes, grades or counts.
+MIN_VALUES_TO_ASK = 5
+# Options that only labels of one class per row have, so that giving one says that the label is such.
+CLASS_OPTIONS = ("pred_probs", "classes", "model", "cv", "compat", "sample_rows", "filter_by", "score", "adjust")
 
 
-def kind_of_label(frame: Frame, label: str, task: str | None, given: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """The task, as said or by the column, and what a reader should know of the choice.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of label: its name as ``task=``, the module that audits it, and what it is called in messages.
+
+    ``several`` where a row, or an item, has several labels; ``streams`` where its statistics merge, so that every
+    engine runs it.
+    """
+
+    name: Task
+    module: str
+    words: str
+    several: bool = False
+    streams: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("classes", "dqlabels.audits.classes.pipeline", "one class per row", streams=True),
+        Kind("ordinal", "dqlabels.audits.classes.pipeline", "classes in an order"),
+        Kind("regression", "dqlabels.audits.values.pipeline", "numbers", streams=True),
+        Kind("annotators", "dqlabels.audits.annotators.pipeline", "several annotators", several=True),
+        Kind("multilabel", "dqlabels.audits.tags.pipeline", "several labels per row", several=True),
+    )
+}
+
+
+class Resolved(NamedTuple):
+    """A kind of label, and what a reader should know of how it was chosen."""
+
+    kind: Kind
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLook:
+    """What must be known of a label column to tell its kind: counts that do not depend on where its rows lie.
+
+    ``finite`` rows hold a finite number, ``distinct`` of which differ (counted up to a bound that decides the same);
+    ``least`` and ``largest`` are the ends of their range, ``fractional`` where one is no whole number; ``ordered``
+    where the column is a categorical that says its categories have an order.
+    """
+
+    name: str
+    dtype: nw.dtypes.DType
+    rows: int = 0
+    finite: int = 0
+    distinct: int = 0
+    least: float = 0.0
+    largest: float = 0.0
+    fractional: bool = False
+    ordered: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether the column holds numbers whose values tell its kind."""
+        return holds_numbers(self.dtype)
+
+
+def kind_of_table(table: Frame, label: str | Sequence[str], options: Options) -> Resolved:
+    """The kind of label in a table that is in memory.
 
     Args:
-        frame: The table.
-        label: The label column, which need not exist.
-        task: One of ``dqlabels.audits.tasks.SINGLE``, or None.
-        given: Options of :func:`dqlabels.audit`; those that only audits of classes have say that it is one.
-
-    >>> import polars as pl
-    >>> import narwhals as nw
-    >>> kind_of_label(nw.from_native(pl.DataFrame({"y": [at / 7 for at in range(99)]})), "y", None, {})[0]
-    'regression'
-    """
-    if task is not None:
-        return task, ()
-    if label not in frame.columns or class_options(given):
-        return "classes", ()
-    column = frame[label]
-    if looks_continuous(column):
-        return "regression", (
-            f"Column {label!r} holds fractional numbers of many values and was audited as numbers. Say "
-            "task='regression' to keep that without this note, task='classes' if each number is a class.",
-        )
-    if is_ordered(column):
-        return "ordinal", (
-            f"Column {label!r} is an ordered categorical and was audited as grades, where distance counts. Say "
-            "task='ordinal' to keep that without this note, task='classes' to leave the order out.",
-        )
-    return "classes", _asked(column)
-
-
-def class_options(given: Mapping[str, Any]) -> list[str]:
-    """Which options of :func:`dqlabels.audit`, of those that only audits of classes have, are not as usual.
-
-    >>> class_options({"model": None, "score": "self_confidence", "n_jobs": 2})
-    ['score']
-    """
-    unset = ("pred_probs", "classes", "model", "cv", "compat", "sample_rows")
-    usual = {"score": SCORES[0], "filter_by": FILTERS[0], "adjust": False}
-    return [name for name in unset if given.get(name) is not None] + [
-        name for name, value in usual.items() if given.get(name, value) != value
-    ]
-
-
-def check_grades(column: Column, score: str, *, adjust: bool, compat: str | None) -> None:
-    """Refuse labels whose order is not known, and options that only unordered classes have.
+        table: n rows.
+        label: The label column or columns.
+        options: What the caller asks for.
 
     Raises:
-        LabelColumnError: Strings, or a categorical that says no order.
-        OptionError: Naming the option and the way out.
+        OptionError: An option that contradicts the label or another option.
+        LabelColumnError: A column that is not there.
+
+    >>> import polars as pl
+    >>> kind_of_table(nw.from_native(pl.DataFrame({"tags": [["a"], []]})), "tags", Options()).kind.name
+    'multilabel'
+    >>> kind_of_table(nw.from_native(pl.DataFrame({"y": [at / 7 for at in range(99)]})), "y", Options()).kind.name
+    'regression'
     """
-    dtype = column.dtype
-    if dtype in (nw.String, nw.Categorical, nw.Object) and not isinstance(dtype, nw.Enum):
-        values = ", ".join(map(repr, sorted(map(str, column.drop_nulls().unique().to_list()))[:5]))
-        raise LabelColumnError(
-            f"Column {column.name!r} holds {dtype} ({values}), whose order is not known: by name it would be guessed. "
-            "Make it a pl.Enum([...]) or an ordered pd.Categorical with the grades from the lowest up, or numbers."
+    columns = [label] if isinstance(label, str) else list(label)
+    require(table, columns, "label")
+    lists = len(columns) == 1 and holds_lists(table[columns[0]])
+    all_boolean = all(table[name].dtype == nw.Boolean for name in columns)
+    kind = _said_or_shown(label, options, lists=lists, all_boolean=all_boolean)
+    return kind_of_look(lambda: look_at(table[columns[0]]), options) if kind is None else Resolved(kind)
+
+
+def kind_of_lazy_frame(frame: pl.LazyFrame, label: str | Sequence[str], options: Options) -> Resolved:
+    """The same of a lazy Polars frame, the same answer; its label column is read where the schema does not tell.
+
+    Args:
+        frame: n rows.
+        label: The label column or columns.
+        options: What the caller asks for.
+
+    Raises:
+        OptionError: An option that contradicts the label or another option.
+        LabelColumnError: A column that is not there.
+
+    >>> import polars as pl
+    >>> kind_of_lazy_frame(pl.LazyFrame({"y": [at / 7 for at in range(99)]}), "y", Options()).kind.name
+    'regression'
+    """
+    kind = kind_of_schema(frame, label, options)
+    return kind_of_look(lambda: look_at_lazily(frame, str(label)), options) if kind is None else Resolved(kind)
+
+
+def kind_of_schema(frame: pl.LazyFrame, label: str | Sequence[str], options: Options) -> Kind | None:
+    """The kind of label as far as the schema tells it; None where the values must be looked at. No row is read."""
+    schema = nw.from_native(frame).collect_schema()
+    columns = [label] if isinstance(label, str) else list(label)
+    require_names(schema.names(), columns, "label")
+    lists = len(columns) == 1 and is_list(schema[columns[0]])
+    all_boolean = all(schema[name] == nw.Boolean for name in columns)
+    return _said_or_shown(label, options, lists=lists, all_boolean=all_boolean)
+
+
+def kind_of_look(look: Callable[[], LabelLook], options: Options) -> Resolved:
+    """The kind of a column with one label per row, from its options or else its values.
+
+    >>> fractions = LabelLook("y", nw.Float64(), 99, 99, 99, 0.0, 1.0, fractional=True)
+    >>> kind_of_look(lambda: fractions, Options()).kind.name
+    'regression'
+    >>> kind_of_look(lambda: fractions, Options(cv=5)).kind.name
+    'classes'
+    """
+    if options.task is not None:
+        return Resolved(KINDS[options.task])
+    if class_options(options):
+        return Resolved(KINDS["classes"])
+    found = look()
+    if looks_continuous(found):
+        note = (
+            f"Column {found.name!r} holds fractional numbers of many values and was audited as numbers. Say "
+            "task='regression' to keep that without this note, task='classes' if each number is a class."
         )
-    if score not in GRADE_SCORES:
-        raise OptionError(
-            f"score={score!r} knows no order of classes; for task='ordinal' take one of "
-            f"{', '.join(map(repr, GRADE_SCORES))}, or audit with task='classes'."
+        return Resolved(KINDS["regression"], (note,))
+    if found.ordered:
+        note = (
+            f"Column {found.name!r} is an ordered categorical and was audited as grades, where distance counts. Say "
+            "task='ordinal' to keep that without this note, task='classes' to leave the order out."
         )
-    if adjust or compat is not None:
-        option = "adjust=True" if adjust else f"compat={compat!r}"
-        raise OptionError(f"{option} has no form for ordered classes. Leave it out, or audit with task='classes'.")
+        return Resolved(KINDS["ordinal"], (note,))
+    return Resolved(KINDS["classes"], _questions(found))
+
+
+def class_options(options: Options) -> list[str]:
+    """Which options that only classes have were given a value of their own.
+
+    >>> class_options(Options(score="self_confidence", n_jobs=2))
+    ['score']
+    """
+    return options.not_default(CLASS_OPTIONS)
+
+
+def looks_continuous(look: LabelLook) -> bool:
+    """Whether a column is fractional numbers of so many values that they are amounts rather than classes."""
+    if not look.dtype.is_float() or not look.fractional or look.finite < MIN_ROWS_TO_JUDGE:
+        return False
+    return look.distinct > max_fractional_classes(look.finite)
+
+
+def max_fractional_classes(finite: int) -> int:
+    """The largest number of different fractional values that are still classes, among ``finite`` rows."""
+    return int(max(MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE * finite))
+
+
+def look_at(column: Column) -> LabelLook:
+    """What a column in memory shows of its kind.
+
+    >>> import polars as pl
+    >>> look_at(nw.from_native(pl.Series("y", [1, 2, 2]), series_only=True)).distinct
+    2
+    """
+    if not holds_numbers(column.dtype):
+        return LabelLook(column.name, column.dtype, len(column), ordered=is_ordered(column))
+    values = np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    distinct = np.unique(values[np.isfinite(values)])
+    if not distinct.size:
+        return LabelLook(column.name, column.dtype, len(column))
+    fractional = bool((distinct != np.rint(distinct)).any())
+    finite = int(np.isfinite(values).sum())
+    least, largest = float(distinct[0]), float(distinct[-1])
+    return LabelLook(column.name, column.dtype, len(column), finite, distinct.size, least, largest, fractional)
+
+
+def look_at_lazily(frame: pl.LazyFrame, label: str) -> LabelLook:
+    """What a column of a lazy Polars frame shows of its kind; different values are counted no further than decides."""
+    import polars as pl
+
+    dtype = nw.from_native(frame).collect_schema()[label]
+    if not holds_numbers(dtype):
+        return LabelLook(label, dtype)
+    from dqlabels.engines.polars import collect
+
+    values = frame.select(pl.col(label).cast(pl.Float64).alias("value")).filter(pl.col("value").is_finite())
+    value = pl.col("value")
+    rows = collect(frame.select(pl.len())).item()
+    finite, least, largest, fractional = collect(
+        values.select(
+            pl.len(), value.min().alias("a"), value.max().alias("b"), (value != value.round()).any().alias("c")
+        )
+    ).row(0)
+    if not finite:
+        return LabelLook(label, dtype, rows)
+    most = max_fractional_classes(finite) if fractional else finite // 2
+    distinct = collect(values.unique().head(most + 1).select(pl.len())).item()
+    return LabelLook(label, dtype, rows, finite, distinct, least, largest, bool(fractional))
+
+
+def holds_numbers(dtype: nw.dtypes.DType) -> bool:
+    """Whether a column's values tell whether it holds classes or amounts: integers and floats."""
+    return dtype.is_float() or (dtype.is_integer() and dtype not in (nw.Int128, nw.UInt128))
 
 
 def is_ordered(column: Column) -> bool:
@@ -97,18 +249,53 @@ def is_ordered(column: Column) -> bool:
     return bool(getattr(column.to_native().dtype, "ordered", False)) and column.drop_nulls().n_unique() > 2
 
 
-def _asked(column: Column) -> tuple[str, ...]:
-    wide = column.dtype in (nw.Int128, nw.UInt128)
-    if wide or not column.dtype.is_numeric() or column.dtype.is_decimal() or len(column) < MIN_ROWS_TO_JUDGE:
-        return ()
+def holds_lists(column: Column) -> bool:
+    """Whether a label column holds a list of labels per row; arrays of a fixed length, such as embeddings, do not."""
+    if is_list(column.dtype):
+        return True
+    if column.dtype != nw.Object:
+        return False
     present = column.drop_nulls()
-    values = present.to_numpy()
-    distinct = np.unique(values[np.isfinite(values)])  # whole numbers beside missing ones are often floats
-    if not FEWEST_TO_ASK <= distinct.size <= len(present) / 2 or not (distinct == np.floor(distinct)).all():
+    return len(present) > 0 and isinstance(present[0], (list, tuple, set, frozenset))
+
+
+def is_list(dtype: nw.dtypes.DType) -> bool:
+    """Whether a dtype is a list of labels."""
+    return isinstance(dtype, nw.List) and dtype.inner not in (nw.Float32, nw.Float64)
+
+
+def _said_or_shown(label: str | Sequence[str], options: Options, *, lists: bool, all_boolean: bool) -> Kind | None:
+    """The kind that the options or the number and type of the columns settle; None for one column of single labels."""
+    columns = [label] if isinstance(label, str) else list(label)
+    one = isinstance(label, str)
+    long = options.annotator is not None or options.item is not None
+    kind = KINDS[options.task] if options.task is not None else None
+    if kind is None and (long or lists or not one):
+        if not long and not one and all_boolean:
+            raise OptionError(
+                f"Columns {', '.join(map(repr, columns[:10]))} are all Boolean: several annotators of one yes/no "
+                "label, or one tag each? Say task='annotators' or task='multilabel'."
+            )
+        kind = KINDS["multilabel" if lists and not long else "annotators"]
+    name = kind.name if kind is not None else "classes"
+    if long and name != "annotators":
+        raise OptionError(f"annotator= and item= belong to task='annotators', not to {name!r}.")
+    if options.consensus is not None and name != "annotators":
+        raise OptionError(
+            f"consensus={options.consensus!r} is for several annotators; {label!r} is audited as {name!r}."
+        )
+    if not one and kind is not None and not kind.several:
+        raise OptionError(f"label={columns!r} names several columns; task={name!r} takes one.")
+    return kind
+
+
+def _questions(look: LabelLook) -> tuple[str, ...]:
+    """What to ask about whole numbers of several values, which may be codes, grades or counts."""
+    several = MIN_VALUES_TO_ASK <= look.distinct <= look.finite / 2
+    if not several or look.fractional or look.rows < MIN_ROWS_TO_JUDGE:
         return ()
-    span = f"{int(distinct[0])} to {int(distinct[-1])}"
     return (
-        f"Column {column.name!r} holds whole numbers from {span} ({distinct.size} values) and "
-        "was audited as classes without order. Say task='ordinal' if they are grades, task='regression' if they are "
-        "counts or amounts, task='classes' if they are codes and this is right.",
+        f"Column {look.name!r} holds whole numbers from {int(look.least)} to {int(look.largest)} ({look.distinct} "
+        "values) and was audited as classes without order. Say task='ordinal' if they are grades, task='regression' if "
+        "they are counts or amounts, task='classes' if they are codes and this is right.",
     )

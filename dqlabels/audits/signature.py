@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 if TYPE_CHECKING:
+    import polars as pl
     from typing_extensions import Unpack
 
     from dqlabels.audits.annotators.result import AnnotatorAudit
+    from dqlabels.audits.base import Audit
     from dqlabels.audits.classes.result import LabelAudit
-    from dqlabels.audits.options import Options
+    from dqlabels.audits.classes.streamed import StreamedAudit
+    from dqlabels.audits.options import TableOptions, Task
     from dqlabels.audits.tags.result import MultilabelAudit
     from dqlabels.audits.values.result import ValueAudit
+    from dqlabels.audits.values.streamed import StreamedValueAudit
 
 
 class AuditCall(Protocol):
@@ -20,17 +24,27 @@ class AuditCall(Protocol):
 
     @overload
     def __call__(
-        self, frame: Any, label: str, *, task: Literal["classes", "ordinal"], **options: Unpack[Options]
+        self, frame: pl.LazyFrame, label: str, *, task: Literal["classes"], **options: Unpack[TableOptions]
+    ) -> LabelAudit | StreamedAudit: ...
+
+    @overload
+    def __call__(
+        self, frame: pl.LazyFrame, label: str, *, task: Literal["regression"], **options: Unpack[TableOptions]
+    ) -> ValueAudit | StreamedValueAudit: ...
+
+    @overload
+    def __call__(
+        self, frame: Any, label: str, *, task: Literal["classes", "ordinal"], **options: Unpack[TableOptions]
     ) -> LabelAudit: ...
 
     @overload
     def __call__(
-        self, frame: Any, label: str, *, task: Literal["regression"], **options: Unpack[Options]
+        self, frame: Any, label: str, *, task: Literal["regression"], **options: Unpack[TableOptions]
     ) -> ValueAudit: ...
 
     @overload
     def __call__(
-        self, frame: Any, label: str | Sequence[str], *, task: Literal["multilabel"], **options: Unpack[Options]
+        self, frame: Any, label: str | Sequence[str], *, task: Literal["multilabel"], **options: Unpack[TableOptions]
     ) -> MultilabelAudit: ...
 
     @overload
@@ -42,7 +56,7 @@ class AuditCall(Protocol):
         annotator: str,
         item: str,
         task: Literal["annotators"] | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[TableOptions],
     ) -> AnnotatorAudit: ...
 
     @overload
@@ -52,11 +66,16 @@ class AuditCall(Protocol):
         label: list[str] | tuple[str, ...],
         *,
         task: Literal["annotators"] | None = None,
-        **options: Unpack[Options],
+        **options: Unpack[TableOptions],
     ) -> AnnotatorAudit: ...
 
     @overload
-    def __call__(self, frame: Any, label: str, *, task: None = None, **options: Unpack[Options]) -> LabelAudit: ...
+    def __call__(
+        self, frame: pl.LazyFrame, label: str, *, task: None = None, **options: Unpack[TableOptions]
+    ) -> LabelAudit | StreamedAudit: ...
+
+    @overload
+    def __call__(self, frame: Any, label: str, *, task: None = None, **options: Unpack[TableOptions]) -> LabelAudit: ...
 
     @overload
     def __call__(
@@ -64,11 +83,11 @@ class AuditCall(Protocol):
         frame: Any,
         label: str | Sequence[str],
         *,
-        task: str | None = None,
+        task: Task | None = None,
         annotator: str | None = None,
         item: str | None = None,
-        **options: Unpack[Options],
-    ) -> Any: ...
+        **options: Unpack[TableOptions],
+    ) -> Audit: ...
 
 
 if TYPE_CHECKING:

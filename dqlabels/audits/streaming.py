@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
 
-from dqlabels.audits.classes.task import class_task
-from dqlabels.audits.values.task import ValueTask, check_values
-from dqlabels.errors import LabelWarning, OutputColumnError
-from dqlabels.frames.columns import AUDIT_COLUMNS, LabelSet, check_columns, require_names
+from dqlabels.audits.base import free_name
+from dqlabels.audits.options import Options
+from dqlabels.audits.request import KindModule
+from dqlabels.engines.task import Task
+from dqlabels.errors import LabelWarning, OptionError, OutputColumnError
+from dqlabels.frames.columns import Column, check_columns, require_names
 from dqlabels.models import large
-from dqlabels.progress import Progress, ProgressOption
-from dqlabels.statistics.residuals import FDR, check_fdr
+from dqlabels.progress import Progress
 from dqlabels.threads import thread_count
 
 if TYPE_CHECKING:
@@ -23,144 +27,173 @@ if TYPE_CHECKING:
 
     from dqlabels.engines.polars import Spill
 
-SILENT_SECONDS = 5.0
+IntArray = NDArray[np.int64]
+# The worst rows that a report names and shows; all of them are in its frame.
+MAX_WORST = 1_000
+NOT_HERE = "needs all rows in memory, and this audit streamed them. Audit a collected part of the table."
+NO_CHECKUP = (
+    "compares rows with each other, which the memory engine alone does, and a streamed audit leaves them where they "
+    "are. Check a sample: frame.collect().sample(50_000, seed=0).labels.checkup(label)."
+)
+# Options that need all rows in one memory, with what they are.
+IN_MEMORY_ONLY = {
+    "model": "a model of your own",
+    "cv": "cross-validation",
+    "groups": "groups that stay together",
+    "sample_weight": "weights by row",
+    "pred_probs": "probabilities of your own",
+    "embed": "columns to turn into vectors",
+    "compat": "another library's numbers",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What was asked for, checked against the schema alone; ``task`` is ``"classes"`` or ``"regression"``.
-
-    ``ruling`` says by what rule rows are flagged: ``filter_by``, ``score`` and ``adjust`` of classes, ``fdr`` of
-    numbers.
-    """
+    """What was asked of a lazy frame, checked against its schema alone."""
 
     frame: pl.LazyFrame
     label: str
-    task: str
-    features: Sequence[str] | None
-    exclude: tuple[str, ...]
-    ruling: dict[str, Any]
-    names: tuple[str, str, str]
-    random_state: int
-    sample_rows: int | None
-    n_jobs: int | None
-    progress: ProgressOption
+    options: Options
 
     @property
     def schema(self) -> dict[str, Any]:
         """The columns of the answer."""
         import polars as pl
 
-        schema = dict(self.frame.collect_schema())
-        return schema | {self.names[0]: pl.Float64, self.names[1]: schema[self.label], self.names[2]: pl.Boolean}
+        schema, names = dict(self.frame.collect_schema()), self.options.names
+        return schema | {names[0]: pl.Float64, names[1]: schema[self.label], names[2]: pl.Boolean}
+
+    @property
+    def label_of_no_rows(self) -> Column:
+        """The label column without rows: what can be said of its type is said before any row is read."""
+        return schema_column(self.frame, self.label)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that may be features."""
+        names = self.frame.collect_schema().names()
+        return large.sampled_columns(names, self.label, self.options.features, self.options.exclude)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
-    """What the passes over a large lazy frame found; ``spill`` holds what was said of each row.
+    """What the passes over a large lazy frame found; ``spill`` holds what the model said of each row.
 
-    ``task``, ``learnt`` and ``rule`` are the three steps of :mod:`dqlabels.engines.task`, of this kind of label.
+    ``task``, ``fitted`` and ``rule`` are the three steps of :mod:`dqlabels.engines.task`, for this kind of label.
     """
 
     plan: Plan
     task: Any
-    learnt: Any
+    fitted: Any
     spill: Spill
     rule: Any
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the reader should know."""
-        return (*self.learnt.notes, *self.rule.notes)
+    notes: tuple[str, ...]
+    seconds: float
 
     def blocks(self) -> Iterator[pl.DataFrame]:
         """The frame's blocks with three more columns."""
         from dqlabels.engines.polars import add_columns
 
-        progress, done = Progress(self.plan.progress, "Writing"), 0
+        progress, done = Progress(self.plan.options.progress, "Writing"), 0
         for block in add_columns(self.plan.frame, self.task, self.rule, self.spill):
             yield block
             done += len(block)
             progress(done, self.spill.rows)
 
 
-def plan_of(frame: pl.LazyFrame, label: str, **options: Any) -> Plan:
+def plan_of(frame: pl.LazyFrame, label: str, options: Options) -> Plan:
     """Check what can be checked without reading a row.
 
     Raises:
-        DQLabelsError: The label or a feature is not there, an output column is, or an option means nothing here.
+        DQLabelsError: The label or a feature is not there, or an output column is.
     """
     schema = frame.collect_schema()
     check_columns(schema.names())
     require_names(schema.names(), [label], "label")
-    names = tuple(options.get("names", AUDIT_COLUMNS))
-    there = [name for name in names if name in schema]
+    there = [name for name in options.names if name in schema]
     if there:
         raise OutputColumnError(
             f"Column{'s' if len(there) > 1 else ''} {', '.join(map(repr, there))} already in the frame, and would be "
             f"overwritten by the audit of {label!r}. Drop them, or choose others with names=."
         )
-    exclude: Iterable[str] = options.get("exclude", ())
-    exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
-    large.sampled_columns(schema.names(), label, options.get("features"), exclude)
-    large.check_sample_rows(options.get("sample_rows"))
-    task = options.get("task") or "classes"
-    ruling = {name: options.get(name, default) for name, default in RULING[task].items()}
-    if task == "regression":
-        check_values(schema_column(frame, label), options)
-        check_fdr(ruling["fdr"])
-    return Plan(
-        frame, label, task, options.get("features"), exclude, ruling, names, options.get("random_state", 0),
-        options.get("sample_rows"),
-        options.get("n_jobs"), options.get("progress"),
-    )  # fmt: skip
+    plan = Plan(frame, label, options)
+    _ = plan.columns
+    return plan
 
 
-# Of each task that streams, the options of its rule.
-RULING: dict[str, dict[str, Any]] = {
-    "classes": {"filter_by": "prune_by_noise_rate", "score": "normalized_margin", "adjust": False},
-    "regression": {"fdr": FDR},
-}
-
-
-def schema_column(frame: pl.LazyFrame, label: str) -> Any:
+def schema_column(frame: pl.LazyFrame, label: str) -> Column:
     """The label column of no rows: what can be said of its type is said before any is read."""
     import polars as pl
 
     return nw.from_native(pl.Series(label, [], dtype=frame.collect_schema()[label]), series_only=True)
 
 
-def go_through(plan: Plan, task: Any, spill: Spill, total: int) -> Streamed:
-    """Sample, learn, judge every row into the spill, and find the rule that flags."""
-    from dqlabels.engines.polars import draw_sample, judge_rows
-
-    def rows_of(step: str) -> Callable[[int], None]:
-        progress = Progress(plan.progress, step)
-        return lambda done: progress(done, total)
-
-    sample = draw_sample(plan.frame, task, rows_of("Sampling"))
-    learnt = task.learn(sample, plan.n_jobs, plan.progress)
-    del sample
-    first = judge_rows(plan.frame, task, learnt, spill, rows_of("Judging"))
-    return Streamed(plan, task, learnt, spill, learnt.rule(spill, first))
-
-
-def audit_lazily(
-    frame: pl.LazyFrame, label: str, in_memory: Callable[[pl.DataFrame], pl.DataFrame], **options: Any
-) -> pl.LazyFrame:
-    """A lazy frame with three more columns; nothing is read before its rows are asked for.
-
-    Args:
-        frame: n rows, in the same order each time they are read.
-        label: Its label column.
-        in_memory: Audits a table that is small enough.
-        **options: Those of :func:`dqlabels.audit`.
+def refuse_in_memory_options(options: Options, where: str) -> None:
+    """Raise where an option is given that needs all rows in one memory.
 
     Raises:
-        DQLabelsError: At once, what the schema gives away; the rest when rows are asked for.
+        OptionError: Naming it.
     """
-    plan = plan_of(frame, label, **options)
-    return blocks_when_asked(plan, lambda: audited_blocks(plan, in_memory, options))
+    for name in options.not_default(IN_MEMORY_ONLY):
+        raise OptionError(
+            f"{name}= ({IN_MEMORY_ONLY[name]}) needs all rows in memory, and is not there {where}. Leave it out, or "
+            "audit a collected frame."
+        )
+
+
+def row_count(frame: pl.LazyFrame) -> int:
+    """How many rows a lazy frame has."""
+    import polars as pl
+
+    from dqlabels.engines.polars import collect
+
+    return int(collect(frame.select(pl.len())).item())
+
+
+def stream(plan: Plan, module: KindModule, notes: Sequence[str], rows: int) -> Streamed:
+    """Sample, fit, judge every row into the spill, and find the rule that flags.
+
+    Args:
+        plan: What was asked.
+        module: Of the kind of label.
+        notes: What a reader should know beforehand.
+        rows: How many there are.
+
+    Raises:
+        DQLabelsError: As :func:`dqlabels.audit`.
+    """
+    from dqlabels.engines.polars import Spill, draw_sample, judge_rows
+
+    refuse_in_memory_options(plan.options, "for a lazy frame this large")
+    started, options = time.monotonic(), plan.options
+    task: Task = module.stream_task(plan)
+
+    def rows_of(step: str) -> Callable[[int], None]:
+        progress = Progress(options.progress, step)
+        return lambda done: progress(done, rows)
+
+    spill = Spill(task.kept, thread_count(options.n_jobs))
+    try:
+        sample = draw_sample(plan.frame, task, rows_of("Sampling"))
+        fitted: Any = task.learn(sample, options.n_jobs, options.progress)
+        del sample
+        first = judge_rows(plan.frame, task, fitted, spill, rows_of("Judging"))
+        rule: Any = fitted.rule(spill, first)
+    except BaseException:
+        spill.close()
+        raise
+    seconds = time.monotonic() - started
+    return Streamed(plan, task, fitted, spill, rule, (*notes, *fitted.notes, *rule.notes), seconds)
+
+
+def streamed_blocks(streamed: Streamed) -> Iterator[pl.DataFrame]:
+    """The blocks of a frame that nobody keeps an audit of: what lies on disk goes with the last one."""
+    from dqlabels.engines.polars import closing
+
+    with closing(streamed.spill):
+        for note in streamed.notes:
+            warnings.warn(note, LabelWarning, stacklevel=2)
+        yield from streamed.blocks()
 
 
 def blocks_when_asked(plan: Plan, blocks: Callable[[], Iterator[pl.DataFrame]]) -> pl.LazyFrame:
@@ -182,41 +215,53 @@ def blocks_when_asked(plan: Plan, blocks: Callable[[], Iterator[pl.DataFrame]]) 
     return register_io_source(run, schema=plan.schema)
 
 
-def audited_blocks(
-    plan: Plan, in_memory: Callable[[pl.DataFrame], pl.DataFrame], options: dict[str, Any]
-) -> Iterator[pl.DataFrame]:
-    """The audited frame in blocks, whichever rule its size asks for."""
-    from dqlabels.engines.polars import Spill, closing
-
-    task, size = read_task(plan)
-    if task is None:
-        yield in_memory(plan.frame.collect())
-        return
-    large.refuse_options(options, "for a lazy frame this large")
-    with closing(Spill(task.kept, thread_count(plan.n_jobs))) as spill:
-        streamed = go_through(plan, task, spill, size)
-        for note in streamed.notes:
-            warnings.warn(note, LabelWarning, stacklevel=2)
-        yield from streamed.blocks()
-
-
-def read_task(plan: Plan) -> tuple[Any, int]:
-    """The task of a large frame, from a first look at its labels; None of a small one; and how many rows it has."""
+def issues_of(
+    frame: pl.LazyFrame, label: str, names: tuple[str, str, str], positions: IntArray, kinds: Sequence[str]
+) -> pl.DataFrame:
+    """The rows at ``positions`` (m,) of an audited lazy frame, in that order, with their ``kinds`` (m,)."""
     import polars as pl
 
-    from dqlabels.engines.polars import collect, label_counts, read_blocks
+    from dqlabels.engines.polars import collect
 
-    size: int = collect(plan.frame.select(pl.len())).item()
-    if size <= large.LARGE_ROWS:
-        return None, size
-    columns = large.sampled_columns(plan.frame.collect_schema().names(), plan.label, plan.features, plan.exclude)
-    learning = {"features": plan.features, "exclude": plan.exclude, "random_state": plan.random_state}
-    if plan.task == "regression":
-        blocks = (
-            nw.from_native(block[plan.label], series_only=True) for block in read_blocks(plan.frame, [plan.label])
-        )
-        return ValueTask.of(plan.label, blocks, columns, plan.names, learning, plan.ruling["fdr"]), size
-    values, rows = label_counts(plan.frame, plan.label)
-    labels = LabelSet.of(nw.from_native(values, series_only=True), rows)
-    learning["sample_rows"] = plan.sample_rows
-    return class_task(labels, columns, plan.names, learning, plan.ruling), size
+    quality, suggested, flag = names
+    taken = set(frame.collect_schema().names())
+    row = free_name("row", taken)
+    kind = free_name("kind", {*taken, row})
+    numbers = pl.Series(row, positions, dtype=pl.get_index_type())
+    asked = pl.DataFrame([numbers, pl.Series(kind, kinds, dtype=pl.String)])
+    rows = collect(frame.with_row_index(row).filter(pl.col(row).is_in(numbers.implode())))
+    found = asked.join(rows, on=row, how="left", maintain_order="left")
+    first = [row, label, suggested, quality, kind]
+    return found.select(*first, pl.exclude(*first, flag))
+
+
+@dataclass(slots=True, eq=False)
+class Lowest:
+    """The rows with the ``most`` lowest keys, in the order of key and then of row."""
+
+    most: int
+    parts: list[dict[str, NDArray[Any]]]
+    waiting: int
+
+    @classmethod
+    def empty(cls, most: int) -> Lowest:
+        """Nothing seen yet."""
+        return cls(most, [], 0)
+
+    def offer(self, keys: NDArray[Any], facts: dict[str, NDArray[Any]]) -> None:
+        """Take in a block's rows with their keys (b,) and what is to be known of each, (b, ...) a name."""
+        if self.parts and keys.size and "bar" in self.parts[0]:
+            near = keys <= self.parts[0]["bar"][0]
+            keys, facts = keys[near], {name: values[near] for name, values in facts.items()}
+        self.parts.append({"key": keys, **facts})
+        self.waiting += keys.size
+        if self.waiting > 2 * self.most:
+            kept = self.finish()
+            self.parts, self.waiting = [{**kept, "bar": kept["key"][-1:]}], kept["key"].size
+
+    def finish(self) -> dict[str, NDArray[Any]]:
+        """The facts of the rows kept, their keys among them as ``key``."""
+        names = [name for name in self.parts[0] if name != "bar"]
+        joined = {name: np.concatenate([part[name] for part in self.parts]) for name in names}
+        order = np.argsort(joined["key"], kind="stable")[: self.most]
+        return {name: values[order] for name, values in joined.items()}

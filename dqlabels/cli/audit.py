@@ -18,7 +18,7 @@ from dqlabels.errors import LabelWarning, OptionError
 from dqlabels.frames.files import STANDARD, check_folder, check_output
 
 if TYPE_CHECKING:
-    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.audits.base import Audit
 
 
 @app.command("audit")
@@ -112,7 +112,7 @@ def _tell(result: Any, gate: Any, worst: int, *, as_json: bool, quiet: bool, to_
 
 def _audited(
     table: Any, label: str | None, options: dict[str, Any], auditor: str | None, context: typer.Context
-) -> LabelAudit:
+) -> Audit:
     """The audit by a saved auditor where there is one, else by training."""
     from dqlabels.audits.audit import audit
 

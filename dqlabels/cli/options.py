@@ -13,7 +13,7 @@ import typer
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
-    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.audits.base import Audit
 
 File = Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")]
 Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")]
@@ -86,7 +86,7 @@ def audit_options(
     return options
 
 
-def with_answers(result: LabelAudit, reviewed: str | None) -> LabelAudit:
+def with_answers(result: Audit, reviewed: str | None) -> Audit:
     """The audit with the noise rate that the answers in a file give, where one is named."""
     if reviewed is None:
         return result

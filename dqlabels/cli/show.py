@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.audits.base import Audit
     from dqlabels.audits.gate import GateResult
-    from dqlabels.audits.values.result import ValueGate
 
 # Of a suspicious row: its number, label, suggestion, quality and kind, and then some of its values.
 FIRST_COLUMNS, MOST_VALUES = 5, 3
@@ -22,7 +21,7 @@ MOST_CLASSES = 12
 LONGEST_VALUE = 32
 
 
-def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, console: Console) -> None:
+def print_summary(result: Audit, gate: GateResult | None, worst: int, console: Console) -> None:
     """Everything that came from data is printed as it is: no markup of it is obeyed, no control character sent."""
     facts = result.to_dict()
     if "confusions" not in facts:  # several labels a row: it sums itself up
@@ -57,7 +56,7 @@ def print_summary(result: LabelAudit, gate: GateResult | None, worst: int, conso
     print_notes(facts["warnings"], gate, console)
 
 
-def print_notes(notes: Sequence[str], gate: GateResult | ValueGate | None, console: Console) -> None:
+def print_notes(notes: Sequence[str], gate: GateResult | GateResult | None, console: Console) -> None:
     """The notes of an audit, and the verdict."""
     for note in notes:
         console.print(printable(f"Note: {note}"))

@@ -11,7 +11,8 @@ from dqlabels.cli.show import as_wide_as_fits, print_notes, print_summary, print
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
-    from dqlabels.audits.values.result import ValueAudit, ValueGate
+    from dqlabels.audits.gate import GateResult
+    from dqlabels.audits.values.result import ValueAudit
 
 
 def print_result(result: Any, gate: Any, worst: int, console: Console) -> None:
@@ -20,7 +21,7 @@ def print_result(result: Any, gate: Any, worst: int, console: Console) -> None:
     show(result, gate, worst, console)
 
 
-def print_values(result: ValueAudit, gate: ValueGate | None, worst: int, console: Console) -> None:
+def print_values(result: ValueAudit, gate: GateResult | None, worst: int, console: Console) -> None:
     """Headline, what the false-discovery rate rests on, and the worst rows; nothing that came from data is obeyed."""
     facts = result.to_dict()
     missing = f", {facts['missing']:,} without a value" if facts["missing"] else ""

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -16,14 +16,12 @@ from pandera.api.checks import Check
 from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaDefinitionError
 
-from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.base import Audit, AuditedRows, Mask
 from dqlabels.audits.gate import DECIDE, ON_INCONCLUSIVE
-from dqlabels.audits.tasks import SEVERAL
+from dqlabels.audits.kinds import KINDS
 from dqlabels.errors import DQLabelsError, OptionError
-from dqlabels.integrations.rows import AuditedRows, Mask, audited_rows
 from dqlabels.integrations.sharing import (
     AnnotatorOptions,
-    Audit,
     ClassOptions,
     TagOptions,
     ValueOptions,
@@ -32,7 +30,7 @@ from dqlabels.integrations.sharing import (
 )
 
 if TYPE_CHECKING:
-    from dqlabels.audits.gate import Answer
+    from dqlabels.audits.gate import GateResult
 
 
 class CheckUseError(OptionError, SchemaDefinitionError):
@@ -108,7 +106,7 @@ class LabelCheck(Check):
             if name in settings and settings[name] not in choices:
                 raise OptionError(f"{name}={settings[name]!r} is none of {', '.join(map(repr, choices))}.")
         self.task = task
-        self.label = _column_or_columns(label, several=task in SEVERAL)
+        self.label = _column_or_columns(label, several=KINDS[task].several)
         self.limits = dict(limits)
         self.settings = dict(settings)
         self._said: dict[int, str] = {}
@@ -144,7 +142,7 @@ class LabelCheck(Check):
         wrapped, frame = _native(check_obj)
         try:
             audit = shared_audit(frame, self.label, self.task, self.options)
-            rows = audited_rows(audit)
+            rows = audit.audited_rows()
             judgement = self.judge(audit, rows)
         except DQLabelsError as error:
             raise error.with_traceback(None) from None  # pandera prints the traceback: the message says it all
@@ -191,10 +189,8 @@ class GateCheck(LabelCheck):
 
     def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
         """Run the gate."""
-        settings = dict(self.settings)
-        if (method := settings.pop("method", None)) is not None and isinstance(audit, LabelAudit):
-            audit = replace(audit, noise_rate=audit.estimate_noise(method))
-        gate: Answer = audit.gate(**self.limits, **settings)
+        settings = {name: value for name, value in self.settings.items() if value is not None}
+        gate: GateResult = audit.gate(**self.limits, **settings)
         # Where limits are set part by part, the rows of the parts that fail.
         beyond = [check.of for check in gate.checks if check.verdict == gate.verdict and check.of is not None]
         listed = rows.suspect if gate.passed or not beyond else rows.concerning(beyond)
@@ -282,8 +278,8 @@ def _answer(
     right[rows.positions[found]] = False
     listed = found[: check.n_failure_cases]
     cases = {
-        "given": rows.given(listed),
-        "suggested": rows.suggested(listed),
+        "given": rows.labels(listed),
+        "suggested": rows.suggestions(listed),
         "quality": [round(float(value), 4) for value in rows.quality[listed]],
     }
     if _is_pandas(frame) and not wrapped:

@@ -7,17 +7,12 @@ import pickle
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import singledispatch
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import narwhals as nw
 
-from dqlabels.audits.annotators.result import AnnotatorAudit
 from dqlabels.audits.audit import audit
-from dqlabels.audits.classes.result import LabelAudit
-from dqlabels.audits.tags.result import MultilabelAudit
-from dqlabels.audits.values.result import ValueAudit
+from dqlabels.audits.base import Audit
 from dqlabels.errors import OptionError
 from dqlabels.frames.reading import read_frame
 
@@ -89,8 +84,6 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 CLASS_TASKS = ("classes", "ordinal")
 NAMED_TASKS = {"regression": "numbers", "annotators": "several annotators", "multilabel": "several labels a row"}
 
-Audit = LabelAudit | ValueAudit | AnnotatorAudit | MultilabelAudit
-
 _kept: OrderedDict[bytes, Audit] = OrderedDict()
 _lock = threading.Lock()
 
@@ -138,7 +131,7 @@ def shared_audit(frame: Any, label: str | Sequence[str], task: str, options: Map
             if key in _kept:
                 _kept.move_to_end(key)
                 return _kept[key]
-    found: Audit = without_frame(audit(table.to_native(), label, **given))
+    found = audit(table.to_native(), label, **given).without_frame()
     if key is not None:
         with _lock:
             _kept[key] = found
@@ -151,37 +144,6 @@ def forget_audits() -> None:
     """Drop the kept audits."""
     with _lock:
         _kept.clear()
-
-
-@singledispatch
-def without_frame(found: Any) -> Any:
-    """The audit with what its gate and its rows are made from, and nothing else."""
-    raise TypeError(f"{type(found).__name__} is no audit")
-
-
-@without_frame.register
-def _without_annotators_frame(found: AnnotatorAudit) -> AnnotatorAudit:
-    return replace(found, frame=None, table=found.table.select(*found.findings.reading.names, *found.names))
-
-
-@without_frame.register
-def _without_classes_frame(found: LabelAudit) -> LabelAudit:
-    evidence = found.evidence
-    column: Any = None
-    labels = replace(evidence.labels, column=column)
-    return replace(found, frame=None, table=column, again=None, evidence=replace(evidence, labels=labels))
-
-
-@without_frame.register
-def _without_values_frame(found: ValueAudit) -> ValueAudit:
-    return replace(found, frame=None, table=found.table.select(found.label, *found.names))
-
-
-@without_frame.register
-def _without_tags_frame(found: MultilabelAudit) -> MultilabelAudit:
-    table: Any = None
-    evidence = replace(found.evidence, tags=replace(found.evidence.tags, lists=None))
-    return replace(found, frame=None, table=table, evidence=evidence)
 
 
 def _digest(table: Frame, label: str | Sequence[str], options: Mapping[str, Any]) -> bytes | None:

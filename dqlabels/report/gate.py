@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
-    from dqlabels.audits.gate import Answer, GateCheck
+    from dqlabels.audits.gate import GateCheck, GateResult
 
 # GitHub shows ten annotations of a kind a step.
 MAX_ANNOTATIONS = 10
@@ -17,7 +17,7 @@ KINDS = {"pass": "notice", "inconclusive": "warning", "fail": "error"}
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def github_annotations(file: str, label: str, gate: Answer) -> str:
+def github_annotations(file: str, label: str, gate: GateResult) -> str:
     """Workflow commands, a line each: the whole message with the worst limit, then the other limits not kept.
 
     Args:
@@ -48,7 +48,7 @@ def github_error(file: str, label: str, message: str) -> str:
     return _annotation("error", file, f"Labels of {label!r} were not checked", message) + "\n"
 
 
-def junit_xml(file: str, label: str, gate: Answer) -> str:
+def junit_xml(file: str, label: str, gate: GateResult) -> str:
     """A JUnit report with a test case per limit; it is the same for the same answer, so it holds no time.
 
     Args:
@@ -88,7 +88,7 @@ def junit_error(file: str, label: str, message: str) -> str:
     return _document(suite)
 
 
-def _failed(check: GateCheck, gate: Answer) -> bool:
+def _failed(check: GateCheck, gate: GateResult) -> bool:
     return check.verdict == "fail" or (check.verdict == "inconclusive" and not gate.passed)
 
 

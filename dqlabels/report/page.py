@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -49,6 +49,32 @@ def value_page(facts: Mapping[str, Any], gate: Mapping[str, Any] | None = None) 
     return _rendered("values.html", facts, gate, drawn)
 
 
+def tables_page(
+    label: str,
+    summary: str,
+    sections: Sequence[tuple[str, Sequence[str], Sequence[Mapping[str, Any]]]],
+    notes: Sequence[str],
+    gate: Mapping[str, Any] | None = None,
+) -> str:
+    """The whole page of an audit that is told in tables.
+
+    Args:
+        label: The label column.
+        summary: The audit in lines of text, without the notes.
+        sections: The title, the columns and the rows of each table.
+        notes: What a reader should know of the data.
+        gate: As ``GateResult.to_dict`` gives it: its verdict comes first.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    from dqlabels.version import __version__
+
+    tables = [{"title": title, "columns": list(columns), "rows": list(rows)} for title, columns, rows in sections]
+    shown = {"label": label, "lines": summary.splitlines(), "tables": tables, "notes": notes, "version": __version__}
+    return _rendered("tables.html", shown, gate, {})
+
+
 def _rendered(template: str, facts: Mapping[str, Any], gate: Mapping[str, Any] | None, drawn: Mapping[str, str]) -> str:
     """A template filled in; ``drawn`` are drawings that need no escaping any more."""
     try:
@@ -64,7 +90,7 @@ def _rendered(template: str, facts: Mapping[str, Any], gate: Mapping[str, Any] |
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(percent=_percent, count=_count, ratio=_ratio, clean=_clean, brief=_brief)
+    environment.filters.update(cell=_cell, percent=_percent, count=_count, ratio=_ratio, clean=_clean, brief=_brief)
     script = _asset("report.js")
     return environment.get_template(template).render(
         facts=facts,
@@ -75,6 +101,13 @@ def _rendered(template: str, facts: Mapping[str, Any], gate: Mapping[str, Any] |
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         **{name: Markup(drawing) for name, drawing in drawn.items()},  # noqa: S704 - of numbers, or escaped
     )
+
+
+def _cell(value: object) -> str:
+    """A value of a table: fractions to three places, what is missing as a dash."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else _clean(value)
 
 
 def _asset(name: str) -> str:

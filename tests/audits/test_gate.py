@@ -15,7 +15,7 @@ from support.frames import two_classes
 from support.other_labels import prices
 
 import dqlabels
-from dqlabels.audits.gate import GateCheck, Measured, decide_gate
+from dqlabels.audits.gate import GateCheck, Grounds, Measured, decide_gate
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
 from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.rate import with_support
@@ -29,11 +29,14 @@ def rate_of_a_table():
 
 
 RATE = rate_of_a_table()
+GROUNDS = Grounds.of(RATE, "label")
 
 
 def held(estimate: float, low: float, high: float, limit: float, decide: str, **more):
     measured = [Measured("max_noise_rate", "the label-noise rate", estimate, low, high, limit, 1000, 1000)]
-    return decide_gate(RATE, measured, decide=decide, on_inconclusive=more.pop("on_inconclusive", "pass"), **more)
+    return decide_gate(
+        Grounds.of(RATE, "label"), measured, decide=decide, on_inconclusive=more.pop("on_inconclusive", "pass"), **more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +80,15 @@ def test_an_inconclusive_gate_warns_unless_told_otherwise():
 @pytest.mark.parametrize("decide", ["estimate", "confident"])
 def test_what_the_table_cannot_support_is_inconclusive(decide):
     measured = [Measured("max_noise_rate", "the label-noise rate", 0.0, 0.0, 0.01, 0.05, 1000, 1000, False)]
-    gate = decide_gate(with_support(RATE, 0.9, RATE), measured, decide=decide, on_inconclusive="fail")
+    gate = decide_gate(
+        Grounds.of(with_support(RATE, 0.9, RATE), "label"), measured, decide=decide, on_inconclusive="fail"
+    )
     assert (gate.verdict, gate.passed) == ("inconclusive", False)
 
 
 def test_what_the_table_cannot_support_says_why_and_what_to_do():
     measured = [Measured("max_noise_rate", "the label-noise rate", 0.0, 0.0, 0.01, 0.05, 1000, 1000, False)]
-    message = decide_gate(with_support(RATE, 0.9, RATE), measured, on_inconclusive="pass").message
+    message = decide_gate(Grounds.of(with_support(RATE, 0.9, RATE), "label"), measured, on_inconclusive="pass").message
     assert "This table cannot support an estimate: the model disagrees with 90%" in message
     assert re.search(r"Reviewing about \d+ rows by hand", message)
 
@@ -106,7 +111,7 @@ def test_the_worst_verdict_is_the_gates():
         Measured("max_noise_rate", "one", 0.01, 0.0, 0.02, 0.05, 1000, 1000),
         Measured("max_class_noise_rate", "two", 0.2, 0.1, 0.3, 0.05, 10, 1000),
     ]
-    gate = decide_gate(RATE, measured)
+    gate = decide_gate(GROUNDS, measured)
     assert gate.verdict == "fail"
     assert gate.message.startswith("FAIL: two, 20.0% (interval 10.0% to 30.0%), exceeds the limit of 5.0%")
 
@@ -280,7 +285,7 @@ def test_a_check_of_agreement_reads_as_one():
 )
 def test_an_agreement_is_to_reach_its_limit(agreement, low, high, decide, verdict):
     measured = [Measured("min_agreement", "the agreement", agreement, low, high, 0.6, measure="agreement")]
-    gate = decide_gate(RATE, measured, decide=decide, on_inconclusive="pass")
+    gate = decide_gate(GROUNDS, measured, decide=decide, on_inconclusive="pass")
     assert gate.verdict == verdict
     assert RATE.assumption not in gate.message  # which the agreement does not rest on
 

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import ast
+import dataclasses
 import inspect
-from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 import pytest
 from support.other_labels import ANNOTATORS, TAG_PROBS, graded, prices, rated, rated_long, tagged, ticked
 
 import dqlabels
-from dqlabels.audits import signature
+from dqlabels.audits import options
 from dqlabels.audits.annotators.result import AnnotatorAudit
 from dqlabels.audits.classes.result import LabelAudit
-from dqlabels.audits.options import AuditOptions
+from dqlabels.audits.kinds import KINDS
+from dqlabels.audits.options import (
+    FITTING,
+    OPTION_NAMES,
+    SPARK,
+    AuditOptions,
+    FittingOptions,
+    Options,
+    SparkOptions,
+)
 from dqlabels.audits.tags.result import MultilabelAudit
 from dqlabels.audits.values.result import ValueAudit
+from dqlabels.errors import OptionError
+from dqlabels.frames import columns
+from dqlabels.statistics import residuals
+from dqlabels.statistics.consensus import METHODS
 
 # The result by the name that it is annotated with, and a call by the overload that promises it, in their order.
 RESULTS: list[tuple[type, Any, Any, dict[str, Any]]] = [
@@ -30,22 +42,113 @@ RESULTS: list[tuple[type, Any, Any, dict[str, Any]]] = [
 ]
 
 
-def test_the_options_are_those_of_the_audit():
-    options = [name for name in inspect.signature(dqlabels.audit).parameters if name not in ("frame", "label")]
-    assert sorted(AuditOptions.__annotations__) == sorted(options)
+def test_editors_are_told_the_options_that_there_are():
+    assert set(AuditOptions.__annotations__) == set(OPTION_NAMES)
+    assert set(FittingOptions.__annotations__) == set(FITTING)
+    assert set(SparkOptions.__annotations__) == set(SPARK)
 
 
-def test_there_is_a_call_here_for_every_promise():
-    tree = ast.parse(Path(signature.__file__).read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__call__"]
-    promised = [ast.unparse(node.returns) for node in calls if node.returns is not None]
-    assert promised == [*(result.__name__ for result, *_ in RESULTS), "Any"]
+def test_editors_are_told_the_types_that_are_checked():
+    types = {one.name: one.type for one in dataclasses.fields(Options)}
+    told = {name: getattr(shown, "__forward_arg__", shown) for name, shown in AuditOptions.__annotations__.items()}
+    assert told == types
+
+
+def test_the_signature_shows_every_option_with_its_choices():
+    for function in (dqlabels.audit, dqlabels.labels(None).audit, dqlabels.labels(None).report):
+        parameters = inspect.signature(function).parameters
+        assert [name for name in parameters if name in OPTION_NAMES] == list(OPTION_NAMES)
+        assert "prune_by_class" in str(parameters["filter_by"].annotation)
+        assert parameters["random_state"].default == 0
+
+
+def test_the_help_says_what_each_option_means():
+    for function in (dqlabels.audit, dqlabels.labels(None).audit):
+        assert all(f"{name}: " in function.__doc__ for name in OPTION_NAMES)
+
+
+def test_choices_are_those_that_the_statistics_know():
+    assert get_args(options.FilterBy) == dqlabels.FILTERS
+    assert get_args(options.Score) == dqlabels.SCORES
+    assert get_args(options.Consensus) == METHODS
+    assert get_args(options.Task) == tuple(KINDS)
+
+
+def test_defaults_are_those_of_the_rooms_below():
+    assert options.AUDIT_COLUMNS == columns.AUDIT_COLUMNS
+    assert options.FDR == residuals.FDR
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("filter", "filter_by"),
+        ("seed", "random_state"),
+        ("clf", "model"),
+        ("threshold", "filter_by"),
+        ("feature", "features"),
+    ],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda **given: dqlabels.audit(pl.DataFrame(graded()), "grade", **given),
+        lambda **given: dqlabels.labels(pl.DataFrame(graded())).audit("grade", **given),
+        lambda **given: dqlabels.labels(pl.LazyFrame(graded())).audit("grade", **given),
+        lambda **given: dqlabels.checkup(pl.DataFrame(graded()), "grade", **given),
+        lambda **given: dqlabels.LabelAuditor("grade", **given),
+    ],
+    ids=["audit", "accessor", "lazy", "checkup", "auditor"],
+)
+def test_an_option_that_does_not_exist_is_refused_with_the_one_that_was_meant(call, given, meant):
+    with pytest.raises(dqlabels.DQLabelsError, match=rf"has no option '{given}'\. Did you mean {meant}=\?"):
+        call(**{given: 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"n_jobs": 0}, "n_jobs=0 is not a whole number"),
+        ({"n_jobs": 1.5}, "n_jobs=1.5 is not a whole number"),
+        ({"n_jobs": True}, "n_jobs=True is not a whole number"),
+        ({"adjust": "no"}, "adjust='no' is neither True nor False"),
+        ({"names": "abc"}, "names='abc' must be three different names"),
+        ({"names": ("a", "b", "a")}, "must be three different names"),
+        ({"random_state": -1}, "random_state=-1 is not a whole number"),
+        ({"score": "margin"}, "score='margin' is none of"),
+        ({"filter_by": None}, "filter_by=None is none of"),
+        ({"sample_rows": 7}, "sample_rows=7 is not a whole number of at least 100"),
+        ({"progress": "yes"}, "progress='yes' is not True"),
+        ({"exclude": 3}, "exclude=3 is not a list of column names"),
+        ({"embed": "image"}, "embed='image' is not a mapping"),
+        ({"cv": 1}, "pass at least 2 folds"),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused(given, message):
+    for call in (dqlabels.labels(pl.DataFrame(graded())).audit, dqlabels.labels(pl.LazyFrame(graded())).audit):
+        with pytest.raises(OptionError, match=message):
+            call("grade", **given)
+    with pytest.raises(OptionError, match=message):
+        dqlabels.LabelAuditor("grade", **given)
+
+
+@pytest.mark.parametrize("fdr", [2, 0, "0.1", True])
+def test_a_rate_of_false_discoveries_outside_its_range_is_refused(fdr):
+    with pytest.raises(OptionError, match="is not a share between 0 and 1"):
+        dqlabels.audit(pl.DataFrame(prices()), "price", task="regression", fdr=fdr)
+
+
+@pytest.mark.parametrize("limit", ["5%", 5, -0.1, True, {"low": "5%"}])
+def test_a_limit_that_is_no_share_is_refused(limit):
+    name = "max_class_noise_rate" if isinstance(limit, dict) else "max_noise_rate"
+    with pytest.raises(OptionError, match=f"{name}=.* is not a share of rows between 0 and 1"):
+        dqlabels.Limits(**{name: limit})
 
 
 @pytest.mark.filterwarnings("ignore:Column 'grade' holds whole numbers:dqlabels.LabelWarning")
-@pytest.mark.parametrize(("result", "table", "label", "options"), RESULTS)
-def test_a_promise_is_kept(result, table, label, options):
-    assert type(dqlabels.audit(pl.DataFrame(table()), label, **options)) is result
+@pytest.mark.parametrize(("result", "table", "label", "chosen"), RESULTS)
+def test_a_promise_is_kept(result, table, label, chosen):
+    assert type(dqlabels.audit(pl.DataFrame(table()), label, **chosen)) is result
 
 
 def test_a_column_of_lists_has_a_task_of_its_own():

@@ -1,10 +1,11 @@
-"""The result of an audit of several annotators: frozen, with the verbs of a :class:`~dqlabels.LabelAudit`."""
+"""What an audit of several annotators gives: consensus, trust, agreement, its gate, its report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import narwhals as nw
 import numpy as np
@@ -12,20 +13,45 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.annotators import wording
 from dqlabels.audits.annotators.findings import Findings
-from dqlabels.audits.base import Flagging, free_name
-from dqlabels.audits.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
+from dqlabels.audits.base import (
+    Audit,
+    AuditedRows,
+    Mask,
+    column_values,
+    detached,
+    free_name,
+    fresh_index,
+    fresh_rows,
+    records,
+)
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
+from dqlabels.audits.options import documented_fields
 from dqlabels.errors import OptionError
-from dqlabels.frames.columns import Column, Frame
+from dqlabels.frames.columns import Column
 from dqlabels.noise.annotators import annotators_noise
 from dqlabels.noise.rate import NoiseRate
-from dqlabels.report.evidence import plain
 from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_agreements
 
-MOST_ROWS_IN_DICT = 10
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from dqlabels.checks.result import Checkup
+
+MAX_ROWS_IN_DICT = 10
+LIMITS = ("max_noise_rate", "min_agreement", "max_annotator_noise_rate", *DECIDING)
+ONE_CLASS = "is for one class per row, and {label!r} was audited as the labels of several annotators."
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class AnnotatorAudit(Flagging):
+class AnnotatorLimits(Deciding, total=False):
+    """The limits of several annotators, for editors and type checkers."""
+
+    max_noise_rate: float | None
+    min_agreement: float | None
+    max_annotator_noise_rate: float | Mapping[Any, float] | None
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class AnnotatorAudit(Audit):
     """What was found in the labels that several annotators, systems or extracts gave to the same items.
 
     In a wide frame a row is an item with a label column an annotator: ``suggested_label`` is the consensus,
@@ -38,22 +64,27 @@ class AnnotatorAudit(Flagging):
     method ``"annotators"``. ``model`` and ``model_error`` are None where no model judged.
     """
 
-    label: str
-    frame: Any
-    rows: int
     items: int
     labels: int
-    audited: int
-    flagged: int
-    noise_rate: NoiseRate
     agreement: Agreement
-    model: str | None
-    model_error: float | None
-    warnings: tuple[str, ...]
-    names: tuple[str, str, str]
-    settings: dict[str, Any]
     findings: Findings
-    table: Frame
+
+    limits: ClassVar[tuple[str, ...]] = LIMITS
+    settled: ClassVar[tuple[str, ...]] = ("consensus", "random_state", "compat")
+    cannot: ClassVar[Mapping[str, str]] = {
+        "": ONE_CLASS,
+        "checkup": f"{ONE_CLASS} Say task='classes' if that is what it holds.",
+    }
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns of the frame that hold the labels."""
+        return tuple(self.findings.reading.names)
+
+    @cached_property
+    def noise_rate(self) -> NoiseRate:
+        """The share of the labels that are wrong, by method ``"annotators"``; estimated when first asked for."""
+        return annotators_noise(self.findings.draws)
 
     @property
     def consensus(self) -> Any:
@@ -73,8 +104,7 @@ class AnnotatorAudit(Flagging):
         rows = rows[np.argsort(quality[rows], kind="stable")]
         picked = self.table[rows.tolist()]
         number = nw.new_series(free_name("row", {*picked.columns}), rows, backend=picked.implementation)
-        if picked.implementation.is_pandas_like():
-            picked = nw.from_native(picked.to_native().reset_index(drop=True), eager_only=True)
+        picked = fresh_rows(picked)
         first = [*self.findings.reading.names, self.names[1], self.names[0]]
         rest = [name for name in self.table.columns if name not in {*first, *self.names}]
         return picked.with_columns(number).select(number.name, *first, *rest).to_native()
@@ -160,7 +190,7 @@ class AnnotatorAudit(Flagging):
         Raises:
             OptionError: ``confidence`` is outside (0, 1).
         """
-        seed = self.settings["random_state"]
+        seed = self.options.random_state
         return krippendorff_alpha(self.findings.reading.votes, confidence=confidence, random_state=seed)
 
     def estimate_noise(self, method: str = "annotators", *, of: Any = "labels", confidence: float = 0.90) -> NoiseRate:
@@ -188,38 +218,31 @@ class AnnotatorAudit(Flagging):
             raise OptionError(f"of={of!r} is none of 'labels', 'consensus', {', '.join(map(repr, names[:20]))}.")
         return annotators_noise(self.findings.draws, of=of, confidence=confidence)
 
-    def gate(
-        self,
-        *,
-        max_noise_rate: float | None = None,
-        min_agreement: float | None = None,
-        max_annotator_noise_rate: float | Mapping[Any, float] | None = None,
-        decide: Decide = "estimate",
-        on_inconclusive: OnInconclusive = "warn",
-    ) -> GateResult:
-        """Hold what was found against limits; see :func:`dqlabels.audits.gate.decide_gate`.
+    @documented_fields(Limits, LIMITS)
+    def gate(self, **limits: Unpack[AnnotatorLimits]) -> GateResult:
+        """Hold what was found against limits.
 
         Args:
-            max_noise_rate: Of all labels, in [0, 1].
-            min_agreement: The least that Krippendorff's alpha may be, in [0, 1].
-            max_annotator_noise_rate: Of each annotator's labels: one limit for all, or a limit by annotator.
-            decide: ``"estimate"`` or ``"confident"``.
-            on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
+            {options}
 
         Raises:
             OptionError: No limit, one outside [0, 1], an unknown annotator or choice.
         """
+        return self._gate(limits)
+
+    def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
         measured = []
-        if max_noise_rate is not None:
-            measured.append(_held("max_noise_rate", "the share of wrong labels", self.noise_rate, max_noise_rate))
-        if min_agreement is not None:
-            measured.append(_agreement(self.agreement, min_agreement))
-        if max_annotator_noise_rate is not None:
-            measured += self._annotator_limits(max_annotator_noise_rate)
-        return decide_gate(
-            self.noise_rate, measured, decide=decide, on_inconclusive=on_inconclusive,
-            label=self.label, counted="labels", details=wording.details(self.to_dict()),
-        )  # fmt: skip
+        if limits.max_noise_rate is not None:
+            what = "the share of wrong labels"
+            measured.append(_held("max_noise_rate", what, self.noise_rate, limits.max_noise_rate))
+        if limits.min_agreement is not None:
+            measured.append(_agreement(self.agreement, limits.min_agreement))
+        if limits.max_annotator_noise_rate is not None:
+            measured += self._annotator_limits(limits.max_annotator_noise_rate)
+        return Grounds.of(self.noise_rate, self.label, "labels"), measured
+
+    def _gate_details(self) -> list[str]:
+        return wording.details(self.to_dict())
 
     def _annotator_limits(self, limits: float | Mapping[Any, float]) -> list[Measured]:
         reading = self.findings.reading
@@ -251,17 +274,17 @@ class AnnotatorAudit(Flagging):
         facts = {
             "label": str(self.label),
             **{name: getattr(self, name) for name in ("rows", "items", "labels", "audited", "flagged")},
-            "missing": self.rows - self.audited,
+            "missing": self.missing,
             "flagged_share": self.flagged_share,
             "noise_rate": self.noise_rate.to_dict(),
             "consensus_noise_rate": self.estimate_noise(of="consensus").to_dict(),
             "agreement": self.agreement.to_dict(),
             "model": self.model,
             "model_error": self.model_error,
-            "annotators": _records(self.annotators),
-            "worst": _records(self.next_to_label(MOST_ROWS_IN_DICT)),
+            "annotators": records(self.annotators),
+            "worst": records(self.next_to_label(MAX_ROWS_IN_DICT)),
         }
-        ends = {"warnings": list(self.warnings), "settings": dict(self.settings), "version": __version__}
+        ends = {"warnings": list(self.warnings), "settings": self.settings, "version": __version__}
         return {**facts, **ends}
 
     def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[Any]]) -> Any:
@@ -291,13 +314,61 @@ class AnnotatorAudit(Flagging):
         """Classes in the label's dtype, under a new index; missing where the code is -1."""
         labels = self.findings.reading.labels
         column = labels.values(np.maximum(codes, 0), name)
-        if column.implementation.is_pandas_like():
-            column = nw.from_native(column.to_native().reset_index(drop=True), series_only=True)
+        column = fresh_index(column)
         if (codes >= 0).all():
             return column
         known = nw.new_series("known", codes >= 0, backend=column.implementation)
         whole = column.to_frame().with_columns(known)
         return whole.select(nw.when(nw.col("known")).then(nw.col(name)).alias(name))[name]
+
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+        from dqlabels.report.page import tables_page
+
+        shown = self.to_dict()
+        annotators = ("annotator", "labels", "quality", "agreement_with_consensus", "noise_rate", "worst_class")
+        worst = shown["worst"] if rows == MAX_ROWS_IN_DICT else records(self.next_to_label(rows))
+        sections = [
+            ("Annotators", annotators, shown["annotators"]),
+            ("Label these items next", tuple(worst[0]) if worst else (), worst),
+        ]
+        return tables_page(self.label, self.summary(), sections, self.warnings, gate.to_dict() if gate else None)
+
+    def audited_rows(self) -> AuditedRows:
+        """The rows that were judged; each with a label that is not the consensus is suspect, few as these may be."""
+        findings, names = self.findings, self.findings.reading.names
+        quality, _, _, judged = findings.row_facts()
+        positions = np.flatnonzero(judged)
+        columns = [column_values(self.table, name, positions) for name in names]
+
+        def labels(at: NDArray[np.int64]) -> list[Any]:
+            rows = zip(*(column(at) for column in columns), strict=True)
+            return [dict(zip(names, row, strict=True)) for row in rows]
+
+        def concerning(parts: Iterable[Any]) -> Mask:
+            return self._dissent(findings.reading.annotators.index(part) for part in parts)[judged]
+
+        everyone = range(len(findings.reading.annotators))
+        return AuditedRows(
+            positions, quality[judged], quality[judged], self._dissent(everyone)[judged],
+            labels, column_values(self.table, self.names[1], positions), concerning,
+        )  # fmt: skip
+
+    def _dissent(self, annotators: Iterable[int]) -> Mask:
+        """(n,) true for rows of the frame with a label by one of these that is not the consensus of its item."""
+        findings = self.findings
+        votes, reading = findings.reading.votes, findings.reading
+        wrong = (votes.code != findings.consensus[votes.item]) & np.isin(votes.who, list(annotators))
+        rows = np.zeros(self.rows, dtype=bool)
+        # A row of a wide frame is an item; of a long one each row with a label is a vote, in the order of the rows.
+        at = votes.item if reading.given is None else np.flatnonzero(reading.given >= 0)
+        rows[at[wrong]] = True
+        return rows
+
+    def without_frame(self) -> Self:
+        """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
+        columns = [*self.findings.reading.names, *self.names]
+        without: Self = detached(self, table=self.table.select(*columns))
+        return without
 
     def __repr__(self) -> str:
         return (
@@ -316,8 +387,3 @@ def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: Any = None
 def _agreement(found: Agreement, least: float) -> Measured:
     what = "the annotators' agreement, Krippendorff's alpha"
     return Measured("min_agreement", what, found.alpha, found.low, found.high, least, measure="agreement")
-
-
-def _records(native: Any) -> list[dict[str, Any]]:
-    frame = nw.from_native(native, eager_only=True)
-    return [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]

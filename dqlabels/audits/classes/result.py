@@ -1,31 +1,34 @@
-"""The result of an audit: frozen, complete, and every number in it a table in the caller's frame library."""
+"""What an audit of one class per row gives: its tables, its gate, its review, and the rows where they are in memory."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Flagging, free_name, issue_rows
+from dqlabels.audits.base import Audit, AuditedRows, Mask, detached, free_name, fresh_index, fresh_rows, issue_rows
 from dqlabels.audits.gate import (
-    Decide,
+    DECIDING,
+    Deciding,
     GateResult,
-    OnInconclusive,
+    Grounds,
+    Limits,
+    Measured,
     class_limits,
-    decide_gate,
     increase_limit,
     pair_limits,
     table_limit,
 )
-from dqlabels.audits.trusted.drift import Drift
-from dqlabels.audits.views import AuditViews
+from dqlabels.audits.options import documented_fields
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.frames.columns import Frame
+from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.methods import METHODS, default_noise
@@ -34,50 +37,65 @@ from dqlabels.noise.planted import PlantedRecall, plant_and_find
 from dqlabels.noise.rate import NoiseRate, with_support
 from dqlabels.noise.reference import PROFILE_FORMAT, read_profile, reference_level, reference_noise
 from dqlabels.noise.reviewed import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
-from dqlabels.report import text
+from dqlabels.report import html, text
+from dqlabels.report.charts import Charts
+from dqlabels.report.data import check_rows, quality_histogram, report_facts
 from dqlabels.report.evidence import Evidence, index_values, plain
+from dqlabels.report.explanations import usable_kinds
 
-MOST_ROWS_IN_DICT = 10
-MOST_PAIRS_IN_DICT = 20
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from dqlabels.audits.classes.pipeline import Again
+    from dqlabels.audits.trusted.drift import Drift
+    from dqlabels.checks.result import Checkup
+    from dqlabels.frames.media import Embedding
+    from dqlabels.report.summary import ClassSummary
+    from dqlabels.review.session import ReviewSession
+
+MAX_ROWS_IN_DICT = 10
+MAX_PAIRS_IN_DICT = 20
+LIMITS = (
+    "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "reference", "method", *DECIDING,
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class LabelAudit(AuditViews, Flagging):
-    """What was found in one label column.
+class ClassLimits(Deciding, total=False):
+    """The limits of labels of one class per row, for editors and type checkers."""
 
-    ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those
-    with a label, ``flagged`` those suspected; ``model_error`` is the share of audited rows whose likeliest
-    class, out of sample, is not the given one. Of a batch judged by a fitted auditor, ``moved`` holds how far it
-    is from the trusted table.
+    max_noise_rate: float | None
+    max_class_noise_rate: float | Mapping[Any, float] | None
+    max_pair_share: float | Mapping[tuple[Any, Any], float] | None
+    max_increase: float | None
+    reference: Any
+    method: str | None
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class ClassAudit(Audit):
+    """What an audit of one class per row knows, wherever its rows are.
+
+    ``model_error`` is the share of audited rows whose likeliest class, out of sample, is not the given one.
     """
 
-    label: str
-    frame: Any
-    rows: int
-    audited: int
-    flagged: int
-    noise_rate: NoiseRate
     model: str
     model_error: float
-    warnings: tuple[str, ...]
-    names: tuple[str, str, str]
-    settings: dict[str, Any]
     evidence: Evidence
-    table: Frame
-    again: Callable[[NDArray[np.int64]], NDArray[np.bool_]] | None = None
-    features: tuple[str, ...] = ()
-    seconds: float | None = None
-    moved: Drift | None = None
+    reviewed: NoiseRate | None = None
+
+    limits: ClassVar[tuple[str, ...]] = LIMITS
+    settled: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "compat", "random_state", "task")
 
     @property
-    def issues(self) -> Any:
-        """Flagged rows, worst first: row number, label, suggestion, quality, kind, then the other columns.
+    def noise_rate(self) -> NoiseRate:
+        """The estimated share of wrong labels, with its interval and its assumption; estimated when first asked for."""
+        return self._modelled if self.reviewed is None else self.reviewed
 
-        ``kind`` is ``error`` where the model is sure of another class and ``ambiguous`` where its two
-        likeliest classes are close; of ordered classes ``slip`` where the next grade is suggested, else ``error``.
-        """
-        order, kinds = self.evidence.worst()
-        return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], kinds)
+    @cached_property
+    def _modelled(self) -> NoiseRate:
+        """The rate by the default method, whatever a review has put in its place."""
+        evidence = self.evidence
+        return default_noise(evidence.codes, evidence.probs, evidence.counts, random_state=self.options.random_state)
 
     @property
     def classes(self) -> Any:
@@ -103,36 +121,6 @@ class LabelAudit(AuditViews, Flagging):
         """P(given | true) and P(true | given) under the method of ``noise_rate``, a row per pair of classes."""
         return self._by_pair(self.noise_rate)
 
-    @property
-    def drift(self) -> Any:
-        """A batch against the trusted table: noise rate, model error, class shares, each feature; a row each.
-
-        ``change`` of ``classes`` and of a ``feature`` is a population stability index; ``drifted`` says whether
-        a change is large, or beyond what sampling explains.
-
-        Raises:
-            OptionError: This audit is not of a batch that a fitted auditor judged.
-        """
-        if self.moved is None:
-            raise OptionError(
-                "Drift is measured between a trusted table and a batch: dqlabels.LabelAuditor(label).fit(trusted)"
-                ".audit(batch).drift."
-            )
-        columns = self.moved.columns()
-        numbers = dict.fromkeys(("trusted", "batch", "change", "low", "high"), nw.Float64)
-        backend = self.table.implementation
-        series = [nw.new_series(n, v, numbers[n], backend=backend) if n in numbers else
-                  nw.new_series(n, v, backend=backend) for n, v in columns.items()]  # fmt: skip
-        return nw.from_dict({column.name: column for column in series}, backend=backend).to_native()
-
-    @property
-    def probabilities(self) -> Any:
-        """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
-        columns: dict[str, Any] = {"row": self.evidence.positions}
-        for k, value in enumerate(self.evidence.classes):
-            columns[free_name(str(value), set(columns))] = self.evidence.probs[:, k]
-        return nw.from_dict(columns, backend=self.table.implementation).to_native()
-
     def estimate_noise(
         self, method: str = "variational", *, confidence: float = 0.90, reference: Any = None
     ) -> NoiseRate:
@@ -147,7 +135,7 @@ class LabelAudit(AuditViews, Flagging):
         Raises:
             OptionError: An unknown method, a reference that is none, or a confidence outside (0, 1).
         """
-        evidence, seed = self.evidence, self.settings["random_state"]
+        evidence, seed = self.evidence, self.options.random_state
         options: Any = {"confidence": confidence, "random_state": seed}
         if method == "reference":
             return self._change(reference, confidence)
@@ -159,20 +147,11 @@ class LabelAudit(AuditViews, Flagging):
             rate = confident_noise(evidence.counts, evidence.class_rows, **options)
         else:
             raise OptionError(f"method={method!r} is none of {', '.join(map(repr, (*METHODS, 'reference')))}.")
-        return with_support(rate, self.model_error, self._modelled())
-
-    def _modelled(self) -> NoiseRate:
-        """The default rate, whatever a review has put in its place."""
-        if self.noise_rate.method != "reviewed":
-            return self.noise_rate
-        evidence = self.evidence
-        return default_noise(
-            evidence.codes, evidence.probs, evidence.counts, random_state=self.settings["random_state"]
-        )
+        return with_support(rate, self.model_error, self._modelled)
 
     def _change(self, reference: Any, confidence: float) -> NoiseRate:
-        if reference is None and self.moved is not None:
-            reference = self.moved.profile
+        if reference is None:
+            reference = self._reference
         profile = read_profile(reference)
         classes = [str(value) for value in self.evidence.classes]
         unknown = sorted(set(classes) - set(map(str, profile.get("classes", classes))))
@@ -182,6 +161,11 @@ class LabelAudit(AuditViews, Flagging):
                 "cannot be compared. Take a reference that holds all classes."
             )
         return reference_noise(self.model_error, self.audited, profile, self.noise_rate, confidence=confidence)
+
+    @property
+    def _reference(self) -> Mapping[str, Any] | None:
+        """What a change is measured against where the caller names nothing."""
+        return None
 
     def profile(self) -> dict[str, Any]:
         """What later audits compare themselves with: plain values, to keep as JSON beside trusted data."""
@@ -221,7 +205,7 @@ class LabelAudit(AuditViews, Flagging):
         named = [
             table.select(nw.lit(method).alias("method"), nw.all()) for method, table in zip(rates, tables, strict=True)
         ]
-        return self._fresh_table(nw.concat(named)).to_native()
+        return fresh_rows(nw.concat(named)).to_native()
 
     def _by_class(self, rate: NoiseRate) -> Any:
         facts = {"noise_rate": rate.by_given_class, "low": rate.class_low, "high": rate.class_high}
@@ -233,58 +217,39 @@ class LabelAudit(AuditViews, Flagging):
         facts = {"given_if_true": rate.matrix[true, given], "true_if_given": rate.inverse[given, true]}
         return self._table({"true": true, "given": given}, facts)
 
-    def _fresh_table(self, table: Frame) -> Frame:
-        if not table.implementation.is_pandas_like():
-            return table
-        return nw.from_native(table.to_native().reset_index(drop=True), eager_only=True)
-
     def _class_facts(self) -> dict[str, NDArray[Any]]:
         rate = self.noise_rate
         return self.evidence.class_facts(rate.by_given_class, rate.class_low, rate.class_high)
 
-    def gate(
-        self,
-        *,
-        max_noise_rate: float | None = None,
-        max_class_noise_rate: float | Mapping[Any, float] | None = None,
-        max_pair_share: float | Mapping[tuple[Any, Any], float] | None = None,
-        max_increase: float | None = None,
-        reference: Any = None,
-        method: str | None = None,
-        decide: Decide = "estimate",
-        on_inconclusive: OnInconclusive = "warn",
-    ) -> GateResult:
-        """Hold what was found against limits, shares of rows in [0, 1]; see :func:`dqlabels.audits.gate.decide_gate`.
+    @documented_fields(Limits, LIMITS)
+    def gate(self, **limits: Unpack[ClassLimits]) -> GateResult:
+        """Hold what was found against limits, shares of rows in [0, 1].
 
         Args:
-            max_noise_rate: Of the table.
-            max_class_noise_rate: Of the rows given each class: one limit for all, or a limit by class.
-            max_pair_share: Flagged given → suggested rows, of the rows of the given class: one limit for all
-                pairs, or a limit by ``(given, suggested)``.
-            max_increase: Of the change against ``reference``.
-            reference: As in ``estimate_noise``.
-            method: Of the rate; default that of ``noise_rate``.
-            decide: ``"estimate"`` or ``"confident"``, which relies on a review, else on ``reference``, where there
-                is one.
-            on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
+            {options}
 
         Raises:
             OptionError: No limit, one outside [0, 1], an unknown class or choice, or no reference.
         """
-        rate = self._rate_for(method, decide, reference)
+        return self._gate(limits)
+
+    def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
+        rate = self._rate_for(limits.method, limits.decide, limits.reference)
         evidence = self.evidence
         by_class = self.noise_rate if rate.method == "reference" else rate
-        measured = table_limit(rate, max_noise_rate)
-        if max_increase is not None:
-            measured += increase_limit(self._change(reference, rate.confidence), max_increase)
-        measured += class_limits(by_class, self.label, evidence.classes, evidence.class_rows, max_class_noise_rate)
-        measured += pair_limits(rate, self.label, evidence.classes, evidence.pairs(), max_pair_share)
-        facts = self.to_dict()
-        details = [*text.class_lines(facts["classes"]), *text.confusion_lines(facts["confusions"])]
-        details += text.worst_lines(facts["worst"])
-        return decide_gate(
-            rate, measured, decide=decide, on_inconclusive=on_inconclusive, label=self.label, details=details
-        )
+        measured = table_limit(rate, limits.max_noise_rate)
+        if limits.max_increase is not None:
+            change = self._change(limits.reference, rate.confidence)
+            measured += increase_limit(change, limits.max_increase)
+        classes, rows = evidence.classes, evidence.class_rows
+        measured += class_limits(by_class, self.label, classes, rows, limits.max_class_noise_rate)
+        measured += pair_limits(rate, self.label, classes, evidence.pairs(), limits.max_pair_share)
+        return Grounds.of(rate, self.label), measured
+
+    def _gate_details(self) -> list[str]:
+        shown = self.to_dict()
+        lines = [*text.class_lines(shown["classes"]), *text.confusion_lines(shown["confusions"])]
+        return lines + text.worst_lines(shown["worst"])
 
     def _rate_for(self, method: str | None, decide: str, reference: Any) -> NoiseRate:
         """The rate that a gate holds against its limit: a review or a reference, where one is at hand, settles it."""
@@ -293,27 +258,6 @@ class LabelAudit(AuditViews, Flagging):
         if decide != "confident" or reference is None or self.noise_rate.method == "reviewed":
             return self.noise_rate
         return reference_level(self._change(reference, self.noise_rate.confidence), read_profile(reference))
-
-    def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
-        """Rows to review by hand, stratified by quality, in random order, with an empty ``reviewed_label`` column.
-
-        Fill it with the right label, or ``"unclear"``, and hand the frame to :meth:`with_review`. The quality,
-        suggestion and flag are left out, so that they cannot sway the reviewer.
-
-        Raises:
-            OptionError: ``rows`` is not a whole number of at least 1.
-        """
-        seed = self.settings["random_state"] if random_state is None else random_state
-        positions = self.evidence.positions[draw_sample(self.evidence.quality, rows, seed)]
-        drawn = self.table[positions.tolist()]
-        taken = {*drawn.columns}
-        numbers = nw.new_series(free_name("row", taken), positions, backend=drawn.implementation)
-        empty = nw.new_series("reviewed_label", [None] * positions.size, nw.String, backend=drawn.implementation)
-        if drawn.implementation.is_pandas_like():
-            drawn = nw.from_native(drawn.to_native().reset_index(drop=True), eager_only=True)
-        drawn = drawn.with_columns(numbers, empty)
-        rest = [name for name in self.table.columns if name not in {self.label, *self.names}]
-        return drawn.select(numbers.name, self.label, "reviewed_label", *rest).to_native()
 
     def review_plan(
         self, *, width: float | None = None, max_noise_rate: float | None = None, confidence: float = 0.90
@@ -332,7 +276,175 @@ class LabelAudit(AuditViews, Flagging):
             self.noise_rate.estimate, self.audited, width=width, limit=max_noise_rate, confidence=confidence
         )
 
-    def with_review(self, reviewed: Any, *, answer: str = "reviewed_label", confidence: float = 0.90) -> LabelAudit:
+    def summary(self) -> str:
+        """The audit in about a dozen lines of text."""
+        return text.summary(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
+        from dqlabels.version import __version__
+
+        facts = {name: values.tolist() for name, values in self._class_facts().items()}
+        classes = [plain(value) for value in self.evidence.classes]
+        pairs = zip(*(part[:MAX_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
+        return {
+            "label": str(self.label),
+            "rows": self.rows,
+            "audited": self.audited,
+            "missing": self.missing,
+            "flagged": self.flagged,
+            "flagged_share": self.flagged_share,
+            "noise_rate": self.noise_rate.to_dict(),
+            "model": self.model,
+            "model_error": self.model_error,
+            "classes": [
+                {"class": value, **{name: plain(facts[name][k]) for name in facts}} for k, value in enumerate(classes)
+            ],
+            "confusions": [
+                {"given": classes[given], "suggested": classes[likely], "rows": rows, "share": share}
+                for given, likely, rows, share in pairs
+            ],
+            "worst": self._worst_facts(),
+            **self._drift_facts(),
+            "warnings": list(self.warnings),
+            "settings": self.settings,
+            "version": __version__,
+        }
+
+    def _worst_facts(self) -> list[dict[str, Any]]:
+        return self.evidence.worst_facts(MAX_ROWS_IN_DICT)
+
+    def _drift_facts(self) -> dict[str, Any]:
+        return {}
+
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+        from dqlabels.report.page import page
+
+        shown = self.report_facts(rows=rows)
+        if checkup is not None:
+            shown["notes"] += [f"Check-up, {one.check}: {one.says}" for one in checkup.all_findings if one.found]
+        return page(shown, gate.to_dict() if gate else None)
+
+    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
+        """Return what the HTML report shows as plain values."""
+        self._refuse("to_html")
+
+    def audited_rows(self) -> AuditedRows:
+        """The rows that were judged, for those who list or count rows."""
+        evidence = self.evidence
+
+        def concerning(parts: Iterable[Any]) -> Mask:
+            rows = np.zeros_like(evidence.flagged)
+            for part in parts:
+                values = part if isinstance(part, tuple) else [part]
+                given, *suggested = (evidence.classes.index(value) for value in values)
+                rows |= (evidence.codes == given) & (not suggested or evidence.suggested == suggested[0])
+            return evidence.flagged & rows
+
+        return AuditedRows(
+            evidence.positions, evidence.quality, evidence.quality, evidence.flagged,
+            lambda at: [plain(evidence.classes[code]) for code in evidence.codes[at].tolist()],
+            lambda at: [plain(evidence.classes[code]) for code in evidence.suggested[at].tolist()],
+            concerning,
+        )  # fmt: skip
+
+    def _table(self, labels: dict[str, NDArray[np.int64]], facts: dict[str, NDArray[Any]]) -> Any:
+        backend = self.table.implementation
+        columns = {name: fresh_index(self.evidence.labels.values(codes, name)) for name, codes in labels.items()}
+        table = nw.from_dict(dict(facts), backend=backend)
+        table = table.with_columns(*columns.values())
+        return table.select(*labels, *facts).to_native()
+
+    def __repr__(self) -> str:
+        shown = f"{self.flagged:,} of {self.audited:,} rows flagged"
+        return f"<{type(self).__name__} of {self.label!r}: {shown}, noise rate {self.noise_rate}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class LabelAudit(ClassAudit):
+    """What was found in one label column of a table in memory.
+
+    ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those
+    with a label, ``flagged`` those suspected; ``model_error`` is the share of audited rows whose likeliest
+    class, out of sample, is not the given one. Of a batch judged by a fitted auditor, ``moved`` holds how far it
+    is from the trusted table.
+    """
+
+    again: Again | None = None
+    moved: Drift | None = None
+
+    @property
+    def issues(self) -> Any:
+        """Flagged rows, worst first: row number, label, suggestion, quality, kind, then the other columns.
+
+        ``kind`` is ``error`` where the model is sure of another class and ``ambiguous`` where its two
+        likeliest classes are close; of ordered classes ``slip`` where the next grade is suggested, else ``error``.
+        """
+        order, kinds = self.evidence.worst()
+        return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], kinds)
+
+    @property
+    def drift(self) -> Any:
+        """A batch against the trusted table: noise rate, model error, class shares, each feature; a row each.
+
+        ``change`` of ``classes`` and of a ``feature`` is a population stability index; ``drifted`` says whether
+        a change is large, or beyond what sampling explains.
+
+        Raises:
+            OptionError: This audit is not of a batch that a fitted auditor judged.
+        """
+        if self.moved is None:
+            raise OptionError(
+                "Drift is measured between a trusted table and a batch: dqlabels.LabelAuditor(label).fit(trusted)"
+                ".audit(batch).drift."
+            )
+        columns = self.moved.with_rate(self._modelled, self.audited).columns()
+        numbers = dict.fromkeys(("trusted", "batch", "change", "low", "high"), nw.Float64)
+        backend = self.table.implementation
+        series = [nw.new_series(n, v, numbers[n], backend=backend) if n in numbers else
+                  nw.new_series(n, v, backend=backend) for n, v in columns.items()]  # fmt: skip
+        return nw.from_dict({column.name: column for column in series}, backend=backend).to_native()
+
+    @property
+    def probabilities(self) -> Any:
+        """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
+        columns: dict[str, Any] = {"row": self.evidence.positions}
+        for k, value in enumerate(self.evidence.classes):
+            columns[free_name(str(value), set(columns))] = self.evidence.probs[:, k]
+        return nw.from_dict(columns, backend=self.table.implementation).to_native()
+
+    @property
+    def _reference(self) -> Mapping[str, Any] | None:
+        return None if self.moved is None else self.moved.profile
+
+    def _drift_facts(self) -> dict[str, Any]:
+        if self.moved is None:
+            return {}
+        return {"drift": self.moved.with_rate(self._modelled, self.audited).to_list()}
+
+    def _worst_facts(self) -> list[dict[str, Any]]:
+        return self.evidence.worst_facts(MAX_ROWS_IN_DICT, index_values(self.table))
+
+    def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
+        """Rows to review by hand, stratified by quality, in random order, with an empty ``reviewed_label`` column.
+
+        Fill it with the right label, or ``"unclear"``, and hand the frame to :meth:`with_review`. The quality,
+        suggestion and flag are left out, so that they cannot sway the reviewer.
+
+        Raises:
+            OptionError: ``rows`` is not a whole number of at least 1.
+        """
+        seed = self.options.random_state if random_state is None else random_state
+        positions = self.evidence.positions[draw_sample(self.evidence.quality, rows, seed)]
+        drawn = self.table[positions.tolist()]
+        taken = {*drawn.columns}
+        numbers = nw.new_series(free_name("row", taken), positions, backend=drawn.implementation)
+        empty = nw.new_series("reviewed_label", [None] * positions.size, nw.String, backend=drawn.implementation)
+        drawn = fresh_rows(drawn).with_columns(numbers, empty)
+        rest = [name for name in self.table.columns if name not in {self.label, *self.names}]
+        return drawn.select(numbers.name, self.label, "reviewed_label", *rest).to_native()
+
+    def with_review(self, reviewed: Any, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
         """The audit with the noise rate that a reviewed sample gives: unbiased, with an interval, no assumption.
 
         Args:
@@ -354,17 +466,17 @@ class LabelAudit(AuditViews, Flagging):
             raise OptionError(
                 f"The review has no column {', '.join(map(repr, missing))}; pass a frame of review_sample()."
             )
-        said = zip(frame[row].to_list(), frame[answer].to_list(), strict=True)
+        answered = zip(frame[row].to_list(), frame[answer].to_list(), strict=True)
         # An empty cell is None in Polars and NaN in pandas.
-        evidence, told = self.evidence, [(int(at), value) for at, value in said if plain(value) is not None]
-        answers = read_answers(told, evidence.positions, evidence.classes)
+        evidence, filled = self.evidence, [(int(at), value) for at, value in answered if plain(value) is not None]
+        answers = read_answers(filled, evidence.positions, evidence.classes)
         if self.label in frame.columns:
             given = zip(frame[row].to_list(), frame[self.label].to_list(), strict=True)
             check_sample(dict(given), evidence.positions, evidence.codes, evidence.classes, self.label)
         rate = reviewed_noise(evidence.quality, evidence.codes, len(evidence.classes), answers, confidence=confidence)
         for note in answers.notes:
             warnings.warn(note, LabelWarning, stacklevel=2)
-        return replace(self, noise_rate=rate, warnings=(*self.warnings, *answers.notes))
+        return replace(self, reviewed=rate, warnings=(*self.warnings, *answers.notes))
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
         """The share of uniformly planted errors that this audit finds on this table, run again ``repeats`` times.
@@ -379,57 +491,124 @@ class LabelAudit(AuditViews, Flagging):
             )
         evidence = self.evidence
         return plant_and_find(
-            evidence.codes, len(evidence.classes), self.again, share, repeats, self.settings["random_state"]
+            evidence.codes, len(evidence.classes), self.again, share, repeats, self.options.random_state
         )
 
-    def summary(self) -> str:
-        """The audit in about a dozen lines of text."""
-        return text.summary(self.to_dict())
+    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
+        """What the HTML report shows, as plain values: ``to_dict()`` with histogram, matrix and worst rows explained.
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
-        from dqlabels.version import __version__
+        Args:
+            rows: How many of the worst rows, at least 1.
 
-        facts = {name: values.tolist() for name, values in self._class_facts().items()}
-        classes = [plain(value) for value in self.evidence.classes]
-        pairs = zip(*(part[:MOST_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
-        return {
-            "label": str(self.label),
-            "rows": self.rows,
-            "audited": self.audited,
-            "missing": self.rows - self.audited,
-            "flagged": self.flagged,
-            "flagged_share": self.flagged_share,
-            "noise_rate": self.noise_rate.to_dict(),
-            "model": self.model,
-            "model_error": self.model_error,
-            "classes": [
-                {"class": value, **{name: plain(facts[name][k]) for name in facts}} for k, value in enumerate(classes)
-            ],
-            "confusions": [
-                {"given": classes[given], "suggested": classes[likely], "rows": rows, "share": share}
-                for given, likely, rows, share in pairs
-            ],
-            "worst": self.evidence.worst_facts(MOST_ROWS_IN_DICT, index_values(self.table)),
-            **({} if self.moved is None else {"drift": self.moved.to_list()}),
-            "warnings": list(self.warnings),
-            "settings": dict(self.settings),
-            "version": __version__,
-        }
+        Raises:
+            OptionError: ``rows`` is not a whole number from 1 to 1000.
+        """
+        check_rows(rows)
+        table, kinds = self._features()
+        facts = report_facts(cast("ClassSummary", self.to_dict()), self.evidence, table, kinds, rows=rows)
+        return {**facts, "seconds": self.seconds}
 
-    def _table(self, labels: dict[str, NDArray[np.int64]], facts: dict[str, NDArray[Any]]) -> Any:
-        backend = self.table.implementation
-        columns = {name: self._fresh(self.evidence.labels.values(codes, name)) for name, codes in labels.items()}
-        table = nw.from_dict(dict(facts), backend=backend)
-        table = table.with_columns(*columns.values())
-        return table.select(*labels, *facts).to_native()
+    @property
+    def plot(self) -> Charts:
+        """Charts as altair objects: ``plot.quality()``, ``.confusions()``, ``.classes()`` and ``.noise()``."""
+        return Charts(cast("ClassSummary", self.to_dict()), self.evidence, self.noise_rates, self.table.implementation)
 
-    def _fresh(self, column: nw.Series[Any]) -> nw.Series[Any]:
-        """The values under a new index, where the frame library has one."""
-        if not column.implementation.is_pandas_like():
-            return column
-        return nw.from_native(column.to_native().reset_index(drop=True), series_only=True)
+    def review(
+        self,
+        decisions: str | Path | None = None,
+        *,
+        sample: int | None = None,
+        port: int = 0,
+        start: bool = True,
+        open_browser: bool = True,
+    ) -> ReviewSession:
+        """Review rows in a page of this machine's browser; needs the extra ``review``.
 
-    def __repr__(self) -> str:
-        found = f"{self.flagged:,} of {self.audited:,} rows flagged"
-        return f"<LabelAudit of {self.label!r}: {found}, noise rate {self.noise_rate}>"
+        Args:
+            decisions: File in which every decision is kept as it is made; a former review in it goes on. Default
+                ``LABEL.review.jsonl`` in the folder where Python runs.
+            sample: Review so many rows, drawn as by :meth:`review_sample`, for a noise rate; default the flagged rows.
+            port: Of this machine; 0 takes a free one.
+            start: Serve at once, beside the caller; else ``.start()`` or ``.serve()`` it.
+            open_browser: Open the page in the default browser when it starts.
+
+        Returns:
+            The session: ``.url``, ``.answers()`` for :meth:`with_review`, ``.wait()`` and ``.stop()``.
+
+        Raises:
+            MissingExtraError: starlette or uvicorn is not installed.
+            OptionError: ``decisions`` is a file on other labels, or of something else; or the port is taken.
+        """
+        from dqlabels.review.decisions import DecisionFile, head_of
+        from dqlabels.review.queue import sample_queue, suspicious_queue
+        from dqlabels.review.session import ReviewSession
+
+        table, kinds = self._features()
+        if sample is None:
+            queue = suspicious_queue(self.evidence, table, kinds)
+        else:
+            seed = self.options.random_state
+            queue = sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed)
+        path = decisions or "".join(c if c.isalnum() else "_" for c in self.label) + ".review.jsonl"
+        stored = DecisionFile(path, head_of(self.evidence.labels))
+        session = ReviewSession(queue, stored, self.label, port=port)
+        return session.start(open_browser=open_browser) if start else session
+
+    def checkup(
+        self,
+        checks: str | Iterable[str] | None = None,
+        *,
+        time: str | None = None,
+        columns: Iterable[str] | Mapping[str, str] = (),
+        alpha: float = 0.01,
+        most_rows: int = 50_000,
+        embed: Mapping[str, Embedding] | None = None,
+        n_jobs: int | None = None,
+    ) -> Checkup:
+        """What is odd beside single labels: copies, outliers, rare classes, failing groups, drift, empty columns.
+
+        Args:
+            checks: Some of ``"features"``, ``"classes"``, ``"duplicates"``, ``"outliers"``, ``"groups"`` and
+                ``"order"``; default all.
+            time: The column of dates or numbers that orders the rows; default the order they are in.
+            columns: What ``.frame`` gets, or a mapping of what to its name: ``is_blank``, ``is_rare_class``,
+                ``is_duplicate``, ``duplicate_group``, ``is_conflicting_duplicate``, ``is_outlier``,
+                ``outlier_score``, ``failing_group``.
+            alpha: How often a test may be wrong where there is nothing to find, in (0, 1).
+            most_rows: The most rows that are compared with each other: time grows with the square of their number.
+            embed: As in :func:`dqlabels.audit`: columns to turn into vectors first.
+            n_jobs: Threads.
+
+        Returns:
+            The check-up: ``.findings``, ``.details(check)`` and ``.frame``.
+
+        Raises:
+            OptionError: An option that means nothing here, or outliers asked for by name of more than ``most_rows``
+                rows.
+            OutputColumnError: A column that is already in the frame.
+            FeatureError: ``time`` is no column.
+        """
+        from dqlabels.checks.result import check_up
+
+        lazy = type(self.frame).__name__ == "LazyFrame"
+        asked: dict[str, Any] = {"checks": checks, "time": time, "columns": columns, "embed": embed}
+        return check_up(
+            self.table, self.label, self.names, self.features, self.evidence, **asked,
+            chosen=self.again is not None, alpha=alpha, most_rows=most_rows, n_jobs=n_jobs, lazy=lazy,
+        )  # fmt: skip
+
+    def _features(self) -> tuple[Frame, Mapping[str, ColumnKind]]:
+        """The caller's table, without what the audit added, and its features."""
+        table = self.table.drop(*self.names)
+        return table, usable_kinds(table, self.features, chosen=self.again is not None)
+
+    def without_frame(self) -> Self:
+        """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
+        column: Any = None
+        labels = replace(self.evidence.labels, column=column)
+        evidence = replace(self.evidence, labels=labels)
+        without: Self = detached(self, table=column, again=None, evidence=evidence)
+        return without
+
+    def _repr_html_(self) -> str:
+        return html.fragment(self.to_dict(), quality_histogram(self.evidence))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.options import Options
+from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
 from dqlabels.engines import passes
 from dqlabels.engines.task import Blocks, Kept
 from dqlabels.frames.columns import Column, Frame, LabelSet
@@ -20,23 +22,16 @@ from dqlabels.progress import ProgressOption
 from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import ClassTally, take
 
-FEWEST_ROWS_A_CLASS = 2
 Names = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassTask:
-    """K classes; ``learning`` are options of :func:`dqlabels.models.large.learn`, ``ruling`` the rule and the score.
-
-    ``sample_rows`` is how many rows to learn from, None for our number.
-    """
+    """K classes in a table whose ``columns`` may be features; the options say what to learn from and how to flag."""
 
     labels: LabelSet
     columns: list[str]
-    names: Names
-    learning: dict[str, Any]
-    ruling: dict[str, Any]
-    sample_rows: int | None
+    options: Options
 
     @property
     def label(self) -> str:
@@ -51,7 +46,7 @@ class ClassTask:
     @property
     def quotas(self) -> IntArray:
         """(K,) rows to sample of each class."""
-        return large.empty_sample(self.labels.rows, self.sample_rows).quotas
+        return large.empty_sample(self.labels.rows, self.options.sample_rows).quotas
 
     @property
     def strata_rows(self) -> IntArray:
@@ -72,8 +67,12 @@ class ClassTask:
 
     def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> ClassLearnt:
         """Fit encoders and model."""
-        learnt = large.learn(sample, self.labels, n_jobs=n_jobs, progress=progress, **self.learning)
-        return ClassLearnt(learnt, self.labels, self.names, self.ruling)
+        options = self.options
+        learnt = large.learn(
+            sample, self.labels, features=options.features, exclude=options.exclude, random_state=options.random_state,
+            n_jobs=n_jobs, progress=progress,
+        )  # fmt: skip
+        return ClassLearnt(learnt, self.labels, options)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +81,7 @@ class ClassLearnt:
 
     learnt: large.Learnt
     labels: LabelSet
-    names: Names
-    ruling: dict[str, Any]
+    options: Options
 
     @property
     def columns(self) -> list[str]:
@@ -115,10 +113,12 @@ class ClassLearnt:
 
     def rule(self, blocks: Blocks, first: ClassTally) -> ClassRule:
         """The passes of confident learning."""
+        options = self.options
         found = passes.find_rule(
-            blocks, len(self.labels.classes), tally=first, least_rows=FEWEST_ROWS_A_CLASS, **self.ruling
-        )
-        return ClassRule(found, self.labels, self.names)
+            blocks, len(self.labels.classes), filter_by=options.filter_by, score=options.score, adjust=options.adjust,
+            tally=first, least_rows=MIN_ROWS_PER_CLASS,
+        )  # fmt: skip
+        return ClassRule(found, self.labels, options.names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,12 +146,3 @@ class ClassRule:
         suggested[~known] = said[~known].argmax(axis=1)
         asked = self.labels.values[self.labels.places[suggested].tolist()]
         return with_columns(block, self.names, quality, asked, flag, known)
-
-
-def class_task(
-    labels: LabelSet, columns: Sequence[str], names: Sequence[str], options: dict[str, Any], ruling: dict[str, Any]
-) -> ClassTask:
-    """The task of a table with these labels; ``columns`` are those that may be features."""
-    first, second, third = names
-    learning = {name: value for name, value in options.items() if name != "sample_rows"}
-    return ClassTask(labels, list(columns), (first, second, third), learning, ruling, options.get("sample_rows"))

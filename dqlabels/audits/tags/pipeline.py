@@ -9,14 +9,16 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.options import Options
+from dqlabels.audits.probabilities import Training
+from dqlabels.audits.request import Request
 from dqlabels.audits.tags.result import MultilabelAudit, TagEvidence
 from dqlabels.audits.tags.tags import Tags, read_tags
 from dqlabels.audits.tags.verdict import judge_tags
 from dqlabels.errors import OptionError, ProbabilityError
-from dqlabels.frames.columns import Frame, choose_features, require, row_values
+from dqlabels.frames.columns import Frame, choose_features, require
 from dqlabels.frames.features import FeatureEncoder, without_leaks
-from dqlabels.frames.media import embed_columns
-from dqlabels.frames.outputs import check_outputs, to_callers_kind, with_columns
+from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.models.out_of_sample import out_of_sample
 
 FloatArray = NDArray[np.float64]
@@ -24,76 +26,67 @@ FloatArray = NDArray[np.float64]
 SLACK = 1e-6
 
 
-def audit_multilabel(
-    table: Frame,
-    label: str | Sequence[str],
-    *,
-    lazy: bool,
-    names: tuple[str, str, str],
-    given: dict[str, Any],
-) -> MultilabelAudit:
+def audit_table(request: Request) -> MultilabelAudit:
     """Judge every tag of every row by a model that did not see the row, or by given probabilities.
-
-    Args:
-        table: n rows.
-        label: A column of lists, or two or more yes/no columns.
-        lazy: Whether the result's frame is to be lazy.
-        names: The three columns to add.
-        given: The options of :func:`dqlabels.audit`.
 
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong.
     """
-    tags = read_tags(table, label)
-    check_outputs(table, tags.title, names)
-    if given["pred_probs"] is not None:
-        probs, model, notes = _given_probs(table, tags, given["pred_probs"], given["classes"])
+    table, options = request.table, request.options
+    tags = read_tags(table, request.label)
+    check_outputs(table, tags.title, options.names)
+    if options.pred_probs is not None:
+        probs, model, notes = _given_probs(table, tags, options.pred_probs, options.classes)
     else:
-        if given["classes"] is not None:
+        if options.classes is not None:
             raise OptionError("classes= names the columns of pred_probs=, which was not given.")
-        probs, model, notes = _model_probs(table, tags, given)
-    settings = {name: given[name] for name in ("filter_by", "score", "adjust", "compat")}
-    verdict = judge_tags(tags.codes, probs, n_threads=given["n_jobs"], **settings)
-    settings["random_state"] = given["random_state"]
+        probs, model, notes = _model_probs(table, tags, options)
+    verdict = judge_tags(
+        tags.codes, probs, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
+        compat=options.compat, n_threads=options.n_jobs,
+    )  # fmt: skip
     evidence = TagEvidence(tags, probs, verdict)
-    whole = _with_columns(table, evidence, names)
+    if not evidence.judged.any():
+        raise OptionError("No label can be judged: each is on every row or on none.")
+    whole = _with_columns(table, evidence, options.names)
     known = tags.codes >= 0
     return MultilabelAudit(
         label=tags.title,
-        frame=to_callers_kind(whole, lazy=lazy),
+        frame=request.returned(whole),
         rows=len(table),
         audited=int(tags.known.sum()),
         flagged=int(verdict.row_flagged.sum()),
-        noise_rate=evidence.noise_rate(given["random_state"]),
         model=model,
         model_error=float(((probs >= 0.5) != (tags.codes == 1))[known].mean()),
-        warnings=(*notes, *_tag_notes(tags)),
-        names=names,
-        settings=settings,
+        warnings=(*request.notes, *notes, *_tag_notes(tags)),
+        names=options.names,
+        options=options,
         evidence=evidence,
         table=whole,
+        seconds=request.seconds(),
     )
 
 
-def _model_probs(table: Frame, tags: Tags, given: dict[str, Any]) -> tuple[FloatArray, str, list[str]]:
-    held = [name for name in (given["groups"], given["sample_weight"]) if isinstance(name, str)]
-    exclude = [*given["exclude"], *tags.columns[1:], *held]
-    seen = embed_columns(table, given["embed"], [tags.columns[0], *exclude])
-    kinds, notes = choose_features(seen, tags.columns[0], given["features"], exclude)
+def _model_probs(table: Frame, tags: Tags, options: Options) -> tuple[FloatArray, str, list[str]]:
+    training = Training.of(table, tags.columns[0], options, tags.columns[1:])
+    seen = training.table
+    kinds, notes = choose_features(seen, tags.columns[0], options.features, training.exclude)
     encoder, encoded = FeatureEncoder.fit_encode(seen, kinds)
-    _, encoded, found = without_leaks(encoder, encoded, kinds, tags.codes, f"a tag of {tags.title!r}")
-    notes, matrix = [*notes, *found], encoded.matrix
-    options: dict[str, Any] = {name: given[name] for name in ("model", "cv", "random_state", "n_jobs", "progress")}
-    options |= {name: row_values(table, given[name], name) for name in ("groups", "sample_weight")}
+    _, encoded, leaks = without_leaks(encoder, encoded, kinds, tags.codes, f"a tag of {tags.title!r}")
+    notes, matrix = [*notes, *leaks], encoded.matrix
     probs, model = np.empty(tags.codes.shape), ""
     for tag, codes in enumerate(tags.codes.T):
         present = np.unique(codes[codes >= 0])
         if present.size < 2:  # all or none of the rows: nothing to learn, nothing to judge
             probs[:, tag] = present[0] if present.size else 0.0
             continue
-        answer = out_of_sample(matrix, np.ascontiguousarray(codes), 2, **options)
+        answer = out_of_sample(
+            matrix, np.ascontiguousarray(codes), 2, model=options.model, cv=options.cv, groups=training.groups,
+            sample_weight=training.sample_weight, random_state=options.random_state, n_jobs=options.n_jobs,
+            progress=options.progress,
+        )  # fmt: skip
         probs[:, tag], model = answer.probs[:, 1], answer.model
-    return probs, f"{model}, a model a tag" if model else "no model: no tag varies", notes
+    return probs, f"{model}, a model per tag" if model else "no model: no tag varies", notes
 
 
 def _given_probs(

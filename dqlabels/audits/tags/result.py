@@ -1,29 +1,44 @@
-"""The result of an audit of several labels a row: frozen, with the verbs of a :class:`~dqlabels.LabelAudit`."""
+"""What an audit of several labels per row gives: its tables, its gate, its report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Flagging
-from dqlabels.audits.gate import Decide, GateResult, Measured, OnInconclusive, decide_gate
+from dqlabels.audits.base import Audit, AuditedRows, Mask, detached, records
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
+from dqlabels.audits.options import documented_fields
 from dqlabels.audits.tags.tags import Tags
 from dqlabels.audits.tags.verdict import TagVerdict
 from dqlabels.errors import OptionError
-from dqlabels.frames.columns import Frame
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.report.evidence import plain
 from dqlabels.report.html import table as html_table
 
-MOST_IN_DICT = 10
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from dqlabels.checks.result import Checkup
+
+MAX_IN_DICT = 10
+LIMITS = ("max_noise_rate", "max_class_noise_rate", *DECIDING)
+ONE_CLASS = "is for one class per row, and {label!r} was audited as several labels per row."
 FloatArray = NDArray[np.float64]
+
+
+class TagLimits(Deciding, total=False):
+    """The limits of several labels per row, for editors and type checkers."""
+
+    max_noise_rate: float | None
+    max_class_noise_rate: float | Mapping[Any, float] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +110,8 @@ class TagEvidence:
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class MultilabelAudit(Flagging):
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MultilabelAudit(Audit):
     """What was found in labels of which a row may have several, or none.
 
     In ``frame`` ``label_quality`` is the row's, in which its worst label weighs most; ``suggested_label`` is the list
@@ -105,19 +120,26 @@ class MultilabelAudit(Flagging):
     answers to "has the row this label?" over all rows and labels; ``model_error`` the share where the model differs.
     """
 
-    label: str
-    frame: Any
-    rows: int
-    audited: int
-    flagged: int
-    noise_rate: NoiseRate
     model: str
     model_error: float
-    warnings: tuple[str, ...]
-    names: tuple[str, str, str]
-    settings: dict[str, Any]
     evidence: TagEvidence
-    table: Frame
+
+    limits: ClassVar[tuple[str, ...]] = LIMITS
+    settled: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "compat", "random_state")
+    cannot: ClassVar[Mapping[str, str]] = {
+        "": ONE_CLASS,
+        "checkup": f"{ONE_CLASS} Say task='classes' if that is what it holds.",
+    }
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns of the frame that hold the labels."""
+        return tuple(self.evidence.tags.columns)
+
+    @cached_property
+    def noise_rate(self) -> NoiseRate:
+        """The share of wrong answers over all rows and labels; estimated when first asked for."""
+        return self.evidence.noise_rate(self.options.random_state)
 
     @property
     def issues(self) -> Any:
@@ -179,49 +201,45 @@ class MultilabelAudit(Flagging):
         return facts
 
     def _rates(self) -> dict[int, NoiseRate]:
-        return self.evidence.tag_rates(self.settings["random_state"], self.noise_rate.confidence)
+        return self.evidence.tag_rates(self.options.random_state, self.noise_rate.confidence)
 
-    def gate(
-        self,
-        *,
-        max_noise_rate: float | None = None,
-        max_class_noise_rate: float | Mapping[Any, float] | None = None,
-        decide: Decide = "estimate",
-        on_inconclusive: OnInconclusive = "warn",
-    ) -> GateResult:
-        """Hold what was found against limits, shares in [0, 1]; see :func:`dqlabels.audits.gate.decide_gate`.
+    @documented_fields(Limits, LIMITS)
+    def gate(self, **limits: Unpack[TagLimits]) -> GateResult:
+        """Hold what was found against limits, shares in [0, 1] of all answers to "has the row this label?".
 
         Args:
-            max_noise_rate: Of all answers over rows and labels.
-            max_class_noise_rate: Of each label's yes or no: one limit for all, or a limit by label.
-            decide: ``"estimate"`` or ``"confident"``.
-            on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
+            {options}
 
         Raises:
             OptionError: No limit, one outside [0, 1], an unknown label or choice.
         """
+        return self._gate(limits)
+
+    def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
         measured = []
-        if max_noise_rate is not None:
-            measured.append(_held("max_noise_rate", "the label-noise rate", self.noise_rate, max_noise_rate))
-        if max_class_noise_rate is not None:
-            rates, values = self._rates(), self.evidence.tags.values
-            known = {values[tag]: rate for tag, rate in rates.items()}
-            limits = max_class_noise_rate
-            wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
-            unknown = [value for value in wanted if value not in known]
-            if unknown:
-                raise OptionError(
-                    f"{', '.join(map(repr, unknown[:10]))} is no label of {self.label!r} that can be judged; these are "
-                    f"{', '.join(map(repr, list(known)[:20]))}."
-                )
-            measured += [
-                _held("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit, of=value)
-                for value, limit in wanted.items()
-            ]
-        return decide_gate(
-            self.noise_rate, measured, decide=decide, on_inconclusive=on_inconclusive,
-            label=self.label, counted="answers", details=self._worst_lines(),
-        )  # fmt: skip
+        if limits.max_noise_rate is not None:
+            measured.append(_held("max_noise_rate", "the label-noise rate", self.noise_rate, limits.max_noise_rate))
+        if limits.max_class_noise_rate is not None:
+            measured += self._label_limits(limits.max_class_noise_rate)
+        return Grounds.of(self.noise_rate, self.label, "answers"), measured
+
+    def _label_limits(self, limits: float | Mapping[Any, float]) -> list[Measured]:
+        rates, values = self._rates(), self.evidence.tags.values
+        known = {values[tag]: rate for tag, rate in rates.items()}
+        wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
+        unknown = [value for value in wanted if value not in known]
+        if unknown:
+            raise OptionError(
+                f"{', '.join(map(repr, unknown[:10]))} is no label of {self.label!r} that can be judged; these are "
+                f"{', '.join(map(repr, list(known)[:20]))}."
+            )
+        return [
+            _held("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit, of=value)
+            for value, limit in wanted.items()
+        ]
+
+    def _gate_details(self) -> list[str]:
+        return self._worst_lines()
 
     def _found(self) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
         rows, tags = np.nonzero(self.evidence.verdict.flagged)
@@ -247,7 +265,7 @@ class MultilabelAudit(Flagging):
         """The audit in about a dozen lines of text."""
         rate, wrong = self.noise_rate, self._found()[2].count("wrong")
         flags = int(self.evidence.verdict.flagged.sum())
-        missing = f", {self.rows - self.audited:,} without" if self.rows > self.audited else ""
+        missing = f", {self.missing:,} without" if self.rows > self.audited else ""
         lines = [
             f"Labels in {self.label!r}: {self.audited:,} rows audited{missing}, {len(self.evidence.tags.values):,} "
             f"labels; {self.flagged:,} rows flagged ({self.flagged_share:.1%}), {wrong:,} labels wrong "
@@ -264,15 +282,52 @@ class MultilabelAudit(Flagging):
         from dqlabels.version import __version__
 
         facts = {name: getattr(self, name) for name in ("label", "rows", "audited", "flagged", "flagged_share")}
-        facts |= {"missing": self.rows - self.audited, "noise_rate": self.noise_rate.to_dict()}
+        facts |= {"missing": self.missing, "noise_rate": self.noise_rate.to_dict()}
         facts |= {"model": self.model, "model_error": self.model_error}
-        facts |= {"classes": _records(self.classes), "worst": _records(self.issues)[:MOST_IN_DICT]}
-        ends = {"warnings": list(self.warnings), "settings": dict(self.settings), "version": __version__}
+        facts |= {"classes": records(self.classes), "worst": records(self.issues)[:MAX_IN_DICT]}
+        ends = {"warnings": list(self.warnings), "settings": self.settings, "version": __version__}
         return {**facts, **ends}
 
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+        from dqlabels.report.page import tables_page
+
+        shown = self.to_dict()
+        sections = [
+            ("Labels", ("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), shown["classes"]),
+            ("Worst rows", ("row", "label", "kind", "quality", "probability"), records(self.issues)[:rows]),
+        ]
+        return tables_page(self.label, self.summary(), sections, self.warnings, gate.to_dict() if gate else None)
+
+    def audited_rows(self) -> AuditedRows:
+        """The rows that were judged, for those who list or count rows."""
+        tags, verdict = self.evidence.tags, self.evidence.verdict
+        positions = np.flatnonzero(tags.known)
+        quality = verdict.row_quality[positions]
+
+        def listed(has: Mask) -> list[Any]:
+            return [[plain(tags.values[tag]) for tag in np.flatnonzero(row)] for row in has]
+
+        def concerning(parts: Iterable[Any]) -> Mask:
+            chosen = [tags.values.index(part) for part in parts]
+            return np.asarray(verdict.flagged[positions][:, chosen].any(axis=1))
+
+        return AuditedRows(
+            positions, quality, quality, verdict.row_flagged[positions],
+            lambda at: listed(tags.codes[positions[at]] == 1),
+            lambda at: listed(self.evidence.suggested()[positions[at]]),
+            concerning,
+        )  # fmt: skip
+
+    def without_frame(self) -> Self:
+        """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
+        table: Any = None
+        evidence = replace(self.evidence, tags=replace(self.evidence.tags, lists=None))
+        without: Self = detached(self, table=table, evidence=evidence)
+        return without
+
     def __repr__(self) -> str:
-        found = f"{self.flagged:,} of {self.audited:,} rows flagged"
-        return f"<MultilabelAudit of {self.label!r}: {found}, noise rate {self.noise_rate}>"
+        shown = f"{self.flagged:,} of {self.audited:,} rows flagged"
+        return f"<MultilabelAudit of {self.label!r}: {shown}, noise rate {self.noise_rate}>"
 
     def _repr_html_(self) -> str:
         facts = self.to_dict()
@@ -284,8 +339,3 @@ class MultilabelAudit(Flagging):
 
 def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: Any = None) -> Measured:
     return Measured(name, what, rate.estimate, rate.low, rate.high, limit, supported=rate.supported, of=of)
-
-
-def _records(native: Any) -> list[dict[str, Any]]:
-    frame = nw.from_native(native, eager_only=True)
-    return [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]

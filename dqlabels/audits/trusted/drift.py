@@ -51,10 +51,20 @@ class Shift:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drift:
-    """The trusted profile that a batch was held against, and how far it moved."""
+    """The trusted profile that a batch was held against, and how far it moved; the model's error comes first."""
 
     profile: Mapping[str, Any]
     shifts: tuple[Shift, ...]
+
+    def with_rate(self, rate: NoiseRate, rows: int) -> Drift:
+        """The same with the noise rate of the batch and of its ``rows`` the increase, which only those pay who ask."""
+        before, error, *others = self.profile["noise_rate"], *self.shifts
+        apart = rate.low > before["high"] or rate.high < before["low"]
+        trusted = float(before["estimate"])
+        level = Shift("noise rate", "", trusted, rate.estimate, rate.estimate - trusted, None, None, apart)
+        change = reference_noise(float(error.batch or 0.0), rows, self.profile, rate, confidence=CONFIDENCE)
+        increase = Shift("noise increase", "", None, None, change.estimate, change.low, change.high, error.drifted)
+        return Drift(self.profile, (level, error, increase, *others))
 
     def columns(self) -> dict[str, list[Any]]:
         """The shifts by column."""
@@ -198,28 +208,19 @@ def stability_index(trusted: IntArray, batch: IntArray) -> tuple[float, bool]:
     return index, index > max(LARGE_SHIFT, by_chance)
 
 
-def label_shifts(
-    profile: Mapping[str, Any], classes: Sequence[Any], class_rows: IntArray, error: float, rate: NoiseRate
-) -> list[Shift]:
-    """The noise rate, the model's error and the class shares of a batch against the trusted profile.
+def label_shifts(profile: Mapping[str, Any], classes: Sequence[Any], class_rows: IntArray, error: float) -> list[Shift]:
+    """The model's error and the class shares of a batch against the trusted profile.
 
     Args:
         profile: Of the trusted table, as ``LabelAudit.profile()`` gives it.
         classes: The K classes.
         class_rows: (K,) audited rows of the batch.
         error: Share of the batch's labels that are not the model's likeliest class.
-        rate: The batch's noise rate.
     """
     trusted_rows = np.array(profile["class_rows"], dtype=np.int64)
-    before = profile["noise_rate"]
-    apart = rate.low > before["high"] or rate.high < before["low"]
-    trusted_rate = float(before["estimate"])
-    shifts = [Shift("noise rate", "", trusted_rate, rate.estimate, rate.estimate - trusted_rate, None, None, apart)]
     trusted_error = float(profile["model_error"])
     low, high, sure = _difference(trusted_error, int(profile["rows"]), error, int(class_rows.sum()))
-    shifts.append(Shift("model error", "", trusted_error, error, error - trusted_error, low, high, sure))
-    change = reference_noise(error, int(class_rows.sum()), profile, rate, confidence=CONFIDENCE)
-    shifts.append(Shift("noise increase", "", None, None, change.estimate, change.low, change.high, sure))
+    shifts = [Shift("model error", "", trusted_error, error, error - trusted_error, low, high, sure)]
     index, large = stability_index(trusted_rows, class_rows)
     shifts.append(Shift("classes", "", None, None, index, None, None, large))
     shares = trusted_rows / trusted_rows.sum(), class_rows / class_rows.sum()

@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.options import Options
+from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
+from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline, Drift, label_shifts
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError
@@ -18,16 +21,14 @@ from dqlabels.frames.columns import Column, Frame, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
 from dqlabels.frames.hashing import hash_matrix, hash_words
 from dqlabels.frames.media import Embedding, embed_columns
-from dqlabels.frames.outputs import palette, to_callers_kind, with_columns
+from dqlabels.frames.outputs import palette, with_columns
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
-from dqlabels.noise.methods import default_noise
 from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.classes import ClassTally, Judgement, model_error, take
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-FEWEST_ROWS_A_CLASS = 2
 MOST_NAMED = 10
 
 
@@ -187,46 +188,55 @@ def _as_moment(value: datetime.date, kind: type[datetime.date]) -> datetime.date
     )
 
 
-def judge_batch(fitted: Fitted, table: Frame, labels: BatchLabels, n_jobs: int | None, *, lazy: bool) -> LabelAudit:
+def batch_options(fitted: Fitted, options: Options) -> Options:
+    """The options of a batch's audit: those that were settled by the fit, on the threads that are asked for now."""
+    settings = fitted.settings
+    return Options(
+        task="classes", filter_by=settings["filter_by"], score=settings["score"], adjust=settings["adjust"],
+        names=fitted.names, random_state=settings["random_state"], n_jobs=options.n_jobs,
+    )  # fmt: skip
+
+
+def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelAudit:
     """The audit of a batch's n rows by what was fitted; nothing is trained."""
+    table, options = request.table, request.options
     fitted.encoder.check(table.columns)
     others = [name for name in table.columns if name not in fitted.embed]
     encoded = fitted.encoder.encode(embed_columns(table, fitted.embed, others))
-    probs, copies = batch_probs(fitted, encoded.matrix, labels.codes, n_jobs)
+    probs, copies = batch_probs(fitted, encoded.matrix, labels.codes, options.n_jobs)
     notes = _notes(encoded, labels, copies)
     positions = _judged(fitted, labels)
     everyone = positions.size == len(table)
     codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
-    rare = fitted.tally.rows < FEWEST_ROWS_A_CLASS
-    options = {key: fitted.settings[key] for key in ("filter_by", "score", "adjust")}
-    frozen = rare if rare.any() else None
-    verdict = judge(codes, known, frozen_classes=frozen, trusted=fitted.tally, n_threads=n_jobs, **options)
+    rare = fitted.tally.rows < MIN_ROWS_PER_CLASS
+    verdict = judge(
+        codes, known, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
+        frozen_classes=rare if rare.any() else None, trusted=fitted.tally, n_threads=options.n_jobs,
+    )  # fmt: skip
     own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(fitted.classes)))
     evidence = Evidence(
         own, positions, codes, known, verdict.suggested, verdict.quality, verdict.flagged, verdict.thresholds,
         verdict.confident_joint, verdict.joint,
     )  # fmt: skip
-    error = model_error(codes, verdict.likely)
-    rate = default_noise(codes, known, verdict.confident_joint, random_state=fitted.settings["random_state"])
-    shifts = label_shifts(fitted.profile, fitted.classes, verdict.class_counts, error, rate)
-    shifts += fitted.baseline.shifts(encoded.matrix, fitted.encoder)
-    moved = Drift(fitted.profile, tuple(shifts))
     whole = _add_columns(table, labels, probs, verdict, positions, fitted.names)
+    error = model_error(codes, verdict.likely)
+    shifts = label_shifts(fitted.profile, fitted.classes, verdict.class_counts, error)
+    moved = Drift(fitted.profile, (*shifts, *fitted.baseline.shifts(encoded.matrix, fitted.encoder)))
     return LabelAudit(
         label=fitted.label,
-        frame=to_callers_kind(whole, lazy=lazy),
+        frame=request.returned(whole),
         rows=len(table),
         audited=positions.size,
         flagged=int(verdict.flagged.sum()),
-        noise_rate=rate,
         model=f"{fitted.model.name} on {fitted.profile['rows']:,} trusted rows",
         model_error=error,
         warnings=(*notes, *moved.notes()),
         names=fitted.names,
-        settings=dict(fitted.settings),
+        options=options,
         evidence=evidence,
         table=whole,
         features=fitted.encoder.names,
+        seconds=request.seconds(),
         moved=moved,
     )
 

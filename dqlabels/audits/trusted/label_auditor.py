@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
-from numpy.typing import NDArray
 
-from dqlabels.audits.audit import check_options, conclude, model_probs
+from dqlabels.audits.classes.pipeline import conclude
 from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.kinds import KINDS
+from dqlabels.audits.options import FITTING, Options, documented
+from dqlabels.audits.probabilities import ClassProbabilities, Training, trained_probabilities
+from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline
-from dqlabels.audits.trusted.fitted import Fitted, Seen, judge_batch, read_batch_labels, trusted_tally
+from dqlabels.audits.trusted.fitted import Fitted, Seen, batch_options, judge_batch, read_batch_labels, trusted_tally
 from dqlabels.audits.trusted.saved import read_fitted, write_fitted
 from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
-from dqlabels.frames.columns import AUDIT_COLUMNS, Column, Frame, Labels, as_list, read_labels, require, row_values
-from dqlabels.frames.media import Embedding, embed_columns
+from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
+from dqlabels.frames.media import Embedding
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.reading import read_frame
-from dqlabels.models.large import check_sample_rows
-from dqlabels.progress import ProgressOption
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from dqlabels.audits.options import FittingOptions
 
 NewClasses = Literal["keep", "error"]
 
@@ -38,22 +42,9 @@ class LabelAuditor:
 
     Args:
         label: The column that holds the given labels.
-        features: Columns to judge by; default all others of the trusted table.
-        exclude: Columns not to judge by.
-        embed: Columns to turn into vectors first, as in :func:`dqlabels.audit`; a callable cannot be saved.
-        model: A classifier with scikit-learn's interface; default bagged extra-trees.
-        cv: Folds for ``model``, whose answers for the trusted rows are out of fold.
-        groups: Column of the trusted table whose groups stay together while fitting.
-        sample_weight: Column of the trusted table, or weights, for fitting.
-        filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
-        score: The label quality, one of ``dqlabels.statistics.classes.SCORES``.
-        adjust: Subtract each class's trusted threshold before scoring.
-        names: The three columns to add: quality, suggestion, flag.
-        compat: Must be None: cleanlab's numbers are of one whole table.
-        sample_rows: Of a trusted table of more than 200,000 rows: how many of them to fit on, by default 200,000.
-        random_state: Seeds every random choice.
-        n_jobs: Threads; the answer does not depend on it.
-        progress: Show the progress of fitting, as in :func:`dqlabels.audit`.
+        **options: The options of :func:`dqlabels.audit` that fit and flag, as the signature lists them. ``groups``
+            and ``sample_weight`` are of the trusted table; ``compat`` must be None, since cleanlab's numbers are of
+            one whole table; a callable in ``embed`` cannot be saved.
 
     Raises:
         OptionError: An option has a value that means nothing here.
@@ -67,42 +58,16 @@ class LabelAuditor:
     [False, True, False]
     """
 
-    def __init__(
-        self,
-        label: str,
-        *,
-        features: Sequence[str] | None = None,
-        exclude: Iterable[str] = (),
-        embed: Mapping[str, Embedding] | None = None,
-        model: Any = None,
-        cv: Any = None,
-        groups: str | NDArray[Any] | None = None,
-        sample_weight: str | NDArray[Any] | None = None,
-        filter_by: str = "prune_by_noise_rate",
-        score: str = "normalized_margin",
-        adjust: bool = False,
-        names: tuple[str, str, str] = AUDIT_COLUMNS,
-        compat: None = None,
-        sample_rows: int | None = None,
-        random_state: int = 0,
-        n_jobs: int | None = None,
-        progress: ProgressOption = None,
-    ) -> None:
-        if compat is not None:
+    @documented(FITTING)
+    def __init__(self, label: str, **options: Unpack[FittingOptions]) -> None:
+        chosen = Options.of(options, "dqlabels.LabelAuditor", FITTING)
+        if chosen.compat is not None:
             raise OptionError(
-                f"compat={compat!r} reproduces numbers of one whole table; a batch has no such. Use dqlabels.audit."
+                f"compat={chosen.compat!r} reproduces numbers of one whole table; a batch has no such. Use "
+                "dqlabels.audit."
             )
-        check_options(filter_by, score, compat, names, random_state)
-        check_sample_rows(sample_rows)
         self.label = label
-        self.n_jobs = n_jobs
-        self._columns = {"features": features, "exclude": exclude, "groups": groups, "sample_weight": sample_weight}
-        self._embed = dict(embed or {})
-        self._fit = {"model": model, "cv": cv, "random_state": random_state, "n_jobs": n_jobs, "progress": progress}
-        self._fit["sample_rows"] = sample_rows
-        self._settings = {"filter_by": filter_by, "score": score, "adjust": adjust, "compat": None}
-        self._settings["random_state"] = random_state
-        self._names = (names[0], names[1], names[2])
+        self.options = chosen.changed(task="classes")
         self._fitted: Fitted | None = None
 
     @property
@@ -143,19 +108,15 @@ class LabelAuditor:
             DQLabelsError: As :func:`dqlabels.audit` of the same table.
         """
         _, table = read_frame(trusted)
+        options = self.options
         labels = read_labels(table, self.label)
-        check_outputs(table, self.label, self._names)
-        fit = dict(self._fit)
-        given: dict[str, Any] = self._columns
-        for option in ("groups", "sample_weight"):
-            fit[option] = row_values(table, given[option], option)
-        held = [name for name in (given["groups"], given["sample_weight"]) if isinstance(name, str)]
-        exclude = [*as_list(given["exclude"]), *held]
-        seen = embed_columns(table, self._embed, [self.label, *as_list(given["exclude"])])
-        judged = model_probs(seen, labels, self.label, given["features"], exclude, {**fit, "keep_model": True})
-        settings = dict(self._settings)
-        result = conclude(table, labels, self.label, judged, self._names, settings, self.n_jobs, lazy=False, again=None)
-        self._fitted = _keep(self, labels, judged, result, _embedded(table, seen, self._embed))
+        check_outputs(table, self.label, options.names)
+        training = Training.of(table, self.label, options, keep_model=True)
+        probabilities = trained_probabilities(training, labels)
+        request = Request(table, self.label, KINDS["classes"], options)
+        result = conclude(request, labels, probabilities)
+        embed = _embedded(table, training.table, options.embed or {})
+        self._fitted = _keep(self, labels, probabilities, result, embed)
         for note in result.warnings:
             warnings.warn(note, LabelWarning, stacklevel=2)
         return self
@@ -180,11 +141,11 @@ class LabelAuditor:
             LabelColumnError: No label that can be judged.
             OptionError: Not fitted.
         """
-        started = time.monotonic()
         fitted = self.fitted
         if new_classes not in ("keep", "error"):
             raise OptionError(f"new_classes={new_classes!r} is none of 'keep', 'error'.")
         lazy, table = read_frame(batch)
+        request = Request(table, self.label, KINDS["classes"], batch_options(fitted, self.options), lazy)
         require(table, [self.label], "label")
         check_outputs(table, self.label, fitted.names)
         labels = read_batch_labels(table[self.label], fitted.classes, fitted.label_dtype)
@@ -195,8 +156,7 @@ class LabelAuditor:
                 f"on; it knows {', '.join(map(repr, fitted.classes[:20]))}. Fit again on data that holds them, or pass "
                 "new_classes='keep' to leave their rows unjudged."
             )
-        result = judge_batch(fitted, table, labels, self.n_jobs, lazy=lazy)
-        result = replace(result, seconds=time.monotonic() - started)
+        result = judge_batch(fitted, request, labels)
         for note in result.warnings:
             warnings.warn(note, LabelWarning, stacklevel=2)
         return result
@@ -254,11 +214,16 @@ def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | N
 
 
 def _keep(
-    auditor: LabelAuditor, labels: Labels, judged: Any, result: LabelAudit, embed: dict[str, Embedding]
+    auditor: LabelAuditor,
+    labels: Labels,
+    probabilities: ClassProbabilities,
+    result: LabelAudit,
+    embed: dict[str, Embedding],
 ) -> Fitted:
-    answer, encoder = judged.answer, judged.encoder
-    matrix, codes = judged.encoded.matrix, labels.codes
-    seen = answer.seen
+    answer, encoder, encoded = probabilities.answer, probabilities.encoder, probabilities.encoded
+    if answer is None or answer.fitted is None or encoder is None or encoded is None:
+        raise OptionError("The auditor trained no model, so it has nothing to judge batches by.")
+    matrix, codes, seen = encoded.matrix, labels.codes, answer.seen
     return Fitted(
         auditor.label,
         labels.classes,
@@ -269,8 +234,8 @@ def _keep(
         Seen.of(matrix[seen], codes[seen], answer.probs[seen], by_label=answer.coarse),
         result.profile(),
         Baseline.of(matrix, encoder),
-        dict(result.settings),
-        auditor._names,
+        {name: value for name, value in result.settings.items() if name != "task"},
+        auditor.options.names,
         {name: how for name, how in embed.items() if name in encoder.names},
     )
 

@@ -2,51 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
+from dqlabels.audits.options import Options
+from dqlabels.audits.probabilities import Training
+from dqlabels.audits.request import Request
 from dqlabels.audits.values.columns import ValueJudge
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.features import value_features
 from dqlabels.audits.values.picture import Axis, Picture
 from dqlabels.audits.values.result import ValueAudit
+from dqlabels.audits.values.streamed import stream_task, streamed_audit
 from dqlabels.audits.values.task import ValueTask, check_values, poor_notes
 from dqlabels.engines.task import ArrayBlocks
-from dqlabels.frames.columns import Frame, require
-from dqlabels.frames.outputs import check_outputs, to_callers_kind
+from dqlabels.frames.columns import Column, Frame, require
+from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.sampling import ContentSample
 from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.models import large
 from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics.arrays import FloatArray
-from dqlabels.statistics.residuals import ResidualTally, ValueScale, check_fdr, judge_values
+from dqlabels.statistics.residuals import ResidualTally, ValueScale, judge_values
+
+__all__ = ["audit_table", "check_schema", "stream_task", "streamed_audit"]
 
 
-def audit_values(table: Frame, label: str, *, given: Mapping[str, Any], lazy: bool, notes: list[str]) -> ValueAudit:
+def audit_table(request: Request) -> ValueAudit:
     """Audit a column of numbers, dates or durations.
-
-    Args:
-        table: n rows.
-        label: The column.
-        given: The options of :func:`dqlabels.audit`, with ``groups`` and ``sample_weight`` as (n,) values; ``seen``
-            is the table with its media embedded.
-        lazy: Whether the frame came lazily and goes back so.
-        notes: What a reader should know beforehand.
 
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong.
     """
+    table, label, options = request.table, request.column, request.options
     require(table, [label], "label")
-    check_fdr(given["fdr"])
-    check_values(table[label], given)
-    names: tuple[str, str, str] = given["names"]
+    check_values(table[label], options)
     targets = read_targets(table, label)
-    check_outputs(table, label, names)
-    alone = given["groups"] is None and given["sample_weight"] is None and given["embed"] is None
+    check_outputs(table, label, options.names)
+    training = Training.of(table, label, options)
+    alone = training.is_plain and options.embed is None
     judged = _by_sample if alone and len(table) > large.LARGE_ROWS else _by_bag
-    judge, said, model, error, features, more = judged(table, targets, label, given)
+    judge, said, model, error, features, more = judged(training, targets, table)
     found = judge.judge(targets, said[:, 0], said[:, 1])
     known = targets.known
     evidence = ValueEvidence(
@@ -55,44 +50,54 @@ def audit_values(table: Frame, label: str, *, given: Mapping[str, Any], lazy: bo
     )  # fmt: skip
     picture = Picture.empty(Axis.of(judge, targets))
     picture.update(judge, targets, found)
-    whole = judge.add_columns(table, names, targets, found)
+    whole = judge.add_columns(table, options.names, targets, found)
     return ValueAudit(
         label=label,
-        frame=to_callers_kind(whole, lazy=lazy),
+        frame=request.returned(whole),
         rows=len(table),
         audited=evidence.positions.size,
         flagged=int(evidence.flagged.sum()),
-        fdr=float(given["fdr"]),
         model=model,
         model_error=error,
-        warnings=(*notes, *more),
-        names=names,
-        settings={"task": "regression", "fdr": float(given["fdr"]), "random_state": given["random_state"]},
+        warnings=(*request.notes, *more),
+        names=options.names,
+        options=options,
         evidence=evidence,
         table=whole,
         picture=picture,
         features=features,
+        seconds=request.seconds(),
     )
+
+
+def check_schema(column: Column, options: Options) -> None:
+    """Refuse, before any row is read, a column that cannot hold amounts, and options that only classes have."""
+    check_values(column, options)
 
 
 # The judge, mean and spread (n, 2), the model and its error, the features, and notes.
 Judged = tuple[ValueJudge, FloatArray, str, float, tuple[str, ...], list[str]]
 
 
-def _by_bag(table: Frame, targets: Targets, label: str, given: Mapping[str, Any]) -> Judged:
+def _by_bag(training: Training, targets: Targets, table: Frame) -> Judged:
     """A table that is fitted whole."""
-    encoder, matrix, notes = value_features(given["seen"], label, targets.values, given["features"], given["exclude"])
+    options, rows = training.options, len(table)
+    encoder, matrix, notes = value_features(
+        training.table, training.label, targets.values, options.features, training.exclude
+    )
     known = targets.known
     scale = ValueScale.of(targets.values[known])
     scaled = scale.apply(targets.values)
-    fit = {key: given[key] for key in ("groups", "sample_weight", "random_state", "n_jobs", "progress")}
-    answer = predict_out_of_bag(matrix, scaled, **fit)
+    answer = predict_out_of_bag(
+        matrix, scaled, groups=training.groups, sample_weight=training.sample_weight,
+        random_state=options.random_state, n_jobs=options.n_jobs, progress=options.progress,
+    )  # fmt: skip
     residuals, tally = scaled[known] - answer.mean[known], ResidualTally()
     tally.update(residuals, scaled[known])
-    rule, _ = judge_values(residuals, answer.spread[known], given["fdr"])
+    rule, _ = judge_values(residuals, answer.spread[known], options.fdr)
     if answer.coarse:
         notes.append(
-            f"The features tell only {answer.distinct_rows:,} kinds of row apart in {len(table):,}: each row is judged "
+            f"The features tell only {answer.distinct_rows:,} kinds of row apart in {rows:,}: each row is judged "
             "by the others of its kind, so a copy of a row can vouch for it. Add features, or name what repeats in "
             "groups=."
         )
@@ -101,17 +106,17 @@ def _by_bag(table: Frame, targets: Targets, label: str, given: Mapping[str, Any]
     return ValueJudge(scale, rule), said, answer.model, tally.error(), tuple(encoder.names), notes
 
 
-def _by_sample(table: Frame, targets: Targets, label: str, given: Mapping[str, Any]) -> Judged:
+def _by_sample(training: Training, targets: Targets, table: Frame) -> Judged:
     """A large table, by the rule that holds on every engine."""
-    columns = large.sampled_columns(table.columns, label, given["features"], given["exclude"])
-    learning = {name: given[name] for name in ("features", "exclude", "random_state")}
-    task = ValueTask.of(label, [table[label]], columns, given["names"], learning, given["fdr"])
+    label, options = training.label, training.options
+    columns = large.sampled_columns(table.columns, label, options.features, options.exclude)
+    task = ValueTask.of(label, [table[label]], columns, options)
     sample = ContentSample.empty(task.quotas)
     for rows in large.row_blocks(len(table)):
         block, values = table[rows].select(*columns, label), targets.values[rows]
         sample.update(block, task.strata(values), task.hashes(block, values))
-    learnt = task.learn(sample.finish(), given["n_jobs"], given["progress"])
-    parts = [learnt.judge(table[at], targets.values[at], given["n_jobs"]) for at in large.row_blocks(len(table))]
+    learnt = task.learn(sample.finish(), options.n_jobs, options.progress)
+    parts = [learnt.judge(table[at], targets.values[at], options.n_jobs) for at in large.row_blocks(len(table))]
     blocks = ArrayBlocks(task.kept, targets.values, np.concatenate(parts))
     ruled = learnt.rule(blocks, blocks.reduce(learnt.first, learnt.observe))
     said = blocks.outputs.astype(np.float64)

@@ -1,29 +1,33 @@
-"""The result of an audit of numbers: frozen, complete, and every number in it a table in the caller's frame library."""
+"""What an audit of numbers, dates or durations gives: its tables, its gate, its report."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Flagging, issue_rows
-from dqlabels.audits.gate import Answer, Decide, GateCheck, Measured, OnInconclusive, conclusion, hold
+from dqlabels.audits.base import Audit, AuditedRows, Mask, column_values, detached, issue_rows
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
+from dqlabels.audits.options import documented_fields
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.facts import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
 from dqlabels.audits.values.picture import Picture
 from dqlabels.audits.values.task import POOR
-from dqlabels.errors import OptionError
-from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Frame
 from dqlabels.noise.rate import share_interval
 from dqlabels.report import html, text
 from dqlabels.report.data import check_rows
 
-MOST_ROWS_IN_DICT = 10
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from dqlabels.checks.result import Checkup
+
+MAX_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval
 
 ASSUMPTION = (
@@ -42,42 +46,176 @@ BLIND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ValueGate(Answer):
-    """A verdict on one column of numbers; ``confidence`` is that of the interval of the share."""
+LIMITS = ("max_flagged_share", *DECIDING)
+NO_REVIEW = (
+    "is for classes, and {label!r} was audited as numbers. Look at audit.issues, audit.predictions or "
+    'audit.to_html("report.html"), and correct the values in the table.'
+)
+NO_RATE = (
+    "is not told: column {label!r} was audited as numbers, which have no noise rate, since errors within the scatter "
+    "of right values cannot be counted. Use flagged_share and gate(max_flagged_share=0.01), or audit classes."
+)
 
-    confidence: float = INTERVAL
+
+class AmountLimits(Deciding, total=False):
+    """The limits of numbers, for editors and type checkers."""
+
+    max_flagged_share: float | None
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class AmountAudit(Audit):
+    """What an audit of numbers, dates or durations knows, wherever its rows are.
+
+    ``flagged`` counts the rows suspected at the false-discovery rate ``fdr``; ``model_error`` is the mean distance of
+    the values from their prediction, over that from their median: 0 predicts every value, 1 none.
+    """
+
+    model: str
+    model_error: float
+    evidence: ValueEvidence
+    picture: Picture
+
+    limits: ClassVar[tuple[str, ...]] = LIMITS
+    settled: ClassVar[tuple[str, ...]] = ("task", "fdr", "random_state")
+    cannot: ClassVar[Mapping[str, str]] = {
+        "noise_rate": NO_RATE,
+        "estimate_noise": NO_RATE,
+        "review": NO_REVIEW,
+        "review_sample": NO_REVIEW,
+        "review_plan": NO_REVIEW,
+        "with_review": NO_REVIEW,
+        "checkup": "is of one class per row, and {label!r} was audited as numbers. Say task='classes' if that is what "
+        "it holds.",
+        "": "is for classes, and {label!r} was audited as numbers.",
+    }
 
     @property
-    def check(self) -> GateCheck:
-        """The one limit."""
-        return self.checks[0]
+    def fdr(self) -> float:
+        """The expected share of right values among the flagged, in (0, 1)."""
+        return self.options.fdr
+
+    @property
+    def predictions(self) -> Any:
+        """A row per audited row: its number, the out-of-sample prediction, an interval around it, and the score."""
+        self._refuse("predictions")
+
+    @documented_fields(Limits, LIMITS)
+    def gate(self, **limits: Unpack[AmountLimits]) -> GateResult:
+        """Hold the flagged share against a limit.
+
+        Where the features hardly predict the column, a share that keeps the limit is inconclusive. With
+        ``decide="confident"`` the limit is held against the share's Wilson interval, as that of one of many tables
+        alike.
+
+        Args:
+            {options}
+
+        Raises:
+            OptionError: No limit, one outside [0, 1], or one that numbers do not have.
+        """
+        return self._gate(limits)
+
+    def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
+        limit: Any = limits.max_flagged_share
+        share = self.flagged_share
+        low, high = share_interval(share, self.audited, INTERVAL)
+        what = f"the share of flagged values at a false-discovery rate of {self.fdr:.0%}"
+        seeing = self.model_error <= POOR
+        numbers = (share, max(low, 0.0), min(high, 1.0), limit)
+        measured = Measured("max_flagged_share", what, *numbers, supported=seeing or share > limit)
+        where = f"column {self.label!r}, {self.audited:,} rows"
+        return Grounds(where, INTERVAL, ASSUMPTION, undecided=UNDECIDED if seeing else BLIND), [measured]
+
+    def _gate_details(self) -> list[str]:
+        return text.worst_lines(self._worst_facts())
+
+    def summary(self) -> str:
+        """The audit in about a dozen lines of text."""
+        return text.value_summary(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: the counts, the assumption and the worst rows."""
+        from dqlabels.version import __version__
+
+        keys = ("rows", "audited", "flagged", "flagged_share", "fdr", "model", "model_error")
+        return {
+            "label": str(self.label),
+            "task": "regression",
+            **{key: getattr(self, key) for key in keys},
+            "missing": self.missing,
+            "assumption": ASSUMPTION,
+            "worst": self._worst_facts(),
+            "warnings": list(self.warnings),
+            "settings": self.settings,
+            "version": __version__,
+        }
+
+    def _worst_facts(self) -> list[dict[str, Any]]:
+        order, _ = self.evidence.worst()
+        return row_facts(self.evidence, order[:MAX_ROWS_IN_DICT], self.table)
+
+    def _shown_table(self, order: NDArray[np.int64]) -> Frame:
+        """The frame's rows at these audited places (s,), without what the audit added."""
+        table: Frame = self.table.drop(*self.names)[self.evidence.positions[order].tolist()]
+        return table
+
+    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
+        """What the HTML report shows, as plain values: ``to_dict()`` with histogram, cloud and worst rows.
+
+        Args:
+            rows: How many of the worst rows, at least 1.
+
+        Raises:
+            OptionError: ``rows`` is not a whole number from 1 to 1000.
+        """
+        check_rows(rows)
+        order = self.evidence.worst()[0][:rows]
+        facts = value_facts(self.to_dict(), self.evidence, self.picture, self._shown_table(order), order)
+        return {**facts, "features": list(self.features)}
+
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+        from dqlabels.report.page import value_page
+
+        return value_page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
+
+    def audited_rows(self) -> AuditedRows:
+        """The rows that were judged, for those who list or count rows."""
+        evidence = self.evidence
+        # The p-values of the very worst may all be 0; their scores still tell them apart.
+        order = np.lexsort((-np.abs(evidence.scores), evidence.quality))
+        rank = np.empty(order.size, dtype=np.int64)
+        rank[order] = np.arange(order.size)
+
+        def concerning(parts: Iterable[Any]) -> Mask:
+            return evidence.flagged
+
+        return AuditedRows(
+            evidence.positions, evidence.quality, rank, evidence.flagged,
+            column_values(self.table, self.label, evidence.positions),
+            column_values(self.table, self.names[1], evidence.positions), concerning,
+        )  # fmt: skip
+
+    def __repr__(self) -> str:
+        shown = f"{self.flagged:,} of {self.audited:,} values flagged"
+        return f"<{type(self).__name__} of {self.label!r}: {shown} at a false-discovery rate of {self.fdr:.0%}>"
+
+    def _repr_html_(self) -> str:
+        judge = self.evidence.judge
+        drawn = cloud(self.picture, self.evidence.targets, judge)
+        shown = self.to_dict()
+        shown["worst"] = [shown_row(row) for row in shown["worst"]]
+        return html.value_fragment(shown, histogram(self.picture, judge), drawn)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ValueAudit(Flagging):
-    """What was found in one column of numbers, dates or durations.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class ValueAudit(AmountAudit):
+    """What was found in one column of numbers, dates or durations of a table in memory.
 
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those with a
     value, ``flagged`` those suspected at the false-discovery rate ``fdr``; ``model_error`` is the mean distance of the
     values from their prediction, over that from their median: 0 predicts every value, 1 none.
     """
-
-    label: str
-    frame: Any
-    rows: int
-    audited: int
-    flagged: int
-    fdr: float
-    model: str
-    model_error: float
-    warnings: tuple[str, ...]
-    names: tuple[str, str, str]
-    settings: dict[str, Any]
-    evidence: ValueEvidence
-    table: Frame
-    picture: Picture
-    features: tuple[str, ...] = ()
 
     @property
     def issues(self) -> Any:
@@ -103,163 +241,7 @@ class ValueAudit(Flagging):
         columns = [targets.written(values).alias(name) for name, values in amounts.items()]
         return table.with_columns(*columns).select("row", *amounts, "score").to_native()
 
-    @property
-    def noise_rate(self) -> Any:
-        """Not told for numbers: no share of wrong values can be had from one value a row.
-
-        Raises:
-            OptionError: Always, with what there is instead.
-        """
-        raise OptionError(
-            f"Column {self.label!r} was audited as numbers, which have no noise rate: errors within the scatter of "
-            "right values cannot be counted. Use flagged_share and gate(max_flagged_share=0.01), or audit classes."
-        )
-
-    def review_sample(self, *_: Any, **__: Any) -> Any:
-        """Not drawn of numbers.
-
-        Raises:
-            OptionError: Always, with what there is instead.
-        """
-        raise OptionError(f"review_sample() {self._no_review}")
-
-    def with_review(self, *_: Any, **__: Any) -> Any:
-        """Not counted of numbers.
-
-        Raises:
-            OptionError: Always, with what there is instead.
-        """
-        raise OptionError(f"with_review() {self._no_review}")
-
-    def review(self, *_: Any, **__: Any) -> Any:
-        """Not offered of numbers.
-
-        Raises:
-            OptionError: Always, with what there is instead.
-        """
-        raise OptionError(f"review() {self._no_review}")
-
-    @property
-    def _no_review(self) -> str:
-        return (
-            f"is for classes, and {self.label!r} was audited as numbers. Look at audit.issues, audit.predictions or "
-            'audit.to_html("report.html"), and correct the values in the table.'
-        )
-
-    def gate(
-        self,
-        *,
-        max_flagged_share: float | None = None,
-        max_noise_rate: float | None = None,
-        decide: Decide = "estimate",
-        on_inconclusive: OnInconclusive = "warn",
-    ) -> ValueGate:
-        """Hold the flagged share against a limit; see :func:`dqlabels.audits.gate.decide_gate`.
-
-        Where the features hardly predict the column, a share that keeps the limit is inconclusive.
-
-        Args:
-            max_flagged_share: Of the audited rows, in [0, 1].
-            max_noise_rate: Of audits of classes alone.
-            decide: ``"estimate"`` is the share of this table; ``"confident"`` its Wilson interval, as that of one
-                of many tables alike.
-            on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"``.
-
-        Raises:
-            OptionError: No limit, one outside [0, 1], one of the noise rate, or an unknown choice.
-        """
-        if max_noise_rate is not None:
-            _ = self.noise_rate
-        if max_flagged_share is None:
-            raise OptionError("The gate has no limit. Set max_flagged_share=0.01 or another share of the rows.")
-        share = self.flagged_share
-        low, high = share_interval(share, self.audited, INTERVAL)
-        what = f"the share of flagged values at a false-discovery rate of {self.fdr:.0%}"
-        seeing = self.model_error <= POOR
-        numbers = (share, max(low, 0.0), min(high, 1.0), max_flagged_share)
-        measured = Measured("max_flagged_share", what, *numbers, supported=seeing or share > max_flagged_share)
-        checks = hold([measured], decide=decide, on_inconclusive=on_inconclusive, confidence=INTERVAL)
-        verdict = checks[0].verdict
-        lines = [f"{verdict.upper()}: {checks[0]} (column {self.label!r}, {self.audited:,} rows)."]
-        lines += [UNDECIDED if seeing else BLIND] if verdict == "inconclusive" else []
-        message = "\n".join([*lines, ASSUMPTION, *text.worst_lines(self._worst_facts())])
-        return ValueGate(*conclusion(checks, on_inconclusive, message, stacklevel=3), message, decide, checks)
-
-    def summary(self) -> str:
-        """The audit in about a dozen lines of text."""
-        return text.value_summary(self.to_dict())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: the counts, the assumption and the worst rows."""
-        from dqlabels.version import __version__
-
-        keys = ("rows", "audited", "flagged", "flagged_share", "fdr", "model", "model_error")
-        return {
-            "label": str(self.label),
-            "task": "regression",
-            **{key: getattr(self, key) for key in keys},
-            "missing": self.rows - self.audited,
-            "assumption": ASSUMPTION,
-            "worst": self._worst_facts(),
-            "warnings": list(self.warnings),
-            "settings": dict(self.settings),
-            "version": __version__,
-        }
-
-    def _worst_facts(self) -> list[dict[str, Any]]:
-        order, _ = self.evidence.worst()
-        return row_facts(self.evidence, order[:MOST_ROWS_IN_DICT], self.table)
-
-    def _shown_table(self, order: NDArray[np.int64]) -> Frame:
-        """The frame's rows at these audited places (s,), without what the audit added."""
-        table: Frame = self.table.drop(*self.names)[self.evidence.positions[order].tolist()]
-        return table
-
-    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
-        """What the HTML report shows, as plain values: ``to_dict()`` with histogram, cloud and worst rows.
-
-        Args:
-            rows: How many of the worst rows, at least 1.
-
-        Raises:
-            OptionError: ``rows`` is not a whole number from 1 to 1000.
-        """
-        check_rows(rows)
-        order = self.evidence.worst()[0][:rows]
-        facts = value_facts(self.to_dict(), self.evidence, self.picture, self._shown_table(order), order)
-        return {**facts, "features": list(self.features)}
-
-    def to_html(self, path: str | Path | None = None, *, gate: ValueGate | None = None, rows: int = 60) -> str:
-        """The report as one HTML file that asks the network for nothing; needs the extra ``report``.
-
-        Args:
-            path: Written whole or not at all; default not written.
-            gate: A verdict to begin with.
-            rows: How many of the worst rows to show, 1 to 1000; each takes about 2 kB.
-
-        Returns:
-            The page.
-
-        Raises:
-            MissingExtraError: jinja2 is not installed.
-            OptionError: ``rows`` is out of bounds.
-            OSError: The file cannot be written; a former one is as it was.
-        """
-        from dqlabels.report.page import value_page
-
-        made = value_page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
-        if path is not None:
-            with replacing(path) as file:
-                file.write(made.encode("utf-8", "replace"))
-        return made
-
-    def __repr__(self) -> str:
-        found = f"{self.flagged:,} of {self.audited:,} values flagged"
-        return f"<ValueAudit of {self.label!r}: {found} at a false-discovery rate of {self.fdr:.0%}>"
-
-    def _repr_html_(self) -> str:
-        judge = self.evidence.judge
-        drawn = cloud(self.picture, self.evidence.targets, judge)
-        facts = self.to_dict()
-        facts["worst"] = [shown_row(row) for row in facts["worst"]]
-        return html.value_fragment(facts, histogram(self.picture, judge), drawn)
+    def without_frame(self) -> Self:
+        """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
+        without: Self = detached(self, table=self.table.select(self.label, *self.names))
+        return without

@@ -2,52 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.classes.streamed import MOST_WORST, NOT_HERE, Lowest, issues_of, report_lazily, streamed_lazily
-from dqlabels.audits.streaming import Streamed, blocks_when_asked, schema_column
+from dqlabels.audits.base import detached
+from dqlabels.audits.streaming import (
+    MAX_WORST,
+    NO_CHECKUP,
+    NOT_HERE,
+    Lowest,
+    Plan,
+    Streamed,
+    blocks_when_asked,
+    issues_of,
+)
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.picture import Axis, Picture
-from dqlabels.audits.values.result import ValueAudit
-from dqlabels.errors import OptionError
+from dqlabels.audits.values.result import AmountAudit
+from dqlabels.audits.values.task import ValueTask
 from dqlabels.frames.targets import Targets
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from dqlabels.audits.classes.result import LabelAudit
+    from typing_extensions import Self
 
 IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StreamedValueAudit(ValueAudit):
-    """A :class:`~dqlabels.ValueAudit` whose rows stay where they are.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class StreamedValueAudit(AmountAudit):
+    """The audit of numbers in a lazy frame whose rows stay where they are.
 
     ``frame`` is lazy; ``issues`` are the 1,000 worst rows (all of them: ``audit.frame.filter("is_label_issue")``).
     """
 
-    streamed: Streamed | None = None
+    streamed: Streamed | None
+
+    cannot: ClassVar[Mapping[str, str]] = {**AmountAudit.cannot, "predictions": NOT_HERE, "checkup": NO_CHECKUP}
 
     @property
     def issues(self) -> Any:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
         order, kinds = self.evidence.worst()
         return issues_of(self.frame, self.label, self.names, self.evidence.positions[order], kinds)
-
-    @property
-    def predictions(self) -> Any:
-        """Not kept of a table this large.
-
-        Raises:
-            OptionError: Always.
-        """
-        raise OptionError(f"predictions {NOT_HERE}")
 
     def _shown_table(self, places: IntArray) -> Any:
         rows = nw.from_native(self.issues, eager_only=True)
@@ -56,63 +57,55 @@ class StreamedValueAudit(ValueAudit):
         asked = rows[[place[at] for at in places.tolist()]]
         return asked.select(name for name in self.table_columns if name in asked.columns)
 
+    def without_frame(self) -> Self:
+        """The audit with its counts and worst rows alone."""
+        without: Self = detached(self, streamed=None)
+        return without
+
     @property
     def table_columns(self) -> list[str]:
         """The columns of the source."""
         return [name for name in self.frame.collect_schema().names() if name not in self.names]
 
 
-def report_values_lazily(frame: pl.LazyFrame, label: str, **options: Any) -> StreamedValueAudit | None:
-    """The audit of a lazy frame of more than 200,000 rows; None of a smaller one, which belongs in memory.
+def stream_task(plan: Plan) -> ValueTask:
+    """The three steps of the engines out of memory, from a first look at the amounts."""
+    from dqlabels.engines.polars import read_blocks
 
-    Raises:
-        DQLabelsError: As :func:`dqlabels.audit`.
-    """
-    streamed = streamed_lazily(frame, label, options)
-    return None if streamed is None else _report(streamed)
+    blocks = (nw.from_native(block[plan.label], series_only=True) for block in read_blocks(plan.frame, [plan.label]))
+    return ValueTask.of(plan.label, blocks, plan.columns, plan.options)
 
 
-def report_task_lazily(frame: pl.LazyFrame, label: str, *, task: str, **options: Any) -> LabelAudit | None:
-    """The report of the task that is named: of classes, or its sibling of numbers; None of a smaller frame.
-
-    Raises:
-        DQLabelsError: As :func:`dqlabels.audit`.
-    """
-    values: Any = report_values_lazily if task == "regression" else report_lazily
-    found: LabelAudit | None = values(frame, label, task=task, **options)
-    return found
-
-
-def _report(streamed: Streamed) -> StreamedValueAudit:
+def streamed_audit(streamed: Streamed) -> StreamedValueAudit:
+    """The audit that the passes over the rows give."""
     plan, rule = streamed.plan, streamed.rule
     evidence, picture = _tally(streamed)
-    fdr = float(plan.ruling["fdr"])
     return StreamedValueAudit(
         label=plan.label,
         frame=blocks_when_asked(plan, streamed.blocks),
         rows=streamed.spill.rows,
         audited=rule.task.seen.known,
         flagged=picture.flagged,
-        fdr=fdr,
-        model=streamed.learnt.model,
+        model=streamed.fitted.model,
         model_error=rule.error,
         warnings=streamed.notes,
-        names=plan.names,
-        settings={"task": "regression", "fdr": fdr, "random_state": plan.random_state},
+        names=plan.options.names,
+        options=plan.options,
         evidence=evidence,
         table=nw.from_native(evidence.targets.column.to_frame().to_native(), eager_only=True),
         picture=picture,
-        features=tuple(streamed.learnt.columns),
+        features=tuple(streamed.fitted.columns),
         streamed=streamed,
+        seconds=streamed.seconds,
     )
 
 
 def _tally(streamed: Streamed) -> tuple[ValueEvidence, Picture]:
     """One more pass over the spill: the worst rows, and the counts that a page draws."""
     rule, spill, plan = streamed.rule, streamed.spill, streamed.plan
-    none = schema_column(plan.frame, plan.label)
+    none = plan.label_of_no_rows
     picture = Picture.empty(Axis.of(rule.judge, rule.targets(none, np.empty(0))))
-    worst, start = Lowest.empty(MOST_WORST), 0
+    worst, start = Lowest.empty(MAX_WORST), 0
     for at, size in enumerate(spill.sizes):
         given, said = spill.block(at)
         found = rule.judged(none, given, said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.kinds import class_options
+from dqlabels.audits.options import Options
 from dqlabels.audits.values.columns import JudgedValues, ValueJudge
 from dqlabels.audits.values.features import value_features
 from dqlabels.engines.task import Blocks, Kept
@@ -28,19 +29,18 @@ from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, ValueScale, residual_scores
 from dqlabels.threads import thread_count
 
-Names = tuple[str, str, str]
 # The features predict so little beyond this that only gross errors can be told.
 POOR = 0.9
 
 
-def check_values(column: Column, given: Mapping[str, Any]) -> None:
+def check_values(column: Column, options: Options) -> None:
     """Refuse a column whose type is no amount, and options that only audits of classes have.
 
     Raises:
         LabelColumnError: Naming the type and the way out.
         OptionError: Naming the options.
     """
-    if not_of_numbers := class_options(given):
+    if not_of_numbers := class_options(options):
         listed = ", ".join(f"{name}=" for name in not_of_numbers)
         raise OptionError(
             f"{listed} belong to audits of classes; task='regression' judges by its own trees, out of bag. Leave them "
@@ -51,29 +51,16 @@ def check_values(column: Column, given: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueTask:
-    """A column of amounts, of which ``seen`` says what a first look found; ``step`` as of its :class:`Targets`.
-
-    ``learning`` holds ``features``, ``exclude`` and ``random_state`` as given by the caller.
-    """
+    """A column of amounts, of which ``seen`` says what a first look found; ``step`` as in its :class:`Targets`."""
 
     label: str
     columns: list[str]
-    names: Names
     seen: AmountTally
     step: float
-    learning: dict[str, Any]
-    fdr: float
+    options: Options
 
     @classmethod
-    def of(
-        cls,
-        label: str,
-        blocks: Iterable[Column],
-        columns: list[str],
-        names: Names,
-        learning: dict[str, Any],
-        fdr: float,
-    ) -> ValueTask:
+    def of(cls, label: str, blocks: Iterable[Column], columns: list[str], options: Options) -> ValueTask:
         """From a first look at the label column in blocks.
 
         Raises:
@@ -84,7 +71,7 @@ class ValueTask:
             values, step = amounts(block)
             seen.update(values)
         seen.check(label)
-        return cls(label, columns, names, seen, step, learning, fdr)
+        return cls(label, columns, seen, step, options)
 
     @property
     def kept(self) -> Kept:
@@ -120,8 +107,8 @@ class ValueTask:
             FeatureError: No feature is left.
         """
         values = self.given(sample.frame[self.label])
-        exclude = [name for name in self.learning["exclude"] if name in sample.frame.columns]
-        encoder, matrix, notes = value_features(sample.frame, self.label, values, self.learning["features"], exclude)
+        exclude = [name for name in self.options.exclude if name in sample.frame.columns]
+        encoder, matrix, notes = value_features(sample.frame, self.label, values, self.options.features, exclude)
         alike = np.unique(hash_matrix(matrix)).size
         coarse = alike * COARSE < len(matrix)
         if coarse:
@@ -133,7 +120,7 @@ class ValueTask:
         sizes = ForestSizes()
         trees = ValueForest.fit(
             matrix, scale.apply(values), kinds_of(matrix, values, coarse=coarse), sample.counts.astype(np.float64),
-            seed=self.learning["random_state"], n_jobs=n_jobs, sizes=sizes,
+            seed=self.options.random_state, n_jobs=n_jobs, sizes=sizes,
             on_tree=Progress(progress, "Learning").counter(sizes.trees),
         )  # fmt: skip
         model = f"extra-trees on {len(matrix):,} sampled rows, {sizes.trees} trees, out of bag"
@@ -187,7 +174,7 @@ class ValueLearnt:
             spread = said[:, 1].astype(np.float64)
             state.update(np.abs(residual_scores(residuals_of(scale, given, said), spread, mean)))
 
-        tail, cut = blocks.reduce(SizeCounts.empty, observe).finish(self.task.fdr)
+        tail, cut = blocks.reduce(SizeCounts.empty, observe).finish(self.task.options.fdr)
         return ValueColumns(self.task, ValueJudge(self.scale, ValueRule(mean, tail, cut)), first.error())
 
 
@@ -217,7 +204,7 @@ class ValueColumns:
         """The block with quality, suggestion and flag."""
         column = block[self.task.label]
         found = self.judged(column, given, said)
-        return self.judge.add_columns(block, self.task.names, self.targets(column, given), found)
+        return self.judge.add_columns(block, self.task.options.names, self.targets(column, given), found)
 
 
 def residuals_of(scale: ValueScale, given: FloatArray, said: NDArray[Any]) -> FloatArray:

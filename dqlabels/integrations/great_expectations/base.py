@@ -16,13 +16,12 @@ from great_expectations.expectations.model_field_types import ConditionParser
 from great_expectations.expectations.row_conditions import RowConditionType
 from numpy.typing import NDArray
 
-from dqlabels.audits.gate import DECIDE, ON_INCONCLUSIVE, Answer, GateCheck
-from dqlabels.audits.values.result import ASSUMPTION, ValueGate
+from dqlabels.audits.base import AuditedRows
+from dqlabels.audits.gate import DECIDE, ON_INCONCLUSIVE, GateCheck, GateResult
 from dqlabels.errors import OptionError
 from dqlabels.integrations.great_expectations.metric import AuditOutcome
 from dqlabels.integrations.great_expectations.rendering import AuditRenderers
 from dqlabels.integrations.great_expectations.results import audit_facts, format_result
-from dqlabels.integrations.rows import AuditedRows, audited_rows
 from dqlabels.integrations.sharing import CLASS_TASKS
 from dqlabels.statistics.classes import FILTERS, SCORES
 from dqlabels.statistics.consensus import METHODS as CONSENSUS
@@ -167,7 +166,7 @@ class AuditExpectation(AuditRenderers, ABC):
         (metric,) = self.metric_dependencies
         outcome: AuditOutcome = metrics[metric]
         audit = outcome.audit
-        rows = audited_rows(audit)
+        rows = audit.audited_rows()
         verdict = self._judge(audit, rows, self.estimator())
         details = verdict.facts | {"counted": verdict.counted or self.counted, "method": self.method}
         details |= audit_facts(audit)
@@ -213,7 +212,7 @@ class GateExpectation(AuditExpectation, ABC):
     fixed: ClassVar[tuple[str, ...]] = ("decide", "on_inconclusive")
 
     @abstractmethod
-    def _gate(self, audit: Any, options: Fields) -> Answer:
+    def _gate(self, audit: Any, options: Fields) -> GateResult:
         """The gate on an audit; ``options`` are what the fields of every gate say."""
 
     def _judge(self, audit: Any, rows: AuditedRows, method: str | None) -> Verdict:
@@ -223,7 +222,7 @@ class GateExpectation(AuditExpectation, ABC):
         return Verdict(gate.passed, check.estimate, gate_facts(gate, check))
 
 
-def _nearest(gate: Answer) -> GateCheck:
+def _nearest(gate: GateResult) -> GateCheck:
     """Of the limits that decided the verdict, the one that its estimate exceeds most, or comes nearest to."""
     return max((check for check in gate.checks if check.verdict == gate.verdict), key=lambda check: check.excess)
 
@@ -262,12 +261,11 @@ def limits_of(limits: Any, known: Iterable[Any]) -> Any:
     return {written.get(name, name): limit for name, limit in limits.items()}
 
 
-def gate_facts(gate: Answer, check: GateCheck) -> Fields:
+def gate_facts(gate: GateResult, check: GateCheck) -> Fields:
     """A gate as plain values for the details of a result, with one of its checks before the others."""
-    rate: Any = gate.to_dict().get("noise_rate") or {"assumption": ASSUMPTION}
-    confidence = gate.confidence if isinstance(gate, ValueGate) else rate["confidence"]
+    method = gate.noise_rate.method if gate.noise_rate is not None else None
     estimated = check.measure == "share"  # an agreement is counted, by no method and under no assumption
-    interval = f"{confidence:.0%} interval {check.written(check.low)} to {check.written(check.high)}"
+    interval = f"{gate.confidence:.0%} interval {check.written(check.low)} to {check.written(check.high)}"
     return {
         "headline": f"{gate.verdict.upper()}: {check}.",
         "message": gate.message,
@@ -279,9 +277,9 @@ def gate_facts(gate: Answer, check: GateCheck) -> Fields:
         "low": check.low,
         "high": check.high,
         "limit": check.limit,
-        "confidence": confidence,
-        "estimator": rate.get("method") if estimated else None,
-        "assumption": rate["assumption"] if estimated else None,
+        "confidence": gate.confidence,
+        "estimator": method if estimated else None,
+        "assumption": gate.assumption if estimated else None,
         "rows_to_review": check.rows_to_review,
         "checks": [each.to_dict() for each in gate.checks[:MOST_CHECKS]],
     }

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import is_suite_parameter
 
+from dqlabels.audits.base import AuditedRows
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.gate import GateResult
 from dqlabels.errors import OptionError
@@ -24,7 +25,6 @@ from dqlabels.integrations.great_expectations.base import (
 )
 from dqlabels.integrations.great_expectations.metric import METRIC_NAME
 from dqlabels.integrations.great_expectations.rendering import Sentence, limits_sentence, number, percent
-from dqlabels.integrations.rows import AuditedRows
 from dqlabels.noise.methods import METHODS
 
 

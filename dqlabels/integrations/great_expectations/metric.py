@@ -18,9 +18,9 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 from dqlabels.audits.audit import audit
+from dqlabels.audits.base import Audit
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS
-from dqlabels.integrations.sharing import Audit
 
 METRIC_NAME = "dqlabels.label_audit"
 # Fields of an expectation that change the audit. Limits are no part of it: expectations that differ in their

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import singledispatch
 from typing import Any
 
@@ -12,12 +12,11 @@ import narwhals as nw
 from great_expectations.expectations.expectation_configuration import parse_result_format
 
 from dqlabels.audits.annotators.result import AnnotatorAudit
+from dqlabels.audits.base import Audit, AuditedRows, Mask
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.tags.result import MultilabelAudit
 from dqlabels.audits.values.result import ValueAudit
 from dqlabels.frames.columns import require
-from dqlabels.integrations.rows import AuditedRows, Mask
-from dqlabels.integrations.sharing import Audit
 from dqlabels.report.evidence import plain
 
 Fields = dict[str, Any]
@@ -34,7 +33,7 @@ def audit_facts(audit: Any) -> Fields:
     told = {key: facts[key] for key in keys}
     names = {
         "column": facts["label"],
-        "columns": list(label_columns(audit)),
+        "columns": list(audit.label_columns),
         "notes": facts["warnings"],
         "dqlabels_version": facts["version"],
     }
@@ -161,7 +160,7 @@ class Listed:
 
     def values(self, level: str, few: int) -> Fields:
         """The given labels as the format wants them: a few, counted, or all."""
-        given = self._judged.given(self._order)
+        given = self._judged.labels(self._order)
         values: Fields = {"partial_unexpected_list": given[:few]}
         if level in ("SUMMARY", "COMPLETE"):
             texts = [json.dumps(value) for value in given]  # several labels a row are no key
@@ -176,7 +175,7 @@ class Listed:
         frame, positions = self._audit.frame, self._positions[:most]
         if not self.id_columns:
             return [_name(value) for value in frame.index[positions].tolist()]
-        own = [name for name in label_columns(self._audit) if name not in self.id_columns]
+        own = [name for name in self._audit.label_columns if name not in self.id_columns]
         names = [*own, *self.id_columns]
         columns = [frame[name].iloc[positions].tolist() for name in names]
         return [
@@ -187,7 +186,7 @@ class Listed:
         """The worst rows with what the audit says of each."""
         order = self._order[:most]
         told = zip(
-            self.index(most), self._judged.given(order), self._judged.suggested(order),
+            self.index(most), self._judged.labels(order), self._judged.suggestions(order),
             self._judged.quality[order].tolist(), strict=True,
         )  # fmt: skip
         return [dict(zip(("index", "given", "suggested", "quality"), row, strict=True)) for row in told]
@@ -195,13 +194,6 @@ class Listed:
     def frame(self) -> Any:
         """The rows with all their columns, those of the audit among them."""
         return self._audit.frame.iloc[self._positions]
-
-
-def label_columns(audit: Audit) -> Sequence[str]:
-    """The columns of the frame that hold the labels, and of annotators who gave what."""
-    if isinstance(audit, AnnotatorAudit):
-        return audit.findings.reading.names
-    return audit.evidence.tags.columns if isinstance(audit, MultilabelAudit) else [audit.label]
 
 
 def _name(value: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from great_expectations.compatibility import pydantic
 from great_expectations.core.suite_parameters import is_suite_parameter
 
-from dqlabels.audits.values.result import ValueAudit, ValueGate
+from dqlabels.audits.gate import GateResult
+from dqlabels.audits.values.result import ValueAudit
 from dqlabels.integrations.great_expectations.base import Fields, GateExpectation, Parameter, checked_share
 from dqlabels.integrations.great_expectations.metric import ValueAuditMetric
 from dqlabels.integrations.great_expectations.rendering import Sentence, percent
@@ -64,7 +65,7 @@ class ExpectFlaggedValueShareToBeAtMost(GateExpectation):
             raise ValueError(f"fdr={value!r} is not between 0 and 1; for 10% pass 0.1.")
         return float(value)
 
-    def _gate(self, audit: ValueAudit, options: Fields) -> ValueGate:
+    def _gate(self, audit: ValueAudit, options: Fields) -> GateResult:
         limit: Any = self.max_value
         return audit.gate(max_flagged_share=limit, **options)
 

@@ -173,7 +173,7 @@ def test_any_classifier_can_judge():
     from sklearn.linear_model import LogisticRegression
 
     audit = dqlabels.audit(pl.DataFrame(listed()), "tags", model=LogisticRegression(), cv=3)
-    assert "LogisticRegression, 3 folds, a model a tag" in audit.model
+    assert "LogisticRegression, 3 folds, a model per tag" in audit.model
 
 
 def test_a_gate_holds_the_table_and_each_label():

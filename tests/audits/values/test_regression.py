@@ -410,7 +410,7 @@ def test_nine_in_ten_right_values_lie_in_their_interval():
     assert (expected["prediction"] <= expected["high"]).all()
 
 
-@pytest.mark.parametrize("call", ["review", "review_sample", "with_review"])
-def test_reviews_are_refused_by_name(call):
+@pytest.mark.parametrize(("call", "arguments"), [("review", ()), ("review_sample", ()), ("with_review", ({},))])
+def test_reviews_are_refused_by_name(call, arguments):
     with pytest.raises(OptionError, match=rf"{call}\(\) is for classes, and 'price' was audited as numbers"):
-        getattr(audit(pl.DataFrame(prices())), call)()
+        getattr(audit(pl.DataFrame(prices())), call)(*arguments)

@@ -1,0 +1,162 @@
+"""From a frame with one class per row, in an order or without, to a :class:`~dqlabels.LabelAudit`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.audits.base import Names
+from dqlabels.audits.classes.grades import judge_grades
+from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.classes.streamed import stream_task, streamed_audit
+from dqlabels.audits.options import Options
+from dqlabels.audits.probabilities import (
+    MIN_ROWS_PER_CLASS,
+    ClassProbabilities,
+    Training,
+    class_probabilities,
+    judged_again,
+)
+from dqlabels.audits.request import Request
+from dqlabels.engines.memory import judge
+from dqlabels.errors import LabelColumnError, OptionError
+from dqlabels.frames.columns import Column, Frame, Labels, read_labels
+from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.report.evidence import Evidence
+from dqlabels.statistics.classes import Judgement, model_error
+from dqlabels.statistics.ordinal import GRADE_SCORES
+
+__all__ = ["audit_table", "check_schema", "stream_task", "streamed_audit"]
+
+IntArray = NDArray[np.int64]
+
+
+def audit_table(request: Request) -> LabelAudit:
+    """Audit one label column of a table in memory.
+
+    Raises:
+        DQLabelsError: One of its subclasses, by what is wrong.
+    """
+    table, label, options = request.table, request.column, request.options
+    labels = read_labels(table, label)
+    if request.kind.name == "ordinal":
+        check_grades(labels.column, options)
+    check_outputs(table, label, options.names)
+    probabilities, training = class_probabilities(table, labels, label, options)
+    noted = replace(probabilities, notes=(*request.notes, *probabilities.notes))
+    again = None if training is None else Again(training, labels)
+    return conclude(request, labels, noted, again)
+
+
+def check_schema(column: Column, options: Options) -> None:
+    """Refuse a column whose type cannot hold classes; every type can."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Again:
+    """What it takes to judge the same rows under other labels: data alone, so that an audit can be pickled."""
+
+    training: Training
+    labels: Labels
+
+    def __call__(self, codes: IntArray) -> NDArray[np.bool_]:
+        """Which rows (m,) are flagged if they carry these labels (m,)."""
+        probs = judged_again(self.training, self.labels, codes)
+        return judge_classes(codes, probs, self.training.options).flagged
+
+
+def conclude(
+    request: Request, labels: Labels, probabilities: ClassProbabilities, again: Again | None = None
+) -> LabelAudit:
+    """The result that follows from the rows' probabilities."""
+    table, options = request.table, request.options
+    known = labels.known
+    positions = np.flatnonzero(known)
+    everyone = positions.size == known.size
+    codes = labels.codes if everyone else labels.codes[positions]
+    probs = probabilities.probs if everyone else probabilities.probs[positions]
+    tiny = labels.counts < MIN_ROWS_PER_CLASS
+    verdict = judge_classes(codes, probs, options, frozen_classes=tiny if tiny.any() else None)
+    notes = [*probabilities.notes]
+    if tiny.any():
+        named = ", ".join(repr(value) for value, few in zip(labels.classes, tiny, strict=True) if few)
+        notes.append(f"Classes with a single row cannot be judged and are never flagged: {named}.")
+    evidence = Evidence(
+        labels, positions, codes, probs, verdict.suggested, verdict.quality, verdict.flagged,
+        verdict.thresholds, verdict.confident_joint, verdict.joint, ordered=options.task == "ordinal",
+    )  # fmt: skip
+    whole = _with_columns(table, labels, probabilities.probs, evidence, options.names)
+    return LabelAudit(
+        label=request.column,
+        frame=request.returned(whole),
+        rows=len(table),
+        audited=positions.size,
+        flagged=int(verdict.flagged.sum()),
+        model=probabilities.model,
+        model_error=model_error(codes, verdict.likely),
+        warnings=tuple(notes),
+        names=options.names,
+        options=options,
+        evidence=evidence,
+        table=whole,
+        again=again,
+        features=probabilities.features,
+        seconds=request.seconds(),
+    )
+
+
+def judge_classes(
+    codes: IntArray,
+    probs: NDArray[Any],
+    options: Options,
+    frozen_classes: NDArray[np.bool_] | None = None,
+) -> Judgement:
+    """Confident learning of rows (n,), by the order of the classes where they have one."""
+    if options.task == "ordinal":
+        return judge_grades(
+            codes, probs, filter_by=options.filter_by, score=options.score, frozen_classes=frozen_classes,
+            n_threads=options.n_jobs,
+        )  # fmt: skip
+    return judge(
+        codes, probs, filter_by=options.filter_by, score=options.score, adjust=options.adjust, compat=options.compat,
+        frozen_classes=frozen_classes, n_threads=options.n_jobs,
+    )  # fmt: skip
+
+
+def check_grades(column: Column, options: Options) -> None:
+    """Refuse labels whose order is not known, and options that only unordered classes have.
+
+    Raises:
+        LabelColumnError: Strings, or a categorical that says no order.
+        OptionError: Naming the option and the way out.
+    """
+    dtype = column.dtype
+    if dtype in (nw.String, nw.Categorical, nw.Object) and not isinstance(dtype, nw.Enum):
+        values = ", ".join(map(repr, sorted(map(str, column.drop_nulls().unique().to_list()))[:5]))
+        raise LabelColumnError(
+            f"Column {column.name!r} holds {dtype} ({values}), whose order is not known: by name it would be guessed. "
+            "Make it a pl.Enum([...]) or an ordered pd.Categorical with the grades from the lowest up, or numbers."
+        )
+    if options.score not in GRADE_SCORES:
+        raise OptionError(
+            f"score={options.score!r} knows no order of classes; for task='ordinal' take one of "
+            f"{', '.join(map(repr, GRADE_SCORES))}, or audit with task='classes'."
+        )
+    if options.adjust or options.compat is not None:
+        option = "adjust=True" if options.adjust else f"compat={options.compat!r}"
+        raise OptionError(f"{option} has no form for ordered classes. Leave it out, or audit with task='classes'.")
+
+
+def _with_columns(table: Frame, labels: Labels, probs: NDArray[Any], evidence: Evidence, names: Names) -> Frame:
+    """The frame with three more columns; quality and flag are null where the label is missing."""
+    known = labels.known
+    suggested = labels.codes.copy()
+    suggested[evidence.positions] = evidence.suggested
+    suggested[~known] = probs[~known].argmax(axis=1)
+    quality, flag = np.full(known.size, np.nan), np.zeros(known.size, dtype=bool)
+    quality[evidence.positions], flag[evidence.positions] = evidence.quality, evidence.flagged
+    return with_columns(table, names, quality, labels.values(suggested, names[1]), flag, known)

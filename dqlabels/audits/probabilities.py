@@ -1,0 +1,264 @@
+"""Out-of-sample class probabilities of a table's rows: from a model trained here, or as the caller gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.audits.options import Options
+from dqlabels.errors import OptionError, ProbabilityError
+from dqlabels.frames.class_columns import check_order, column_order
+from dqlabels.frames.columns import Frame, Labels, choose_features, require, row_values
+from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
+from dqlabels.frames.media import embed_columns
+from dqlabels.models import large
+from dqlabels.models.boosting import is_worth_boosting
+from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
+from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
+from dqlabels.statistics.classes import check_block
+
+IntArray = NDArray[np.int64]
+Probs = NDArray[np.float32] | NDArray[np.float64]
+MIN_ROWS_PER_CLASS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassProbabilities:
+    """Probabilities (n, K) of every row, out of sample where it has a label, and how they came about.
+
+    Where a model was trained: the fitted ``encoder``, the ``encoded`` rows and the model's ``answer``.
+    """
+
+    probs: Probs
+    model: str
+    notes: tuple[str, ...]
+    features: tuple[str, ...]
+    encoder: FeatureEncoder | None = None
+    encoded: Encoded | None = None
+    answer: OutOfSample | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """What a model is trained on and how: the table with its media as vectors, and options resolved row by row.
+
+    ``exclude`` holds the columns that judge nothing, those of groups and weights among them; ``keep_model`` asks for a
+    model that can judge other rows later.
+    """
+
+    table: Frame
+    label: str
+    options: Options
+    exclude: tuple[str, ...]
+    groups: NDArray[Any] | None
+    sample_weight: NDArray[Any] | None
+    keep_model: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        table: Frame,
+        label: str,
+        options: Options,
+        exclude: Sequence[str] = (),
+        rows: IntArray | None = None,
+        *,
+        keep_model: bool = False,
+    ) -> Training:
+        """Resolve the options that name columns or hold a value for each row.
+
+        Args:
+            table: n rows.
+            label: The label column.
+            options: What the caller asks for.
+            exclude: Further columns that judge nothing.
+            rows: (n,) the rows of the caller's frame that ``table`` holds; by default all, in order.
+            keep_model: Whether the model is to judge other rows later.
+
+        Raises:
+            OptionError: Not one value for each row.
+            FeatureError: A column that does not exist.
+        """
+        values = {name: _values_of(table, getattr(options, name), name, rows) for name in ("groups", "sample_weight")}
+        named = [name for name in (options.groups, options.sample_weight) if isinstance(name, str)]
+        left_out = [*options.exclude, *exclude]
+        seen = embed_columns(table, options.embed, [label, *left_out, *(named if rows is not None else ())])
+        return cls(seen, label, options, (*left_out, *named), **values, keep_model=keep_model)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the default model is trained on all rows alike, so that a sample may stand for them."""
+        given = (self.options.model, self.options.cv, self.groups, self.sample_weight)
+        return all(value is None for value in given)
+
+
+def _values_of(table: Frame, given: Any, name: str, rows: IntArray | None) -> NDArray[Any] | None:
+    if rows is None or given is None or isinstance(given, str):
+        return row_values(table, given, name)
+    return row_values(table, np.asarray(given)[rows], name)
+
+
+def class_probabilities(
+    table: Frame,
+    labels: Labels,
+    label: str,
+    options: Options,
+    exclude: Sequence[str] = (),
+    rows: IntArray | None = None,
+) -> tuple[ClassProbabilities, Training | None]:
+    """Probabilities as the options ask for them, and what a model was trained on, where one was.
+
+    Args:
+        table: n rows.
+        labels: Their labels.
+        label: The label column.
+        options: What the caller asks for.
+        exclude: Further columns that judge nothing.
+        rows: (n,) the rows of the caller's frame that ``table`` holds; by default all, in order.
+
+    Raises:
+        DQLabelsError: One of its subclasses, by what is wrong.
+    """
+    if options.pred_probs is not None:
+        given = options.pred_probs
+        chosen = given if rows is None or _are_names(given) else np.asarray(given)[rows]
+        return given_probabilities(table, labels, label, chosen, options.classes), None
+    if options.classes is not None:
+        raise OptionError("classes= names the columns of pred_probs=, which was not given.")
+    training = Training.of(table, label, options, exclude, rows)
+    return trained_probabilities(training, labels), training
+
+
+def trained_probabilities(training: Training, labels: Labels) -> ClassProbabilities:
+    """Choose and encode the features, train, and judge every row by what was trained without it.
+
+    Raises:
+        FeatureError: No feature is left, or one cannot be used.
+        ModelError: The model cannot be fitted.
+    """
+    table, options = training.table, training.options
+    if training.is_plain and len(table) > large.LARGE_ROWS:
+        return _from_a_sample(training, labels)
+    kinds, notes = choose_features(table, training.label, options.features, training.exclude)
+    encoder, encoded = FeatureEncoder.fit_encode(table, kinds)
+    encoder, encoded, leaks = without_leaks(encoder, encoded, kinds, labels.codes, f"the label {training.label!r}")
+    notes, matrix = [*notes, *leaks], encoded.matrix
+    answer = _halves_to_keep(matrix, labels, training)
+    if answer is None:
+        answer = out_of_sample(
+            matrix, labels.codes, len(labels.classes), model=options.model, cv=options.cv, groups=training.groups,
+            sample_weight=training.sample_weight, random_state=options.random_state, n_jobs=options.n_jobs,
+            progress=options.progress, keep_model=training.keep_model,
+        )  # fmt: skip
+    if answer.coarse:
+        notes.append(
+            f"The features tell only {answer.distinct_rows:,} kinds of row apart in {len(table):,}: each row is judged "
+            "by the others of its kind, so a copy of a row can vouch for it. Add features, or name what repeats in "
+            "groups=."
+        )
+    notes += _few_for_folds(labels, options)
+    return ClassProbabilities(answer.probs, answer.model, tuple(notes), encoder.names, encoder, encoded, answer)
+
+
+def _halves_to_keep(matrix: NDArray[np.float32], labels: Labels, training: Training) -> OutOfSample | None:
+    """Boosted trees alone, where an auditor keeps the model of a table with many rows per class.
+
+    They find more than a bag there, and sooner.
+    """
+    n_classes, options = len(labels.classes), training.options
+    if not (training.is_plain and training.keep_model):
+        return None
+    if not is_worth_boosting(int(labels.known.sum()), matrix.shape[1], n_classes):
+        return None
+    return fit_halves(
+        matrix, labels.codes, n_classes, random_state=options.random_state, n_jobs=options.n_jobs,
+        progress=options.progress,
+    )  # fmt: skip
+
+
+def _few_for_folds(labels: Labels, options: Options) -> list[str]:
+    """Names the classes of fewer rows than there are folds: some folds are judged by models that know none of them."""
+    folds = FOLDS if options.cv is None else options.cv
+    if (options.model is None and options.cv is None) or not isinstance(folds, int):
+        return []
+    rows = labels.counts
+    few = [f"{value!r} ({rows[k]})" for k, value in enumerate(labels.classes) if MIN_ROWS_PER_CLASS <= rows[k] < folds]
+    if not few:
+        return []
+    return [f"Classes with fewer rows than the {folds} folds, so less surely judged: {', '.join(few)}."]
+
+
+def _from_a_sample(training: Training, labels: Labels) -> ClassProbabilities:
+    """A large table, by the rule that holds on every engine."""
+    table, options = training.table, training.options
+    probs, fitted = large.learn_in_memory(
+        table, training.label, labels.codes, labels.classes, options.sample_rows, features=options.features,
+        exclude=training.exclude, random_state=options.random_state, n_jobs=options.n_jobs,
+        progress=options.progress,
+    )  # fmt: skip
+    encoder = fitted.judge.encoder
+    if not training.keep_model:
+        return ClassProbabilities(probs, fitted.model, fitted.notes, encoder.names)
+    model = HalvesModel(fitted.judge.halves, encoder.width)
+    answer = answer_of(model, probs, labels.codes, len(table), len(table))
+    return ClassProbabilities(probs, fitted.model, fitted.notes, encoder.names, encoder, encoder.encode(table), answer)
+
+
+def _are_names(given: Any) -> bool:
+    return isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
+
+
+def given_probabilities(
+    table: Frame, labels: Labels, label: str, pred_probs: Any, classes: Sequence[Any] | None
+) -> ClassProbabilities:
+    """The caller's own probabilities, checked, in the order of the classes.
+
+    Args:
+        table: n rows.
+        labels: Their labels, K classes.
+        label: The label column.
+        pred_probs: K column names, or an (n, K) array.
+        classes: The class of each column, where the names do not say it.
+
+    Raises:
+        ProbabilityError: No probabilities, of another shape, or of classes that are not known.
+    """
+    columns: list[str] = []
+    if _are_names(pred_probs):
+        require(table, pred_probs, "pred_probs")
+        columns = list(pred_probs)
+        probs = np.column_stack([table[name].to_numpy() for name in columns])
+    else:
+        probs = np.asarray(pred_probs)
+    if probs.dtype not in (np.float32, np.float64):
+        probs = probs.astype(np.float64)
+    n_classes = len(labels.classes)
+    if probs.ndim != 2 or probs.shape[0] != len(table):
+        raise ProbabilityError(
+            f"pred_probs has shape {probs.shape}; one row for each of the {len(table):,} rows of the frame and one "
+            "column per class are needed."
+        )
+    order, extra = column_order(labels, label, columns, probs.shape[1], classes)
+    if extra:
+        raise ProbabilityError(
+            f"pred_probs has columns for {', '.join(map(repr, extra))}, a class no row of {label!r} carries. Drop the "
+            f"columns and rescale the rest to sum to 1, or audit with rows of all {probs.shape[1]} classes."
+        )
+    probs = probs[:, order]
+    check_block(probs[~labels.known])  # the judge checks the others
+    check_order(probs[labels.known], labels.codes[labels.known], labels, label)
+    others = tuple(name for name in table.columns if name not in {label, *columns})
+    return ClassProbabilities(probs, f"your probabilities ({n_classes} classes)", (), others)
+
+
+def judged_again(training: Training, labels: Labels, codes: IntArray) -> Probs:
+    """Probabilities (m, K) of the rows that have a label, had they these labels (m,) instead."""
+    changed = labels.codes.copy()
+    changed[labels.known] = codes
+    other = Labels(labels.column, changed, labels.classes, labels.first_rows)
+    quiet = replace(training, options=training.options.changed(progress=False))
+    return trained_probabilities(quiet, other).probs[labels.known]

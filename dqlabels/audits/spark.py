@@ -1,0 +1,184 @@
+"""Audits of Spark DataFrames: the three steps of a kind of label, each fed by the workers."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import numpy as np
+
+from dqlabels.audits.audit import run_audit
+from dqlabels.audits.classes.task import ClassTask
+from dqlabels.audits.kinds import KINDS, LabelLook, Resolved, holds_numbers, kind_of_look, max_fractional_classes
+from dqlabels.audits.options import Options
+from dqlabels.audits.values.task import ValueTask, check_values
+from dqlabels.errors import LabelColumnError, LabelWarning, MissingExtraError, OptionError, OutputColumnError
+from dqlabels.frames.columns import LabelSet, check_columns, require_names
+from dqlabels.frames.targets import AmountTally, amounts
+from dqlabels.models import large
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+# A label with more values than this is no class, and its values are not collected.
+MAX_CLASSES = 50_000
+
+
+def audit_on_spark(frame: DataFrame, label: str, options: Options) -> DataFrame:
+    """The frame with three more columns; see :func:`dqlabels.spark.audit`.
+
+    Raises:
+        MissingExtraError: PySpark 4 or PyArrow is not installed.
+        DQLabelsError: As :func:`dqlabels.audit`.
+    """
+    _check_frame(frame)
+    _check_task(options)
+    _check_columns(frame, label, options.names)
+    columns = large.sampled_columns(frame.columns, label, options.features, options.exclude)
+    kind, notes = _kind_of(frame, label, options)
+    chosen = options.changed(task=kind.name)
+    task: ClassTask | ValueTask
+    if kind.name == "regression":
+        task = _value_task(frame, label, columns, chosen)
+        rows = task.seen.rows
+    else:
+        task = ClassTask(_labels(frame, label), columns, chosen)
+        rows = int(task.labels.rows.sum()) + task.labels.missing
+    if rows <= large.LARGE_ROWS:
+        return _in_memory(frame, label, options)
+    return _on_workers(frame, task, options.names, notes)
+
+
+def _kind_of(frame: DataFrame, label: str, options: Options) -> Resolved:
+    """The kind of label, by the rule that holds for every frame."""
+    from pyspark.sql import functions as f
+
+    from dqlabels.engines.spark import column_of_none, quoted
+
+    def look() -> LabelLook:
+        dtype = column_of_none(frame, label).dtype
+        if not holds_numbers(dtype):
+            return LabelLook(label, dtype)
+        value = frame[quoted(label)].cast("double")
+        finite = value.isNotNull() & ~f.isnan(value) & (f.abs(value) != float("inf"))
+        values = frame.where(finite).select(value.alias("value"))
+        number, least, largest, fractional = values.select(
+            f.count("value"), f.min("value"), f.max("value"), f.max(f.col("value") != f.rint("value"))
+        ).first()  # type: ignore[misc]
+        if not number:
+            return LabelLook(label, dtype)
+        most = max_fractional_classes(number) if fractional else number // 2
+        distinct = values.distinct().limit(most + 1).count()
+        return LabelLook(label, dtype, number, number, distinct, least, largest, bool(fractional))
+
+    return kind_of_look(look, options)
+
+
+def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequence[str]) -> DataFrame:
+    """The three steps of a task, each fed by the workers."""
+    from pyspark import StorageLevel
+
+    from dqlabels.engines.spark import SparkBlocks, add_columns, draw_sample, judge_rows
+
+    learnt = task.learn(draw_sample(frame, task), None)
+    judged = judge_rows(frame, task, learnt).persist(StorageLevel.DISK_ONLY)
+    try:
+        blocks = SparkBlocks(judged, task.kept)
+        rule = learnt.rule(blocks, blocks.reduce(learnt.first, learnt.observe))
+    except BaseException:
+        _let_go(judged)
+        raise
+    for note in (*notes, *learnt.notes, *rule.notes):
+        warnings.warn(note, LabelWarning, stacklevel=4)
+    result: DataFrame = add_columns(judged, _schema(frame, task.label, names), task.kept, rule)
+    weakref.finalize(result, _let_go, judged).atexit = False
+    return result
+
+
+def _let_go(judged: Any) -> None:
+    """Free what is kept between the passes; with its session it is gone by itself."""
+    with contextlib.suppress(Exception):
+        judged.unpersist()
+
+
+def _check_task(options: Options) -> None:
+    if options.task is not None and not KINDS[options.task].streams:
+        raise OptionError(
+            f"task={options.task!r} does not run on Spark, where labels are 'classes' or, with task='regression', "
+            "numbers. Collect the frame and use dqlabels.audit for other kinds of label."
+        )
+
+
+def _value_task(frame: DataFrame, label: str, columns: list[str], options: Options) -> ValueTask:
+    from dqlabels.engines.spark import column_of_none, tally_column
+
+    first = column_of_none(frame, label)
+    check_values(first, options)
+    seen = tally_column(frame, label, AmountTally, lambda state, column: state.update(amounts(column)[0]))
+    seen.check(label)
+    return ValueTask(label, columns, seen, amounts(first)[1], options)
+
+
+def _in_memory(frame: DataFrame, label: str, options: Options) -> DataFrame:
+    """A table that is no larger than the sample would be: audited on the driver, by the rule for such tables."""
+    audit = run_audit(frame.toArrow(), label, options)
+    for note in audit.warnings:
+        warnings.warn(note, LabelWarning, stacklevel=4)
+    schema = _schema(frame, label, options.names)
+    audited: DataFrame = frame.sparkSession.createDataFrame(audit.frame, schema=schema)
+    return audited
+
+
+def _check_frame(frame: Any) -> None:
+    try:
+        import pyarrow  # noqa: F401
+        import pyspark
+        from pyspark.sql import DataFrame
+    except ImportError as error:
+        raise MissingExtraError('Spark is not installed: pip install "dqlabels[spark]"') from error
+    if int(pyspark.__version__.split(".")[0]) < 4:
+        raise MissingExtraError(f'PySpark {pyspark.__version__} is too old: pip install "pyspark>=4.0"')
+    if not isinstance(frame, DataFrame):
+        raise OptionError(
+            f"frame is a {type(frame).__module__}.{type(frame).__qualname__}; pass a Spark DataFrame, or use "
+            "dqlabels.audit for frames in memory."
+        )
+
+
+def _check_columns(frame: Any, label: str, names: Sequence[str]) -> None:
+    check_columns(frame.columns)
+    require_names(frame.columns, [label], "label")
+    there = [name for name in names if name in frame.columns]
+    if there:
+        raise OutputColumnError(
+            f"Columns {', '.join(map(repr, there))} are already in the frame, and would be overwritten by the audit of "
+            f"{label!r}. Drop them, or choose others with names=(quality, suggestion, flag)."
+        )
+
+
+def _labels(frame: Any, label: str) -> LabelSet:
+    from dqlabels.engines.spark import quoted
+
+    counted = frame.groupBy(frame[quoted(label)].alias(label)).count().limit(MAX_CLASSES + 1).toArrow()
+    if len(counted) > MAX_CLASSES:
+        raise LabelColumnError(
+            f"Column {label!r} has more than {MAX_CLASSES:,} different values, so it names rows rather than classes "
+            "(or is a continuous number). Choose the column that holds the class, or group its values."
+        )
+    table = nw.from_native(counted, eager_only=True)
+    return LabelSet.of(table[label], table["count"].to_numpy().astype(np.int64))
+
+
+def _schema(frame: Any, label: str, names: Sequence[str]) -> Any:
+    from pyspark.sql.types import BooleanType, DoubleType, StructField, StructType
+
+    added = [
+        StructField(names[0], DoubleType()),
+        StructField(names[1], frame.schema[label].dataType),
+        StructField(names[2], BooleanType()),
+    ]
+    return StructType([*frame.schema.fields, *added])
