@@ -11,7 +11,7 @@ import numpy as np
 
 from dqlabels.errors import OptionError
 from dqlabels.noise.rate import NoiseRate, check_confidence
-from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 
 # Strata by label quality, worst first: the share of the rows in each, and the share of the sample drawn from it.
 STRATA_ROWS = (0.10, 0.20, 0.70)
@@ -34,7 +34,7 @@ ASSUMPTION = (
 )
 
 
-def strata(quality: FloatArray) -> IntArray:
+def strata(quality: RealArray | NarrowArray) -> IntArray:
     """Stratum of each row (n,) by its quality, 0 for the worst tenth; ties are broken by the position of the row.
 
     >>> strata(np.linspace(0, 1, 10)).tolist()
@@ -163,7 +163,12 @@ def check_sample(
 
 
 def reviewed_noise(
-    quality: FloatArray, given: IntArray, n_classes: int, answers: ReviewAnswers, *, confidence: float = 0.90
+    quality: RealArray | NarrowArray,
+    given: IntArray,
+    n_classes: int,
+    answers: ReviewAnswers,
+    *,
+    confidence: float = 0.90,
 ) -> NoiseRate:
     """Estimate the noise rate of the table and of each class from the answers on a stratified sample.
 

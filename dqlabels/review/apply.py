@@ -1,4 +1,4 @@
-"""Decisions put into a copy of the table, which keeps the original labels in another column."""
+"""Review decisions applied to a copy of the table, with the original labels in another column."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from dqlabels.review.decisions import DecisionFile, head_of, read_head
 
 
 def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None = None) -> Any:
-    """The frame with the reviewed labels in place, and the labels as they were in another column at the end.
+    """Return the frame with the reviewed labels in place, and the original labels in another column at the end.
 
     Args:
-        frame: The table that was reviewed, in its order: pandas, Polars (a lazy one is collected) or PyArrow.
-        decisions: The file that the review wrote. Rows kept, unclear or not looked at stay as they are.
-        original: Name of the column for the original labels; default the label's with ``_original``.
+        frame: The table that was reviewed, in the same order: pandas, Polars (a lazy one is collected) or PyArrow.
+        decisions: The file that the review wrote. Rows kept, unclear or not reviewed stay as they are.
+        original: Name of the column for the original labels, by default the name of the label with ``_original``.
 
     Returns:
         The same kind of frame, the same rows and index; ``frame`` itself is not changed.
 
     Raises:
-        OptionError: No file of decisions, or one on other labels.
-        OutputColumnError: ``original`` is a column of the frame already.
+        OptionError: The file holds no decisions, or decisions on other labels.
+        OutputColumnError: ``original`` is already a column of the frame.
         LabelColumnError: The frame does not hold the label column.
         OSError: The file cannot be read.
     """
@@ -38,13 +38,15 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
     labels = read_labels(table, label)
     name = f"{label}_original" if original is None else original
     if name in table.columns:
-        raise OutputColumnError(f"Column {name!r} is already in the frame. Name another for the original labels.")
+        raise OutputColumnError(
+            f"Column {name!r} is already in the frame. Choose another name for the original labels with original=."
+        )
     standing = DecisionFile(decisions, head_of(labels)).standing
     source = np.arange(len(table))
     for row, decision in standing.items():
         if decision.code >= 0 and decision.code != labels.codes[row]:
             source[row] = labels.first_rows[decision.code]
-    # Taken from rows that carry the label, so dtype, categories and missing values stay as they are.
+    # The labels are taken from rows that carry them, so dtype, categories and missing values stay as they are.
     changed = labels.column[source.tolist()]
     if table.implementation.is_pandas_like():
         index = table.to_native().index

@@ -1,7 +1,7 @@
-"""What reviewers decided: a file that is only ever added to, a line a key press, safe from crashes and from each other.
+"""The file of review decisions: one line per key press, only ever appended to.
 
-The first line says which labels it is about; a later one is a decision or takes one back. Nothing is overwritten, so
-several windows, and several servers, may add to one file.
+The first line says which labels the decisions are about; each later line is a decision or takes one back. Nothing is
+overwritten, so a crash loses nothing, and several windows and servers can append to one file.
 """
 
 from __future__ import annotations
@@ -17,20 +17,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypedDict, cast, get_args
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Labels
 
 FORMAT = 1
-VERDICTS = ("accept", "keep", "choose", "unclear")
+Verdict = Literal["accept", "keep", "choose", "unclear"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 UNCLEAR_CODE = -1
 FIRST = b'{"dqlabels_review"'
 
 
+class Head(TypedDict):
+    """The first line of a file of decisions: what tells these labels from those of another table."""
+
+    dqlabels_review: int
+    label: str
+    rows: int
+    classes: list[str]
+    labels_sha256: str
+
+
+class DecisionLine(TypedDict):
+    """A decision as a line of the file."""
+
+    id: int
+    row: int
+    verdict: str
+    code: int
+    label: str
+    window: str
+    at: str
+
+
+class UndoLine(TypedDict):
+    """A line that takes back the decision with the id ``undo``."""
+
+    id: int
+    undo: int
+    window: str
+    at: str
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One answer: the row's number in the frame, the class position of its right label, -1 where unclear."""
+    """One decision: the number of the row in the frame, and the position of the right class, -1 if unclear."""
 
     id: int
     row: int
@@ -42,15 +74,15 @@ class Decision:
 
 
 class ConflictError(Exception):
-    """Another window decided on the row since this one looked; ``decision`` is what stands, or None."""
+    """Another window decided on the row after this one looked; ``decision`` is the one that stands, or None."""
 
     def __init__(self, decision: Decision | None) -> None:
-        super().__init__("another window decided on this row in the meantime")
+        super().__init__("another window has decided on this row in the meantime")
         self.decision = decision
 
 
-def head_of(labels: Labels) -> dict[str, Any]:
-    """The first line of a file of decisions: what tells these labels from those of another table."""
+def head_of(labels: Labels) -> Head:
+    """Return the first line of a file of decisions on these labels."""
     classes = [str(value) for value in labels.classes]
     digest = hashlib.sha256(json.dumps(classes).encode())
     digest.update(labels.codes.astype("<i8").tobytes())
@@ -64,76 +96,84 @@ def head_of(labels: Labels) -> dict[str, Any]:
 
 
 class DecisionFile:
-    """The decisions in a file, read on and added to.
+    """The decisions in a file, which other programs may append to meanwhile.
 
     Raises:
-        OptionError: The file is of other labels, or is none of ours.
-        OSError: It cannot be read or written.
+        OptionError: The file holds decisions on other labels, or no decisions.
+        OSError: The file cannot be read or written.
     """
 
-    def __init__(self, path: str | Path, head: dict[str, Any]) -> None:
+    def __init__(self, path: str | Path, head: Head) -> None:
         self.path, self.head = Path(path), head
         self.decisions: dict[int, Decision] = {}
         self.last = 0
-        self._of_row: dict[int, list[int]] = {}
+        self._of_row: dict[int, list[int]] = {}  # ids of the decisions that stand, oldest first
         self._touched: list[tuple[int, int]] = []  # id and row of each line, in order
-        self._read = 0
+        self._read = 0  # bytes
         self._lines = 0
         self._here = threading.Lock()
-        with self._alone() as descriptor:
+        with self._exclusive() as descriptor:
             if not self._lines:
                 self._add(descriptor, head)
-        _keep_name(self.path)
+        _sync_folder(self.path)
 
     @property
     def standing(self) -> dict[int, Decision]:
-        """The decision that stands for each row that has one, by row number."""
+        """The decision that stands for each row, by row number."""
         with self._here:
             return {row: self.decisions[ids[-1]] for row, ids in self._of_row.items() if ids}
 
     def changes(self, since: int) -> tuple[int, dict[int, Decision | None]]:
-        """The last line's id, and what stands for each row touched after the line ``since``."""
+        """Return the id of the last line, and what stands for each row that changed after the line ``since``."""
         with self._here:
             first = bisect_right(self._touched, (since, sys.maxsize))
             rows = dict.fromkeys(row for _, row in self._touched[first:])
             return self.last, {row: self.decisions[ids[-1]] if (ids := self._of_row[row]) else None for row in rows}
 
     def refresh(self) -> None:
-        """Read what others added."""
-        with self._alone():
+        """Read what others appended."""
+        with self._exclusive():
             pass
 
     def record(self, row: int, verdict: str, code: int, *, window: str = "", seen: int | None = None) -> Decision:
-        """Add a decision; it is on the disk when this returns.
+        """Append a decision; it is on the disk when this returns.
 
         Args:
-            row: Number in the frame.
+            row: Number of the row in the frame.
             verdict: One of ``VERDICTS``.
-            code: Class position of the right label, or -1 for unclear.
-            window: Whose undo takes it back.
-            seen: Id of the decision that stood when the reviewer looked, 0 for none, None not to check.
+            code: Position of the right class, -1 if unclear.
+            window: The window whose undo takes it back.
+            seen: Id of the decision that stood when the reviewer looked, 0 for none; None skips this check.
 
         Raises:
             ConflictError: Another decision stands than the one seen.
-            OptionError: No such row, class or verdict.
+            OptionError: There is no such row, class or verdict.
         """
         classes = self.head["classes"]
         if verdict not in VERDICTS or not 0 <= row < self.head["rows"] or not UNCLEAR_CODE <= code < len(classes):
-            raise OptionError(f"Row {row}, verdict {verdict!r}, class {code}: no such decision can be made here.")
+            raise OptionError(f"There is no decision with row {row}, verdict {verdict!r} and class {code} here.")
         if (verdict == "unclear") != (code == UNCLEAR_CODE):
             raise OptionError(f"Verdict {verdict!r} does not go with class {code}.")
-        with self._alone() as descriptor:
+        with self._exclusive() as descriptor:
             standing = self._of_row.get(row) or [0]
             if seen is not None and seen != standing[-1]:
                 raise ConflictError(self.decisions.get(standing[-1]))
             label = classes[code] if code >= 0 else "unclear"
-            line = {"id": self.last + 1, "row": row, "verdict": verdict, "code": code, "label": label}
-            self._add(descriptor, {**line, "window": window, "at": _now()})
+            line: DecisionLine = {
+                "id": self.last + 1,
+                "row": row,
+                "verdict": verdict,
+                "code": code,
+                "label": label,
+                "window": window,
+                "at": _now(),
+            }
+            self._add(descriptor, line)
             return self.decisions[self.last]
 
     def undo(self, window: str) -> Decision | None:
-        """Take back the last decision of this window that still stands; None where there is none."""
-        with self._alone() as descriptor:
+        """Take back and return the last decision of this window that still stands; None if there is none."""
+        with self._exclusive() as descriptor:
             mine = [ids[-1] for ids in self._of_row.values() if ids and self.decisions[ids[-1]].window == window]
             if not mine:
                 return None
@@ -142,8 +182,8 @@ class DecisionFile:
             return self.decisions[found]
 
     @contextmanager
-    def _alone(self) -> Iterator[int]:
-        """The open file, with nobody else adding to it, all its lines read and a torn last one cut off."""
+    def _exclusive(self) -> Iterator[int]:
+        """Open the file for this program alone, read its new lines, and cut off a last line that is incomplete."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         with self._here:
             descriptor = os.open(self.path, flags, 0o600)
@@ -157,7 +197,7 @@ class DecisionFile:
     def _read_on(self, descriptor: int) -> None:
         size = os.fstat(descriptor).st_size
         if size < self._read:
-            raise OptionError(f"{self.path} became shorter while in use. Stop other programs that write it.")
+            raise OptionError(f"{self.path} became shorter while in use. Stop the other programs that write to it.")
         os.lseek(descriptor, self._read, os.SEEK_SET)
         new = bytearray()
         while part := os.read(descriptor, 1 << 20):
@@ -166,24 +206,24 @@ class DecisionFile:
         for line in bytes(new[:whole]).splitlines():
             self._take(line)
         self._read += whole
-        if whole < len(new):  # a writer was killed within a line, which nobody was told is saved
+        if whole < len(new):  # a writer was killed within a line, before anyone was told that it is saved
             if not self._lines and new[: len(FIRST)] != FIRST[: len(new)]:
-                raise OptionError(f"{self.path} is no file of review decisions. Choose another name.")
+                raise OptionError(f"{self.path} is not a file of review decisions. Choose another name.")
             os.ftruncate(descriptor, self._read)
 
     def _take(self, line: bytes) -> None:
         self._lines += 1
         try:
-            said = json.loads(line)
+            found = json.loads(line)
             if self._lines == 1:
-                self._check(said)
-            elif "undo" in said:
-                row = self.decisions[said["undo"]].row
-                self._of_row[row].remove(said["undo"])
-                self.last = int(said["id"])
+                self._check(found)
+            elif "undo" in found:
+                row = self.decisions[found["undo"]].row
+                self._of_row[row].remove(found["undo"])
+                self.last = int(found["id"])
                 self._touched.append((self.last, row))
             else:
-                made = Decision(**{key: said[key] for key in Decision.__slots__})
+                made = Decision(**{key: found[key] for key in Decision.__slots__})
                 self.decisions[made.id] = made
                 self._of_row.setdefault(made.row, []).append(made.id)
                 self.last = made.id
@@ -192,27 +232,30 @@ class DecisionFile:
             if isinstance(error, OptionError):
                 raise
             if self._lines == 1:
-                raise OptionError(f"{self.path} is no file of review decisions. Choose another name.") from error
+                raise OptionError(f"{self.path} is not a file of review decisions. Choose another name.") from error
             raise OptionError(
-                f"{self.path}, line {self._lines}, is no review decision. The file was changed by something else; "
-                "mend the line or choose another file."
+                f"{self.path}, line {self._lines}, is not a review decision. Another program changed the file; "
+                "repair the line or choose another file."
             ) from error
 
-    def _check(self, said: Any) -> None:
-        if not isinstance(said, dict) or "dqlabels_review" not in said:
-            raise OptionError(f"{self.path} is no file of review decisions. Choose another name.")
-        if said["dqlabels_review"] > FORMAT:
-            raise OptionError(f"{self.path} was written by a newer dqlabels (format {said['dqlabels_review']}).")
+    def _check(self, found: object) -> None:
+        if not isinstance(found, dict) or "dqlabels_review" not in found:
+            raise OptionError(f"{self.path} is not a file of review decisions. Choose another name.")
+        if found["dqlabels_review"] > FORMAT:
+            raise OptionError(
+                f"{self.path} was written by a newer dqlabels (format {found['dqlabels_review']}). Upgrade dqlabels."
+            )
+        wanted = dict(self.head)
         for key in ("label", "rows", "classes", "labels_sha256"):
-            if said[key] != self.head[key]:
-                what = "labels or their order are" if key == "labels_sha256" else f"{key} ({str(said[key])[:60]}) is"
+            if found[key] != wanted[key]:
+                what = "labels or their order are" if key == "labels_sha256" else f"{key} ({str(found[key])[:60]}) is"
                 raise OptionError(
                     f"{self.path} holds decisions on other labels: its {what} not this table's. Use the table it was "
-                    "made with, in its order, or another file with --decisions."
+                    "made with, in the same order, or name another file with --decisions."
                 )
 
-    def _add(self, descriptor: int, said: dict[str, Any]) -> None:
-        line = json.dumps(said, ensure_ascii=True).encode() + b"\n"
+    def _add(self, descriptor: int, entry: Head | DecisionLine | UndoLine) -> None:
+        line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
         if os.write(descriptor, line) != len(line):
             os.ftruncate(descriptor, self._read)
             raise OSError(28, "No space left on device", str(self.path))
@@ -221,12 +264,12 @@ class DecisionFile:
         self._take(line[:-1])
 
 
-def read_head(path: str | Path) -> dict[str, Any]:
-    """The first line of a file of decisions.
+def read_head(path: str | Path) -> Head:
+    """Read the first line of a file of decisions.
 
     Raises:
-        OptionError: The file is none of ours.
-        OSError: It cannot be read.
+        OptionError: The file holds no decisions.
+        OSError: The file cannot be read.
     """
     with Path(path).open("rb") as file:
         line = file.readline(1 << 26)
@@ -236,12 +279,12 @@ def read_head(path: str | Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError):
         known = False
     if not known:
-        raise OptionError(f"{path} is no file of review decisions, which `dqlabels review` writes.")
-    return dict(head)
+        raise OptionError(f"{path} is not a file of review decisions, as `dqlabels review` writes them.")
+    return cast("Head", head)
 
 
-def _keep_name(path: Path) -> None:
-    """A new file's name is on the disk only once its folder is."""
+def _sync_folder(path: Path) -> None:
+    """Write the folder of a new file to the disk; only then is its name there."""
     if sys.platform != "win32":
         folder = os.open(path.absolute().parent, os.O_RDONLY)
         try:

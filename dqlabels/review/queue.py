@@ -1,10 +1,10 @@
-"""Which rows a reviewer sees, in which order, and what the answers so far say."""
+"""Which rows a reviewer sees, in which order, and what the decisions so far say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.noise.reviewed import ReviewAnswers, draw_sample, reviewed_noise, strata
-from dqlabels.report.data import row_data
+from dqlabels.report.data import RowData, row_data
 from dqlabels.report.evidence import Evidence
-from dqlabels.report.explanations import explain, shown_value
+from dqlabels.report.explanations import Explanation, explain, shown_value
 from dqlabels.review.decisions import Decision
 
 IntArray = NDArray[np.int64]
@@ -22,18 +22,59 @@ IntArray = NDArray[np.int64]
 MAX_VALUE_LENGTH = 2_000
 MAX_COLUMNS = 200
 SUSPICIOUS = (
-    "These rows were chosen because they look wrong, so the share that is wrong among them is not the noise rate of "
+    "These rows were chosen because they look wrong, so the share of wrong labels among them is not the noise rate of "
     "the table. Review a sample for that."
 )
-TOO_FEW = "Answer a few more rows for a noise rate: every part of the table's qualities needs one."
+TOO_FEW = "Review a few more rows for a noise rate: each range of label quality needs one."
+
+
+class BlindItem(TypedDict):
+    """A row of the queue without what the model thinks: its place, number, label and values."""
+
+    at: int
+    row: int
+    given: str
+    given_code: int
+    values: list[tuple[str, str]]
+
+
+class Item(BlindItem, RowData):
+    """A row of the queue with the suggestion and its explanation."""
+
+    kind: str
+    explanation: Explanation
+
+
+class RateSoFar(TypedDict):
+    """The noise rate that the decisions so far give; shares are in [0, 1]."""
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+
+
+class ReviewProgress(TypedDict):
+    """How far the review is: rows in all, decided, unclear, found wrong, and by verdict."""
+
+    total: int
+    decided: int
+    unclear: int
+    wrong: int
+    accept: int
+    keep: int
+    choose: int
+    rate: RateSoFar | None
+    note: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReviewQueue:
-    """Rows to review of an audit: ``order`` holds audited positions, ``blind`` hides what the model thinks.
+    """The rows of an audit to review. ``order`` holds audited positions; ``blind`` hides what the model thinks.
 
-    ``table`` is the caller's, without the audit's columns; ``kinds`` are the features. ``strata`` (m,) are those of the
-    sample: ranked by them the rows fall into the same strata as by quality, in a fraction of the time.
+    ``table`` is the caller's table without the columns of the audit, ``kinds`` are its features, and ``row_kinds`` are
+    the kinds of the rows in ``order``. ``strata`` (m,) are the strata of the sample; ranking rows by them gives the
+    same strata as ranking by quality, in a fraction of the time.
     """
 
     evidence: Evidence
@@ -42,13 +83,13 @@ class ReviewQueue:
     order: IntArray
     row_kinds: tuple[str, ...]
     blind: bool
-    strata: NDArray[Any]
+    strata: NDArray[np.int8]
 
     def __len__(self) -> int:
         return int(self.order.size)
 
-    def items(self, start: int, count: int) -> list[dict[str, Any]]:
-        """Rows ``start`` to ``start + count`` of the queue as the page shows them."""
+    def items(self, start: int, count: int) -> list[BlindItem | Item]:
+        """Return the rows ``start`` to ``start + count`` of the queue, as the page shows them."""
         chosen = self.order[max(start, 0) : max(start, 0) + count]
         if not chosen.size:
             return []
@@ -56,50 +97,67 @@ class ReviewQueue:
         names = [name for name in part.columns if name != self.evidence.labels.column.name][:MAX_COLUMNS]
         values = {name: [shown_value(v, max_length=MAX_VALUE_LENGTH) for v in part[name].to_list()] for name in names}
         explanations = [] if self.blind else explain(self.table, self.kinds, self.evidence, chosen)
-        found = []
+        found: list[BlindItem | Item] = []
         for at, row in enumerate(chosen.tolist()):
-            facts = row_data(self.evidence, row)
-            shown = {"row": facts["row"], "given": facts["given"], "given_code": facts["given_code"]}
-            if not self.blind:
-                shown = {**facts, "kind": self.row_kinds[max(start, 0) + at], "explanation": explanations[at]}
-            found.append({"at": max(start, 0) + at, **shown, "values": [[n, values[n][at]] for n in names]})
+            data, place = row_data(self.evidence, row), max(start, 0) + at
+            blind: BlindItem = {
+                "at": place,
+                "row": data["row"],
+                "given": data["given"],
+                "given_code": data["given_code"],
+                "values": [(name, values[name][at]) for name in names],
+            }
+            if self.blind:
+                found.append(blind)
+            else:
+                found.append({**blind, **data, "kind": self.row_kinds[place], "explanation": explanations[at]})
         return found
 
-    def progress(self, standing: Mapping[int, Decision]) -> dict[str, Any]:
-        """How far the review is: counts by verdict, rows found wrong, and the noise rate where it is a sample."""
+    def progress(self, standing: Mapping[int, Decision]) -> ReviewProgress:
+        """Count the decisions by verdict, and estimate the noise rate if the rows are a sample."""
         made = [standing[row] for row in sorted(standing)]
         places = np.searchsorted(self.evidence.positions, np.array([one.row for one in made], dtype=np.int64))
         here = np.isin(places, self.order)
         made, places = [one for one, inside in zip(made, here, strict=True) if inside], places[here]
         codes = np.array([one.code for one in made], dtype=np.int64)
         clear = codes >= 0
-        counts = {verdict: sum(one.verdict == verdict for one in made) for verdict in ("accept", "keep", "choose")}
+        verdicts = [one.verdict for one in made]
+        rate, note = self._rate(places, codes)
         return {
             "total": len(self),
             "decided": len(made),
             "unclear": int((~clear).sum()),
             "wrong": int((codes[clear] != self.evidence.codes[places[clear]]).sum()),
-            **counts,
-            **self._rate(places, codes),
+            "accept": verdicts.count("accept"),
+            "keep": verdicts.count("keep"),
+            "choose": verdicts.count("choose"),
+            "rate": rate,
+            "note": note,
         }
 
-    def _rate(self, places: IntArray, codes: IntArray) -> dict[str, Any]:
+    def _rate(self, places: IntArray, codes: IntArray) -> tuple[RateSoFar | None, str]:
+        """The noise rate of a sample with its assumption, or None and why there is none."""
         if not self.blind:
-            return {"rate": None, "note": SUSPICIOUS}
+            return None, SUSPICIOUS
         evidence = self.evidence
         try:
             answers = ReviewAnswers(places, codes)
             rate = reviewed_noise(self.strata, evidence.codes, len(evidence.classes), answers)
         except OptionError:  # a stratum without an answer
-            return {"rate": None, "note": TOO_FEW}
-        said = {"estimate": rate.estimate, "low": rate.low, "high": rate.high, "confidence": rate.confidence}
-        return {"rate": said, "note": rate.assumption}
+            return None, TOO_FEW
+        so_far: RateSoFar = {
+            "estimate": rate.estimate,
+            "low": rate.low,
+            "high": rate.high,
+            "confidence": rate.confidence,
+        }
+        return so_far, rate.assumption
 
 
 def suspicious_queue(evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind]) -> ReviewQueue:
-    """All flagged rows by expected gain: clear errors first, worst quality first, ambiguous rows last.
+    """Queue all flagged rows: clear errors first, worst quality first, and ambiguous rows last.
 
-    Where the model is sure of another class, the answer most likely changes a label.
+    A decision most likely changes the label where the model is sure of another class.
     """
     order, row_kinds = evidence.worst()
     ambiguous = np.array([kind == "ambiguous" for kind in row_kinds], dtype=bool)
@@ -112,7 +170,14 @@ def suspicious_queue(evidence: Evidence, table: Frame, kinds: Mapping[str, Colum
 def sample_queue(
     evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], *, rows: int, random_state: int
 ) -> ReviewQueue:
-    """A stratified sample in random order, for a noise rate without an assumption; the suggestion is not shown.
+    """Queue a stratified sample in random order, for a noise rate that assumes nothing; suggestions are not shown.
+
+    Args:
+        evidence: The m audited rows.
+        table: The caller's table.
+        kinds: Its features.
+        rows: Number of rows to review.
+        random_state: Seeds the draw.
 
     Raises:
         OptionError: ``rows`` is not a positive whole number.

@@ -1,26 +1,27 @@
-"""The local server of the review page: this machine alone, a token, and no request from any other site."""
+"""The local server of the review page. It serves this machine only, behind a token, and refuses other sites."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict, TypeGuard
 from urllib.parse import parse_qs
 
 from dqlabels.errors import MissingExtraError, OptionError
 from dqlabels.review.decisions import ConflictError, Decision, DecisionFile
-from dqlabels.review.queue import ReviewQueue
+from dqlabels.review.queue import BlindItem, Item, ReviewProgress, ReviewQueue
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 10_000
 MAX_ITEMS = 100
+MAX_WINDOW_LENGTH = 40
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -37,8 +38,71 @@ HEADERS = {
 FILES = {"/review.js": "text/javascript", "/review.css": "text/css"}
 
 
+class About(TypedDict):
+    """What does not change during a review."""
+
+    label: str
+    classes: list[str]
+    blind: bool
+    total: int
+
+
+class RowsAnswer(TypedDict):
+    """A part of the queue."""
+
+    items: list[BlindItem | Item]
+
+
+class DecisionData(TypedDict):
+    """A decision as the page knows it."""
+
+    id: int
+    row: int
+    verdict: str
+    code: int
+    label: str
+    at: str
+
+
+class State(TypedDict):
+    """What changed since the page last asked: the id of the last line, what stands for each row, and the progress."""
+
+    last: int
+    changed: list[tuple[int, DecisionData | None]]
+    progress: ReviewProgress
+
+
+class Decided(State):
+    """The state after a decision."""
+
+    decision: DecisionData | None
+
+
+class Undone(State):
+    """The state after a decision was taken back, if there was one."""
+
+    undone: DecisionData | None
+
+
+class Failure(TypedDict):
+    """Why a request failed."""
+
+    error: str
+
+
+class Conflict(Failure):
+    """What another window decided meanwhile."""
+
+    decision: DecisionData | None
+
+
+# What the page sends, of which nothing is known until it is checked.
+PageMessage = Mapping[str, object]
+Answer = About | RowsAnswer | State | Decided | Undone | Failure | Conflict
+
+
 def require_server() -> None:
-    """Say which package the page lacks, before any work is done.
+    """Raise if a package that the page needs is missing, before any work is done.
 
     Raises:
         MissingExtraError: starlette or uvicorn is not installed.
@@ -51,25 +115,25 @@ def require_server() -> None:
 
 
 class Guard:
-    """Lets through what comes from our own page in this machine's browser, and adds the headers that keep it so.
+    """Lets only our own page in this machine's browser through, and adds the headers that keep others out.
 
-    A name that another site points at 127.0.0.1 fails by its Host, a request that another site makes by its Origin
-    and by the cookie that a browser does not send along (SameSite=Strict).
+    A name that another site points at 127.0.0.1 is refused for its Host header. A request that another site makes is
+    refused for its Origin header, and for lack of the cookie, which browsers do not send along (SameSite=Strict).
     """
 
     def __init__(self, app: ASGIApp, *, port: int, token: str) -> None:
         self.app, self.token = app, token
         self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
-        # Cookies do not tell ports apart: two reviews on one machine need two names.
+        # Cookies are shared by all ports, so each review on this machine needs a name of its own.
         self.cookie = f"dqlabels_review_{port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that is refused, or hand it on."""
+        """Refuse a request, or hand it on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
 
-        async def send_guarded(message: Any) -> None:
+        async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] += [(name.encode(), value.encode()) for name, value in HEADERS.items()]
             await send(message)
@@ -78,7 +142,7 @@ class Guard:
         await (refusal or self.app)(scope, receive, send_guarded)
 
     def refusal(self, scope: Scope) -> Response | None:
-        """The answer to a request that may not pass, or the one that hands out the cookie for the token."""
+        """Return the answer to a request that is refused or that brings the token for the cookie, else None."""
         from starlette.requests import Request
         from starlette.responses import PlainTextResponse, RedirectResponse
 
@@ -89,69 +153,69 @@ class Guard:
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
         changes = request.method not in ("GET", "HEAD")
         if (origin is not None or changes) and origin not in own:
-            return PlainTextResponse("Requests of other sites are refused.", 403)
+            return PlainTextResponse("Requests from other sites are refused.", 403)
         if changes and site not in (None, "same-origin"):
-            return PlainTextResponse("Requests of other sites are refused.", 403)
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        if scope["path"] == "/" and secrets.compare_digest(given.encode(), self.token.encode()):
+            return PlainTextResponse("Requests from other sites are refused.", 403)
+        token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if scope["path"] == "/" and secrets.compare_digest(token.encode(), self.token.encode()):
             answer = RedirectResponse("/", 303)
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
             return answer
-        held = request.cookies.get(self.cookie, "")
-        if not secrets.compare_digest(held.encode(), self.token.encode()):
-            return PlainTextResponse("Open the address that the program printed, with its token.", 403)
+        cookie = request.cookies.get(self.cookie, "")
+        if not secrets.compare_digest(cookie.encode(), self.token.encode()):
+            return PlainTextResponse("Open the address that the program printed, including its token.", 403)
         return None
 
 
 class ReviewApp:
-    """What the page asks for, over one queue and one file of decisions."""
+    """Answers what the page asks for, from one queue and one file of decisions."""
 
     def __init__(self, queue: ReviewQueue, decisions: DecisionFile, label: str) -> None:
         self.queue, self.decisions, self.label = queue, decisions, label
 
-    def about(self, request: Request) -> dict[str, Any]:
-        """What does not change: label, classes, how many rows."""
+    def about(self, request: Request) -> About:
+        """Return what does not change: the label, its classes, and how many rows there are."""
         classes = self.decisions.head["classes"]
         return {"label": self.label, "classes": classes, "blind": self.queue.blind, "total": len(self.queue)}
 
-    def rows(self, request: Request) -> dict[str, Any]:
-        """A part of the queue, with what is decided."""
+    def rows(self, request: Request) -> RowsAnswer:
+        """Return a part of the queue."""
         start, count = _number(request, "start", 0), _number(request, "count", 20)
         return {"items": self.queue.items(start, min(count, MAX_ITEMS))}
 
-    def state(self, request: Request) -> dict[str, Any]:
-        """What was decided after ``since``, by any window or server."""
+    def state(self, request: Request) -> State:
+        """Return what was decided after the line ``since``, by any window or server."""
         self.decisions.refresh()
         return self._state(_number(request, "since", 0))
 
-    def decide(self, said: dict[str, Any]) -> dict[str, Any]:
+    def decide(self, message: PageMessage) -> Decided:
         """Save one decision; it is on the disk when this returns."""
-        row, seen, window = said.get("row"), said.get("seen"), str(said.get("window", ""))[:40]
+        row, seen, window = message.get("row"), message.get("seen"), _window(message)
         rows = self.queue.evidence.positions[self.queue.order]
-        if type(row) is not int or row not in rows:
+        if not _is_int(row) or row not in rows:
             raise OptionError(f"Row {row!r} is not under review here.")
-        code, verdict = said.get("code"), said.get("verdict")
-        if type(code) is not int or type(seen) is not int or not isinstance(verdict, str):
+        code, verdict = message.get("code"), message.get("verdict")
+        if not _is_int(code) or not _is_int(seen) or not isinstance(verdict, str):
             raise OptionError("A decision needs row, verdict, code and seen.")
         made = self.decisions.record(row, verdict, code, window=window, seen=seen)
-        return {"decision": _plain(made), **self._state(_since(said))}
+        return {"decision": _plain(made), **self._state(_since(message))}
 
-    def undo(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Take back this window's last decision."""
-        undone = self.decisions.undo(str(said.get("window", ""))[:40])
-        return {"undone": _plain(undone), **self._state(_since(said))}
+    def undo(self, message: PageMessage) -> Undone:
+        """Take back the last decision of this window."""
+        undone = self.decisions.undo(_window(message))
+        return {"undone": _plain(undone), **self._state(_since(message))}
 
-    def _state(self, since: int) -> dict[str, Any]:
+    def _state(self, since: int) -> State:
         last, changed = self.decisions.changes(since)
         return {
             "last": last,
-            "changed": [[row, _plain(one)] for row, one in changed.items()],
+            "changed": [(row, _plain(one)) for row, one in changed.items()],
             "progress": self.queue.progress(self.decisions.standing),
         }
 
 
 def build_app(review: ReviewApp, *, port: int, token: str) -> Guard:
-    """The application to serve on 127.0.0.1."""
+    """Return the application to serve on 127.0.0.1."""
     from starlette.applications import Starlette
     from starlette.responses import Response
     from starlette.routing import Route
@@ -167,17 +231,17 @@ def build_app(review: ReviewApp, *, port: int, token: str) -> Guard:
     return Guard(Starlette(routes=routes), port=port, token=token)
 
 
-def _reads(ask: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Response]:
+def _reads(ask: Callable[[Request], Answer]) -> Callable[[Request], Response]:
     def answer(request: Request) -> Response:
         try:
             return _json(200, ask(request))
-        except (OptionError, OSError) as error:  # the file of decisions is gone, or was changed
+        except (OptionError, OSError) as error:  # the file of decisions is gone, or another program changed it
             return _json(500, {"error": str(error)})
 
     return answer
 
 
-def _writes(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+def _writes(act: Callable[[PageMessage], Answer]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         from starlette.concurrency import run_in_threadpool
 
@@ -187,15 +251,15 @@ def _writes(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
         async for part in request.stream():
             body += part
             if len(body) > MAX_BODY_BYTES:
-                return _json(413, {"error": "Too much for one decision."})
+                return _json(413, {"error": "The request is too large for one decision."})
         try:
-            said = json.loads(body)
-            if not isinstance(said, dict):
+            message = json.loads(body)
+            if not isinstance(message, dict):
                 raise OptionError("A decision is a JSON object.")
-            return _json(200, await run_in_threadpool(act, said))
+            return _json(200, await run_in_threadpool(act, message))
         except ConflictError as conflict:
             return _json(409, {"error": str(conflict), "decision": _plain(conflict.decision)})
-        except ValueError as error:  # what was sent, or what it means
+        except ValueError as error:  # it is not JSON, or not a decision
             return _json(400, {"error": str(error)})
         except OSError as error:
             return _json(507, {"error": f"Not saved: {error.strerror or error}"})
@@ -203,23 +267,38 @@ def _writes(act: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     return answer
 
 
-def _json(status: int, facts: dict[str, Any]) -> Response:
+def _json(status: int, answer: Answer) -> Response:
     from starlette.responses import Response
 
-    return Response(json.dumps(facts), status, media_type="application/json")
+    return Response(json.dumps(answer), status, media_type="application/json")
 
 
 def _number(request: Request, name: str, default: int) -> int:
-    given = request.query_params.get(name, "")
-    return int(given) if given.isdecimal() and len(given) < 12 else default
+    text = request.query_params.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 12 else default
 
 
-def _since(said: dict[str, Any]) -> int:
-    since = said.get("since")
-    return since if type(since) is int else 0
+def _is_int(value: object) -> TypeGuard[int]:
+    return type(value) is int  # not a bool
 
 
-def _plain(decision: Decision | None) -> dict[str, Any] | None:
+def _window(message: PageMessage) -> str:
+    return str(message.get("window", ""))[:MAX_WINDOW_LENGTH]
+
+
+def _since(message: PageMessage) -> int:
+    since = message.get("since")
+    return since if _is_int(since) else 0
+
+
+def _plain(decision: Decision | None) -> DecisionData | None:
     if decision is None:
         return None
-    return {key: getattr(decision, key) for key in ("id", "row", "verdict", "code", "label", "at")}
+    return {
+        "id": decision.id,
+        "row": decision.row,
+        "verdict": decision.verdict,
+        "code": decision.code,
+        "label": decision.label,
+        "at": decision.at,
+    }

@@ -1,4 +1,4 @@
-"""A review that goes on in a browser while Python waits or works on."""
+"""A review in the browser, while Python waits or carries on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class ReviewSession:
-    """A running review page. ``url`` holds its token; decisions are on the disk at each key press.
+    """A running review page. ``url`` includes its token; each decision is written to the disk at once.
 
     Raises:
         MissingExtraError: The extra ``review`` is not installed.
@@ -34,12 +34,12 @@ class ReviewSession:
         import uvicorn
 
         self.queue, self.decisions = queue, decisions
-        # Named, so that asyncio sees TCP and sends each answer at once.
+        # The family and type are named so that asyncio recognises TCP and sends each answer at once.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((LOOPBACK, port))
-            self._socket.listen(64)  # from now on a browser waits instead of failing
+            self._socket.listen(64)  # from now on a browser waits for the server instead of failing
         except OSError as error:
             self._socket.close()
             raise OptionError(f"Port {port} of {LOOPBACK} cannot be used: {error.strerror}. Choose another.") from error
@@ -54,11 +54,11 @@ class ReviewSession:
         self._thread: threading.Thread | None = None
 
     def serve(self) -> None:
-        """Serve here and now, until interrupted."""
+        """Serve in this thread until interrupted."""
         self._server.run(sockets=[self._socket])
 
     def start(self, *, open_browser: bool = True) -> ReviewSession:
-        """Serve beside the caller, and open the page in a browser where asked."""
+        """Serve in another thread, and open the page in a browser if asked to."""
         self._thread = threading.Thread(target=self.serve, name="dqlabels-review", daemon=True)
         self._thread.start()
         until = time.monotonic() + 10
@@ -84,17 +84,17 @@ class ReviewSession:
             self.stop()
 
     def answers(self) -> Any:
-        """The answers on the sample so far, as ``LabelAudit.with_review`` takes them: row and reviewed_label.
+        """Return the decisions on the sample so far, as ``with_review`` takes them: row and reviewed_label.
 
         Raises:
-            OptionError: The rows are no sample but suspicious ones, which say nothing of the others.
+            OptionError: The rows are not a sample but suspicious ones, which say nothing about the others.
         """
         if not self.queue.blind:
             raise OptionError("Suspicious rows give no noise rate. Review a sample: audit.review(path, sample=100).")
         return self._table(set(self.queue.evidence.positions[self.queue.order].tolist()))
 
     def decided(self) -> Any:
-        """All decisions in the file: row and reviewed_label, ``"unclear"`` where that was the answer."""
+        """Return all decisions in the file: row and reviewed_label, ``"unclear"`` where that was the decision."""
         return self._table(None)
 
     def _table(self, only: set[int] | None) -> Any:
@@ -102,11 +102,11 @@ class ReviewSession:
         made = [one for _, one in sorted(self.decisions.standing.items()) if only is None or one.row in only]
         backend = self.queue.table.implementation
         name = "row"
-        while name in self.queue.table.columns:  # as the sample of an audit names it
+        while name in self.queue.table.columns:  # as in the sample of the audit
             name += "_"
-        said = [one.label if one.code >= 0 else UNCLEAR for one in made]
+        answers = [one.label if one.code >= 0 else UNCLEAR for one in made]
         rows = nw.new_series(name, [one.row for one in made], nw.Int64, backend=backend)
-        labels = nw.new_series("reviewed_label", said, nw.String, backend=backend)
+        labels = nw.new_series("reviewed_label", answers, nw.String, backend=backend)
         return nw.from_dict({name: rows, "reviewed_label": labels}, backend=backend).to_native()
 
     def __enter__(self) -> ReviewSession:

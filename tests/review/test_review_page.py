@@ -181,7 +181,7 @@ def test_a_file_read_again_says_the_same(tmp_path_factory, actions):
 def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / "d"
     path.write_text(content)
-    with pytest.raises(DQLabelsError, match="no file of review decisions|newer dqlabels"):
+    with pytest.raises(DQLabelsError, match="not a file of review decisions|newer dqlabels"):
         DecisionFile(path, HEAD)
     assert path.read_text() == content
 
