@@ -1,4 +1,4 @@
-"""Which columns take part, and labels of any dtype as codes and back."""
+"""Read a label column of any dtype as class positions, and choose the feature columns."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Frame = nw.DataFrame[Any]
 Column = nw.Series[Any]
 ColumnKind = Literal["number", "boolean", "category", "text", "date", "vector"]
 
-# What an audit adds: quality, suggestion, flag.
+# Columns that an audit adds: quality, suggestion, flag.
 AUDIT_COLUMNS = ("label_quality", "suggested_label", "is_label_issue")
-# Below this many rows "no value repeats" is no sign of an identifier or of a continuous label.
+# In tables with fewer rows than this, values that never repeat do not make an identifier or a continuous label.
 MIN_ROWS_TO_JUDGE = 20
-# Strings with at most this many values are categories; so is any string column whose values repeat.
+# String columns with at most this many values are categories; so are those whose values repeat.
 MAX_CATEGORIES = 50
-# A label whose values hardly repeat names rows, not classes.
+# A label column with more classes per row than this names rows, not classes.
 MAX_CLASSES_PER_ROW = 0.5
 AMOUNTS = (int, float, datetime.date, datetime.timedelta)
 
@@ -35,9 +35,9 @@ AMOUNTS = (int, float, datetime.date, datetime.timedelta)
 class Labels:
     """A label column as class positions.
 
-    ``codes`` is (n,) int64, -1 where the label is missing; ``classes`` holds the K values in order
-    (sorted, or the category order of a categorical); ``first_rows`` is (K,) int64, a row carrying each
-    class, from which values of the column's own dtype are taken back.
+    ``codes`` (n,) are positions in ``classes``, -1 where the label is missing. ``classes`` holds the K values in order:
+    sorted, or in the order of an enum. ``first_rows`` (K,) is a row carrying each class, from which labels of the
+    column's own dtype are taken.
     """
 
     column: Column
@@ -47,25 +47,27 @@ class Labels:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(n,) true where the row has a label."""
+        """True (n,) where the row has a label."""
         return self.codes >= 0
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """(K,) rows carrying each class."""
+        """Number of rows carrying each class, shape (K,)."""
         return np.bincount(self.codes[self.known], minlength=len(self.classes))
 
     def values(self, codes: NDArray[np.int64], name: str) -> Column:
-        """The labels of ``codes``, in the dtype of the label column."""
+        """Labels of these ``codes`` in the dtype of the label column."""
         values: Column = self.column[self.first_rows[codes].tolist()].alias(name)
         return values
 
 
-def check_columns(names: Iterable[Any]) -> None:
-    """Refuse column names that repeat or are not strings: such columns cannot be named in options and results.
+def check_columns(names: Iterable[object]) -> None:
+    """Raise if column names repeat or are not strings, since options and results refer to columns by name.
 
     Raises:
-        FeatureError: Naming them.
+        FeatureError: The message names these columns.
+
+    >>> check_columns(["age", "income"])
     """
     names = list(names)
     odd = [name for name in names if not isinstance(name, str)]
@@ -82,12 +84,17 @@ def check_columns(names: Iterable[Any]) -> None:
 
 
 def require(frame: Frame, names: Iterable[str], role: str) -> None:
-    """Raise where a named column is not in the frame, with the names nearest to it."""
+    """Raise if the frame lacks a named column; the message suggests similar names.
+
+    Raises:
+        LabelColumnError: A column that was named as the label.
+        FeatureError: A column that was named as anything else.
+    """
     require_names(frame.columns, names, role)
 
 
 def require_names(columns: Sequence[str], names: Iterable[str], role: str) -> None:
-    """As ``require``, of a frame of which only the columns are known."""
+    """``require`` for a frame of which only the columns are known."""
     for name in names:
         if name not in columns:
             near = difflib.get_close_matches(str(name), [str(c) for c in columns], n=3, cutoff=0.5)
@@ -98,33 +105,37 @@ def require_names(columns: Sequence[str], names: Iterable[str], role: str) -> No
 
 
 def as_list(names: Iterable[str]) -> list[str]:
-    """Names, of which there may be a single one."""
+    """Return names as a list, also a single one.
+
+    >>> as_list("age")
+    ['age']
+    """
     return [names] if isinstance(names, str) else list(names)
 
 
-def row_values(table: Frame, given: Any, role: str) -> NDArray[Any] | None:
-    """Values (n,) of an option that names a column or holds them.
+def row_values(table: Frame, option: Any, role: str) -> NDArray[Any] | None:
+    """Values (n,) of an option that names a column or holds the values themselves.
 
     Raises:
-        OptionError: Not one value a row.
-        FeatureError: A column that does not exist.
+        OptionError: There is not one value for each row.
+        FeatureError: The column does not exist.
     """
-    if given is None:
+    if option is None:
         return None
-    if isinstance(given, str):
-        require(table, [given], role)
-        return np.asarray(table[given].to_numpy())
-    values = np.asarray(given)
+    if isinstance(option, str):
+        require(table, [option], role)
+        return np.asarray(table[option].to_numpy())
+    values = np.asarray(option)
     if values.shape != (len(table),):
         raise OptionError(f"{role} has shape {values.shape}; one value for each of the {len(table):,} rows is needed.")
     return values
 
 
 def read_labels(frame: Frame, label: str) -> Labels:
-    """Turn the label column into codes, or say why it cannot be audited.
+    """Read the label column as class positions.
 
     Raises:
-        LabelColumnError: Missing, empty, constant, continuous, or (nearly) unique per row.
+        LabelColumnError: The column is missing, empty, constant, continuous, or (nearly) unique per row.
 
     >>> import polars as pl
     >>> read_labels(nw.from_native(pl.DataFrame({"y": ["b", "a", None]})), "y").codes.tolist()
@@ -134,7 +145,7 @@ def read_labels(frame: Frame, label: str) -> Labels:
     column = frame[label]
     if isinstance(column.dtype, (nw.List, nw.Array, nw.Struct)):
         raise LabelColumnError(
-            f"Column {label!r} holds {column.dtype}: one label a row is needed. "
+            f"Column {label!r} holds {column.dtype}, but each row needs one label. "
             "Explode it, or turn it into one column per label."
         )
     if len(column) == 0:
@@ -151,9 +162,11 @@ def read_labels(frame: Frame, label: str) -> Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelSet:
-    """The labels of a table that comes in blocks: ``values`` holds each once, ``rows`` (K,) how often it occurs.
+    """Classes of a table that is read in blocks.
 
-    ``classes`` are the K values in order, at ``places`` (K,) of ``values``; ``missing`` rows have no label.
+    ``values`` holds each different label once, perhaps with a missing one. ``classes`` are the K classes in order, each
+    at its place (``places``, (K,)) in ``values``, and ``rows`` (K,) counts the rows carrying it; ``missing`` rows have
+    no label.
     """
 
     values: Column
@@ -164,10 +177,10 @@ class LabelSet:
 
     @classmethod
     def of(cls, values: Column, rows: NDArray[np.int64]) -> LabelSet:
-        """From the different values (m,) of a label column, one of them perhaps missing, and their rows (m,).
+        """Build it from the different values (m,) of a label column, missing included, and their number of rows (m,).
 
         Raises:
-            LabelColumnError: As :func:`read_labels`.
+            LabelColumnError: The column is empty, constant, continuous, or (nearly) unique per row.
         """
         label = values.name
         if not rows.sum():
@@ -183,34 +196,43 @@ class LabelSet:
         return cls(values, classes, places, counts, int(rows.sum() - counts.sum()))
 
     def codes(self, column: Column) -> NDArray[np.int64]:
-        """The class positions (b,) of a block's labels, -1 where missing.
+        """Class positions (b,) of a block's labels, -1 where missing.
 
         Raises:
-            LabelColumnError: A label that was not there when the table was first read.
+            LabelColumnError: A label did not occur when the table was first read.
         """
         return label_codes(column, self.classes)
 
 
 def label_codes(column: Column, classes: Sequence[Any]) -> NDArray[np.int64]:
-    """The positions (n,) of labels in ``classes``, -1 where missing.
+    """Positions (n,) of labels in ``classes``, -1 where missing.
 
     Raises:
-        LabelColumnError: A label that is none of them.
+        LabelColumnError: A label is none of ``classes``.
     """
-    codes, found = encode(column)
+    codes, values = encode(column)
     place = {value: at for at, value in enumerate(classes)}
-    new = [value for value in found if value not in place]
+    new = [value for value in values if value not in place]
     if new:
         raise LabelColumnError(
             f"Column {column.name!r} changed while it was read: it now holds {', '.join(map(repr, new[:5]))}, "
-            "which was not there at first. Read from a source that stays as it is, such as a file."
+            "which did not occur at first. Read from a source that does not change, such as a file."
         )
-    places = np.array([*(place[value] for value in found), -1], dtype=np.int64)
+    places = np.array([*(place[value] for value in values), -1], dtype=np.int64)
     return places[codes]
 
 
 def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
-    """Codes (n,) int64, -1 where missing (null or NaN), and the values in order."""
+    """Position (n,) of each row's value among the different ones, -1 where missing (null or NaN), and these in order.
+
+    Raises:
+        LabelColumnError: The values are infinite, cannot be compared, or do not fit into 64 bits.
+
+    >>> import polars as pl
+    >>> codes, values = encode(nw.from_native(pl.Series("y", ["b", None, "a"]), series_only=True))
+    >>> codes.tolist(), values
+    ([1, -1, 0], ('a', 'b'))
+    """
     dtype = column.dtype
     missing = column.is_null().to_numpy().astype(bool)
     codes = np.full(len(column), -1, dtype=np.int64)
@@ -219,7 +241,7 @@ def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
         missing |= np.isnan(values)
         if np.isinf(values).any():
             raise LabelColumnError(
-                f"Column {column.name!r} holds infinity in {int(np.isinf(values).sum()):,} rows, which is no class. "
+                f"Column {column.name!r} holds infinity in {int(np.isinf(values).sum()):,} rows, which is not a class. "
                 "Replace it with null where the label is unknown."
             )
     present = np.flatnonzero(~missing)
@@ -237,16 +259,16 @@ def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
         lookup = {value: position for position, value in enumerate(order)}
         codes[present] = np.array([lookup[value] for value in coded[1]], dtype=np.int64)[coded[0]]
         return codes, tuple(order)
-    found, order = _distinct(known)
+    listed, order = _distinct(known)
     lookup = {value: position for position, value in enumerate(order)}
-    codes[present] = np.fromiter((lookup[value] for value in found), dtype=np.int64, count=len(found))
+    codes[present] = np.fromiter((lookup[value] for value in listed), dtype=np.int64, count=len(listed))
     return codes, tuple(order)
 
 
 def string_codes(column: Column) -> tuple[NDArray[np.int64], list[str]] | None:
-    """The place (n,) of each string among the different ones, -1 where missing, and these; None without PyArrow.
+    """Place (n,) of each string among the different ones, -1 where missing, and these; None without PyArrow.
 
-    Eight times as fast as a Python object for each row.
+    This is eight times as fast as a Python object for each row.
     """
     try:
         array: Any = column.to_arrow()
@@ -260,15 +282,15 @@ def string_codes(column: Column) -> tuple[NDArray[np.int64], list[str]] | None:
 
 
 def _narrowed(column: Column) -> Column:
-    """A column of 128-bit integers, which NumPy has not, as 64-bit ones.
+    """Cast a column of 128-bit integers, which NumPy does not have, to 64-bit ones.
 
     Raises:
-        LabelColumnError: A value that 64 bits do not hold.
+        LabelColumnError: A value does not fit into 64 bits.
     """
-    least, most = column.min(), column.max()
-    if least < -(2**63) or most >= 2**63:
+    low, high = column.min(), column.max()
+    if low < -(2**63) or high >= 2**63:
         raise LabelColumnError(
-            f"Column {column.name!r} holds whole numbers of more than 64 bits (from {least} to {most}). Turn its "
+            f"Column {column.name!r} holds whole numbers of more than 64 bits (from {low} to {high}). Turn its "
             "labels into strings."
         )
     return column.cast(nw.Int64)
@@ -303,30 +325,35 @@ def _check_classes(label: str, rows: int, classes: Sequence[Any]) -> None:
     if fractional and len(classes) > max(20, 0.02 * rows):
         raise LabelColumnError(
             f"Column {label!r} looks continuous: {len(classes):,} different numbers in {rows:,} rows "
-            f"(such as {classes[0]!r} and {classes[1]!r}). As classes it cannot be audited; a number is a regression "
-            "target: say task='regression', without options of classes. Or bin it into classes first."
+            f"(such as {classes[0]!r} and {classes[1]!r}), so it cannot be audited as classes. Pass task='regression' "
+            "to audit it as numbers, without options for classes, or bin it into classes first."
         )
     if len(classes) > MAX_CLASSES_PER_ROW * rows:
         raise LabelColumnError(
             f"Column {label!r} has {len(classes):,} different values in {rows:,} rows, so it names rows rather "
             "than classes (or is a continuous number). Choose the column that holds the class, or group its values"
-            + (
-                ", or say task='regression' where each value is a number or a date."
-                if isinstance(classes[0], AMOUNTS)
-                else "."
-            )
+            + (", or pass task='regression' if the values are amounts." if isinstance(classes[0], AMOUNTS) else ".")
         )
 
 
 def choose_features(
     frame: Frame, label: str, features: Sequence[str] | None, exclude: Iterable[str]
 ) -> tuple[dict[str, ColumnKind], list[str]]:
-    """The feature columns with their kind, and what a reader should know about those left out.
+    """Choose the feature columns, with their kinds, and notes about columns left out.
 
-    Columns named in ``features`` are taken whatever they look like, unless they hold nothing.
+    Args:
+        frame: The table.
+        label: Name of the label column.
+        features: Columns to use whatever they look like, unless they are empty; default all that qualify.
+        exclude: Columns to leave out.
 
     Raises:
         FeatureError: A named column does not exist, or no column is left.
+
+    >>> import polars as pl
+    >>> frame = nw.from_native(pl.DataFrame({"y": ["a", "b"], "age": [30, 40]}))
+    >>> choose_features(frame, "y", None, [])
+    ({'age': 'number'}, [])
     """
     left_out = {exclude} if isinstance(exclude, str) else set(exclude)
     require(frame, left_out, "exclude")
@@ -334,20 +361,20 @@ def choose_features(
         features = [features] if isinstance(features, str) else list(features)
         require(frame, features, "feature")
         if label in features:
-            raise FeatureError(f"Column {label!r} is the label and cannot be a feature too. Remove it from features=.")
+            raise FeatureError(f"Column {label!r} is the label, so it cannot be a feature. Remove it from features=.")
         if not features:
-            raise FeatureError("features=[] names no column to judge by. Name some, or leave it out to use all.")
+            raise FeatureError("features=[] names no columns. Name some, or leave the option out to use all.")
     names = [name for name in (features or frame.columns) if name != label and name not in left_out]
     kinds: dict[str, ColumnKind] = {}
     unusable: dict[str, list[str]] = {}
     earlier = earlier_audit(frame, label) if features is None else []
     if earlier:
-        # They follow from the label: with them no label would look wrong.
+        # They were computed from the label, so with them no label would look wrong.
         names = [name for name in names if name not in earlier]
         unusable["audit"] = earlier
     for name in names:
         kind = column_kind(frame[name], named=features is not None)
-        if kind in ("identifier", "empty", "constant", "unsupported"):
+        if kind in ("identifier", "empty", "unsupported"):
             unusable.setdefault(kind, []).append(name)
         else:
             kinds[name] = kind  # type: ignore[assignment]
@@ -361,33 +388,33 @@ def choose_features(
 
 
 def earlier_audit(frame: Frame, label: str) -> list[str]:
-    """Columns that an audit of this label added before: known by their names, or by what they say.
+    """Find columns that an earlier audit of this label added, by their names or by their content.
 
-    An audit adds a quality, a suggestion of the label's type and a flag side by side, and the flag is true
-    exactly where the suggestion is another label.
+    An audit adds a quality, a suggestion with the dtype of the label, and a flag side by side; the flag is true exactly
+    where the suggestion differs from the label.
 
     >>> import polars as pl
     >>> frame = pl.DataFrame({"y": [1, 2], "q": [0.1, 0.9], "s": [2, 2], "f": [True, False]})
     >>> earlier_audit(nw.from_native(frame), "y")
     ['q', 's', 'f']
     """
-    found = list(AUDIT_COLUMNS) if set(AUDIT_COLUMNS) <= set(frame.columns) else []
-    given, names = frame[label], [name for name in frame.columns if name != label]
-    known = ~given.is_null()
+    added = list(AUDIT_COLUMNS) if set(AUDIT_COLUMNS) <= set(frame.columns) else []
+    labels, names = frame[label], [name for name in frame.columns if name != label]
+    known = ~labels.is_null()
     for quality, suggested, flag in zip(names, names[1:], names[2:], strict=False):
-        if frame[flag].dtype != nw.Boolean or frame[suggested].dtype != given.dtype or quality in found:
+        if frame[flag].dtype != nw.Boolean or frame[suggested].dtype != labels.dtype or quality in added:
             continue
-        if frame[quality].dtype.is_float() and ((frame[suggested] != given) == frame[flag]).filter(known).all():
-            found += [quality, suggested, flag]
-    return found
+        if frame[quality].dtype.is_float() and ((frame[suggested] != labels) == frame[flag]).filter(known).all():
+            added += [quality, suggested, flag]
+    return added
 
 
 def _notes(unusable: dict[str, list[str]]) -> list[str]:
     words = {
         "identifier": "identify rows (no value repeats) and were left out as features; name them in features= to "
         "use them",
-        "audit": "are an earlier audit's answer and were left out as features",
-        "empty": "hold no value and were left out as features",
+        "audit": "were added by an earlier audit and were left out as features",
+        "empty": "hold no values and were left out as features",
         "unsupported": "have a dtype that cannot be a feature and were left out",
     }
     return [
@@ -396,7 +423,16 @@ def _notes(unusable: dict[str, list[str]]) -> list[str]:
 
 
 def column_kind(column: Column, *, named: bool = False) -> str:
-    """How a column is used: one of ``ColumnKind``, or why it is not: identifier, empty, constant, unsupported."""
+    """Return the ``ColumnKind`` of a column, or why it is no feature: identifier, empty or unsupported.
+
+    Args:
+        column: The column.
+        named: The caller asked for it by name, so it is no identifier.
+
+    >>> import polars as pl
+    >>> column_kind(nw.from_native(pl.Series([True, False]), series_only=True))
+    'boolean'
+    """
     dtype = column.dtype
     present = column.drop_nulls()
     if not len(present):
@@ -417,7 +453,7 @@ def column_kind(column: Column, *, named: bool = False) -> str:
 
 
 def _object_kind(present: Column, *, named: bool) -> str:
-    """The kind of a pandas object column, by what all its values are."""
+    """Return the kind of a pandas object column by the types of its values."""
     types = {type(value) for value in present.to_list()}
     if types == {bool}:
         return "boolean"

@@ -295,6 +295,6 @@ def test_untouched_overlapping_classes_read_less_noisy_than_by_the_joint():
 
 def test_an_earlier_audit_under_other_names_is_no_feature(make_frame):
     once = dqlabels.audit(make_frame(two_classes()), "label", names=("q", "s", "f"))
-    with pytest.warns(LabelWarning, match="'q', 's', 'f' are an earlier audit's answer"):
+    with pytest.warns(LabelWarning, match="'q', 's', 'f' were added by an earlier audit"):
         twice = dqlabels.audit(once.frame, "label")
     assert column(twice.frame, "label_quality") == column(once.frame, "q")

@@ -50,7 +50,7 @@ def test_a_continuous_label_points_to_regression(make_frame):
 
 
 def test_whole_numbers_that_hardly_repeat_point_to_regression(make_frame):
-    with pytest.raises(LabelColumnError, match=r"120 different values in 120 rows.* say task='regression'"):
+    with pytest.raises(LabelColumnError, match=r"120 different values in 120 rows.* pass task='regression'"):
         audit(make_frame, label=list(range(120)))
 
 
@@ -65,12 +65,12 @@ def test_an_empty_frame_is_refused():
 
 
 def test_a_list_label_is_refused_as_one_class_a_row():
-    with pytest.raises(LabelColumnError, match="one label a row is needed"):
+    with pytest.raises(LabelColumnError, match="each row needs one label"):
         dqlabels.audit(pl.DataFrame({"x": [1, 2], "label": [["a"], ["b"]]}), "label", task="classes")
 
 
 def test_a_list_of_fractions_is_refused_as_a_label():
-    with pytest.raises(LabelColumnError, match="one label a row is needed"):
+    with pytest.raises(LabelColumnError, match="each row needs one label"):
         dqlabels.audit(pl.DataFrame({"x": [1, 2], "label": [[0.5], [0.2]]}), "label")
 
 
@@ -99,7 +99,7 @@ def test_a_missing_feature_is_named(make_frame):
 
 
 def test_the_label_is_no_feature(make_frame):
-    with pytest.raises(FeatureError, match="is the label and cannot be a feature"):
+    with pytest.raises(FeatureError, match="is the label, so it cannot be a feature"):
         audit(make_frame, {"features": ["x", "label"]})
 
 
@@ -134,7 +134,7 @@ def test_a_column_that_determines_the_label_is_named(make_frame):
 
 
 def test_an_all_null_column_is_left_out_by_name(make_frame):
-    with pytest.warns(LabelWarning, match="Columns 'void' hold no value"):
+    with pytest.warns(LabelWarning, match="Columns 'void' hold no values"):
         audit(make_frame, void=[None] * 120)
 
 
@@ -274,7 +274,7 @@ def test_column_names_that_are_not_strings_are_refused():
 
 
 def test_an_infinite_label_is_refused(make_frame):
-    with pytest.raises(LabelColumnError, match=r"holds infinity in 1 rows, which is no class"):
+    with pytest.raises(LabelColumnError, match=r"holds infinity in 1 rows, which is not a class"):
         audit(make_frame, label=[float("inf")] + [1.0, 2.0] * 59 + [1.0])
 
 
@@ -306,7 +306,7 @@ def test_probabilities_of_rows_without_a_label_are_checked_too(make_frame, bad):
 
 def test_an_earlier_audit_is_no_feature(make_frame):
     first = dqlabels.audit(make_frame(two_classes()), "label").frame
-    with pytest.warns(LabelWarning, match="are an earlier audit's answer and were left out"):
+    with pytest.warns(LabelWarning, match="were added by an earlier audit and were left out"):
         again = dqlabels.audit(first, "label", names=("quality", "suggestion", "flag"))
     assert column(again.frame, "flag") == column(first, "is_label_issue")
 
