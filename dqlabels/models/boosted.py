@@ -10,20 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
-from dqlabels.models.symmetric import DEPTH, Bins, Question, grow, leaves, sums_by_cell
+from dqlabels.models import symmetric
+from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 
-# Chosen for average precision a second (docs/benchmarks.md).
+# Chosen for average precision per second on large tables (docs/benchmarks.md).
 TREES = 128
 RATE = 0.2
 # A tree is grown on this share of the rows, or as many rows; its steps are those of all rows.
@@ -37,6 +38,19 @@ SURE = 0.9
 # Rows that are judged together: half of them are asked at a time, and stay in the cache.
 BLOCK_ROWS = 32_768
 UNIT = 2**24
+
+
+@dataclass(frozen=True, slots=True)
+class BoostingSizes:
+    """How many trees of how many questions to fit, in how large steps, and how finely values are told apart.
+
+    ``bins`` are the quantiles of each feature while trees are grown; ``rate`` shrinks each tree's steps.
+    """
+
+    trees: int = field(default_factory=lambda: TREES)
+    depth: int = field(default_factory=lambda: symmetric.DEPTH)
+    rate: float = RATE
+    bins: int = symmetric.BINS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,14 +76,25 @@ class BoostedTrees:
         weights: FloatArray,
         seed: int,
         on_tree: Callable[[], None] = lambda: None,
+        sizes: BoostingSizes | None = None,
     ) -> BoostedTrees:
-        """Fit on rows (n, d), NaN where missing, in the order of their content; ``on_tree`` is called after each tree.
+        """Fit on rows in the order of their content.
+
+        Args:
+            matrix: (n, d) float32, NaN where missing.
+            codes: (n,) class positions, all known.
+            n_classes: K.
+            weights: (n,) how often each row occurs.
+            seed: Seeds every draw.
+            on_tree: Called after each tree.
+            sizes: By default those of large tables.
 
         Source: gradient boosting with Newton steps in the leaves (Friedman 2001; Chen & Guestrin 2016) on symmetric
         trees (Prokhorenkova et al. 2018) of many outputs, grown on a random sketch of the gradients (Iosipoi &
         Vakhrushev 2022).
         """
-        rng, bins = np.random.default_rng([seed, 0xB005]), Bins.of(matrix)
+        sizes = sizes or BoostingSizes()
+        rng, bins = np.random.default_rng([seed, 0xB005]), Bins.of(matrix, sizes.bins)
         truth = np.zeros((len(codes), n_classes), dtype=np.float32)
         truth[np.arange(len(codes)), codes] = 1
         shares = np.bincount(codes, weights=weights, minlength=n_classes) / weights.sum()
@@ -77,24 +102,23 @@ class BoostedTrees:
         scores = np.tile(prior, (len(codes), 1))
         share = max(ROWS_SHARE, FEWEST_ROWS / max(len(codes), 1))
         trees, steps = [], []
-        for _ in range(TREES):
+        for _ in range(sizes.trees):
             likely = softmax(scores)
             slopes = truth - likely
             drawn = np.flatnonzero(rng.random(len(codes)) < share)
             target = _sketch(slopes[drawn], rng) * weights[drawn, None]
-            tree = grow(bins, drawn, np.ascontiguousarray(target.T), weights[drawn], rng)
+            tree = grow(bins, drawn, np.ascontiguousarray(target.T), weights[drawn], rng, sizes.depth)
             on_tree()
             if not tree:  # no feature varies: the prior is all that can be said
                 continue
             leaf = bins.leaves(tree)
-            steps.append(_steps(leaf, 2 ** len(tree), slopes, likely, weights))
+            steps.append(_steps(leaf, 2 ** len(tree), slopes, likely, weights, sizes.rate))
             scores += steps[-1].take(leaf, axis=0)
             trees.append(tree)
-        return cls._of(prior, trees, steps)
+        return cls._of(prior, trees, steps, sizes.depth)
 
     @classmethod
-    def _of(cls, prior: Matrix, trees: list[list[Question]], steps: list[Matrix]) -> BoostedTrees:
-        depth = len(trees[0]) if trees else DEPTH
+    def _of(cls, prior: Matrix, trees: list[list[Question]], steps: list[Matrix], depth: int) -> BoostedTrees:
         asked = [question for tree in trees for question in tree]
         return cls(
             prior,
@@ -133,12 +157,14 @@ def _sketch(slopes: Matrix, rng: np.random.Generator) -> Matrix:
     return np.asarray(slopes @ (contrasts / np.sqrt(at * (at + 1.0))).astype(np.float32))
 
 
-def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray) -> Matrix:
+def _steps(
+    leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray, rate: float
+) -> Matrix:
     """(nodes, K) the Newton step of each leaf, shrunk."""
     k, cells = slopes.shape[1], leaves[None].astype(np.int32)
     slope = sums_by_cell(cells, slopes, n_nodes, weights)
     bend = sums_by_cell(cells, likely.astype(np.float64) * (1 - likely), n_nodes, weights)
-    steps = RATE * (k - 1) / k * slope / (bend + RIDGE)
+    steps = rate * (k - 1) / k * slope / (bend + RIDGE)
     return np.asarray(np.clip(steps, -STEEPEST_STEP, STEEPEST_STEP), dtype=np.float32)
 
 
@@ -231,7 +257,7 @@ class Halves:
 
     def _block(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
         if len(self.models) == 1:
-            return _softened(softmax(self.models[0].scores(matrix))), np.zeros(len(matrix), dtype=bool)
+            return softened(softmax(self.models[0].scores(matrix))), np.zeros(len(matrix), dtype=bool)
         hashes = hash_features(matrix)
         at = np.minimum(np.searchsorted(self.seen, hashes), self.seen.size - 1)
         inside = self.seen[at] == hashes
@@ -244,10 +270,10 @@ class Halves:
         for which, model in enumerate(self.models):
             rows = np.flatnonzero(unsure & (own == which))
             probs[rows] = (probs[rows] + softmax(model.scores(matrix[rows]))) / 2
-        return _softened(probs), inside
+        return softened(probs), inside
 
 
-def _softened(probs: Matrix) -> Matrix:
+def softened(probs: Matrix) -> Matrix:
     """Less sure of itself, and in whole units, which float32 holds exactly.
 
     The mean of two boosted models is surer than it is right; the square root ranks errors better, and what is

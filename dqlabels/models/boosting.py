@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
+
+from dqlabels.models.boosted import BoostedTrees, BoostingSizes, softened, softmax
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Measured over real tables (docs/benchmarks.md): with about 10,000 rows a class a mixture with boosting finds more
-# than bagged trees alone, with under 3,000 no more or less, and of 26 classes with 770 rows each far less.
-ROWS_A_CLASS = 5_000
+# Measured over real tables (docs/benchmarks.md): with about 10,000 rows per class a mixture with boosting finds more
+# than bagged trees alone; with under 3,000 it makes no difference, and with 770 rows in each of 26 classes it finds
+# far less.
+ROWS_PER_CLASS = 5_000
 # The time of boosting grows with the columns, that of extra-trees with their square root.
-MOST_COLUMNS = 100
+MAX_COLUMNS = 100
 # Beyond this many rows the halves are of a sample; both judge the rest.
-MOST_ROWS = 100_000
-# Few, large steps of large trees: in a mixture more of them gain less than they cost.
-ITERATIONS, LEARNING_RATE, LEAVES = 12, 0.35, 47
-# Judged at a time, so that only so many rows are held in double precision.
-ROWS_AT_ONCE = 65_536
+MAX_ROWS = 100_000
+# Fewer, larger steps than on large tables, and values told apart four times as finely: that found more per second on
+# four tables than 32 quantiles, and as much as scikit-learn's boosting (docs/benchmarks.md).
+SIZES = BoostingSizes(trees=56, depth=6, rate=0.33, bins=128)
+# Rows predicted at a time: they stay in the cache.
+BLOCK_ROWS = 32_768
 
 
-def is_worth_boosting(rows: int, columns: int, n_classes: int) -> bool:
-    """Whether a mixture with boosting finds more wrong labels than bagged trees alone, for about the same time.
+def is_worth_boosting(rows: int, columns: int, n_classes: int, rows_per_class: int | None = None) -> bool:
+    """Return whether a mixture with boosting finds more wrong labels than bagged trees alone, in about the same time.
+
+    Args:
+        rows: Labelled rows.
+        columns: Features.
+        n_classes: K.
+        rows_per_class: Rows that make a table large enough; by default 5,000.
 
     >>> is_worth_boosting(19_020, 10, 2), is_worth_boosting(20_000, 16, 26)
     (True, False)
     """
-    return rows >= ROWS_A_CLASS * n_classes and columns <= MOST_COLUMNS
+    return rows >= (rows_per_class or ROWS_PER_CLASS) * n_classes and columns <= MAX_COLUMNS
 
 
 def judge_by_halves(
@@ -37,10 +49,10 @@ def judge_by_halves(
     *,
     fitted: IntArray,
     halves: IntArray,
-    order: IntArray,
     weights: FloatArray | None,
     seed: int,
     n_threads: int,
+    sizes: BoostingSizes = SIZES,
 ) -> FloatArray | None:
     """Probabilities (n, K) of every row by the half it does not belong to; None where a half holds a single class.
 
@@ -51,32 +63,28 @@ def judge_by_halves(
         fitted: Rows that are fitted, in the order of their content, each in its half.
         halves: (n,) the half that a row, or a row it must not straddle with, is fitted in; -1 for neither, where
             the mean of both judges.
-        order: (n,) the rows in the order of their content.
         weights: (n,) not negative.
         seed: Seeds the model.
-        n_threads: Threads; the answer does not depend on it.
+        n_threads: With two or more the halves are fitted side by side; the answer does not depend on it.
+        sizes: Of the models.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
+    parts = [fitted[halves[fitted] == half] for half in (0, 1)]
+    if weights is not None:
+        parts = [rows[weights[rows] > 0] for rows in parts]
+    if any(np.unique(codes[rows]).size < 2 for rows in parts):
+        return None
+
+    def judge(half: int) -> tuple[IntArray, NDArray[np.float32]]:
+        rows = parts[half]
+        counts = np.ones(rows.size) if weights is None else weights[rows]
+        model = BoostedTrees.fit(matrix[rows], codes[rows], n_classes, counts, seed + half, sizes=sizes)
+        others: IntArray = np.flatnonzero(halves != half)
+        blocks = [others[at : at + BLOCK_ROWS] for at in range(0, others.size, BLOCK_ROWS)]
+        return others, np.concatenate([softened(softmax(model.scores(matrix[block]))) for block in blocks])
 
     sums, votes = np.zeros((len(codes), n_classes)), np.zeros(len(codes))
-    with threadpool_limits(limits=n_threads, user_api="openmp"):
-        for half in (0, 1):
-            train = fitted[halves[fitted] == half]
-            if weights is not None:
-                train = train[weights[train] > 0]
-            if np.unique(codes[train]).size < 2:
-                return None
-            model = HistGradientBoostingClassifier(
-                max_iter=ITERATIONS,
-                learning_rate=LEARNING_RATE,
-                max_leaf_nodes=LEAVES,
-                early_stopping=False,
-                random_state=seed,
-            ).fit(matrix[train], codes[train], sample_weight=None if weights is None else weights[train])
-            judged = order[halves[order] != half]
-            for start in range(0, judged.size, ROWS_AT_ONCE):
-                rows = judged[start : start + ROWS_AT_ONCE]
-                sums[np.ix_(rows, model.classes_)] += model.predict_proba(matrix[rows])
-                votes[rows] += 1
+    with ThreadPoolExecutor(min(2, n_threads)) as pool:
+        for rows, probs in pool.map(judge, (0, 1)):
+            sums[rows] += probs
+            votes[rows] += 1
     return np.asarray(sums / votes[:, None])

@@ -33,7 +33,9 @@ TREE_ROWS = 1_800_000
 FEWEST_TREES = 32
 SMALLEST_LEAF = 2
 # Beside boosting fewer and smaller trees find as much: so both together take about the time of the trees alone.
-TREE_ROWS_BESIDE, FEWEST_TREES_BESIDE, MOST_ROWS_A_TREE_BESIDE = 900_000, 16, 15_000
+TREE_ROWS_BESIDE, FEWEST_TREES_BESIDE, MOST_ROWS_A_TREE_BESIDE = 600_000, 16, 15_000
+# Share of the bag in the mixture; the rest is that of boosting.
+BAG_SHARE = 0.4
 # Beyond this many rows a stratified sample is fitted; the rest are out of sample by construction.
 MOST_FITTED_ROWS = 200_000
 # A fully grown tree on this many rows is as good as one on more, and its leaves stay in cache.
@@ -211,7 +213,8 @@ def _out_of_bag(
     name = f"extra-trees, {trees} trees, out of bag"
     if boosted is None:
         return probs, name, fitted, forest
-    return (probs + boosted) / 2, f"{name}, and boosting in halves", fitted, forest
+    mixture = BAG_SHARE * probs + (1 - BAG_SHARE) * boosted
+    return mixture, f"{name}, and boosting in halves", fitted, forest
 
 
 def _by_halves(
@@ -225,11 +228,11 @@ def _by_halves(
     n_jobs: int | None,
 ) -> FloatArray | None:
     """Probabilities (n, K) by boosting; a unit's rows, labelled or not, are judged by the half without it."""
-    fitted = fitting_sample(order[codes[order] >= 0], codes, units, seed, boosting.MOST_ROWS)
+    fitted = fitting_sample(order[codes[order] >= 0], codes, units, seed, boosting.MAX_ROWS)
     half_of_unit = np.full(int(units.max()) + 1, -1, dtype=np.int64)
     half_of_unit[units[fitted]] = _content_folds(fitted, codes, units, 2, seed)
     return boosting.judge_by_halves(
-        matrix, codes, n_classes, fitted=fitted, halves=half_of_unit[units], order=order, weights=weights, seed=seed,
+        matrix, codes, n_classes, fitted=fitted, halves=half_of_unit[units], weights=weights, seed=seed,
         n_threads=thread_count(n_jobs),
     )  # fmt: skip
 

@@ -53,15 +53,15 @@ class Bins:
     varying: IntArray
 
     @classmethod
-    def of(cls, matrix: Matrix) -> Bins:
-        """From a matrix (n, d), NaN where missing."""
+    def of(cls, matrix: Matrix, bins: int = BINS) -> Bins:
+        """From a matrix (n, d), NaN where missing, by so many quantiles."""
         n, width = matrix.shape
         places = np.empty((width, n), dtype=np.uint8)
         edges, missing = [], np.zeros(width, dtype=bool)
         for feature in range(width):
             column = np.ascontiguousarray(matrix[:, feature])
             absent = np.isnan(column)
-            edges.append(_edges(column[~absent]))
+            edges.append(_edges(column[~absent], bins))
             missing[feature] = absent.any() and not absent.all()
             places[feature] = np.searchsorted(edges[-1], column)
             places[feature][absent] = edges[-1].size + 1
@@ -82,17 +82,22 @@ class Bins:
         return leaf
 
 
-def _edges(present: Matrix) -> Matrix:
+def _edges(present: Matrix, bins: int) -> Matrix:
     """Ascending quantiles of the values (m,); above the last of them there is a value."""
     ordered = np.sort(present)
     if not ordered.size:
         return ordered
-    found = np.unique(ordered[np.arange(1, BINS) * ordered.size // BINS])
+    found = np.unique(ordered[np.arange(1, bins) * ordered.size // bins])
     return np.asarray(found[found < ordered[-1]])
 
 
 def grow(
-    bins: Bins, rows: IntArray, targets: FloatArray, weights: FloatArray, rng: np.random.Generator
+    bins: Bins,
+    rows: IntArray,
+    targets: FloatArray,
+    weights: FloatArray,
+    rng: np.random.Generator,
+    depth: int = DEPTH,
 ) -> list[Question]:
     """The tree whose leaves differ most in their targets, question by question.
 
@@ -102,9 +107,10 @@ def grow(
         targets: (S, m) what is to be told apart, times the weight.
         weights: (m,) positive.
         rng: Draws the features that a level chooses among.
+        depth: How many questions.
 
     Returns:
-        ``DEPTH`` questions; none where no feature varies.
+        ``depth`` questions; none where no feature varies.
     """
     if not bins.varying.size:
         return []
@@ -113,7 +119,7 @@ def grow(
     tree: list[Question] = []
     leaf, places = np.zeros(rows.size, dtype=np.int32), bins.places.take(rows, axis=1)
     values = np.concatenate([weights[None], targets]).T.copy()
-    for level in range(DEPTH):
+    for level in range(depth):
         drawn = np.sort(rng.choice(bins.varying, n_columns, replace=False))
         parts = np.split(drawn, range(TOGETHER, drawn.size, TOGETHER))
         tables = ((part, _tables(bins, part, places, leaf, 2**level, values)) for part in parts)

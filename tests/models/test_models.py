@@ -75,8 +75,7 @@ def test_thread_count_changes_nothing():
 @pytest.fixture
 def boosted_table(monkeypatch):
     """A table that boosting takes part in judging, with copies of some rows."""
-    monkeypatch.setattr(boosting, "ROWS_A_CLASS", 50)
-    monkeypatch.setattr(boosting, "ITERATIONS", 3)
+    monkeypatch.setattr(boosting, "ROWS_PER_CLASS", 50)
     matrix, codes = table(rows=600)
     matrix[300:360] = matrix[:60]
     return matrix, codes
@@ -99,7 +98,7 @@ def test_thread_count_changes_nothing_in_a_boosted_table(boosted_table):
 
 
 def test_the_label_of_a_row_or_its_copy_says_nothing_of_it_in_a_boosted_table(monkeypatch):
-    monkeypatch.setattr(boosting, "ROWS_A_CLASS", 50)
+    monkeypatch.setattr(boosting, "ROWS_PER_CLASS", 50)
     rng = np.random.default_rng(0)
     matrix, codes = rng.normal(size=(300, 4)).astype(np.float32), rng.integers(0, 2, 300)
     answer = out_of_sample(np.tile(matrix, (4, 1)), np.tile(codes, 4), 2)
@@ -107,7 +106,7 @@ def test_the_label_of_a_row_or_its_copy_says_nothing_of_it_in_a_boosted_table(mo
 
 
 def test_rows_in_neither_half_are_judged_by_both(boosted_table, monkeypatch):
-    monkeypatch.setattr(boosting, "MOST_ROWS", 200)
+    monkeypatch.setattr(boosting, "MAX_ROWS", 200)
     matrix, codes = boosted_table
     answer = out_of_sample(matrix, np.where(np.arange(600) < 30, -1, codes), 3)
     assert np.allclose(answer.probs.sum(axis=1), 1)

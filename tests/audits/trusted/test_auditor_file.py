@@ -47,7 +47,7 @@ def halves_table(seed: int) -> pl.DataFrame:
 @pytest.fixture
 def halves_file(tmp_path, monkeypatch) -> Path:
     """An auditor whose table counts as one of many rows a class."""
-    monkeypatch.setattr(boosting, "ROWS_A_CLASS", 100)
+    monkeypatch.setattr(boosting, "ROWS_PER_CLASS", 100)
     monkeypatch.setattr(boosted, "TREES", 8)
     monkeypatch.setattr(symmetric, "DEPTH", 3)
     LabelAuditor("label").fit(halves_table(0)).save(tmp_path / "h.dqlabels")

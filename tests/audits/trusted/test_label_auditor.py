@@ -403,7 +403,7 @@ def test_a_callable_that_embeds_is_called_for_batches_and_refused_by_a_file(tmp_
 @pytest.fixture
 def halves(monkeypatch) -> pl.DataFrame:
     """A trusted table that counts as one of many rows a class; its labels are drawn at random, with no missing one."""
-    monkeypatch.setattr(boosting, "ROWS_A_CLASS", 400)
+    monkeypatch.setattr(boosting, "ROWS_PER_CLASS", 400)
     monkeypatch.setattr(boosted, "TREES", 32)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 1_000))
