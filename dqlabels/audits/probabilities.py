@@ -17,8 +17,9 @@ from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.media import embed_columns
 from dqlabels.models import large
 from dqlabels.models.boosting import is_worth_boosting
+from dqlabels.models.folds import FOLDS
 from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
-from dqlabels.models.out_of_sample import FOLDS, OutOfSample, out_of_sample
+from dqlabels.models.out_of_sample import OutOfSample, out_of_sample
 from dqlabels.statistics.classes import check_block
 
 IntArray = NDArray[np.int64]

@@ -28,9 +28,9 @@ Matrix = NDArray[np.float32]
 TREES = 128
 RATE = 0.2
 # A tree is grown on this share of the rows, or as many rows; its steps are those of all rows.
-ROWS_SHARE, FEWEST_ROWS = 0.25, 5_000
+ROWS_SHARE, MIN_ROWS = 0.25, 5_000
 RIDGE = 5.0
-STEEPEST_STEP = 4.0
+MAX_STEP = 4.0
 # Gradients of more classes than this are projected at random before a tree is grown on them.
 SKETCH = 8
 # A row outside the sample of which one model is this sure is settled: the other model is not asked.
@@ -100,7 +100,7 @@ class BoostedTrees:
         shares = np.bincount(codes, weights=weights, minlength=n_classes) / weights.sum()
         prior = np.log(shares + 1e-6).astype(np.float32)
         scores = np.tile(prior, (len(codes), 1))
-        share = max(ROWS_SHARE, FEWEST_ROWS / max(len(codes), 1))
+        share = max(ROWS_SHARE, MIN_ROWS / max(len(codes), 1))
         trees, steps = [], []
         for _ in range(sizes.trees):
             likely = softmax(scores)
@@ -157,15 +157,13 @@ def _sketch(slopes: Matrix, rng: np.random.Generator) -> Matrix:
     return np.asarray(slopes @ (contrasts / np.sqrt(at * (at + 1.0))).astype(np.float32))
 
 
-def _steps(
-    leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray, rate: float
-) -> Matrix:
+def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray, rate: float) -> Matrix:
     """(nodes, K) the Newton step of each leaf, shrunk."""
     k, cells = slopes.shape[1], leaves[None].astype(np.int32)
     slope = sums_by_cell(cells, slopes, n_nodes, weights)
     bend = sums_by_cell(cells, likely.astype(np.float64) * (1 - likely), n_nodes, weights)
     steps = rate * (k - 1) / k * slope / (bend + RIDGE)
-    return np.asarray(np.clip(steps, -STEEPEST_STEP, STEEPEST_STEP), dtype=np.float32)
+    return np.asarray(np.clip(steps, -MAX_STEP, MAX_STEP), dtype=np.float32)
 
 
 def softmax(scores: Matrix) -> Matrix:
@@ -195,7 +193,7 @@ class Halves:
 
     @property
     def n_classes(self) -> int:
-        """K."""
+        """Number of classes, K."""
         return self.models[0].prior.size
 
     @classmethod
@@ -210,6 +208,7 @@ class Halves:
         seed: int = 0,
         n_jobs: int | None = None,
         on_tree: Callable[[], None] = lambda: None,
+        sizes: BoostingSizes | None = None,
     ) -> Halves:
         """Fit on a sample in the order of its content.
 
@@ -221,14 +220,15 @@ class Halves:
             coarse: Rows alike are too common to be left out: one model of all rows judges all.
             seed: Seeds every draw.
             n_jobs: 1 fits the halves one after the other; the answer is the same.
-            on_tree: Called after each tree.
+            on_tree: Called after each tree, from any thread.
+            sizes: By default those of large tables.
 
         Raises:
             ModelError: All rows look alike, so that there are no two halves.
         """
         hashes = hash_features(matrix)
         if coarse:
-            one = BoostedTrees.fit(matrix, codes, n_classes, weights, seed, on_tree)
+            one = BoostedTrees.fit(matrix, codes, n_classes, weights, seed, on_tree, sizes)
             return cls((one,), np.empty(0, dtype=np.uint64))
         half = (hashes & np.uint64(1)).astype(np.int64)
         if not 0 < half.sum() < half.size:
@@ -236,7 +236,7 @@ class Halves:
 
         def fit(at: int) -> BoostedTrees:
             rows = half == at
-            return BoostedTrees.fit(matrix[rows], codes[rows], n_classes, weights[rows], seed + at, on_tree)
+            return BoostedTrees.fit(matrix[rows], codes[rows], n_classes, weights[rows], seed + at, on_tree, sizes)
 
         if n_jobs == 1:
             return cls((fit(0), fit(1)), np.unique(hashes))

@@ -5,12 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.models.boosted import BoostedTrees, BoostingSizes, softened, softmax
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from dqlabels.models.units import FittingRows, FloatArray, IntArray, Matrix
 
 # Measured over real tables (docs/benchmarks.md): with about 10,000 rows per class a mixture with boosting finds more
 # than bagged trees alone; with under 3,000 it makes no difference, and with 770 rows in each of 26 classes it finds
@@ -43,13 +40,10 @@ def is_worth_boosting(rows: int, columns: int, n_classes: int, rows_per_class: i
 
 
 def judge_by_halves(
-    matrix: NDArray[np.float32],
-    codes: IntArray,
-    n_classes: int,
+    rows: FittingRows,
     *,
     fitted: IntArray,
     halves: IntArray,
-    weights: FloatArray | None,
     seed: int,
     n_threads: int,
     sizes: BoostingSizes = SIZES,
@@ -57,34 +51,31 @@ def judge_by_halves(
     """Probabilities (n, K) of every row by the half it does not belong to; None where a half holds a single class.
 
     Args:
-        matrix: (n, d) float32, NaN where missing.
-        codes: (n,) class positions.
-        n_classes: K.
+        rows: The table.
         fitted: Rows that are fitted, in the order of their content, each in its half.
         halves: (n,) the half that a row, or a row it must not straddle with, is fitted in; -1 for neither, where
             the mean of both judges.
-        weights: (n,) not negative.
         seed: Seeds the model.
         n_threads: With two or more the halves are fitted side by side; the answer does not depend on it.
         sizes: Of the models.
     """
     parts = [fitted[halves[fitted] == half] for half in (0, 1)]
-    if weights is not None:
-        parts = [rows[weights[rows] > 0] for rows in parts]
-    if any(np.unique(codes[rows]).size < 2 for rows in parts):
+    if rows.weights is not None:
+        parts = [part[rows.weights[part] > 0] for part in parts]
+    if any(np.unique(rows.codes[part]).size < 2 for part in parts):
         return None
 
-    def judge(half: int) -> tuple[IntArray, NDArray[np.float32]]:
-        rows = parts[half]
-        counts = np.ones(rows.size) if weights is None else weights[rows]
-        model = BoostedTrees.fit(matrix[rows], codes[rows], n_classes, counts, seed + half, sizes=sizes)
-        others: IntArray = np.flatnonzero(halves != half)
+    def judge(half: int) -> tuple[IntArray, Matrix]:
+        part = parts[half]
+        weights = np.ones(part.size) if rows.weights is None else rows.weights[part]
+        model = BoostedTrees.fit(rows.matrix[part], rows.codes[part], rows.n_classes, weights, seed + half, sizes=sizes)
+        others = np.flatnonzero(halves != half)
         blocks = [others[at : at + BLOCK_ROWS] for at in range(0, others.size, BLOCK_ROWS)]
-        return others, np.concatenate([softened(softmax(model.scores(matrix[block]))) for block in blocks])
+        return others, np.concatenate([softened(softmax(model.scores(rows.matrix[block]))) for block in blocks])
 
-    sums, votes = np.zeros((len(codes), n_classes)), np.zeros(len(codes))
+    sums, votes = np.zeros((len(rows.codes), rows.n_classes)), np.zeros(len(rows.codes))
     with ThreadPoolExecutor(min(2, n_threads)) as pool:
-        for rows, probs in pool.map(judge, (0, 1)):
-            sums[rows] += probs
-            votes[rows] += 1
+        for others, probs in pool.map(judge, (0, 1)):
+            sums[others] += probs
+            votes[others] += 1
     return np.asarray(sums / votes[:, None])

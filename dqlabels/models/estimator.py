@@ -1,4 +1,4 @@
-"""Any classifier with scikit-learn's interface: fitted, asked, and said what went wrong with."""
+"""Classifiers of the caller's own: fitting them, asking them, and saying what went wrong with them."""
 
 from __future__ import annotations
 
@@ -6,85 +6,110 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.models.forest import FittedModel, Forest
+from dqlabels.models.units import FloatArray, IntArray, Matrix
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+
+class Classifier(Protocol):
+    """A classifier with scikit-learn's interface, which ``sklearn.base.clone`` can copy."""
+
+    # What is passed is other people's business: their arrays, sample weights and options.
+    def fit(self, X: Any, y: Any, **options: Any) -> Any:
+        """Fit on rows (n, d) with class positions (n,)."""
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities (n, K) in the order of ``classes_``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EstimatorModel:
     """A fitted classifier with scikit-learn's interface, for ``n_classes`` classes of ``width`` features."""
 
-    estimator: Any
+    estimator: Classifier
     width: int
     n_classes: int
 
     @property
     def name(self) -> str:
-        """As a reader knows it."""
+        """Name shown to users."""
         return f"{type(self.estimator).__name__}, fitted"
 
-    def predict_proba(self, matrix: NDArray[np.float32], *, n_threads: int | None = None) -> FloatArray:
+    def predict_proba(self, matrix: Matrix, *, n_threads: int | None = None) -> FloatArray:
         """Its probabilities (n, K); a class it never saw has probability 0. Threads are its own affair."""
         return aligned(self.estimator, matrix, self.n_classes)
 
 
-def for_others(
-    model: Any, matrix: NDArray[np.float32], codes: IntArray, n_classes: int, weights: FloatArray | None, seed: int
+def fit_for_others(
+    model: Classifier, matrix: Matrix, codes: IntArray, n_classes: int, weights: FloatArray | None, seed: int
 ) -> FittedModel:
-    """The model fitted on all rows that have a label."""
+    """Fit a clone of the model to judge other rows by.
+
+    Args:
+        model: What to clone.
+        matrix: (m, d) rows with a label.
+        codes: (m,) class positions.
+        n_classes: K.
+        weights: (m,) not negative.
+        seed: Seeds the clone, unless it has a seed of its own.
+    """
     fitted = seeded(model, seed)
     fit(fitted, matrix, codes, weights)
     forest = Forest.of_classifier(fitted, matrix.shape[1], n_classes)
     return forest if forest is not None else EstimatorModel(fitted, matrix.shape[1], n_classes)
 
 
-def seeded(model: Any, seed: int) -> Any:
-    """A clone, whose choices are settled by ``seed`` unless it has one of its own."""
+def seeded(model: Classifier, seed: int) -> Classifier:
+    """Return a clone whose choices are settled by ``seed``, unless it has a seed of its own."""
     from sklearn.base import clone
 
     fresh = clone(model)
     params = fresh.get_params(deep=False)
     if "random_state" in params and params["random_state"] is None:
         fresh.set_params(random_state=seed)
-    return fresh
+    copy: Classifier = fresh
+    return copy
 
 
-def fit(model: Any, matrix: NDArray[np.float32], codes: IntArray, weights: FloatArray | None) -> None:
-    """Fit on rows (m, d) with codes (m,).
+def fit(model: Classifier, matrix: Matrix, codes: IntArray, weights: FloatArray | None) -> None:
+    """Fit on rows (m, d) with codes (m,) and weights (m,).
+
+    Args:
+        model: Not fitted yet.
+        matrix: (m, d), NaN where missing.
+        codes: (m,) class positions.
+        weights: (m,) not negative; None where the model takes none.
 
     Raises:
         ModelError: All rows are of one class.
     """
     if np.unique(codes).size < 2:
         raise ModelError("A training fold holds a single class. Use fewer folds, or stratified ones (cv=5).")
+    options: dict[str, FloatArray] = {} if weights is None else {"sample_weight": weights}
     with noted(f"fitting {type(model).__name__} on {len(codes):,} rows of {matrix.shape[1]} features"):
-        model.fit(matrix, codes) if weights is None else model.fit(matrix, codes, sample_weight=weights)
+        model.fit(matrix, codes, **options)
 
 
-def aligned(model: Any, matrix: NDArray[np.float32], n_classes: int) -> FloatArray:
-    """Its probabilities (n, K) in the order of all classes; a class it never saw has probability 0.
+def aligned(model: Classifier, matrix: Matrix, n_classes: int) -> FloatArray:
+    """Return its probabilities (n, K) in the order of all classes; a class it never saw has probability 0.
 
     Raises:
         ModelError: Not probabilities.
     """
     with noted(f"predicting {len(matrix):,} rows of {matrix.shape[1]} features with {type(model).__name__}"):
-        given = np.asarray(model.predict_proba(matrix), dtype=np.float64)
+        outputs = np.asarray(model.predict_proba(matrix), dtype=np.float64)
     probs = np.zeros((len(matrix), n_classes))
-    seen = np.asarray(getattr(model, "classes_", np.arange(n_classes))).astype(np.int64)
-    if given.ndim != 2 or given.shape[1] != seen.size or not np.isfinite(given).all():
+    present: IntArray = np.asarray(getattr(model, "classes_", np.arange(n_classes))).astype(np.int64)
+    if outputs.ndim != 2 or outputs.shape[1] != present.size or not np.isfinite(outputs).all():
         raise ModelError(
-            f"{type(model).__name__}.predict_proba gave shape {given.shape} for {seen.size} classes, or values that "
-            "are not finite."
+            f"{type(model).__name__}.predict_proba gave shape {outputs.shape} for {present.size} classes, or values "
+            "that are not finite."
         )
-    probs[:, seen] = given
+    probs[:, present] = outputs
     total = probs.sum(axis=1, keepdims=True)
     if not (total > 0).all():
         raise ModelError(f"{type(model).__name__}.predict_proba gave rows that sum to 0.")
@@ -93,7 +118,7 @@ def aligned(model: Any, matrix: NDArray[np.float32], n_classes: int) -> FloatArr
 
 @contextmanager
 def noted(doing: str) -> Iterator[None]:
-    """Say what was being done, and the commonest cause, on an error of the caller's model."""
+    """Add what was being done, and the commonest cause, to an error of the caller's model."""
     try:
         yield
     except (ValueError, TypeError, RuntimeError) as error:

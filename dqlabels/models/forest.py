@@ -1,4 +1,4 @@
-"""The bag's trees as plain arrays: what is kept of the default model, saved, checked and predicted from."""
+"""The bag's trees as plain arrays, which can be saved, checked and predicted from."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ IntArray = NDArray[np.int64]
 
 # A leaf's class shares are whole numbers of this many parts, so that sums over trees are exact in any order.
 UNIT = 2**24
-# Of class shares kept as tables between calls; larger ones are spread out tree by tree in each.
-MOST_TABLE_BYTES = 256 * 2**20
-FEWEST_ROWS_A_BLOCK = 8_192
+# Class shares are kept as tables between calls up to this size; larger ones are spread out tree by tree in each call.
+MAX_TABLE_BYTES = 256 * 2**20
+MIN_BLOCK_ROWS = 8_192
 ARRAYS = {
     "offsets": "i8",
     "left": "i4",
@@ -35,20 +35,32 @@ ARRAYS = {
 }
 
 
+class Descent(Protocol):
+    """A fitted tree of scikit-learn (``sklearn.tree._tree.Tree``)."""
+
+    value: FloatArray
+
+    def apply(self, matrix: FloatMatrix) -> IntArray:
+        """Leaf (n,) of each row (n, d)."""
+
+    def __getstate__(self) -> dict[str, NDArray[np.void]]:
+        """The nodes, as a structured array, among other things."""
+
+
 class FittedModel(Protocol):
-    """What an auditor keeps of a model: probabilities of any rows, and how it is called."""
+    """A model that judges rows of later batches."""
 
     @property
     def name(self) -> str:
-        """As a reader knows it."""
+        """Name shown to users."""
 
     @property
     def width(self) -> int:
-        """Features a row needs."""
+        """Features of a row."""
 
     @property
     def n_classes(self) -> int:
-        """K."""
+        """Number of classes, K."""
 
     def predict_proba(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
         """Probabilities (n, K) of the rows (n, width) float32; each row's depend on that row alone."""
@@ -58,13 +70,13 @@ class FittedModel(Protocol):
 class GrownTree:
     """One tree that scikit-learn grew: its nodes (N,), and of these the leaves' class shares above 0."""
 
-    nodes: NDArray[Any]
+    nodes: NDArray[np.void]
     leaf_sizes: IntArray
     leaf_classes: NDArray[np.int32]
     leaf_shares: NDArray[np.uint32]
 
     @classmethod
-    def of(cls, tree: Any, shares: IntArray) -> GrownTree:
+    def of(cls, tree: Descent, shares: IntArray) -> GrownTree:
         """From a ``sklearn.tree._tree.Tree`` and the class shares (N, K) of its nodes, in units of 2**-24."""
         nodes = tree.__getstate__()["nodes"]
         leaves = np.flatnonzero(nodes["left_child"] < 0)
@@ -95,12 +107,13 @@ class Forest:
     leaf_starts: IntArray
     leaf_classes: NDArray[np.int32]
     leaf_shares: NDArray[np.uint32]
-    _trees: list[Any] = field(default_factory=list, repr=False)
-    _tables: list[NDArray[Any]] = field(default_factory=list, repr=False)
+    max_table_bytes: int = MAX_TABLE_BYTES
+    _trees: list[Descent] = field(default_factory=list, repr=False, init=False)
+    _tables: list[NDArray[np.int32]] = field(default_factory=list, repr=False, init=False)
 
     @classmethod
     def of(cls, trees: Sequence[GrownTree], width: int, n_classes: int) -> Forest:
-        """From trees that scikit-learn grew.
+        """Make a forest of trees that scikit-learn grew.
 
         Raises:
             ModelError: No trees.
@@ -129,7 +142,7 @@ class Forest:
 
     @classmethod
     def of_classifier(cls, classifier: Any, width: int, n_classes: int) -> Forest | None:
-        """From a fitted tree or forest of scikit-learn, whose probabilities are the same; None of anything else."""
+        """From a fitted tree or forest of scikit-learn, with the same probabilities; None for any other classifier."""
         from sklearn import ensemble, tree
 
         if type(classifier) in (ensemble.ExtraTreesClassifier, ensemble.RandomForestClassifier):
@@ -150,24 +163,24 @@ class Forest:
 
     @property
     def n_trees(self) -> int:
-        """T."""
+        """Number of trees, T."""
         return self.offsets.size - 1
 
     @property
     def name(self) -> str:
-        """As a reader knows it."""
+        """Name shown to users."""
         return f"extra-trees, {self.n_trees} trees, fitted"
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """What there is to keep; ``from_arrays`` reads it back."""
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Arrays to save; ``from_arrays`` reads them back."""
         return {name: getattr(self, name) for name in ARRAYS}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], width: int, n_classes: int) -> Forest:
-        """The trees that ``to_arrays`` gave, checked so that no descent leaves its tree or goes in a circle.
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], width: int, n_classes: int) -> Forest:
+        """Read what ``to_arrays`` gave, checked so that no descent leaves its tree or goes in a circle.
 
         Raises:
-            ModelError: Arrays that are no trees of ``width`` features and ``n_classes`` classes.
+            ModelError: The arrays are not trees of ``width`` features and ``n_classes`` classes.
         """
         absent = [name for name in ARRAYS if name not in arrays]
         if absent:
@@ -180,8 +193,15 @@ class Forest:
         _check(forest)
         return forest
 
-    def predict_proba(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
+    def predict_proba(
+        self, matrix: FloatMatrix, *, n_threads: int | None = None, min_block_rows: int = MIN_BLOCK_ROWS
+    ) -> FloatArray:
         """Mean class shares (n, K) of the leaves that each row (n, width) falls in.
+
+        Args:
+            matrix: (n, width), NaN where missing.
+            n_threads: Threads; the answer does not depend on them.
+            min_block_rows: Rows that a thread judges together.
 
         Raises:
             ModelError: A matrix of another width.
@@ -192,7 +212,7 @@ class Forest:
         threads = thread_count(n_threads)
         trees = self._descents()
         probs: FloatArray = np.empty((len(rows), self.n_classes))
-        step = max(FEWEST_ROWS_A_BLOCK, -(-len(rows) // threads))
+        step = max(min_block_rows, -(-len(rows) // threads))
 
         def fill(start: int) -> None:
             block = rows[start : start + step]
@@ -200,7 +220,7 @@ class Forest:
             for at, tree in enumerate(trees):
                 sums += self._table(at).take(tree.apply(block), axis=0)
             total = sums.sum(axis=1, keepdims=True)
-            even = 1 / self.n_classes  # of a row that no tree says anything of
+            even = 1 / self.n_classes  # for rows whose leaves hold no class
             np.divide(sums, total, out=probs[start : start + step], where=total > 0)
             probs[start : start + step][total[:, 0] == 0] = even
 
@@ -213,7 +233,7 @@ class Forest:
             list(pool.map(fill, starts))
         return probs
 
-    def _table(self, tree: int) -> NDArray[Any]:
+    def _table(self, tree: int) -> NDArray[np.int32]:
         if self._tables:
             return self._tables[tree]
         first, last = int(self.offsets[tree]), int(self.offsets[tree + 1])
@@ -224,16 +244,16 @@ class Forest:
         table[nodes, self.leaf_classes[held]] = self.leaf_shares[held]
         return table
 
-    def _descents(self) -> list[Any]:
-        """scikit-learn's own trees, made once from the arrays; only their descent is used."""
+    def _descents(self) -> list[Descent]:
+        """Trees of scikit-learn, made once from the arrays; only their descent is used."""
         if self._trees:
             return self._trees
-        if self.left.size * self.n_classes * 4 <= MOST_TABLE_BYTES:
+        if self.left.size * self.n_classes * 4 <= self.max_table_bytes:
             self._tables[:] = [self._table(tree) for tree in range(self.n_trees)]
         self._trees[:] = [self._descent(tree) for tree in range(self.n_trees)]
         return self._trees
 
-    def _descent(self, tree: int) -> Any:
+    def _descent(self, tree: int) -> Descent:
         from sklearn.tree._tree import NODE_DTYPE, Tree
 
         where = slice(int(self.offsets[tree]), int(self.offsets[tree + 1]))
@@ -248,14 +268,15 @@ class Forest:
         grown = Tree(self.width, np.array([1], dtype=np.intp), 1)
         values = np.zeros((size, 1, 1))
         grown.__setstate__({"max_depth": 0, "node_count": size, "nodes": nodes, "values": values})
-        return grown
+        descent: Descent = grown
+        return descent
 
 
 def _check(forest: Forest) -> None:
-    """Refuse what would read outside an array, never end, or give no probability.
+    """Raise where a descent would read outside an array, never end, or give no probability.
 
     Raises:
-        ModelError: Saying what.
+        ModelError: Naming the array.
     """
     n, offsets = forest.left.size, forest.offsets
     if offsets.size < 2 or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 1).any():

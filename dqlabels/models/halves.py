@@ -14,7 +14,8 @@ from dqlabels.frames.hashing import hash_features
 from dqlabels.models import boosted
 from dqlabels.models.boosted import BoostedTrees, Halves
 from dqlabels.models.large import judge_and_tell
-from dqlabels.models.out_of_sample import COARSE, OutOfSample
+from dqlabels.models.out_of_sample import OutOfSample
+from dqlabels.models.units import COARSE
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.classes import model_error
 
@@ -23,7 +24,7 @@ IntArray = NDArray[np.int64]
 FloatMatrix = NDArray[np.float32]
 
 # A leaf's number is kept in a byte.
-MOST_QUESTIONS = 8
+MAX_QUESTIONS = 8
 ARRAYS = {"prior": "f4", "features": "i4", "thresholds": "f4", "above": "u1", "steps": "f4"}
 
 
@@ -139,7 +140,7 @@ def _model(arrays: Mapping[str, NDArray[Any]], at: int, width: int, n_classes: i
         if own[name].dtype != np.dtype(dtype) or own[name].ndim != (1 if name == "prior" else 2):
             raise ModelError(f"The saved halves' {name} are {own[name].dtype} of {own[name].ndim} dimensions.")
     trees, depth = own["features"].shape
-    if not 1 <= depth <= MOST_QUESTIONS or own["prior"].shape != (n_classes,):
+    if not 1 <= depth <= MAX_QUESTIONS or own["prior"].shape != (n_classes,):
         raise ModelError(f"The saved halves ask {depth} questions a tree, of {own['prior'].size} classes.")
     shapes = {own[name].shape for name in ("features", "thresholds", "above")}
     if shapes != {(trees, depth)} or own["steps"].shape != (trees * 2**depth, n_classes):

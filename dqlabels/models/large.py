@@ -22,17 +22,18 @@ from dqlabels.frames.sampling import ContentSample, Sample, quotas
 from dqlabels.models import boosted
 from dqlabels.models.boosted import Halves
 from dqlabels.models.learning_curve import LearningCurve, learning_curve
-from dqlabels.models.out_of_sample import COARSE, MOST_FITTED_ROWS
+from dqlabels.models.out_of_sample import MAX_FITTED_ROWS
+from dqlabels.models.units import COARSE
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.threads import thread_count
 
 IntArray = NDArray[np.int64]
 
 # Tables with more rows than this are judged by a model of a sample of about as many.
-LARGE_ROWS = MOST_FITTED_ROWS
+LARGE_ROWS = MAX_FITTED_ROWS
 # Rows x classes of the sample: many classes take a smaller one.
 FITTED_VALUES = 20_000_000
-FEWEST_SAMPLED = 100
+MIN_SAMPLED = 100
 # A sample of more than this share of the kinds of row has no larger one worth speaking of.
 NEARLY_ALL = 0.9
 # Rows of a block that is encoded and judged at once.
@@ -197,9 +198,9 @@ def check_sample_rows(sample_rows: int | None) -> None:
     """
     if sample_rows is None:
         return
-    if isinstance(sample_rows, bool) or not isinstance(sample_rows, (int, np.integer)) or sample_rows < FEWEST_SAMPLED:
+    if isinstance(sample_rows, bool) or not isinstance(sample_rows, (int, np.integer)) or sample_rows < MIN_SAMPLED:
         raise OptionError(
-            f"sample_rows={sample_rows!r} is not a whole number of at least {FEWEST_SAMPLED:,}, the rows that the "
+            f"sample_rows={sample_rows!r} is not a whole number of at least {MIN_SAMPLED:,}, the rows that the "
             "model of a large table is fitted on."
         )
 

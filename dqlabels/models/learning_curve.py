@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.hashing import hash_features
-from dqlabels.models.boosted import BoostedTrees, Halves, Matrix, softmax
+from dqlabels.models.boosted import BoostedTrees, BoostingSizes, Halves, Matrix, softmax
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -19,9 +19,9 @@ IntArray = NDArray[np.int64]
 # the average precision of planted errors by .01 to .09, those that gained less by .003 to .03.
 WORTH_MORE = 0.01
 # Successive doublings gain less and less, by a factor between these.
-LEAST_FACTOR, MOST_FACTOR = 0.5, 1.0
+MIN_FACTOR, MAX_FACTOR = 0.5, 1.0
 # Rows of the other half that are asked, and those without which nothing is said.
-MOST_ASKED, FEWEST_FITTED = 50_000, 2_000
+MAX_ASKED, MIN_FITTED = 50_000, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class LearningCurve:
         before, last = self.losses[0] - self.losses[1], self.losses[1] - self.losses[2]
         if last <= 0:
             return 0.0
-        factor = last / before if before > 0 else MOST_FACTOR
-        return float(last * np.clip(factor, LEAST_FACTOR, MOST_FACTOR))
+        factor = last / before if before > 0 else MAX_FACTOR
+        return float(last * np.clip(factor, MIN_FACTOR, MAX_FACTOR))
 
     @property
     def more_would_help(self) -> bool:
@@ -61,7 +61,14 @@ class LearningCurve:
 
 
 def learning_curve(
-    halves: Halves, matrix: Matrix, codes: IntArray, weights: FloatArray, *, seed: int, n_jobs: int | None
+    halves: Halves,
+    matrix: Matrix,
+    codes: IntArray,
+    weights: FloatArray,
+    *,
+    seed: int,
+    n_jobs: int | None,
+    sizes: BoostingSizes | None = None,
 ) -> LearningCurve | None:
     """The curve of two halves; None where one model judges all, or there are too few rows to say.
 
@@ -74,18 +81,19 @@ def learning_curve(
         weights: (n,) how often each row occurs.
         seed: That of the fit.
         n_jobs: 1 fits one model after the other; the answer is the same.
+        sizes: Those of the fit.
     """
     hashes, n_classes = hash_features(matrix), halves.n_classes
     half = (hashes & np.uint64(1)).astype(np.int64)
     fitted, asked = np.flatnonzero(half == 0), np.flatnonzero(half == 1)
-    if len(halves.models) != 2 or min(fitted.size, asked.size) < FEWEST_FITTED:
+    if len(halves.models) != 2 or min(fitted.size, asked.size) < MIN_FITTED:
         return None
-    asked = asked[np.argsort(hashes[asked], kind="stable")[:MOST_ASKED]]
+    asked = asked[np.argsort(hashes[asked], kind="stable")[:MAX_ASKED]]
     rest = hashes[fitted] >> np.uint64(1)
     parts = [fitted[rest % np.uint64(share) == 0] for share in (4, 2)]
 
     def fit(rows: IntArray) -> BoostedTrees:
-        return BoostedTrees.fit(matrix[rows], codes[rows], n_classes, weights[rows], seed)
+        return BoostedTrees.fit(matrix[rows], codes[rows], n_classes, weights[rows], seed, sizes=sizes)
 
     if n_jobs == 1:
         models = [fit(rows) for rows in parts]

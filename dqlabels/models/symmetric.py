@@ -22,7 +22,7 @@ DEPTH = 6
 # Values of a feature are told apart by this many quantiles while a tree is grown; at most 254.
 BINS = 32
 # Of the features that vary, those a level chooses its question among; more of them cost time in proportion.
-COLUMNS_SHARE, MOST_COLUMNS = 0.5, 64
+COLUMNS_SHARE, MAX_COLUMNS = 0.5, 64
 # Features that are looked at together: more take more memory, fewer more time.
 TOGETHER = 16
 # Added to the rows of a side when questions are compared, so that small sides do not win by chance.
@@ -114,7 +114,7 @@ def grow(
     """
     if not bins.varying.size:
         return []
-    n_columns = min(MOST_COLUMNS, int(np.ceil(COLUMNS_SHARE * bins.varying.size)))
+    n_columns = min(MAX_COLUMNS, int(np.ceil(COLUMNS_SHARE * bins.varying.size)))
     ridge = min(SIDE_RIDGE, float(weights.sum()) / 100)
     tree: list[Question] = []
     leaf, places = np.zeros(rows.size, dtype=np.int32), bins.places.take(rows, axis=1)

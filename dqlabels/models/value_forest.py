@@ -12,21 +12,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import Hashes, hash_columns
-from dqlabels.models.out_of_sample import (
-    MOST_FITTED_ROWS,
-    content_units,
-    fit_tree,
-    fitting_sample,
-    row_weights,
-    unjudged_rows,
-)
+from dqlabels.models.bag import fit_tree, unjudged_rows
+from dqlabels.models.out_of_sample import MAX_FITTED_ROWS
+from dqlabels.models.units import GroupNames, content_units, fitting_sample, row_weights
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.threads import thread_count
@@ -174,7 +169,7 @@ def predict_out_of_bag(
     matrix: Matrix,
     targets: FloatArray,
     *,
-    groups: NDArray[Any] | None = None,
+    groups: GroupNames | None = None,
     sample_weight: FloatArray | None = None,
     random_state: int = 0,
     n_jobs: int | None = None,
@@ -209,7 +204,7 @@ def predict_out_of_bag(
     weights = row_weights(sample_weight, len(targets))
     units, order, distinct, coarse = content_units(matrix, ranks, groups)
     # All rows alike to the sample: there are no classes to keep in proportion.
-    fitted = fitting_sample(order[known[order]], np.zeros_like(ranks), units, random_state, MOST_FITTED_ROWS)
+    fitted = fitting_sample(order[known[order]], np.zeros_like(ranks), units, random_state, MAX_FITTED_ROWS)
     sizes = ForestSizes.in_memory(len(fitted))
     hashes = hash_columns([units.astype(np.uint64), np.full(units.size, random_state, dtype=np.uint64)], units.size)
     own_weights = np.ones(fitted.size) if weights is None else weights[fitted]

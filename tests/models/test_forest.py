@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
@@ -76,16 +78,13 @@ def test_other_classifiers_are_no_forest():
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_blocks_and_threads_change_nothing(forest, threads, monkeypatch):
-    monkeypatch.setattr("dqlabels.models.forest.FEWEST_ROWS_A_BLOCK", 7)
-    np.testing.assert_array_equal(
-        forest.predict_proba(MATRIX, n_threads=threads), [by_hand(forest, row) for row in MATRIX]
-    )
+def test_blocks_and_threads_change_nothing(forest, threads):
+    found = forest.predict_proba(MATRIX, n_threads=threads, min_block_rows=7)
+    np.testing.assert_array_equal(found, [by_hand(forest, row) for row in MATRIX])
 
 
-def test_class_shares_too_large_to_keep_spread_out_give_the_same(forest, monkeypatch):
-    monkeypatch.setattr("dqlabels.models.forest.MOST_TABLE_BYTES", 0)
-    again = Forest.from_arrays(forest.to_arrays(), 4, 3)
+def test_class_shares_too_large_to_keep_spread_out_give_the_same(forest):
+    again = replace(forest, max_table_bytes=0)
     np.testing.assert_array_equal(again.predict_proba(MATRIX), forest.predict_proba(MATRIX))
 
 

@@ -13,7 +13,7 @@ from dqlabels import LabelAuditor, LabelWarning
 from dqlabels.errors import OptionError
 from dqlabels.frames.hashing import hash_features
 from dqlabels.models import boosted, large, symmetric
-from dqlabels.models.boosted import Halves
+from dqlabels.models.boosted import BoostingSizes, Halves
 from dqlabels.models.learning_curve import LearningCurve, learning_curve
 
 ROWS = 16_000
@@ -50,17 +50,17 @@ def test_a_table_that_more_rows_would_hardly_help_is_no_warning():
 
 
 @pytest.mark.parametrize(("cells", "trees", "helps"), [(12, 64, True), (2, 24, False)])
-def test_the_prediction_comes_true(cells, trees, helps, monkeypatch):
+def test_the_prediction_comes_true(cells, trees, helps):
     """The held-out log-loss of twice the rows is lower by a hundredth, or is not."""
-    monkeypatch.setattr(boosted, "TREES", trees)
+    sizes = BoostingSizes(trees=trees, depth=5)
     frame = table(cells)
     matrix, codes = frame.select("x", "y").to_numpy().astype(np.float32), (frame["label"] == "yes").to_numpy()
     curves = []
     for rows in (4_500, 9_000):
         order = np.argsort(hash_features(matrix[:rows]))
         drawn, labels, weights = matrix[:rows][order], codes[:rows][order].astype(np.int64), np.ones(rows)
-        halves = Halves.fit(drawn, labels, 2, weights, coarse=False)
-        curves.append(learning_curve(halves, drawn, labels, weights, seed=0, n_jobs=1))
+        halves = Halves.fit(drawn, labels, 2, weights, coarse=False, sizes=sizes)
+        curves.append(learning_curve(halves, drawn, labels, weights, seed=0, n_jobs=1, sizes=sizes))
     assert curves[0].more_would_help == helps
     assert (curves[0].losses[2] - curves[1].losses[2] >= 0.01) == helps
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -9,9 +11,11 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from dqlabels.errors import ModelError
-from dqlabels.models import boosting
-from dqlabels.models import out_of_sample as models
-from dqlabels.models.out_of_sample import out_of_sample
+from dqlabels.models.bag import MAX_TREES
+from dqlabels.models.boosted import BoostingSizes
+from dqlabels.models.out_of_sample import ModelSizes, out_of_sample
+
+BOOSTED = ModelSizes(rows_per_class=50, boosting=BoostingSizes(trees=24))
 
 
 def table(rows=150, classes=3, seed=0):
@@ -73,42 +77,41 @@ def test_thread_count_changes_nothing():
 
 
 @pytest.fixture
-def boosted_table(monkeypatch):
-    """A table that boosting takes part in judging, with copies of some rows."""
-    monkeypatch.setattr(boosting, "ROWS_PER_CLASS", 50)
+def boosted_table():
+    """A table with copies of some rows; with the sizes ``BOOSTED`` boosting takes part in judging it."""
     matrix, codes = table(rows=600)
     matrix[300:360] = matrix[:60]
     return matrix, codes
 
 
 def test_boosting_takes_part_where_classes_are_large(boosted_table):
-    assert out_of_sample(*boosted_table, 3).model.endswith("and boosting in halves")
+    assert out_of_sample(*boosted_table, 3, sizes=BOOSTED).model.endswith("and boosting in halves")
 
 
 def test_row_order_changes_nothing_in_a_boosted_table(boosted_table):
     matrix, codes = boosted_table
     order = np.random.default_rng(1).permutation(len(codes))
-    whole = out_of_sample(matrix, codes, 3).probs
-    assert np.array_equal(out_of_sample(matrix[order], codes[order], 3).probs, whole[order])
+    whole = out_of_sample(matrix, codes, 3, sizes=BOOSTED).probs
+    assert np.array_equal(out_of_sample(matrix[order], codes[order], 3, sizes=BOOSTED).probs, whole[order])
 
 
 def test_thread_count_changes_nothing_in_a_boosted_table(boosted_table):
-    one, many = (out_of_sample(*boosted_table, 3, n_jobs=threads).probs for threads in (1, 2))
+    one, many = (out_of_sample(*boosted_table, 3, n_jobs=threads, sizes=BOOSTED).probs for threads in (1, 2))
     assert np.array_equal(one, many)
 
 
-def test_the_label_of_a_row_or_its_copy_says_nothing_of_it_in_a_boosted_table(monkeypatch):
-    monkeypatch.setattr(boosting, "ROWS_PER_CLASS", 50)
+def test_the_label_of_a_row_or_its_copy_says_nothing_of_it_in_a_boosted_table():
     rng = np.random.default_rng(0)
     matrix, codes = rng.normal(size=(300, 4)).astype(np.float32), rng.integers(0, 2, 300)
-    answer = out_of_sample(np.tile(matrix, (4, 1)), np.tile(codes, 4), 2)
+    answer = out_of_sample(np.tile(matrix, (4, 1)), np.tile(codes, 4), 2, sizes=BOOSTED)
     assert 0.4 < answer.error < 0.6
 
 
-def test_rows_in_neither_half_are_judged_by_both(boosted_table, monkeypatch):
-    monkeypatch.setattr(boosting, "MAX_ROWS", 200)
+def test_rows_in_neither_half_are_judged_by_both(boosted_table):
     matrix, codes = boosted_table
-    answer = out_of_sample(matrix, np.where(np.arange(600) < 30, -1, codes), 3)
+    answer = out_of_sample(
+        matrix, np.where(np.arange(600) < 30, -1, codes), 3, sizes=replace(BOOSTED, max_boosted_rows=200)
+    )
     assert np.allclose(answer.probs.sum(axis=1), 1)
     assert (answer.probs[:30].argmax(axis=1) == codes[:30]).mean() > 0.5
 
@@ -117,7 +120,7 @@ def test_a_half_of_a_single_class_is_left_to_the_trees(boosted_table):
     matrix, codes = boosted_table
     weights = (codes == 0).astype(float)
     weights[1] = 1
-    assert out_of_sample(matrix, codes, 3, sample_weight=weights).model.endswith("out of bag")
+    assert out_of_sample(matrix, codes, 3, sample_weight=weights, sizes=BOOSTED).model.endswith("out of bag")
 
 
 def test_another_seed_gives_another_answer():
@@ -139,11 +142,10 @@ def test_rows_without_a_label_are_judged_and_not_fitted():
     assert (answer.probs[:30].argmax(axis=1) == codes[:30]).mean() > 0.5
 
 
-def test_a_large_table_is_fitted_on_a_sample_of_every_class(monkeypatch):
-    monkeypatch.setattr(models, "MOST_FITTED_ROWS", 200)
+def test_a_large_table_is_fitted_on_a_sample_of_every_class():
     matrix, codes = table(rows=1000)
     codes[:3] = 3
-    answer = out_of_sample(matrix, codes, 4)
+    answer = out_of_sample(matrix, codes, 4, sizes=ModelSizes(max_fitted_rows=200))
     assert 200 <= answer.trained_rows < 400
     assert np.allclose(answer.probs.sum(axis=1), 1)
 
@@ -215,12 +217,12 @@ def test_the_model_given_is_never_fitted():
 def test_progress_is_told_to_a_callable():
     told = []
     out_of_sample(*table(), 3, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (models.TREES, models.TREES)
+    assert told[-1] == (MAX_TREES, MAX_TREES)
 
 
 def test_progress_can_be_shown(capsys):
     out_of_sample(*table(), 3, progress=True)
-    assert f"{models.TREES}/{models.TREES}" in capsys.readouterr().err
+    assert f"{MAX_TREES}/{MAX_TREES}" in capsys.readouterr().err
 
 
 def test_short_work_shows_nothing(capsys):

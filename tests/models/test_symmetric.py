@@ -8,13 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqlabels.models import boosted, large, symmetric
-from dqlabels.models.boosted import BoostedTrees, softmax
+from dqlabels.models.boosted import BoostedTrees, BoostingSizes, softmax
 from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
 
-
-@pytest.fixture(autouse=True)
-def few_trees(monkeypatch):
-    monkeypatch.setattr(boosted, "TREES", 16)
+FEW = BoostingSizes(trees=16)
 
 
 def by_hand(row, tree):
@@ -70,7 +67,7 @@ def test_missing_values_go_to_the_side_they_are_like(missing_class):
     x = np.linspace(-1, 1, 4_000, dtype=np.float32)
     codes = (x > 0).astype(np.int64)
     x, codes = np.r_[x, np.full(2_000, np.nan, np.float32)], np.r_[codes, np.full(2_000, missing_class)]
-    model = BoostedTrees.fit(x[:, None], codes, 2, np.ones(len(codes)), 0)
+    model = BoostedTrees.fit(x[:, None], codes, 2, np.ones(len(codes)), 0, sizes=FEW)
     likely = softmax(model.scores(np.array([[-0.5], [0.5], [np.nan]], dtype=np.float32))).argmax(axis=1)
     assert likely.tolist() == [0, 1, missing_class]
 
@@ -78,23 +75,25 @@ def test_missing_values_go_to_the_side_they_are_like(missing_class):
 def test_a_feature_that_is_there_or_not_can_be_asked_for():
     there = np.arange(4_000) % 2 == 0
     x = np.where(there, np.float32(7), np.float32(np.nan))
-    model = BoostedTrees.fit(x[:, None], there.astype(np.int64), 2, np.ones(4_000), 0)
+    model = BoostedTrees.fit(x[:, None], there.astype(np.int64), 2, np.ones(4_000), 0, sizes=FEW)
     assert softmax(model.scores(np.array([[7], [np.nan]], dtype=np.float32))).argmax(axis=1).tolist() == [1, 0]
 
 
 def test_without_a_feature_that_varies_the_shares_of_the_classes_are_all_there_is():
-    model = BoostedTrees.fit(np.zeros((40, 2), np.float32), np.repeat([0, 1], [10, 30]), 2, np.ones(40), 0)
+    model = BoostedTrees.fit(np.zeros((40, 2), np.float32), np.repeat([0, 1], [10, 30]), 2, np.ones(40), 0, sizes=FEW)
     assert np.allclose(softmax(model.scores(np.zeros((1, 2), np.float32))), [[0.25, 0.75]], atol=1e-5)
 
 
-def test_a_weight_counts_as_so_many_rows(monkeypatch):
-    monkeypatch.setattr(boosted, "TREES", 1)
+def test_a_weight_counts_as_so_many_rows():
+    one = BoostingSizes(trees=1)
     matrix = np.repeat(np.array([[0], [1]], np.float32), 50, axis=0)
     codes = np.tile([0, 1], 50)
     weights = np.where(codes == 1, 3.0, 1.0)
-    weighed = BoostedTrees.fit(matrix, codes, 2, weights, 0)
+    weighed = BoostedTrees.fit(matrix, codes, 2, weights, 0, sizes=one)
     repeated = weights.astype(int)
-    rows = BoostedTrees.fit(np.repeat(matrix, repeated, axis=0), np.repeat(codes, repeated), 2, np.ones(200), 0)
+    rows = BoostedTrees.fit(
+        np.repeat(matrix, repeated, axis=0), np.repeat(codes, repeated), 2, np.ones(200), 0, sizes=one
+    )
     assert np.allclose(weighed.scores(matrix), rows.scores(matrix), atol=1e-5)
 
 
@@ -154,7 +153,7 @@ def test_scores_are_the_odds_to_the_last_class_summed_over_the_trees(n_classes):
     rng = np.random.default_rng(3)
     matrix = rng.normal(size=(300, 3)).astype(np.float32)
     codes = np.digitize(matrix[:, 0], np.linspace(-1, 1, n_classes - 1))
-    model = BoostedTrees.fit(matrix, codes, n_classes, np.ones(300), 0)
+    model = BoostedTrees.fit(matrix, codes, n_classes, np.ones(300), 0, sizes=FEW)
     whole = np.tile(model.prior.astype(float), (300, 1))
     for features, thresholds, above, steps in zip(
         model.features, model.thresholds, model.above, model.steps, strict=True
@@ -163,10 +162,10 @@ def test_scores_are_the_odds_to_the_last_class_summed_over_the_trees(n_classes):
     assert np.allclose(model.scores(matrix), whole - whole[:, -1:], atol=1e-4)
 
 
-def test_many_classes_are_judged_on_several_threads_alike(monkeypatch):
+def test_many_classes_are_judged_on_several_threads_alike():
     rng = np.random.default_rng(4)
     matrix, codes = rng.normal(size=(4_000, 3)).astype(np.float32), rng.integers(0, large.MANY_CLASSES, 4_000)
-    monkeypatch.setattr(boosted, "TREES", 3)
-    halves = boosted.Halves.fit(matrix, codes, large.MANY_CLASSES, np.ones(4_000), coarse=False)
+    sizes = BoostingSizes(trees=3)
+    halves = boosted.Halves.fit(matrix, codes, large.MANY_CLASSES, np.ones(4_000), coarse=False, sizes=sizes)
     one, many = (large.judge_matrix(halves, matrix, n_jobs) for n_jobs in (1, 3))
     assert np.array_equal(one, many)

@@ -22,7 +22,7 @@ from dqlabels.frames.hashing import canonical, content_hashes, hash_matrix, hash
 from dqlabels.frames.sampling import Sample
 from dqlabels.frames.targets import AmountTally, Targets, amounts
 from dqlabels.models import large
-from dqlabels.models.out_of_sample import COARSE
+from dqlabels.models.units import COARSE
 from dqlabels.models.value_forest import ForestSizes, ValueForest
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray

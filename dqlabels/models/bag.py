@@ -1,0 +1,191 @@
+"""Bagged extra-trees, each judging the rows that it did not see."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.errors import ModelError
+from dqlabels.models.forest import UNIT, GrownTree
+from dqlabels.models.units import FittingRows, FloatArray, IntArray, Matrix
+from dqlabels.progress import Progress, ProgressOption
+from dqlabels.threads import thread_count
+
+if TYPE_CHECKING:
+    from sklearn.tree import BaseDecisionTree
+
+Seed = tuple[int, int]
+# The rows (m,) that a tree did not see, their leaves (m,), and the class shares (leaves, K) of each in UNIT.
+Leaves = tuple[IntArray, IntArray, IntArray]
+
+MIN_LEAF_ROWS = 2
+# Measured over real tables (docs/benchmarks.md): more trees add little, fewer cost precision.
+MAX_TREES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BagSizes:
+    """How many trees to grow, on how many rows each.
+
+    Rows x trees are bounded by ``tree_rows``: larger tables take fewer trees, from ``max_trees`` down to ``min_trees``,
+    each row still judged by dozens. A fully grown tree on ``max_rows_per_tree`` rows is as good as one on more, and its
+    leaves stay in cache.
+    """
+
+    max_trees: int = MAX_TREES
+    min_trees: int = 32
+    tree_rows: int = 1_800_000
+    max_rows_per_tree: int = 30_000
+
+    def trees(self, n_rows: int) -> int:
+        """Return the number of trees for so many fitted rows.
+
+        >>> BagSizes().trees(1_000), BagSizes().trees(100_000)
+        (200, 32)
+        """
+        return int(np.clip(self.tree_rows // max(n_rows, 1), self.min_trees, self.max_trees))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bag:
+    """Trees grown on draws from the ``fitted`` rows (m,).
+
+    Where ``grown`` is a dict, every tree is put into it by its seed.
+    """
+
+    rows: FittingRows
+    fitted: IntArray
+    rows_per_tree: int
+    grown: dict[Seed, GrownTree] | None
+
+    def judge(self, seed: int, trees: int, n_jobs: int | None, progress: ProgressOption) -> FloatArray:
+        """Return the mean class shares (n, K) of the trees that did not see each row.
+
+        Args:
+            seed: Seeds every tree.
+            trees: How many; more are grown where a row was in all of them.
+            n_jobs: Threads; the answer does not depend on them.
+            progress: As for :func:`dqlabels.audit`.
+
+        Raises:
+            ModelError: Rows that no tree can be grown without.
+        """
+        n_rows = len(self.rows.codes)
+        sums, votes = np.zeros((n_rows, self.rows.n_classes), dtype=np.int64), np.zeros(n_rows, dtype=np.int64)
+        self._add(sums, votes, [(seed, tree) for tree in range(trees)], n_jobs, progress)
+        for extra in range(0, MAX_TREES, 2):
+            if not (missed := np.flatnonzero(votes == 0)).size:
+                break
+            # A row that every tree saw: trees are drawn that leave its unit out.
+            for half in range(2):
+                part = np.unique(self.rows.units[missed])[half::2]
+                self._add(sums, votes, [(seed, trees + extra + half)], n_jobs, False, leave_out=part)
+        if (votes == 0).any():
+            raise ModelError(unjudged_rows(int((votes == 0).sum())))
+        return np.asarray(sums / sums.sum(axis=1, keepdims=True))
+
+    def _add(
+        self,
+        sums: IntArray,
+        votes: IntArray,
+        seeds: list[Seed],
+        n_jobs: int | None,
+        progress: ProgressOption,
+        leave_out: IntArray | None = None,
+    ) -> None:
+        """Grow a tree per seed and add its leaves' class shares to the rows it did not see."""
+        threads = thread_count(n_jobs)
+        with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+            # Many classes in few rows were allowed when the labels were read; scikit-learn would warn of them per tree.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            # No more trees are in flight than threads, so that what each found is held only briefly.
+            waiting = iter(seeds)
+
+            def submit(number: int) -> set[Future[Leaves]]:
+                return {pool.submit(self._grow, seed, leave_out) for seed in islice(waiting, number)}
+
+            for rows, leaves, shares in Progress(progress).follow(_as_completed(submit, threads + 1), len(seeds)):
+                # Whole numbers: the order in which trees finish does not show in their sum.
+                sums[rows] += shares[leaves]
+                votes[rows] += 1
+
+    def _draw(
+        self, seed: Seed, leave_out: IntArray | None
+    ) -> tuple[np.random.Generator, IntArray, FloatArray, IntArray]:
+        """The tree's generator, the rows (m,) it sees with their weights (m,), and the rows it does not see."""
+        rng = np.random.default_rng(seed)
+        unit_of_fitted = self.rows.units[self.fitted]
+        present = np.unique(unit_of_fitted)
+        present = present if leave_out is None else np.setdiff1d(present, leave_out)
+        draws = max(1, round(self.rows_per_tree * present.size / len(self.fitted)))
+        drawn = np.zeros(self.rows.n_units, dtype=np.int64)
+        if present.size:
+            drawn[present] = np.bincount(rng.integers(0, present.size, draws), minlength=present.size)
+        times = drawn[unit_of_fitted]
+        weight = times[times > 0].astype(np.float64)
+        inside = self.fitted[times > 0]
+        weight = weight if self.rows.weights is None else weight * self.rows.weights[inside]
+        return rng, inside, weight, np.flatnonzero(drawn[self.rows.units] == 0)
+
+    def _grow(self, seed: Seed, leave_out: IntArray | None) -> Leaves:
+        """Grow the tree of this seed."""
+        from sklearn.tree import ExtraTreeClassifier
+
+        rng, inside, weight, rows = self._draw(seed, leave_out)
+        if not weight.any():
+            return rows[:0], rows[:0], np.zeros((1, self.rows.n_classes), dtype=np.int64)
+        tree = ExtraTreeClassifier(
+            min_samples_leaf=MIN_LEAF_ROWS, max_features="sqrt", random_state=int(rng.integers(2**31))
+        )
+        matrix = self.rows.matrix
+        fit_tree(tree, matrix[inside], self.rows.codes[inside], weight)
+        values = tree.tree_.value[:, 0, :]
+        total = values.sum(axis=1, keepdims=True)
+        shares = np.zeros((len(values), self.rows.n_classes), dtype=np.int64)
+        shares[:, tree.classes_] = np.rint(values / np.where(total == 0, 1, total) * UNIT)
+        if self.grown is not None:
+            self.grown[seed] = GrownTree.of(tree.tree_, shares)
+        return rows, tree.tree_.apply(matrix[rows]), shares
+
+
+def unjudged_rows(n_rows: int) -> str:
+    """Say why a bag could not judge so many rows."""
+    return (
+        f"{n_rows:,} rows could not be left out of any tree: all rows look alike, or belong to one group. Add "
+        "features, or pass your own pred_probs=."
+    )
+
+
+def fit_tree(tree: BaseDecisionTree, matrix: Matrix, targets: NDArray[np.generic], weight: FloatArray) -> None:
+    """Fit a tree of scikit-learn on rows that were checked once for all trees.
+
+    Checking them again takes longer than growing a tree of a few hundred rows. Where values are missing, the check
+    tells the tree which.
+
+    Args:
+        tree: Not fitted yet.
+        matrix: (m, d), NaN where missing.
+        targets: (m,) class positions or numbers.
+        weight: (m,) not negative.
+    """
+    from sklearn import config_context
+
+    with config_context(skip_parameter_validation=True, assume_finite=True):
+        tree.fit(matrix, targets, sample_weight=weight, check_input=bool(np.isnan(matrix).any()))
+
+
+def _as_completed(submit: Callable[[int], set[Future[Leaves]]], in_flight: int) -> Iterator[Leaves]:
+    """Results as they come, another tree begun for each."""
+    running = submit(in_flight)
+    while running:
+        finished, running = wait(running, return_when=FIRST_COMPLETED)
+        running |= submit(len(finished))
+        for done in finished:
+            yield done.result()

@@ -1,0 +1,153 @@
+"""Rows that must stay together when models are fitted: copies of one another, and members of one group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dqlabels.errors import OptionError
+from dqlabels.frames.hashing import hash_matrix
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Matrix = NDArray[np.float32]
+# Values of any type that name each row's group.
+GroupNames = NDArray[np.generic]
+
+# Where more rows than this share each combination of features, rows alike are a cell of a coarse table rather
+# than copies of one another, and the best judges of each other.
+COARSE = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittingRows:
+    """The n rows of a table as models are fitted on them.
+
+    ``matrix`` (n, d) is NaN where a value is missing, ``codes`` (n,) are class positions, -1 where the label is
+    missing. Rows of one of the ``units`` (n,) stay together; ``order`` (n,) is that of their content.
+    """
+
+    matrix: Matrix
+    codes: IntArray
+    n_classes: int
+    units: IntArray
+    order: IntArray
+    weights: FloatArray | None
+
+    @property
+    def labelled(self) -> IntArray:
+        """Positions (m,) of the rows with a label, in the order of their content."""
+        return self.order[self.codes[self.order] >= 0]
+
+    @property
+    def n_units(self) -> int:
+        """How many units there are."""
+        return int(self.units.max()) + 1
+
+    def sample(self, max_rows: int, seed: int) -> IntArray:
+        """Return the labelled rows to fit on: all, or of a large table whole units, by class alike."""
+        return fitting_sample(self.labelled, self.codes, self.units, seed, max_rows)
+
+
+def row_weights(weights: ArrayLike | None, n_rows: int) -> FloatArray | None:
+    """Return the weights (n,) as numbers.
+
+    Raises:
+        OptionError: Not one finite number of at least 0 for each row, or all are 0.
+    """
+    if weights is None:
+        return None
+    values = np.asarray(weights, dtype=np.float64)
+    if values.shape != (n_rows,) or not np.isfinite(values).all() or (values < 0).any():
+        raise OptionError("sample_weight must hold one finite number of at least 0 for each row.")
+    if not values.any():
+        raise OptionError("sample_weight is 0 in every row, so nothing can be fitted. Give some rows weight.")
+    return values
+
+
+def content_units(matrix: Matrix, codes: IntArray, groups: GroupNames | None) -> tuple[IntArray, IntArray, int, bool]:
+    """Return which rows stay together, numbered by content, and the order of the rows by content.
+
+    Returns:
+        The units (n,), the order (n,), the number of kinds of row, and whether these are so few (a coarse table) that
+        each row is a unit of its own.
+    """
+    hashes = hash_matrix(matrix)
+    order = np.lexsort((codes, hashes))
+    keys = hashes
+    if groups is not None:
+        # A group is known by the rows it holds: its least hash, whatever the group is called.
+        names = np.unique(groups.astype(str), return_inverse=True)[1]
+        least = np.full(int(names.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+        np.minimum.at(least, names, hashes)
+        keys = _joined(names, hashes, least)
+    units = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    distinct = int(units.max()) + 1
+    coarse = groups is None and distinct * COARSE < len(codes)
+    if coarse:
+        units[order] = np.arange(len(codes))
+    return units, order, distinct, coarse
+
+
+def _joined(names: IntArray, hashes: NDArray[np.uint64], least: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The least hash among the groups and identical rows that hang together, so that neither straddles."""
+    keys = least[names]
+    rows = np.unique(hashes, return_inverse=True)[1]
+    while True:
+        by_row = np.full(int(rows.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+        np.minimum.at(by_row, rows, keys)
+        by_group = np.full(least.size, np.iinfo(np.uint64).max, dtype=np.uint64)
+        np.minimum.at(by_group, names, by_row[rows])
+        joined = by_group[names]
+        if np.array_equal(joined, keys):
+            return keys
+        keys = joined
+
+
+def fitting_sample(labelled: IntArray, codes: IntArray, units: IntArray, seed: int, max_rows: int) -> IntArray:
+    """Return the rows to fit on: all, or of a large table whole units drawn by content, by class alike.
+
+    Args:
+        labelled: (m,) positions to choose from.
+        codes: (n,) class positions.
+        units: (n,) which rows stay together.
+        seed: Seeds the draw.
+        max_rows: About how many rows to draw; of each class at least 50, where it has so many.
+    """
+    if labelled.size <= max_rows:
+        return labelled
+    n_units = int(units.max()) + 1
+    ranks = np.random.default_rng([seed, 0xF17]).permutation(n_units)[units[labelled]]
+    share = max_rows / labelled.size
+    chosen = np.zeros(n_units, dtype=bool)
+    for k in np.unique(codes[labelled]):
+        of_class = codes[labelled] == k
+        wanted = max(int(np.ceil(share * of_class.sum())), min(int(of_class.sum()), 50))
+        bar = np.partition(ranks[of_class], wanted - 1)[wanted - 1]
+        chosen[units[labelled][of_class & (ranks <= bar)]] = True
+    return labelled[chosen[units[labelled]]]
+
+
+def content_folds(labelled: IntArray, codes: IntArray, units: IntArray, n_folds: int, seed: int) -> IntArray:
+    """Return the fold (m,) of each labelled row: units dealt out class by class, in an order drawn by content.
+
+    Args:
+        labelled: (m,) positions of the rows.
+        codes: (n,) class positions.
+        units: (n,) which rows stay together.
+        n_folds: How many folds.
+        seed: Seeds the order.
+    """
+    unit = units[labelled]
+    n_units = int(units.max()) + 1
+    rank = np.random.default_rng([seed, 0xF01D]).permutation(n_units)
+    # A unit of mixed labels is dealt out with its lowest class.
+    lowest = np.full(n_units, np.iinfo(np.int64).max)
+    np.minimum.at(lowest, unit, codes[labelled])
+    present = np.unique(unit)
+    order = present[np.lexsort((rank[present], lowest[present]))]
+    dealt = np.zeros(n_units, dtype=np.int64)
+    dealt[order] = np.arange(order.size) % n_folds
+    return dealt[unit]
