@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 import narwhals as nw
 import numpy as np
@@ -35,6 +35,8 @@ IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Names = tuple[str, str, str]
 Values = Callable[[IntArray], list[Any]]
+# A frame of the caller's library: pandas, Polars, PyArrow or Spark, none of which is imported to say so.
+NativeFrame: TypeAlias = Any
 # Verbs that are read, not called.
 PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot")
 
@@ -54,7 +56,7 @@ class AuditedRows:
     suspect: Mask
     labels: Values
     suggestions: Values
-    concerning: Callable[[Iterable[Any]], Mask]
+    concerning: Callable[[Iterable[object]], Mask]
 
     def worst_first(self, chosen: Mask) -> IntArray:
         """Positions among the m of the chosen rows (m,), the worst first."""
@@ -73,7 +75,7 @@ class Audit(abc.ABC):
     """
 
     label: str
-    frame: Any
+    frame: NativeFrame
     rows: int
     audited: int
     flagged: int
@@ -115,7 +117,7 @@ class Audit(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def issues(self) -> Any:
+    def issues(self) -> NativeFrame:
         """What is suspicious, worst first, as a frame of the caller's library."""
 
     @property
@@ -124,7 +126,7 @@ class Audit(abc.ABC):
         self._refuse("noise_rate")
 
     @property
-    def probabilities(self) -> Any:
+    def probabilities(self) -> NativeFrame:
         """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
         self._refuse("probabilities")
 
@@ -141,7 +143,7 @@ class Audit(abc.ABC):
         """Estimate the noise rate by another method or at another confidence."""
         self._refuse("estimate_noise")
 
-    def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
+    def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> NativeFrame:
         """Draw rows to review by hand."""
         self._refuse("review_sample")
 
@@ -151,7 +153,7 @@ class Audit(abc.ABC):
         """Say how many rows to review."""
         self._refuse("review_plan")
 
-    def with_review(self, reviewed: Any, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
+    def with_review(self, reviewed: NativeFrame, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
         """Return the audit with the noise rate that a reviewed sample gives."""
         self._refuse("with_review")
 
@@ -275,7 +277,7 @@ def detached(audit: Audit, **changes: Any) -> Any:
     return replace(audit, frame=None, **changes)
 
 
-def issue_rows(table: Frame, label: str, names: Names, positions: IntArray, kinds: Sequence[str]) -> Any:
+def issue_rows(table: Frame, label: str, names: Names, positions: IntArray, kinds: Sequence[str]) -> NativeFrame:
     """Rows (m,) of the audited table, each with its number and kind, label and answer first; in the caller's library.
 
     Args:
@@ -325,7 +327,7 @@ def fresh_rows(table: Frame) -> Frame:
     return nw.from_native(table.to_native().reset_index(drop=True), eager_only=True)
 
 
-def records(native: Any) -> list[dict[str, Any]]:
+def records(native: NativeFrame) -> list[dict[str, Any]]:
     """A frame's rows as plain values."""
     frame = nw.from_native(native, eager_only=True)
     return [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]

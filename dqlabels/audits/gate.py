@@ -31,7 +31,7 @@ WORST_FIRST: tuple[str, ...] = ("fail", "inconclusive", "pass")
 MOST_FURTHER_CHECKS = 5
 
 
-def _limit(name: str, value: Any) -> float | None:
+def _limit(name: str, value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real)) or not 0 <= float(value) <= 1:
@@ -39,7 +39,7 @@ def _limit(name: str, value: Any) -> float | None:
     return float(value)
 
 
-def _agreement(name: str, value: Any) -> float | None:
+def _agreement(name: str, value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real)) or not 0 <= float(value) <= 1:
@@ -47,13 +47,13 @@ def _agreement(name: str, value: Any) -> float | None:
     return float(value)
 
 
-def _limits(name: str, value: Any) -> float | dict[Any, float] | None:
+def _limits(name: str, value: object) -> float | dict[Any, float] | None:
     if isinstance(value, Mapping):
         return {of: checked(_limit, name, limit) for of, limit in value.items()}
     return _limit(name, value)
 
 
-def _text(name: str, value: Any) -> str | None:
+def _text(name: str, value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise OptionError(f"{name}={value!r} is not the name of a method of estimating the noise rate.")

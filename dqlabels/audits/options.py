@@ -107,47 +107,47 @@ def choice(choices: Any, *, optional: bool = False) -> Check:
     return check
 
 
-def _boolean(name: str, value: Any) -> bool:
+def _boolean(name: str, value: object) -> bool:
     if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
         return bool(value)
     raise OptionError(f"{name}={value!r} is neither True nor False.")
 
 
-def _whole(name: str, value: Any, least: int, what: str) -> int:
+def _whole(name: str, value: object, least: int, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise OptionError(f"{name}={value!r} is not a whole number of at least {least:,}{what}.")
     return int(value)
 
 
-def _seed(name: str, value: Any) -> int:
+def _seed(name: str, value: object) -> int:
     return _whole(name, value, 0, "")
 
 
-def _sample_rows(name: str, value: Any) -> int | None:
+def _sample_rows(name: str, value: object) -> int | None:
     what = ", the rows that the model of a large table is fitted on"
     return None if value is None else _whole(name, value, MIN_SAMPLE_ROWS, what)
 
 
-def _threads(name: str, value: Any) -> int | None:
+def _threads(name: str, value: object) -> int | None:
     if value is None or (value == -1 and not isinstance(value, bool)):
         return None
     return _whole(name, value, 1, "; leave it out, or pass -1, to use every core")
 
 
-def _share(name: str, value: Any) -> float:
+def _share(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real)) or not 0 < float(value) < 1:
         raise OptionError(f"{name}={value!r} is not a share between 0 and 1; for 5% pass 0.05.")
     return float(value)
 
 
-def _names(name: str, value: Any) -> tuple[str, str, str]:
+def _names(name: str, value: object) -> tuple[str, str, str]:
     listed = () if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
     if len(listed) != 3 or len(set(listed)) != 3 or not all(isinstance(one, str) and one for one in listed):
         raise OptionError(f"{name}={value!r} must be three different names: quality, suggestion, flag.")
     return cast("tuple[str, str, str]", listed)
 
 
-def _columns(name: str, value: Any) -> tuple[str, ...]:
+def _columns(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     listed = tuple(value) if isinstance(value, Iterable) else None
@@ -156,23 +156,23 @@ def _columns(name: str, value: Any) -> tuple[str, ...]:
     return listed
 
 
-def _columns_or_none(name: str, value: Any) -> tuple[str, ...] | None:
+def _columns_or_none(name: str, value: object) -> tuple[str, ...] | None:
     return None if value is None else _columns(name, value)
 
 
-def _column_or_none(name: str, value: Any) -> str | None:
+def _column_or_none(name: str, value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     raise OptionError(f"{name}={value!r} is not the name of a column.")
 
 
-def _column_or_values(name: str, value: Any) -> Any:
+def _column_or_values(name: str, value: object) -> Any:
     if value is None or isinstance(value, str) or (hasattr(value, "__len__") and not isinstance(value, (dict, set))):
         return value
     raise OptionError(f"{name}={value!r} is neither the name of a column nor one value for each row.")
 
 
-def _classes(name: str, value: Any) -> tuple[Any, ...] | None:
+def _classes(name: str, value: object) -> tuple[Any, ...] | None:
     if value is None:
         return None
     if isinstance(value, (str, bytes, set, frozenset)) or not isinstance(value, Iterable):
@@ -180,13 +180,13 @@ def _classes(name: str, value: Any) -> tuple[Any, ...] | None:
     return tuple(value)
 
 
-def _probabilities(name: str, value: Any) -> Any:
+def _probabilities(name: str, value: object) -> Any:
     if value is None or (hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict, set))):
         return value
     raise OptionError(f"{name}={value!r} is neither a list of column names nor an array of one row per row.")
 
 
-def _embeddings(name: str, value: Any) -> dict[str, Any] | None:
+def _embeddings(name: str, value: object) -> dict[str, Any] | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -197,7 +197,7 @@ def _embeddings(name: str, value: Any) -> dict[str, Any] | None:
     return dict(value)
 
 
-def _folds(name: str, value: Any) -> Any:
+def _folds(name: str, value: object) -> Any:
     if value is None or value == "time" or (hasattr(value, "split") and not isinstance(value, str)):
         return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
@@ -207,7 +207,7 @@ def _folds(name: str, value: Any) -> Any:
     raise OptionError(f"{name}={value!r} is no number of folds of at least 2, no splitter and not 'time'.")
 
 
-def _progress(name: str, value: Any) -> Any:
+def _progress(name: str, value: object) -> Any:
     if value is None or isinstance(value, bool) or callable(value):
         return value
     raise OptionError(f"{name}={value!r} is not True, False, None or a callable that takes (done, total).")
@@ -347,7 +347,7 @@ class Options:
         return [name for name in names if not _same(getattr(self, name), DEFAULTS[name])]
 
 
-def _same(value: Any, default: Any) -> bool:
+def _same(value: object, default: object) -> bool:
     plain = isinstance(value, (str, float, tuple, bool)) and type(value) is type(default)
     return value is default or (plain and bool(value == default))
 

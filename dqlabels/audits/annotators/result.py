@@ -17,6 +17,7 @@ from dqlabels.audits.base import (
     Audit,
     AuditedRows,
     Mask,
+    NativeFrame,
     column_values,
     detached,
     free_name,
@@ -87,7 +88,7 @@ class AnnotatorAudit(Audit):
         return annotators_noise(self.findings.draws)
 
     @property
-    def consensus(self) -> Any:
+    def consensus(self) -> NativeFrame:
         """A row per item: the consensus, its quality, how many labels it has and which share agrees.
 
         An item is its row number in a wide frame, the value of its column in a long one; ``unsettled`` is true where
@@ -97,7 +98,7 @@ class AnnotatorAudit(Audit):
         return self._items(np.arange(found.consensus.size), {"unsettled": found.unsettled})
 
     @property
-    def issues(self) -> Any:
+    def issues(self) -> NativeFrame:
         """Flagged rows of the frame, worst first, with their number in it."""
         quality, _, flagged, _ = self.findings.row_facts()
         rows = np.flatnonzero(flagged)
@@ -110,7 +111,7 @@ class AnnotatorAudit(Audit):
         return picked.with_columns(number).select(number.name, *first, *rest).to_native()
 
     @property
-    def annotators(self) -> Any:
+    def annotators(self) -> NativeFrame:
         """A row per annotator, worst first.
 
         ``labels`` given; ``quality`` in [0, 1]; shares of agreement with the consensus and with the others' labels;
@@ -127,7 +128,7 @@ class AnnotatorAudit(Audit):
         return table.select("annotator", *facts, "worst_class").to_native()
 
     @property
-    def confusions(self) -> Any:
+    def confusions(self) -> NativeFrame:
         """A row per annotator, consensus and given class that occurs.
 
         ``labels`` are counted, ``share`` is of the annotator's labels on items of that consensus; ``given_if_true`` is
@@ -143,7 +144,7 @@ class AnnotatorAudit(Audit):
         return table.select("annotator", "consensus", "given", *facts).to_native()
 
     @property
-    def votes(self) -> Any:
+    def votes(self) -> NativeFrame:
         """A row per label: item, annotator, the label, its quality, and whether it is not the consensus."""
         found = self.findings
         votes = found.reading.votes
@@ -157,7 +158,7 @@ class AnnotatorAudit(Audit):
         return table.select("item", "annotator", "label", *facts).to_native()
 
     @property
-    def pairs(self) -> Any:
+    def pairs(self) -> NativeFrame:
         """A row per pair of annotators with items in common: how many, the share that agrees, and Cohen's kappa."""
         found = self.findings
         pairs = pair_agreements(found.reading.votes)
@@ -168,7 +169,7 @@ class AnnotatorAudit(Audit):
         )
         return table.select("first", "second", *numbers).to_native()
 
-    def next_to_label(self, n: int = 10) -> Any:
+    def next_to_label(self, n: int = 10) -> NativeFrame:
         """The ``n`` items whose consensus another label would change most, most useful first (ActiveLab).
 
         ``score`` is in [0, 1] and low for these; items without a label are among them.
@@ -287,7 +288,7 @@ class AnnotatorAudit(Audit):
         ends = {"warnings": list(self.warnings), "settings": self.settings, "version": __version__}
         return {**facts, **ends}
 
-    def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[Any]]) -> Any:
+    def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[np.generic]]) -> NativeFrame:
         found = self.findings
         facts: dict[str, Any] = {
             "quality": found.quality[at],
@@ -344,7 +345,7 @@ class AnnotatorAudit(Audit):
             rows = zip(*(column(at) for column in columns), strict=True)
             return [dict(zip(names, row, strict=True)) for row in rows]
 
-        def concerning(parts: Iterable[Any]) -> Mask:
+        def concerning(parts: Iterable[object]) -> Mask:
             return self._dissent(findings.reading.annotators.index(part) for part in parts)[judged]
 
         everyone = range(len(findings.reading.annotators))

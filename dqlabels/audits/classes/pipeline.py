@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -27,6 +26,7 @@ from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.report.evidence import Evidence
+from dqlabels.statistics.arrays import RealArray
 from dqlabels.statistics.classes import Judgement, model_error
 from dqlabels.statistics.ordinal import GRADE_SCORES
 
@@ -111,7 +111,7 @@ def conclude(
 
 def judge_classes(
     codes: IntArray,
-    probs: NDArray[Any],
+    probs: RealArray,
     options: Options,
     frozen_classes: NDArray[np.bool_] | None = None,
 ) -> Judgement:
@@ -151,7 +151,7 @@ def check_grades(column: Column, options: Options) -> None:
         raise OptionError(f"{option} has no form for ordered classes. Leave it out, or audit with task='classes'.")
 
 
-def _with_columns(table: Frame, labels: Labels, probs: NDArray[Any], evidence: Evidence, names: Names) -> Frame:
+def _with_columns(table: Frame, labels: Labels, probs: RealArray, evidence: Evidence, names: Names) -> Frame:
     """The frame with three more columns; quality and flag are null where the label is missing."""
     known = labels.known
     suggested = labels.codes.copy()

@@ -13,7 +13,17 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Audit, AuditedRows, Mask, detached, free_name, fresh_index, fresh_rows, issue_rows
+from dqlabels.audits.base import (
+    Audit,
+    AuditedRows,
+    Mask,
+    NativeFrame,
+    detached,
+    free_name,
+    fresh_index,
+    fresh_rows,
+    issue_rows,
+)
 from dqlabels.audits.gate import (
     DECIDING,
     Deciding,
@@ -98,26 +108,26 @@ class ClassAudit(Audit):
         return default_noise(evidence.codes, evidence.probs, evidence.counts, random_state=self.options.random_state)
 
     @property
-    def classes(self) -> Any:
+    def classes(self) -> NativeFrame:
         """A row per class: rows, flagged, flagged share, noise rate with interval, threshold, mean quality."""
         facts = self._class_facts()
         return self._table({"class": np.arange(len(self.evidence.classes))}, facts)
 
     @property
-    def confusions(self) -> Any:
+    def confusions(self) -> NativeFrame:
         """A row per given → suggested pair that was flagged, commonest first, with its share of the given class."""
         given, suggested, rows, share = self.evidence.pairs()
         return self._table({"given": given, "suggested": suggested}, {"rows": rows, "share": share})
 
     @property
-    def joint(self) -> Any:
+    def joint(self) -> NativeFrame:
         """Calibrated joint of given and likely label, a row per cell that is not empty; ``share`` sums to 1."""
         given, likely = np.nonzero(self.evidence.joint)
         facts = {"rows": self.evidence.counts[given, likely], "share": self.evidence.joint[given, likely]}
         return self._table({"given": given, "likely": likely}, facts)
 
     @property
-    def noise_matrix(self) -> Any:
+    def noise_matrix(self) -> NativeFrame:
         """P(given | true) and P(true | given) under the method of ``noise_rate``, a row per pair of classes."""
         return self._by_pair(self.noise_rate)
 
@@ -179,7 +189,7 @@ class ClassAudit(Audit):
             **{key: facts[key] for key in keys},
         }
 
-    def noise_rates(self, by: str = "method") -> Any:
+    def noise_rates(self, by: str = "method") -> NativeFrame:
         """Every method that needs no further input, and the one in use: estimate, interval and assumption, a row each.
 
         Args:
@@ -207,17 +217,17 @@ class ClassAudit(Audit):
         ]
         return fresh_rows(nw.concat(named)).to_native()
 
-    def _by_class(self, rate: NoiseRate) -> Any:
+    def _by_class(self, rate: NoiseRate) -> NativeFrame:
         facts = {"noise_rate": rate.by_given_class, "low": rate.class_low, "high": rate.class_high}
         return self._table({"class": np.arange(len(self.evidence.classes))}, facts)
 
-    def _by_pair(self, rate: NoiseRate) -> Any:
+    def _by_pair(self, rate: NoiseRate) -> NativeFrame:
         k = len(self.evidence.classes)
         true, given = (cells.ravel() for cells in np.indices((k, k)))
         facts = {"given_if_true": rate.matrix[true, given], "true_if_given": rate.inverse[given, true]}
         return self._table({"true": true, "given": given}, facts)
 
-    def _class_facts(self) -> dict[str, NDArray[Any]]:
+    def _class_facts(self) -> dict[str, NDArray[np.generic]]:
         rate = self.noise_rate
         return self.evidence.class_facts(rate.by_given_class, rate.class_low, rate.class_high)
 
@@ -333,7 +343,7 @@ class ClassAudit(Audit):
         """The rows that were judged, for those who list or count rows."""
         evidence = self.evidence
 
-        def concerning(parts: Iterable[Any]) -> Mask:
+        def concerning(parts: Iterable[object]) -> Mask:
             rows = np.zeros_like(evidence.flagged)
             for part in parts:
                 values = part if isinstance(part, tuple) else [part]
@@ -348,7 +358,7 @@ class ClassAudit(Audit):
             concerning,
         )  # fmt: skip
 
-    def _table(self, labels: dict[str, NDArray[np.int64]], facts: dict[str, NDArray[Any]]) -> Any:
+    def _table(self, labels: dict[str, NDArray[np.int64]], facts: Mapping[str, NDArray[np.generic]]) -> NativeFrame:
         backend = self.table.implementation
         columns = {name: fresh_index(self.evidence.labels.values(codes, name)) for name, codes in labels.items()}
         table = nw.from_dict(dict(facts), backend=backend)
@@ -374,7 +384,7 @@ class LabelAudit(ClassAudit):
     moved: Drift | None = None
 
     @property
-    def issues(self) -> Any:
+    def issues(self) -> NativeFrame:
         """Flagged rows, worst first: row number, label, suggestion, quality, kind, then the other columns.
 
         ``kind`` is ``error`` where the model is sure of another class and ``ambiguous`` where its two
@@ -384,7 +394,7 @@ class LabelAudit(ClassAudit):
         return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], kinds)
 
     @property
-    def drift(self) -> Any:
+    def drift(self) -> NativeFrame:
         """A batch against the trusted table: noise rate, model error, class shares, each feature; a row each.
 
         ``change`` of ``classes`` and of a ``feature`` is a population stability index; ``drifted`` says whether
@@ -406,7 +416,7 @@ class LabelAudit(ClassAudit):
         return nw.from_dict({column.name: column for column in series}, backend=backend).to_native()
 
     @property
-    def probabilities(self) -> Any:
+    def probabilities(self) -> NativeFrame:
         """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
         columns: dict[str, Any] = {"row": self.evidence.positions}
         for k, value in enumerate(self.evidence.classes):
@@ -425,7 +435,7 @@ class LabelAudit(ClassAudit):
     def _worst_facts(self) -> list[dict[str, Any]]:
         return self.evidence.worst_facts(MAX_ROWS_IN_DICT, index_values(self.table))
 
-    def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> Any:
+    def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> NativeFrame:
         """Rows to review by hand, stratified by quality, in random order, with an empty ``reviewed_label`` column.
 
         Fill it with the right label, or ``"unclear"``, and hand the frame to :meth:`with_review`. The quality,
@@ -444,7 +454,7 @@ class LabelAudit(ClassAudit):
         rest = [name for name in self.table.columns if name not in {self.label, *self.names}]
         return drawn.select(numbers.name, self.label, "reviewed_label", *rest).to_native()
 
-    def with_review(self, reviewed: Any, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
+    def with_review(self, reviewed: NativeFrame, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
         """The audit with the noise rate that a reviewed sample gives: unbiased, with an interval, no assumption.
 
         Args:

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import detached
+from dqlabels.audits.base import NativeFrame, detached
 from dqlabels.audits.classes.result import ClassAudit
 from dqlabels.audits.classes.task import ClassTask
 from dqlabels.audits.streaming import (
@@ -66,7 +66,7 @@ class Tallied(Evidence):
 
     def class_facts(
         self, noise_rates: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-    ) -> dict[str, NDArray[Any]]:
+    ) -> dict[str, NDArray[np.generic]]:
         """Columns (K,) of the class table; ``noise_rates`` (K,) by given class, between ``low`` and ``high`` (K,)."""
         rows = np.maximum(self.rows, 1)
         flagged = self.pair_counts.sum(axis=1)
@@ -117,7 +117,7 @@ class StreamedAudit(ClassAudit):
     cannot: ClassVar[Mapping[str, str]] = {"": NOT_HERE, "checkup": NO_CHECKUP}
 
     @property
-    def issues(self) -> Any:
+    def issues(self) -> NativeFrame:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
         return issues_of(self.frame, self.label, self.names, self.evidence.positions, self.evidence.kinds)
 

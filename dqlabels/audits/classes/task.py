@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.sampling import Sample
 from dqlabels.models import large
 from dqlabels.progress import ProgressOption
-from dqlabels.statistics.arrays import IntArray
+from dqlabels.statistics.arrays import IntArray, RealArray
 from dqlabels.statistics.classes import ClassTally, take
 
 Names = tuple[str, str, str]
@@ -107,7 +106,7 @@ class ClassLearnt:
         return ClassTally.empty(len(self.labels.classes))
 
     @property
-    def observe(self) -> Callable[[ClassTally, IntArray, NDArray[Any]], None]:
+    def observe(self) -> Callable[[ClassTally, IntArray, RealArray], None]:
         """Adds the self-confidence of labelled rows."""
         return lambda state, given, said: state.update(given, take(said, given))
 
@@ -138,7 +137,7 @@ class ClassRule:
         named = ", ".join(repr(value) for value, tiny in zip(self.labels.classes, few, strict=True) if tiny)
         return (f"Classes with a single row cannot be judged and are never flagged: {named}.",)
 
-    def add_columns(self, block: Frame, given: IntArray, said: NDArray[Any]) -> Frame:
+    def add_columns(self, block: Frame, given: IntArray, said: RealArray) -> Frame:
         """The block with quality, suggestion and flag."""
         known = given >= 0
         quality, flag, suggested = np.full(given.size, np.nan), np.zeros(given.size, dtype=bool), given.copy()

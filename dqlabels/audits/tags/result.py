@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Audit, AuditedRows, Mask, detached, records
+from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame, detached, records
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.tags.tags import Tags
@@ -142,7 +142,7 @@ class MultilabelAudit(Audit):
         return self.evidence.noise_rate(self.options.random_state)
 
     @property
-    def issues(self) -> Any:
+    def issues(self) -> NativeFrame:
         """A row per flagged label of a row, worst first: row number, label, ``kind``, quality, probability.
 
         ``kind`` is ``missing`` where the row should have the label and has not, ``wrong`` where it has and should not.
@@ -160,7 +160,7 @@ class MultilabelAudit(Audit):
         return table.select("row", "label", "kind", "quality", "probability").to_native()
 
     @property
-    def qualities(self) -> Any:
+    def qualities(self) -> NativeFrame:
         """A row per row of the frame and a column per label: the quality of its presence or absence, NaN if unknown."""
         columns: dict[str, Any] = {"row": np.arange(self.rows)}
         for tag, value in enumerate(self.evidence.tags.values):
@@ -171,7 +171,7 @@ class MultilabelAudit(Audit):
         return nw.from_dict(columns, backend=self.table.implementation).to_native()
 
     @property
-    def classes(self) -> Any:
+    def classes(self) -> NativeFrame:
         """A row per label, the most flagged share first.
 
         ``rows`` that have it, ``wrong`` of these flagged, ``missing`` rows flagged as lacking it, ``flagged_share`` of
@@ -307,7 +307,7 @@ class MultilabelAudit(Audit):
         def listed(has: Mask) -> list[Any]:
             return [[plain(tags.values[tag]) for tag in np.flatnonzero(row)] for row in has]
 
-        def concerning(parts: Iterable[Any]) -> Mask:
+        def concerning(parts: Iterable[object]) -> Mask:
             chosen = [tags.values.index(part) for part in parts]
             return np.asarray(verdict.flagged[positions][:, chosen].any(axis=1))
 

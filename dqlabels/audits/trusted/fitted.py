@@ -25,6 +25,7 @@ from dqlabels.frames.outputs import palette, with_columns
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
 from dqlabels.report.evidence import Evidence
+from dqlabels.statistics.arrays import RealArray
 from dqlabels.statistics.classes import ClassTally, Judgement, model_error, take
 
 FloatArray = NDArray[np.float64]
@@ -118,7 +119,7 @@ class BatchLabels:
     column: Column
 
 
-def trusted_tally(codes: IntArray, probs: NDArray[Any], n_classes: int) -> ClassTally:
+def trusted_tally(codes: IntArray, probs: RealArray, n_classes: int) -> ClassTally:
     """Rows and self-confidence of each class, of rows (n,) that have a label."""
     tally = ClassTally.empty(n_classes)
     tally.update(codes, take(probs, codes))

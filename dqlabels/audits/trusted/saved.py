@@ -48,7 +48,7 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
         OSError: The disk is full, or the folder cannot be written.
     """
     tally, seen = fitted.tally, fitted.seen
-    arrays: dict[str, NDArray[Any]] = {"tally.rows": tally.rows, "tally.confidence": tally.confidence}
+    arrays: dict[str, NDArray[np.generic]] = {"tally.rows": tally.rows, "tally.confidence": tally.confidence}
     arrays |= {"seen.keys": seen.keys, "seen.probs": seen.probs}
     blobs: dict[str, bytes] = {}
     if isinstance(fitted.model, Forest):
@@ -187,7 +187,7 @@ def _model(archive: Archive, width: int, k: int, trusted_types: tuple[str, ...])
     return EstimatorModel(_load(archive.blobs[ESTIMATOR], trusted_types), width, k)
 
 
-def _own(archive: Archive, prefix: str) -> dict[str, NDArray[Any]]:
+def _own(archive: Archive, prefix: str) -> dict[str, NDArray[np.generic]]:
     """The arrays whose names begin so, without that."""
     found = {name: array for name, array in archive.arrays.items() if name.startswith(prefix)}
     return {name.removeprefix(prefix): array for name, array in found.items()}

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Audit, AuditedRows, Mask, column_values, detached, issue_rows
+from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame, column_values, detached, issue_rows
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.values.evidence import ValueEvidence
@@ -96,7 +96,7 @@ class AmountAudit(Audit):
         return self.options.fdr
 
     @property
-    def predictions(self) -> Any:
+    def predictions(self) -> NativeFrame:
         """A row per audited row: its number, the out-of-sample prediction, an interval around it, and the score."""
         self._refuse("predictions")
 
@@ -187,7 +187,7 @@ class AmountAudit(Audit):
         rank = np.empty(order.size, dtype=np.int64)
         rank[order] = np.arange(order.size)
 
-        def concerning(parts: Iterable[Any]) -> Mask:
+        def concerning(parts: Iterable[object]) -> Mask:
             return evidence.flagged
 
         return AuditedRows(
@@ -218,7 +218,7 @@ class ValueAudit(AmountAudit):
     """
 
     @property
-    def issues(self) -> Any:
+    def issues(self) -> NativeFrame:
         """Flagged rows, worst first: row number, label, suggestion, quality, kind, then the other columns.
 
         ``kind`` is ``high`` or ``low``: on which side of the prediction the value lies.
@@ -227,7 +227,7 @@ class ValueAudit(AmountAudit):
         return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], kinds)
 
     @property
-    def predictions(self) -> Any:
+    def predictions(self) -> NativeFrame:
         """A row per audited row: its number, the out-of-sample prediction, an interval around it, and the score.
 
         Of right values 90% are expected between ``low`` and ``high``. The score is the residual over what is usual

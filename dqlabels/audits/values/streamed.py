@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import detached
+from dqlabels.audits.base import NativeFrame, detached
 from dqlabels.audits.streaming import (
     MAX_WORST,
     NO_CHECKUP,
@@ -45,7 +45,7 @@ class StreamedValueAudit(AmountAudit):
     cannot: ClassVar[Mapping[str, str]] = {**AmountAudit.cannot, "predictions": NOT_HERE, "checkup": NO_CHECKUP}
 
     @property
-    def issues(self) -> Any:
+    def issues(self) -> NativeFrame:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
         order, kinds = self.evidence.worst()
         return issues_of(self.frame, self.label, self.names, self.evidence.positions[order], kinds)

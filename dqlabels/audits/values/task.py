@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,7 @@ from dqlabels.models import large
 from dqlabels.models.units import COARSE
 from dqlabels.models.value_forest import ForestSizes, ValueForest
 from dqlabels.progress import Progress, ProgressOption
-from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, ValueScale, residual_scores
 from dqlabels.threads import thread_count
 
@@ -161,7 +160,7 @@ class ValueLearnt:
         return ResidualTally()
 
     @property
-    def observe(self) -> Callable[[ResidualTally, FloatArray, NDArray[Any]], None]:
+    def observe(self) -> Callable[[ResidualTally, FloatArray, RealArray], None]:
         """Adds the residuals of rows with a value; the trees need not go along."""
         scale = self.scale
         return lambda state, given, said: state.update(residuals_of(scale, given, said), scale.apply(given))
@@ -170,7 +169,7 @@ class ValueLearnt:
         """One pass: the sizes of the scores are counted, and tail and cut follow from the counts."""
         mean, scale = first.finish(), self.scale  # the trees need not go along
 
-        def observe(state: SizeCounts, given: FloatArray, said: NDArray[Any]) -> None:
+        def observe(state: SizeCounts, given: FloatArray, said: RealArray) -> None:
             spread = said[:, 1].astype(np.float64)
             state.update(np.abs(residual_scores(residuals_of(scale, given, said), spread, mean)))
 
@@ -195,19 +194,19 @@ class ValueColumns:
         """A block's labels as amounts of this table."""
         return Targets(column, given, self.task.step, self.task.seen.least, self.task.seen.largest)
 
-    def judged(self, column: Column, given: FloatArray, said: NDArray[Any]) -> JudgedValues:
+    def judged(self, column: Column, given: FloatArray, said: RealArray) -> JudgedValues:
         """What is found of a block's rows."""
         wide = said.astype(np.float64)
         return self.judge.judge(self.targets(column, given), wide[:, 0], wide[:, 1])
 
-    def add_columns(self, block: Frame, given: FloatArray, said: NDArray[Any]) -> Frame:
+    def add_columns(self, block: Frame, given: FloatArray, said: RealArray) -> Frame:
         """The block with quality, suggestion and flag."""
         column = block[self.task.label]
         found = self.judged(column, given, said)
         return self.judge.add_columns(block, self.task.options.names, self.targets(column, given), found)
 
 
-def residuals_of(scale: ValueScale, given: FloatArray, said: NDArray[Any]) -> FloatArray:
+def residuals_of(scale: ValueScale, given: FloatArray, said: RealArray) -> FloatArray:
     """(b,) value less prediction of rows with a value, on the value scale."""
     residuals: FloatArray = scale.apply(given) - said[:, 0]
     return residuals
