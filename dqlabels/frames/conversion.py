@@ -1,14 +1,15 @@
-"""A column of a later batch as what the column was when its encoder was fitted: without loss, or refused by name."""
+"""Convert a column of a later batch to what it was when its encoder was fitted, without loss, or raise."""
 
 from __future__ import annotations
 
 import datetime
 import re
-from typing import Any, NoReturn
+from collections.abc import Iterator, Sized
+from typing import Any, NoReturn, TypeGuard, cast
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dqlabels.errors import FeatureError
 from dqlabels.frames.columns import Column
@@ -22,7 +23,7 @@ STRINGS = (nw.String, nw.Categorical)
 
 
 def missing_rows(column: Column) -> NDArray[np.bool_]:
-    """(n,) true where there is no value: null, or NaN in a column of floats."""
+    """True (n,) where there is no value: null, or NaN in a column of floats."""
     missing = column.is_null().to_numpy().astype(bool)
     if column.dtype.is_float():
         missing |= np.isnan(column.cast(nw.Float64).to_numpy().astype(np.float64))
@@ -30,14 +31,14 @@ def missing_rows(column: Column) -> NDArray[np.bool_]:
 
 
 def as_floats(column: Column, expected: str) -> FloatArray:
-    """(n,) numbers, NaN where missing; strings and booleans that are numbers count as such.
+    """Convert to numbers (n,), NaN where missing; booleans and strings that hold numbers are converted too.
 
     Args:
-        column: Of any dtype.
-        expected: The dtype it had when the encoder was fitted, for the message.
+        column: A column of any dtype.
+        expected: Dtype it had when the encoder was fitted, for the message.
 
     Raises:
-        FeatureError: A value that is no number.
+        FeatureError: A value is not a number.
 
     >>> import polars as pl
     >>> as_floats(nw.from_native(pl.Series("x", ["1.5", None]), series_only=True), "Float64").tolist()
@@ -50,16 +51,16 @@ def as_floats(column: Column, expected: str) -> FloatArray:
         refuse(column, expected, "a number is needed")
     missing = missing_rows(column)
     return np.array(
-        [np.nan if gone else _number(value, column, expected) for value, gone in _rows(column, missing)],
+        [np.nan if absent else _number(value, column, expected) for value, absent in _rows(column, missing)],
         dtype=np.float64,
     )
 
 
 def as_truth(column: Column, expected: str) -> FloatArray:
-    """(n,) 1 for true, 0 for false, NaN where missing; numbers 0 and 1 and the words count as such.
+    """Convert to 1 for true, 0 for false and NaN where missing, shape (n,); "true", "0" and the like are converted too.
 
     Raises:
-        FeatureError: A value that is neither.
+        FeatureError: A value is neither.
     """
     if column.dtype == nw.Boolean:
         return _floats(column)
@@ -67,7 +68,7 @@ def as_truth(column: Column, expected: str) -> FloatArray:
         values = _floats(column)
     elif column.dtype == nw.Object or is_string(column):
         missing = missing_rows(column)
-        words = ["" if gone else str(value).strip().lower() for value, gone in _rows(column, missing)]
+        words = ["" if absent else str(value).strip().lower() for value, absent in _rows(column, missing)]
         values = np.array([TRUTH.get(word, 2.0) if word else np.nan for word in words], dtype=np.float64)
         values[~missing & np.isnan(values)] = 2.0
     else:
@@ -79,53 +80,54 @@ def as_truth(column: Column, expected: str) -> FloatArray:
 
 
 def as_texts(column: Column, expected: str) -> tuple[list[Any], NDArray[np.bool_]]:
-    """The values (n,) as strings, and (n,) which are missing (theirs is not to be read).
+    """Convert to strings (n,), and tell which are missing (n,); the string of a missing value means nothing.
 
-    Whole numbers become their digits, so that codes read as numbers from a CSV file are found again.
+    Whole numbers become their digits, so that codes which a CSV reader took for numbers are recognised.
 
     Raises:
-        FeatureError: A dtype whose values are no names.
+        FeatureError: The dtype does not hold names.
     """
     dtype, missing = column.dtype, missing_rows(column)
     if dtype == nw.String:
         return column.to_list(), missing
     if dtype == nw.Object or is_string(column) or dtype.is_integer() or dtype == nw.Boolean:
-        return [None if gone else str(value) for value, gone in _rows(column, missing)], missing
+        return [None if absent else str(value) for value, absent in _rows(column, missing)], missing
     if not dtype.is_float():
         refuse(column, expected, "strings are needed")
     values = _floats(column)
-    broken = np.flatnonzero(~missing & (values != np.trunc(values)))
-    if broken.size:
-        refuse(column, expected, f"{float(values[broken[0]])!r} in row {broken[0]:,} is no whole number")
-    whole = [None if gone else str(int(value)) for value, gone in zip(values.tolist(), missing.tolist(), strict=True)]
-    return whole, missing
+    fractional = np.flatnonzero(~missing & (values != np.trunc(values)))
+    if fractional.size:
+        first = int(fractional[0])
+        refuse(column, expected, f"{float(values[first])!r} in row {first:,} is not a whole number")
+    rows = zip(values.tolist(), missing.tolist(), strict=True)
+    return [None if absent else str(int(value)) for value, absent in rows], missing
 
 
 def as_moments(column: Column, expected: str, zone: str | None) -> Column:
-    """A Date or Datetime column, in the time zone ``zone`` if any; ISO 8601 strings count as such.
+    """Convert to a Date or Datetime column, in the time zone ``zone`` if any; ISO 8601 strings are converted too.
 
     Raises:
-        FeatureError: A value that is no moment, or with a time zone where there was none or the reverse.
+        FeatureError: A value is not a date, or has a time zone where there was none or the reverse.
     """
     if column.dtype == nw.Object or is_string(column):
         column = _parsed_moments(column, expected)
     if column.dtype not in (nw.Date, nw.Datetime):
         refuse(column, expected, "a date is needed")
-    given = getattr(column.dtype, "time_zone", None) if column.dtype == nw.Datetime else None
-    if (given is None) != (zone is None):
-        what = "it has a time zone, which it had not" if zone is None else f"it has no time zone; it was in {zone}"
+    current = getattr(column.dtype, "time_zone", None) if column.dtype == nw.Datetime else None
+    if (current is None) != (zone is None):
+        what = "it has a time zone now" if zone is None else f"it has no time zone now, and was in {zone}"
         refuse(column, expected, what)
-    return column if given == zone or zone is None else column.dt.convert_time_zone(zone)
+    return column if current == zone or zone is None else column.dt.convert_time_zone(zone)
 
 
 def _parsed_moments(column: Column, expected: str) -> Column:
     missing = missing_rows(column)
-    values = [None if gone else value for value, gone in _rows(column, missing)]
+    values = [None if absent else value for value, absent in _rows(column, missing)]
     for row, value in enumerate(values):
         if isinstance(value, str) and not MOMENT.fullmatch(value.strip()):
-            refuse(column, expected, f"{value!r} in row {row:,} is no date as in 2024-01-31 or 2024-01-31 18:30:00")
+            refuse(column, expected, f"{value!r} in row {row:,} is not a date like 2024-01-31 or 2024-01-31 18:30:00")
         if value is not None and not isinstance(value, (str, datetime.date)):
-            refuse(column, expected, f"{_shown(value)} in row {row:,} is no date")
+            refuse(column, expected, f"{_shown(value)} in row {row:,} is not a date")
     stamps = [value.strip() if isinstance(value, str) else value for value in values]
     try:
         moments = np.array(stamps, dtype="datetime64[us]")
@@ -138,10 +140,10 @@ def _parsed_moments(column: Column, expected: str) -> Column:
 
 
 def as_vectors(column: Column, size: int, expected: str) -> NDArray[np.float32]:
-    """(n, size) float32 of lists of numbers, NaN rows where missing.
+    """Convert lists of numbers to a matrix (n, size), whose rows are NaN where a list is missing.
 
     Raises:
-        FeatureError: A list of another length, or of something else than numbers.
+        FeatureError: A list has another length, or does not hold numbers.
     """
     rows = column.to_list()
     matrix = np.full((len(rows), size), np.nan, dtype=np.float32)
@@ -151,29 +153,29 @@ def as_vectors(column: Column, size: int, expected: str) -> NDArray[np.float32]:
                 refuse(column, expected, f"row {position:,} holds a list of {len(row):,} instead of {size:,} numbers")
             matrix[position] = _vector(row, column.name)
         elif row is not None and not (isinstance(row, float) and np.isnan(row)):
-            refuse(column, expected, f"{_shown(row)} in row {position:,} is no list of numbers")
+            refuse(column, expected, f"{_shown(row)} in row {position:,} is not a list of numbers")
     return matrix
 
 
-def is_vector(row: Any) -> bool:
-    """Whether a value is a list or array."""
-    return row is not None and not isinstance(row, (float, str)) and hasattr(row, "__len__")
+def is_vector(value: object) -> TypeGuard[Sized]:
+    """Whether a value is a list or an array."""
+    return value is not None and not isinstance(value, (float, str)) and hasattr(value, "__len__")
 
 
 def is_string(column: Column) -> bool:
-    """Whether a column holds strings, as such or as categories."""
+    """Whether a column holds strings, plain or as categories."""
     return column.dtype in STRINGS or isinstance(column.dtype, nw.Enum)
 
 
 def refuse(column: Column, expected: str, what: str) -> NoReturn:
-    """Raise: the column is not what it was.
+    """Raise because the column is not what it was when the encoders were fitted.
 
     Raises:
         FeatureError: Always.
     """
     raise FeatureError(
         f"Column {column.name!r} was {expected} when the encoders were fitted and is {column.dtype} now: {what}. "
-        "Convert it as it was then, or fit again on the new form."
+        "Convert it to what it was, or fit again."
     )
 
 
@@ -181,28 +183,29 @@ def _floats(column: Column) -> FloatArray:
     return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
 
 
-def _rows(column: Column, missing: NDArray[np.bool_]) -> Any:
+def _rows(column: Column, missing: NDArray[np.bool_]) -> Iterator[tuple[Any, bool]]:
+    """Yield each value, and whether it is missing."""
     return zip(column.to_list(), missing.tolist(), strict=True)
 
 
 def _number(value: Any, column: Column, expected: str) -> float:
     if isinstance(value, str) and not NUMBER.fullmatch(value):
-        refuse(column, expected, f"{_shown(value)} is no number")
+        refuse(column, expected, f"{_shown(value)} is not a number")
     try:
         return float(value)
     except (TypeError, ValueError):
-        refuse(column, expected, f"{_shown(value)} is no number")
+        refuse(column, expected, f"{_shown(value)} is not a number")
 
 
-def _vector(row: Any, name: str) -> NDArray[np.float32]:
+def _vector(row: object, name: str) -> NDArray[np.float32]:
     try:
-        return np.asarray(row, dtype=np.float32).ravel()
+        return np.asarray(cast("ArrayLike", row), dtype=np.float32).ravel()
     except (TypeError, ValueError) as error:
         raise FeatureError(
-            f"Column {name!r} holds lists that are not numbers (such as {str(row)[:40]}). "
+            f"Column {name!r} holds lists of something else than numbers (such as {str(row)[:40]}). "
             "Leave it out with exclude=, or turn it into numbers or a string."
         ) from error
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     return repr(value)[:60]

@@ -1,4 +1,4 @@
-"""Columns of images, or of anything that the caller can embed, as columns of vectors."""
+"""Turn columns of images, or of anything that the caller can embed, into columns of vectors."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from dqlabels.frames.columns import Column, Frame, require
 FloatMatrix = NDArray[np.float32]
 Embedding = Callable[[list[Any]], Any] | str
 
-# How the files of the formats that Pillow reads everywhere begin; WebP has its name at 8.
+# First bytes of the image formats that every Pillow reads; WebP files have their name at byte 8.
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\x00", b"MM\x00*")
-# An image becomes its own small copy, where its edges run, and its colours.
+# An image is described by a small copy, the directions of its edges, and its colours.
 SIDE = 16
 CELLS = 4
 DIRECTIONS = 8
-# Pillow refuses images of twice its own limit; a cell of a frame has no reason to come near it.
+# Far below the limit from which Pillow refuses images; no cell of a frame should come near it.
 MAX_PIXELS = 50_000_000
 
 
 def embed_columns(table: Frame, embed: Mapping[str, Embedding] | None, left_out: Iterable[str]) -> Frame:
-    """The table with columns of vectors in the place of images, and of the columns that ``embed`` names.
+    """Replace columns of images, and the columns that ``embed`` names, with columns of vectors.
 
     Args:
         table: n rows.
-        embed: Column name to ``"image"``, or to a callable that takes the m values present and gives (m, d)
-            numbers. A column of bytes that are all images needs no entry; files are only read where named.
-        left_out: Columns that take no part.
+        embed: Column name to ``"image"``, or to a callable that takes the m values present and returns (m, d)
+            numbers. A column of bytes that are all images needs no entry; image files are read only if named here.
+        left_out: Columns to leave as they are.
 
     Raises:
-        FeatureError: There is no such column, an image cannot be read, or a callable gives no (m, d) numbers.
-        MissingExtraError: Images are asked for, and Pillow is not installed.
+        FeatureError: A column does not exist, an image cannot be read, or a callable does not return (m, d) numbers.
+        MissingExtraError: ``embed`` names images, and Pillow is not installed.
     """
     named = dict(embed or {})
     require(table, named, "embed")
@@ -63,7 +63,7 @@ def _holds_images(column: Column) -> bool:
     return bool(values) and all(_looks_like_an_image(value) for value in values)
 
 
-def _looks_like_an_image(value: Any) -> bool:
+def _looks_like_an_image(value: object) -> bool:
     if not isinstance(value, (bytes, bytearray, memoryview)):
         return False
     head = bytes(value[:12])
@@ -73,7 +73,7 @@ def _looks_like_an_image(value: Any) -> bool:
 def _vectors(table: Frame, name: str, how: Embedding) -> Column:
     column = table[name]
     missing = column.is_null().to_numpy().astype(bool)
-    values = [value for value, gone in zip(column.to_list(), missing, strict=True) if not gone]
+    values = [value for value, absent in zip(column.to_list(), missing, strict=True) if not absent]
     if not values:
         return column
     if callable(how):
@@ -91,7 +91,7 @@ def _vectors(table: Frame, name: str, how: Embedding) -> Column:
     return _as_column(name, rows, table)
 
 
-def _as_column(name: str, rows: NDArray[Any], table: Frame) -> Column:
+def _as_column(name: str, rows: NDArray[np.object_], table: Frame) -> Column:
     if table.implementation.is_pandas_like():
         native = table.implementation.to_native_namespace().Series(rows, name=name, index=table.to_native().index)
         return nw.from_native(native, series_only=True)
@@ -103,8 +103,8 @@ def _called(name: str, how: Callable[[list[Any]], Any], values: list[Any]) -> Fl
     matrix = np.asarray(how(values))
     if matrix.ndim != 2 or len(matrix) != len(values) or matrix.dtype.kind not in "biuf":
         raise FeatureError(
-            f"The callable that embeds column {name!r} gave {matrix.dtype} of shape {matrix.shape} for {len(values):,} "
-            "values; one row of numbers for each is needed."
+            f"The callable that embeds column {name!r} returned {matrix.dtype} of shape {matrix.shape} for "
+            f"{len(values):,} values. It must return one row of numbers for each."
         )
     return matrix.astype(np.float32)
 
@@ -122,17 +122,19 @@ def _pillow(*, required: bool = True) -> Any:
 
 
 def _image(name: str, row: int, value: Any) -> FloatMatrix:
-    """The features (d,) of one image: bytes, the path of a file, or a mapping with either, as of Hugging Face."""
+    """Features (d,) of one image: bytes, the path of a file, or a mapping with either, as in Hugging Face."""
     Image = _pillow()
     if isinstance(value, Mapping):
         value = value.get("bytes") or value.get("path")
     try:
         if isinstance(value, (bytes, bytearray, memoryview)):
-            source: Any = io.BytesIO(bytes(value))
+            source: io.BytesIO | Path = io.BytesIO(bytes(value))
         elif isinstance(value, (str, Path)):
             source = Path(value)
         else:
-            raise FeatureError(f"Column {name!r}, row {row}: {type(value).__name__} is no image; give bytes or a path.")
+            raise FeatureError(
+                f"Column {name!r}, row {row}: {type(value).__name__} is not an image; pass bytes or a path."
+            )
         with Image.open(source) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise FeatureError(
@@ -149,10 +151,11 @@ def _image(name: str, row: int, value: Any) -> FloatMatrix:
 
 
 def image_features(pixels: NDArray[np.uint8]) -> FloatMatrix:
-    """Small real features (390,) of an image (32, 32, 3): grey pixels, directions of its edges, colours.
+    """Features (390,) of an image (32, 32, 3): grey pixels, directions of the edges, colours.
 
-    A grey copy of 16 × 16 pixels; in 4 × 4 cells the edges' strength by 8 directions, scaled to sum to 1 over the
-    image (after Dalal & Triggs 2005, without their overlapping blocks); mean and deviation of each colour.
+    These are a grey copy of 16 × 16 pixels; the strength of the edges in 4 × 4 cells by 8 directions, scaled to sum to
+    1 over the image (after Dalal & Triggs 2005, without their overlapping blocks); and mean and standard deviation of
+    each colour.
 
     >>> image_features(np.zeros((32, 32, 3), dtype=np.uint8)).shape
     (390,)

@@ -1,4 +1,4 @@
-"""A sample of a table by what its rows hold: the same rows whatever their order, the blocks or the engine."""
+"""Sample a table by the content of its rows: the same sample whatever the order of rows, the blocks or the engine."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dqlabels.frames.hashing import Hashes
 
 IntArray = NDArray[np.int64]
 
-# A block's keepers wait until this many times the wanted rows are there; then the surplus is let go.
+# Candidates wait until there are this many times the rows wanted; then the surplus is dropped.
 SURPLUS = 2
 EVERY_HASH = np.uint64(2**64 - 1)
 
 
 @dataclass(slots=True, eq=False)
 class ContentSample:
-    """Of each of K classes the ``quotas`` (K,) kinds of row whose content hashes lowest, each with its count.
+    """The distinct rows with the lowest content hashes in each of K classes, ``quotas`` (K,) of them.
 
-    Rows that are alike are one kind: kept once, in ``frames``, with how often they occur in ``counts``.
-    ``bars`` (K,) is the highest hash still in the running.
+    A distinct row is kept once, in ``frames``, and ``counts`` say how often it occurs. ``bars`` (K,) is the highest
+    hash that can still be sampled.
     """
 
     quotas: IntArray
@@ -36,7 +36,7 @@ class ContentSample:
 
     @classmethod
     def empty(cls, quotas: IntArray) -> ContentSample:
-        """Nothing seen yet."""
+        """Return a sample without rows."""
         return cls(quotas, np.full(quotas.size, EVERY_HASH), [], [], [], [], 0)
 
     def update(self, frame: Frame, codes: IntArray, hashes: Hashes) -> None:
@@ -46,7 +46,7 @@ class ContentSample:
             self.accept(frame[rows.tolist()], codes[rows], hashes[rows], np.ones(rows.size, dtype=np.int64))
 
     def accept(self, frame: Frame, codes: IntArray, hashes: Hashes, counts: IntArray) -> None:
-        """Take in kinds of row (m,) with their counts (m,)."""
+        """Add distinct rows (m,) with their counts (m,)."""
         self.frames.append(frame)
         self.codes.append(codes)
         self.hashes.append(hashes)
@@ -57,13 +57,13 @@ class ContentSample:
             self.waiting = 0
 
     def merge(self, other: ContentSample) -> None:
-        """Take in what another state kept."""
+        """Add the rows of another sample."""
         np.minimum(self.bars, other.bars, out=self.bars)
         for parts in zip(other.frames, other.codes, other.hashes, other.counts, strict=True):
             self.accept(*parts)
 
     def settle(self) -> None:
-        """Join what waits, ordered by class and content, each kind once, and let go of those beyond the quotas."""
+        """Join the candidates, each distinct row once, by class and content, and drop those beyond the quotas."""
         if not self.codes:
             return
         codes, hashes = np.concatenate(self.codes), np.concatenate(self.hashes)
@@ -74,29 +74,33 @@ class ContentSample:
         counts = np.add.reduceat(counts, first)
         codes, hashes = codes[first], hashes[first]
         starts = np.searchsorted(codes, np.arange(self.quotas.size))
-        kept = np.arange(codes.size) - starts.take(codes) < self.quotas.take(codes)
+        sampled = np.arange(codes.size) - starts.take(codes) < self.quotas.take(codes)
         ends = np.searchsorted(codes, np.arange(self.quotas.size), side="right")
         full = np.flatnonzero((ends - starts >= self.quotas) & (self.quotas > 0))
         self.bars[full] = hashes[(starts + self.quotas - 1)[full]]
         frame = self.frames[0] if len(self.frames) == 1 else nw.concat(self.frames)
-        self.frames = [frame[order[first[kept]].tolist()]]
-        self.codes, self.hashes, self.counts = [codes[kept]], [hashes[kept]], [counts[kept]]
+        self.frames = [frame[order[first[sampled]].tolist()]]
+        self.codes, self.hashes, self.counts = [codes[sampled]], [hashes[sampled]], [counts[sampled]]
 
     def finish(self) -> Sample:
-        """The sample, in the order of its content."""
+        """Return the sample, in the order of its hashes."""
         self.settle()
         order = np.argsort(self.hashes[0], kind="stable")
         codes, counts, hashes = self.codes[0][order], self.counts[0][order], self.hashes[0]
-        held = np.bincount(codes, minlength=self.quotas.size)
-        # The share of all hashes below a full class's bar is the share of its kinds that were kept.
+        sizes = np.bincount(codes, minlength=self.quotas.size)
+        # The share of all hashes below the bar of a full class is the share of its distinct rows that were sampled.
         below = np.maximum(self.bars.astype(np.float64) / 2**64, 1e-12)
-        kinds = np.where(held < self.quotas, held, held / below)
+        kinds = np.where(sizes < self.quotas, sizes, sizes / below)
         return Sample(self.frames[0][order.tolist()], codes, counts, hashes[order], float(kinds.sum()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """m kinds of row: frame, classes (m,), how often each occurs (m,), hashes (m,), and an estimate of all kinds."""
+    """A sample of m distinct rows.
+
+    ``frame`` holds the rows; ``codes``, ``counts`` and ``hashes`` (m,) are their classes, how often they occur, and
+    their content hashes; ``kinds`` estimates the number of distinct rows in the whole table.
+    """
 
     frame: Frame
     codes: IntArray
@@ -105,11 +109,11 @@ class Sample:
     kinds: float
 
 
-def quotas(class_rows: IntArray, most_rows: int, fewest: int = 50) -> IntArray:
-    """(K,) rows to draw of each class: its share of ``most_rows``, but 50 of a rare class or all that it has.
+def quotas(class_rows: IntArray, max_rows: int, min_rows: int = 50) -> IntArray:
+    """Rows to draw from each class (K,): its share of ``max_rows``, but at least ``min_rows`` (or all it has).
 
     >>> quotas(np.array([900, 90, 10]), 100).tolist()
     [90, 50, 10]
     """
-    share = min(1.0, most_rows / max(int(class_rows.sum()), 1))
-    return np.asarray(np.maximum(np.ceil(share * class_rows), np.minimum(class_rows, fewest)), dtype=np.int64)
+    share = min(1.0, max_rows / max(int(class_rows.sum()), 1))
+    return np.asarray(np.maximum(np.ceil(share * class_rows), np.minimum(class_rows, min_rows)), dtype=np.int64)

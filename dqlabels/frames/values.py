@@ -1,4 +1,4 @@
-"""Columns of any dtype as codes of their different values."""
+"""Turn columns of any dtype into codes of their different values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IntArray = NDArray[np.int64]
 
 
 def value_codes(column: Column) -> IntArray:
-    """(n,) which of its different values each row of a column holds, -1 where it is missing.
+    """Number (n,) of the value in each row among the different values of the column, -1 where missing.
 
     >>> import polars as pl
     >>> value_codes(nw.from_native(pl.Series([[1, 2], None, [1, 2]]), series_only=True)).tolist()
@@ -32,19 +32,19 @@ def value_codes(column: Column) -> IntArray:
     if dtype == nw.String and (coded := string_codes(column)) is not None:
         return coded[0]
     places: dict[Any, int] = {}
-    gone = missing_rows(column).tolist()
-    rows = zip(column.to_list(), gone, strict=True)
-    listed = (-1 if missing else places.setdefault(_key(value), len(places)) for value, missing in rows)
-    return np.fromiter(listed, dtype=np.int64, count=len(gone))
+    missing = missing_rows(column).tolist()
+    rows = zip(column.to_list(), missing, strict=True)
+    numbers = (-1 if absent else places.setdefault(_key(value), len(places)) for value, absent in rows)
+    return np.fromiter(numbers, dtype=np.int64, count=len(missing))
 
 
 def _key(value: Any) -> Any:
-    """The value, or its text where it is a list, an array or a record, which cannot be looked up."""
+    """Return the value, or the text of a list, an array or a record, which cannot be hashed."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     return value if getattr(type(value), "__hash__", None) else str(value)
 
 
 def codes_of(table: Frame, names: Iterable[str]) -> dict[str, IntArray]:
-    """The codes (n,) of each of these columns."""
+    """Value codes (n,) of each of these columns."""
     return {name: value_codes(table[name]) for name in names}

@@ -300,7 +300,7 @@ def test_the_sample_is_the_same_from_any_parts_in_any_order(seed, parts):
     codes = values % 3
     frame = nw.from_native(pl.DataFrame({"v": values}))
     hashes = content_hashes(frame, ["v"], codes)
-    wants = quotas(np.bincount(codes, minlength=3), 12, fewest=3)
+    wants = quotas(np.bincount(codes, minlength=3), 12, min_rows=3)
 
     def draw(where):
         state = ContentSample.empty(wants)

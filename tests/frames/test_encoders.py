@@ -136,19 +136,19 @@ def test_codes_read_as_numbers_are_found_again():
 @pytest.mark.parametrize(
     ("name", "given", "why"),
     [
-        ("x", ["1", "many"], r"'x' was Float64 .* is String now: 'many' is no number"),
-        ("x", ["1_000"], "'1_000' is no number"),
+        ("x", ["1", "many"], r"'x' was Float64 .* is String now: 'many' is not a number"),
+        ("x", ["1_000"], "'1_000' is not a number"),
         ("x", [datetime.date(2024, 1, 1)], "'x' was Float64 .* is Date now: a number is needed"),
         ("b", [2], "2 in row 0 is neither true nor false"),
         ("b", ["maybe"], "'maybe' in row 0 is neither true nor false"),
-        ("c", [1.5], "'c' was String .* is Float64 now: 1.5 in row 0 is no whole number"),
+        ("c", [1.5], "'c' was String .* is Float64 now: 1.5 in row 0 is not a whole number"),
         ("d", [datetime.datetime(2024, 1, 1, 5)], "row 0 holds a time of day"),
-        ("d", ["31.12.2024"], "'31.12.2024' in row 0 is no date as in 2024-01-31"),
+        ("d", ["31.12.2024"], "'31.12.2024' in row 0 is not a date like 2024-01-31"),
         ("d", ["2024-02-31"], "a date does not exist"),
         ("d", [20240131], "'d' was Date .* is Int64 now: a date is needed"),
         ("t", [[1]], "'t' was String .* strings are needed"),
         ("v", [[1.0, 2.0, 3.0]], "row 0 holds a list of 3 instead of 2 numbers"),
-        ("v", ["1,2"], "'1,2' in row 0 is no list of numbers"),
+        ("v", ["1,2"], "'1,2' in row 0 is not a list of numbers"),
     ],
 )
 def test_another_dtype_that_would_lose_something_is_refused(name, given, why):
@@ -158,7 +158,7 @@ def test_another_dtype_that_would_lose_something_is_refused(name, given, why):
 
 def test_a_time_zone_that_was_not_there_is_refused():
     batch = pl.DataFrame({"m": TRUSTED["m"]}).with_columns(pl.col("m").dt.replace_time_zone("UTC"))
-    with pytest.raises(FeatureError, match="it has a time zone, which it had not"):
+    with pytest.raises(FeatureError, match="it has a time zone now"):
         fit(m=TRUSTED["m"]).transform(wrap(batch))
 
 

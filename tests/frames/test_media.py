@@ -125,7 +125,7 @@ def test_a_callable_is_asked_once_and_only_for_values_that_are_there():
 
 @pytest.mark.parametrize("answer", [np.zeros(120), np.zeros((3, 2)), np.full((120, 2), "a")])
 def test_an_embedding_of_the_wrong_shape_is_refused(answer):
-    with pytest.raises(FeatureError, match="one row of numbers for each is needed"):
+    with pytest.raises(FeatureError, match="It must return one row of numbers for each"):
         dqlabels.audit(pl.DataFrame(words()[0]), "label", embed={"text": lambda texts: answer})
 
 
