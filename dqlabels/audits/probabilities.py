@@ -201,10 +201,10 @@ def _from_a_sample(training: Training, labels: Labels) -> ClassProbabilities:
         exclude=training.exclude, random_state=options.random_state, n_jobs=options.n_jobs,
         progress=options.progress,
     )  # fmt: skip
-    encoder = fitted.judge.encoder
+    encoder = fitted.encoder
     if not training.keep_model:
         return ClassProbabilities(probs, fitted.model, fitted.notes, encoder.names)
-    model = HalvesModel(fitted.judge.halves, encoder.width)
+    model = HalvesModel(fitted.halves, encoder.width)
     answer = answer_of(model, probs, labels.codes, len(table), len(table))
     return ClassProbabilities(probs, fitted.model, fitted.notes, encoder.names, encoder, encoder.encode(table), answer)
 

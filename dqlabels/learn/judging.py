@@ -60,11 +60,14 @@ def tree_probabilities(rows: Rows) -> FloatArray | None:
     matrix = tree_features(rows.X)
     if matrix is None:
         return None
-    options: dict[str, Any] = {"random_state": rows.seed, "n_jobs": rows.n_jobs, "progress": False}
     try:
-        return out_of_sample(matrix, rows.codes, rows.n_classes, sample_weight=rows.weights, **options).probs
+        found = out_of_sample(
+            matrix, rows.codes, rows.n_classes, sample_weight=rows.weights, random_state=rows.seed, n_jobs=rows.n_jobs,
+            progress=False,
+        )  # fmt: skip
     except ModelError:  # all rows look alike
         return None
+    return np.asarray(found.probs, dtype=np.float64)
 
 
 def tree_features(X: Any) -> NDArray[np.float32] | None:

@@ -218,7 +218,7 @@ def table_noise(noise: Any, matrix: NDArray[np.float32], codes: IntArray, seed: 
     if not isinstance(noise, str):
         return noise_model(noise, codes, np.eye(n_classes)[codes], seed)
     probs = out_of_sample(flat, codes, n_classes, random_state=seed, progress=False).probs
-    return noise_model(noise, codes, probs, seed)
+    return noise_model(noise, codes, np.asarray(probs, dtype=np.float64), seed)
 
 
 def _batches(order: Any, size: int) -> Iterator[Any]:

@@ -19,6 +19,7 @@ from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
 from dqlabels.models import symmetric
 from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
+from dqlabels.threads import thread_count
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -37,6 +38,8 @@ SKETCH = 8
 SURE = 0.9
 # Rows that are judged together: half of them are asked at a time, and stay in the cache.
 BLOCK_ROWS = 32_768
+# With fewer classes the steps of a judging thread are so short that two wait for each other, and are slower than one.
+MIN_THREADED_CLASSES = 20
 UNIT = 2**24
 
 
@@ -244,12 +247,26 @@ class Halves:
             first, second = pool.map(fit, (0, 1))
         return cls((first, second), np.unique(hashes))
 
-    def judge(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
-        """Of models that did not see the row: probabilities (n, K) float32 in whole units of 2**-24.
+    def judge(self, matrix: Matrix, n_jobs: int | None = 1) -> tuple[Matrix, NDArray[np.bool_]]:
+        """Judge each row by the models that did not see it.
 
-        And which rows (n,) a model saw, or a row alike, so that the other one alone could judge it; none where all rows
-        are judged by one model.
+        Args:
+            matrix: (n, d) float32, NaN where missing.
+            n_jobs: Threads; they are used for many classes only. The answer does not depend on them.
+
+        Returns:
+            Probabilities (n, K) float32 in whole units of 2**-24, and which rows (n,) a model saw, or a row alike, so
+            that the other one alone could judge it; none where all rows are judged by one model.
         """
+        threads = thread_count(n_jobs) if self.n_classes >= MIN_THREADED_CLASSES else 1
+        parts = np.array_split(matrix, max(1, min(threads, len(matrix) // 1024)))
+        if len(parts) == 1:
+            return self._judge(matrix)
+        with ThreadPoolExecutor(threads) as pool:
+            probs, inside = zip(*pool.map(self._judge, parts), strict=True)
+        return np.concatenate(probs), np.concatenate(inside)
+
+    def _judge(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
         blocks = [self._block(matrix[at : at + BLOCK_ROWS]) for at in range(0, len(matrix), BLOCK_ROWS)]
         if not blocks:
             return np.empty((0, self.n_classes), dtype=np.float32), np.empty(0, dtype=bool)
@@ -274,7 +291,7 @@ class Halves:
 
 
 def softened(probs: Matrix) -> Matrix:
-    """Less sure of itself, and in whole units, which float32 holds exactly.
+    """Make probabilities (n, K) less sure of themselves, in whole units, which float32 holds exactly.
 
     The mean of two boosted models is surer than it is right; the square root ranks errors better, and what is
     flagged by it is flagged more often rightly (docs/benchmarks.md).

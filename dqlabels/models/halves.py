@@ -1,10 +1,9 @@
-"""The boosted halves as a model that an auditor keeps: fitted, asked, turned into plain arrays and checked."""
+"""The boosted halves as the model of an auditor, which can be saved as plain arrays and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,10 @@ from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
 from dqlabels.models import boosted
 from dqlabels.models.boosted import BoostedTrees, Halves
-from dqlabels.models.large import judge_and_tell
 from dqlabels.models.out_of_sample import OutOfSample
 from dqlabels.models.units import COARSE
 from dqlabels.progress import Progress, ProgressOption
+from dqlabels.statistics.arrays import RealArray
 from dqlabels.statistics.classes import model_error
 
 FloatArray = NDArray[np.float64]
@@ -37,17 +36,17 @@ class HalvesModel:
 
     @property
     def name(self) -> str:
-        """As a reader knows it."""
+        """Name shown to users."""
         seen = self.halves.seen.size
         return f"boosted trees, two halves of {seen:,} kinds of row" if seen else "boosted trees, all kinds of row"
 
     @property
     def n_classes(self) -> int:
-        """K."""
+        """Number of classes, K."""
         return self.halves.n_classes
 
     def predict_proba(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
-        """Probabilities (n, K) of the rows (n, width), each by what did not see it.
+        """Probabilities (n, K) of the rows (n, width), each by models that did not see it.
 
         Raises:
             ModelError: A matrix of another width.
@@ -62,12 +61,12 @@ class HalvesModel:
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ModelError(f"The model judges by {self.width:,} features; the matrix has shape {matrix.shape}.")
-        probs, inside = judge_and_tell(self.halves, matrix, n_threads)
+        probs, inside = self.halves.judge(matrix, n_threads)
         return probs.astype(np.float64), int(inside.sum())
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Arrays of one or two dimensions, those of the second model after those of the first."""
-        arrays: dict[str, NDArray[Any]] = {"seen": self.halves.seen}
+        arrays: dict[str, NDArray[np.generic]] = {"seen": self.halves.seen}
         for at, model in enumerate(self.halves.models):
             own = {name: getattr(model, name) for name in ARRAYS}
             own["steps"] = own["steps"].reshape(-1, self.n_classes)
@@ -75,15 +74,16 @@ class HalvesModel:
         return arrays
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], width: int, n_classes: int) -> HalvesModel:
-        """What ``to_arrays`` gave; every value is checked, since it may come from a file.
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], width: int, n_classes: int) -> HalvesModel:
+        """Read what ``to_arrays`` gave; every value is checked, since it may come from a file.
 
         Raises:
             ModelError: Not such a model of so many features and classes.
         """
         models = [_model(arrays, at, width, n_classes) for at in (0, 1) if f"{at}.prior" in arrays]
-        seen = arrays.get("seen", np.empty(0))
-        if not models or seen.ndim != 1 or seen.dtype != np.uint64 or (seen[1:] <= seen[:-1]).any():
+        stored = arrays.get("seen", np.empty(0))
+        seen = stored.view(np.uint64) if stored.dtype == np.uint64 else np.zeros((1, 1), dtype=np.uint64)
+        if not models or seen.ndim != 1 or (seen[1:] <= seen[:-1]).any():
             raise ModelError("The saved halves lack a model, or the hashes of the rows they saw are not in order.")
         if (len(models) == 2) != (seen.size > 0):
             raise ModelError(f"The saved halves are {len(models)}, with {seen.size:,} rows that they saw.")
@@ -99,7 +99,7 @@ def fit_halves(
     n_jobs: int | None,
     progress: ProgressOption,
 ) -> OutOfSample | None:
-    """Halves of a table in memory, to keep: each judges the other's rows; None where most rows are alike.
+    """Fit the halves of a table in memory, each of which judges the other's rows; None where most rows are alike.
 
     Args:
         matrix: (n, d), NaN where missing.
@@ -123,15 +123,23 @@ def fit_halves(
     return answer_of(model, model.predict_proba(matrix, n_threads=n_jobs), codes, rows.size, kinds)
 
 
-def answer_of(model: HalvesModel, probs: NDArray[Any], codes: IntArray, trained_rows: int, kinds: int) -> OutOfSample:
-    """What a kept model says of the rows (n,) it was fitted on; it knows itself which of a batch it saw."""
+def answer_of(model: HalvesModel, probs: RealArray, codes: IntArray, trained_rows: int, kinds: int) -> OutOfSample:
+    """Describe what an auditor's model says of the rows it was fitted on.
+
+    Args:
+        model: It knows itself which rows of a batch it saw.
+        probs: (n, K) its probabilities.
+        codes: (n,) class positions, -1 where missing.
+        trained_rows: How many rows it was fitted on.
+        kinds: How many kinds of row there are.
+    """
     known = codes >= 0
     error = model_error(codes[known], probs[known].argmax(axis=1))
     none = np.empty(0, dtype=np.int64)
     return OutOfSample(probs, model.name, error, trained_rows, kinds, coarse=False, fitted=model, seen=none)
 
 
-def _model(arrays: Mapping[str, NDArray[Any]], at: int, width: int, n_classes: int) -> BoostedTrees:
+def _model(arrays: Mapping[str, NDArray[np.generic]], at: int, width: int, n_classes: int) -> BoostedTrees:
     absent = [name for name in ARRAYS if f"{at}.{name}" not in arrays]
     if absent:
         raise ModelError(f"The saved halves lack {', '.join(absent)}.")

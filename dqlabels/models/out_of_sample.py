@@ -24,6 +24,7 @@ from dqlabels.models.units import (
     row_weights,
 )
 from dqlabels.progress import ProgressOption
+from dqlabels.statistics.arrays import RealArray
 from dqlabels.statistics.classes import model_error
 from dqlabels.threads import thread_count
 
@@ -61,7 +62,7 @@ class OutOfSample:
     rows, and ``seen`` (m,) are the rows it was fitted on.
     """
 
-    probs: FloatArray
+    probs: RealArray
     model: str
     error: float
     trained_rows: int

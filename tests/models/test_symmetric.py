@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqlabels.models import boosted, large, symmetric
+from dqlabels.models import boosted, symmetric
 from dqlabels.models.boosted import BoostedTrees, BoostingSizes, softmax
 from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
 
@@ -164,8 +164,8 @@ def test_scores_are_the_odds_to_the_last_class_summed_over_the_trees(n_classes):
 
 def test_many_classes_are_judged_on_several_threads_alike():
     rng = np.random.default_rng(4)
-    matrix, codes = rng.normal(size=(4_000, 3)).astype(np.float32), rng.integers(0, large.MANY_CLASSES, 4_000)
+    matrix, codes = rng.normal(size=(4_000, 3)).astype(np.float32), rng.integers(0, boosted.MIN_THREADED_CLASSES, 4_000)
     sizes = BoostingSizes(trees=3)
-    halves = boosted.Halves.fit(matrix, codes, large.MANY_CLASSES, np.ones(4_000), coarse=False, sizes=sizes)
-    one, many = (large.judge_matrix(halves, matrix, n_jobs) for n_jobs in (1, 3))
+    halves = boosted.Halves.fit(matrix, codes, boosted.MIN_THREADED_CLASSES, np.ones(4_000), coarse=False, sizes=sizes)
+    one, many = (halves.judge(matrix, n_jobs)[0] for n_jobs in (1, 3))
     assert np.array_equal(one, many)

@@ -78,14 +78,14 @@ class ClassTask:
 class ClassLearnt:
     """A fitted judge, and by which rule to flag."""
 
-    learnt: large.Learnt
+    learnt: large.LargeTableModel
     labels: LabelSet
     options: Options
 
     @property
     def columns(self) -> list[str]:
         """The features."""
-        return list(self.learnt.judge.encoder.names)
+        return list(self.learnt.encoder.names)
 
     @property
     def model(self) -> str:
@@ -99,7 +99,7 @@ class ClassLearnt:
 
     def judge(self, block: Frame, given: IntArray, n_jobs: int | None) -> NDArray[np.float32]:
         """Probabilities (b, K)."""
-        return self.learnt.judge.probs(block, n_jobs)
+        return self.learnt.probs(block, n_jobs)
 
     def first(self) -> ClassTally:
         """The thresholds are made on the way."""

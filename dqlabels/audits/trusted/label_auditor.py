@@ -231,7 +231,7 @@ def _keep(
         encoder,
         answer.fitted,
         trusted_tally(codes[labels.known], answer.probs[labels.known], len(labels.classes)),
-        Seen.of(matrix[seen], codes[seen], answer.probs[seen], by_label=answer.coarse),
+        Seen.of(matrix[seen], codes[seen], answer.probs[seen].astype(float), by_label=answer.coarse),
         result.profile(),
         Baseline.of(matrix, encoder),
         {name: value for name, value in result.settings.items() if name != "task"},
