@@ -1,1 +1,1 @@
-"""Checks of a labelled table beside its labels: each a function from arrays to a frozen finding."""
+"""Checks of the table around the labels. Each is a function from arrays to a frozen finding."""

@@ -1,4 +1,4 @@
-"""Classes of few rows, and classes that are one class written in two ways."""
+"""Classes with few rows, and classes that are one class spelled in two ways."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
 
-# A class is rare below this share of an even one; cleanlab's Datalab draws the line there too.
+# A class is rare below this share of an even one, as in cleanlab's Datalab.
 RARE = 0.1
-# Fewer rows than the folds of a cross-validation: some folds would be judged without any.
+# With fewer rows than cross-validation has folds, some folds would have none of them.
 MIN_ROWS = 5
-# A name that a slip of one letter makes of another needs so many letters, and so many times fewer rows.
+# Two names that differ in one letter are alike only if both have this many letters, and one this many times more rows.
 MIN_NAME_LENGTH, TIMES_RARER = 5, 10
 MAX_LISTED = 5
 
@@ -22,18 +22,18 @@ MAX_LISTED = 5
 def check_classes(
     names: Sequence[str], codes: NDArray[np.int64], counts: NDArray[np.int64], *, words: bool = True
 ) -> Finding:
-    """Rare classes, and names that look like another's.
+    """Find rare classes, and class names that look like another.
 
-    A class is rare with fewer than 5 rows, or less than a tenth of an even share (1/K) of the labelled rows. Two names
-    look alike where they hold a letter and differ in case, spaces, underscores or hyphens alone; or in one letter,
-    where both have 5 letters or more, no digit, and one has ten times as many rows. These are facts of the table, not
-    tests.
+    A class is rare if it has fewer than 5 rows, or less than a tenth of an even share (1/K) of the labelled rows. Two
+    names look alike if they contain a letter and differ only in case, spaces, underscores or hyphens; or if they differ
+    in one letter, both have 5 letters or more and no digit, and one has ten times as many rows. These are facts about
+    the table, not tests.
 
     Args:
-        names: Of the K classes.
-        codes: (n,) class of each row, -1 where it has none.
-        counts: (K,) rows of each class.
-        words: Whether the labels are words; numbers and dates that look alike are not.
+        names: The names of the K classes.
+        codes: (n,) class of each row, -1 where it has no label.
+        counts: (K,) number of rows of each class.
+        words: Whether the labels are words; numbers and dates that look alike are different classes.
 
     >>> check_classes(["No", "no ", "yes"], np.array([0] * 9 + [1] * 5 + [2] * 9), np.array([9, 5, 9])).says
     "'no ' (5 rows) looks like 'No' (9 rows): one class written in two ways?"
@@ -72,7 +72,7 @@ def check_classes(
 
 
 def look_alikes(names: Sequence[str], counts: NDArray[np.int64]) -> dict[int, int]:
-    """For each class that looks like one of more rows, that one.
+    """Return, for each class that looks like one with more rows, that class.
 
     >>> look_alikes(["benign", "benin", "malignant"], np.array([90, 2, 40]))
     {1: 0}

@@ -1,15 +1,14 @@
-"""Rows that repeat another row, exactly or nearly, and whether their labels agree."""
+"""Rows that repeat another row exactly or nearly, and whether their labels agree."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.checks.finding import Finding, counted
+from dqlabels.checks.finding import Details, Finding, counted
 from dqlabels.checks.space import Space, dimension, log_ratios
 from dqlabels.frames.hashing import groups_alike, row_marks
 from dqlabels.statistics.multiple_testing import benjamini_hochberg
@@ -17,20 +16,20 @@ from dqlabels.statistics.multiple_testing import benjamini_hochberg
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Near rows differ in no column by more than this share of its quartile distance, or of what two texts or vectors are
-# usually apart.
+# Near copies differ in no column by more than this share of its interquartile range, or of the usual distance between
+# two texts or vectors.
 NEAR = 0.1
-# Copies are so many times as many as chance makes: columns that depend on each other agree more often than it says.
+# Copies must be this many times as common as chance predicts, since columns that depend on each other agree more often.
 TIMES_CHANCE = 2.0
 MAX_LABELS_LISTED = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Copies:
-    """Rows alike in every feature.
+    """Rows that are alike in every feature.
 
-    ``groups`` (n,) is the group of each row; ``pairs`` counts such rows two by two, and ``expected`` how many pairs
-    features as coarse as these make alike by chance; ``by_chance`` says whether that explains them.
+    ``groups`` (n,) is the group of each row, ``pairs`` the number of pairs of such rows, and ``expected`` how many
+    pairs are alike by chance with features this coarse; ``by_chance`` says whether that explains the pairs.
     """
 
     groups: IntArray
@@ -40,17 +39,17 @@ class Copies:
 
 
 def find_copies(codes: Mapping[str, IntArray], alpha: float) -> Copies:
-    """Rows alike in every one of these columns, and whether they are more than coarse features make alike by chance.
+    """Find rows that are alike in every one of these columns, and say whether chance explains them.
 
-    Where a column is drawn by itself, of the pairs alike in all others a share c are alike in it too, c being the
-    chance that two rows share its value. So the pairs that differ in that column alone, times c / (1 - c), are the
-    pairs that chance makes alike in all; the largest of these numbers over the columns is what is expected. Rows are
-    copies where there are twice as many pairs, and more than Poisson's law with that mean gives with a chance of
-    ``alpha``.
+    If a column is independent of the others, then a share c of the pairs that are alike in all others are alike in it
+    too, where c is the chance that two rows share its value. So the number of pairs that differ in that column only,
+    times c / (1 - c), is the number of pairs that chance makes alike in all columns; the largest such number over the
+    columns is expected. Rows are copies if there are twice as many pairs, and more than a Poisson distribution with
+    that mean exceeds with probability ``alpha``.
 
     Args:
-        codes: (n,) of each column, as ``value_codes`` gives them.
-        alpha: In (0, 1).
+        codes: (n,) codes of each column, as ``value_codes`` returns them.
+        alpha: Chance of calling rows copies that chance explains, in (0, 1).
 
     >>> rows = np.arange(50) % 49
     >>> copies = find_copies({"a": rows, "b": rows**2}, 0.01)
@@ -71,21 +70,21 @@ def find_copies(codes: Mapping[str, IntArray], alpha: float) -> Copies:
     return Copies(groups_alike(marks), pairs, expected, by_chance=pairs > 0 and not many)
 
 
-def _pairs(keys: NDArray[Any]) -> int:
-    """How many pairs share a key."""
+def _pairs(keys: NDArray[np.integer]) -> int:
+    """Number of pairs that share a key."""
     counts = np.unique(keys, return_counts=True)[1].astype(np.int64)
     return int((counts * (counts - 1) // 2).sum())
 
 
 def near_pairs(space: Space, alpha: float) -> IntArray:
-    """(m, 2) points so close to each other that chance does not explain it.
+    """Return the pairs (m, 2) of points that are closer to each other than chance explains.
 
-    Where points lie evenly in D dimensions about a point, (distance to the nearest / to the k-th nearest)**D follows
-    Beta(1, k - 1). D is read off the table; the nearest distances are then held against that law with Benjamini and
-    Hochberg's correction at ``alpha``, and the pair must also be near in every column (``NEAR``).
+    If points lie evenly around a point in D dimensions, (distance to the nearest / to the k-th nearest)**D follows
+    Beta(1, k - 1). D is estimated from the table; the nearest distances are tested against that distribution with
+    Benjamini and Hochberg's correction at ``alpha``, and the pair must also be near in every column (``NEAR``).
 
-    Source: the law is that of distances in a Poisson process, as used by Levina & Bickel (2004), NeurIPS 17, and
-    Facco et al. (2017), Scientific Reports 7:12140, to estimate D.
+    Source: The distribution is that of distances in a Poisson process, as used by Levina & Bickel (2004), NeurIPS 17,
+    and Facco et al. (2017), Scientific Reports 7:12140, to estimate D.
     """
     k = space.distances.shape[1]
     p = -np.expm1((k - 1) * np.log1p(-np.minimum(np.exp(dimension(space) * log_ratios(space)), 1 - 1e-16)))
@@ -104,15 +103,15 @@ def near_pairs(space: Space, alpha: float) -> IntArray:
 def check_duplicates(
     copies: Copies, near: IntArray | None, space: Space | None, labels: IntArray, names: Sequence[str], why: str = ""
 ) -> Finding:
-    """Groups of copies and near copies, those whose labels differ first.
+    """Report groups of copies and near copies, those with different labels first.
 
     Args:
-        copies: Of n rows.
-        near: (m, 2) pairs of points of ``space``, or None where they were not looked for.
-        space: What the points are.
-        labels: (n,) class of each row, -1 where it has none.
-        names: Of the K classes.
-        why: The reason where near copies were not looked for.
+        copies: The copies among n rows.
+        near: (m, 2) pairs of points of ``space``, or None if near copies were not looked for.
+        space: The n rows as points.
+        labels: (n,) class of each row, -1 where it has no label.
+        names: The names of the K classes.
+        why: Why near copies were not looked for, if they were not.
     """
     group, kinds = _groups(copies, near, space)
     n_groups = len(kinds)
@@ -124,7 +123,7 @@ def check_duplicates(
     return Finding(
         "duplicates",
         "found" if n_groups else "clear",
-        " ".join(part for part in (_says(copies, found, conflicts, mixed), why) if part),
+        " ".join(part for part in (_message(copies, found, conflicts, mixed), why) if part),
         rows=int(found.sum()),
         share=float(found.mean()),
         details=details,
@@ -137,7 +136,7 @@ def check_duplicates(
 
 
 def _groups(copies: Copies, near: IntArray | None, space: Space | None) -> tuple[IntArray, list[str]]:
-    """(n,) group of each row that repeats another, else -1, numbered by their first rows, and the kind of each."""
+    """Group (n,) of each row that repeats another, else -1, numbered by first row; and the kind of each group."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -152,7 +151,7 @@ def _groups(copies: Copies, near: IntArray | None, space: Space | None) -> tuple
         row_of = np.full(len(space.points), n)
         np.minimum.at(row_of, space.point, rows)
         links.append(row_of[near])
-        # Rows at one point of a near pair belong to it, whatever made them alike.
+        # All rows at a point of a near pair belong to the group, whatever made them alike.
         same = np.isin(space.point, near) if copies.by_chance else np.ones(n, dtype=bool)
         links.append(np.column_stack([rows[same], row_of[space.point[same]]]))
     joined = np.concatenate(links)
@@ -167,7 +166,7 @@ def _groups(copies: Copies, near: IntArray | None, space: Space | None) -> tuple
 
 
 def _kinds(group: IntArray, exact: IntArray) -> list[str]:
-    """``copy`` where all rows of a group are alike in every feature, else ``near copy``."""
+    """Kind of each group: ``copy`` if all its rows are alike in every feature, else ``near copy``."""
     rows = np.flatnonzero(group >= 0)
     n_groups = int(group.max(initial=-1)) + 1
     low, high = np.full(n_groups, exact.size), np.full(n_groups, -1)
@@ -177,7 +176,7 @@ def _kinds(group: IntArray, exact: IntArray) -> list[str]:
 
 
 def _conflicts(group: IntArray, labels: IntArray, n_groups: int) -> NDArray[np.bool_]:
-    """(groups,) whether rows of a group carry different labels."""
+    """Whether each group has rows with different labels, (groups,)."""
     rows = np.flatnonzero((group >= 0) & (labels >= 0))
     low, high = np.full(n_groups, np.iinfo(np.int64).max), np.full(n_groups, -1)
     np.minimum.at(low, group[rows], labels[rows])
@@ -186,7 +185,7 @@ def _conflicts(group: IntArray, labels: IntArray, n_groups: int) -> NDArray[np.b
     return differ
 
 
-def _says(copies: Copies, found: NDArray[np.bool_], conflicts: NDArray[np.bool_], mixed: NDArray[np.bool_]) -> str:
+def _message(copies: Copies, found: NDArray[np.bool_], conflicts: NDArray[np.bool_], mixed: NDArray[np.bool_]) -> str:
     parts = []
     if conflicts.size:
         parts.append(
@@ -202,14 +201,14 @@ def _says(copies: Copies, found: NDArray[np.bool_], conflicts: NDArray[np.bool_]
     if copies.by_chance:
         parts.append(
             f"{counted(copies.pairs, 'pair')} of rows {'is' if copies.pairs == 1 else 'are'} alike in every feature; "
-            f"features this coarse make about {copies.expected:,.0f} alike by chance, so they are not counted."
+            f"about {copies.expected:,.0f} are expected by chance with features this coarse, so they are not counted."
         )
     return " ".join(parts) or "No row repeats another."
 
 
 def _details(
     group: IntArray, kinds: list[str], conflicts: NDArray[np.bool_], labels: IntArray, names: Sequence[str]
-) -> dict[str, Sequence[Any]]:
+) -> Details:
     rows = np.flatnonzero(group >= 0)
     rows = rows[np.argsort(group[rows], kind="stable")]
     sizes = np.bincount(group[rows], minlength=len(kinds)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Columns that hold nothing, one value, or mostly nothing; rows that hold nothing."""
+"""Columns that are empty, constant or mostly missing, and rows without a single feature."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted, listed
 
-# A column missing in this share of the rows or more is worth a word.
+# A column that is missing in at least this share of the rows is worth mentioning.
 MOSTLY_MISSING = 0.5
 
 
 def check_features(codes: Mapping[str, NDArray[np.int64]], features: Iterable[str]) -> Finding:
-    """Columns that are empty, constant or missing in half of the rows, and rows without a single feature.
+    """Report columns that are empty, constant or missing in half of the rows, and rows without a single feature.
 
-    These are facts of the table: nothing is tested, so nothing can be a false alarm.
+    These are facts about the table: nothing is tested, so nothing can be a false alarm.
 
     Args:
-        codes: (n,) of each column but the label, as ``value_codes`` gives them, n at least 1.
-        features: Those of them that the labels are judged by.
+        codes: (n,) codes of each column except the label, as ``value_codes`` returns them, n at least 1.
+        features: The columns that the labels are judged by.
 
     >>> check_features({"a": np.array([0, 0]), "b": np.array([0, 1])}, ["a", "b"]).says
     "1 column holds one value in every row: 'a'."
@@ -35,7 +35,7 @@ def check_features(codes: Mapping[str, NDArray[np.int64]], features: Iterable[st
         blank &= codes[name] < 0
     blank &= bool(judged)
     names = sorted(codes, key=lambda name: (not kinds[name], -missing[name]))
-    says = _says(kinds, missing, rows, int(blank.sum()))
+    says = _message(kinds, missing, rows, int(blank.sum()))
     return Finding(
         "features",
         "found" if says else "clear",
@@ -61,14 +61,16 @@ def _kind(missing: int, distinct: int, rows: int) -> str:
     return "mostly missing" if missing >= MOSTLY_MISSING * rows else ""
 
 
-def _says(kinds: Mapping[str, str], missing: Mapping[str, int], rows: int, blank: int) -> str:
-    of = {kind: [name for name in kinds if kinds[name] == kind] for kind in ("empty", "constant", "mostly missing")}
+def _message(kinds: Mapping[str, str], missing: Mapping[str, int], rows: int, blank: int) -> str:
+    by_kind = {
+        kind: [name for name in kinds if kinds[name] == kind] for kind in ("empty", "constant", "mostly missing")
+    }
     parts = []
-    if names := of["empty"]:
+    if names := by_kind["empty"]:
         parts.append(f"{counted(len(names), 'column')} {_verb(names, 'hold')} no value: {listed(names)}.")
-    if names := of["constant"]:
+    if names := by_kind["constant"]:
         parts.append(f"{counted(len(names), 'column')} {_verb(names, 'hold')} one value in every row: {listed(names)}.")
-    if names := of["mostly missing"]:
+    if names := by_kind["mostly missing"]:
         worst = max(names, key=lambda name: missing[name])
         parts.append(
             f"{counted(len(names), 'column')} {'is' if len(names) == 1 else 'are'} missing in half of the rows or "

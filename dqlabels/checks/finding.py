@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
 Verdict = Literal["found", "clear", "not run"]
+Details = Mapping[str, Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Finding:
     """What one check found in a table of n rows.
 
-    ``verdict`` is ``"found"``, ``"clear"`` or ``"not run"``; ``says`` has the numbers in a sentence; ``rows`` counts
-    the rows concerned, 0 where it is columns or the whole table, and ``share`` is that of all rows; ``details`` are
-    the columns of a table, and ``columns`` (n,) what the frame can be given, by name, with None or NaN where it does
-    not apply.
+    ``verdict`` is ``"found"``, ``"clear"`` or ``"not run"``, and ``says`` gives the numbers in a sentence. ``rows``
+    counts the rows concerned, 0 if it is about columns or the whole table, and ``share`` is their share of all rows.
+    ``details`` are the columns of a table; ``columns`` (n,) can be added to the frame by name, and hold None or NaN
+    where they do not apply.
     """
 
     check: str
@@ -26,8 +28,8 @@ class Finding:
     says: str
     rows: int = 0
     share: float = 0.0
-    details: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    details: Details = field(default_factory=dict)
+    columns: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
     @property
     def found(self) -> bool:
@@ -36,7 +38,7 @@ class Finding:
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun.
+    """Return a number with its noun.
 
     >>> counted(1, "row"), counted(1200, "row")
     ('1 row', '1,200 rows')
@@ -45,7 +47,7 @@ def counted(number: int, one: str, many: str | None = None) -> str:
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first names, and how many more there are.
+    """Return the first names, and how many more there are.
 
     >>> listed(["a", "b", "c"], most=2)
     "'a', 'b' and 1 more"

@@ -1,4 +1,4 @@
-"""Groups of rows that the model fails on, as rules a person can read."""
+"""Groups of rows on which the model fails, described by readable rules."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-# Rules of so many conditions at most; so many groups at most.
+# At most this many conditions per rule, and this many groups.
 DEPTH, MAX_GROUPS = 3, 5
-# Of the searched half: groups of fewer rows are not looked at.
+# Smaller groups, or smaller shares of the searched half, are not considered.
 MIN_ROWS, MIN_SHARE = 15, 0.02
-# A group matters with this many times the error of all other rows, and so much more of it.
+# A group matters if its error is this many times that of all other rows, and larger by this much.
 TIMES, POINTS = 1.5, 0.10
-# More rows than this are no group but what is usual: of most tables some third is harder than the rest.
+# A larger share is not a group but the usual case: in most tables some third of the rows is harder than the rest.
 MAX_SHARE = 0.3
-# A group of which more than this share is in a worse one says nothing new.
+# A group that shares more of its rows than this with a worse one adds nothing.
 MAX_OVERLAP = 0.5
 DATE_PARTS = ("", "month of ", "weekday of ", "hour of ")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one readable number of a row says: ``name`` at most a bound, or ``name`` being ``value``."""
+    """A condition that a rule can hold: ``name`` is at most some bound, or ``name`` is ``value``."""
 
     name: str
     value: str | None = None
@@ -43,18 +43,18 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Questions:
-    """``matrix`` (n, q) float64 with NaN where missing, and what each of the q columns asks."""
+    """What rules can ask: ``matrix`` (n, q) with NaN where missing, and what each of its q columns asks."""
 
     matrix: FloatArray
     asked: tuple[Question, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """What the model says of m rows, out of sample.
+class ModelErrors:
+    """How often the model differs from the label, out of sample, and how often it expected to.
 
-    ``wrong`` (m,) is whether the likeliest class is not the label, ``expected`` (m,) how likely the model thought that:
-    1 less that class's probability.
+    ``wrong`` (m,) is true where the likeliest class is not the label, ``expected`` (m,) is 1 less the probability of
+    the likeliest class.
     """
 
     wrong: BoolArray
@@ -62,7 +62,7 @@ class Answers:
 
 
 def readable(table: Frame, kinds: Mapping[str, ColumnKind]) -> Questions:
-    """The features of n rows as numbers that a rule in words can be made of; texts and vectors have none."""
+    """Return the features of n rows as questions that a readable rule can ask; texts and vectors have none."""
     parts: list[FloatArray] = []
     asked: list[Question] = []
     for name, kind in kinds.items():
@@ -84,7 +84,7 @@ def readable(table: Frame, kinds: Mapping[str, ColumnKind]) -> Questions:
 
 
 def _common_values(part: FloatArray, encoder: CategoryEncoder) -> tuple[FloatArray, list[str]]:
-    """(n, v) one column for each of the commonest values."""
+    """One column (n, v) for each of the most common values."""
     values = [*(["missing"] if encoder.missing else []), *(repr(value) for value in encoder.values)]
     if part.shape[1] == len(values):
         return part, values
@@ -96,27 +96,27 @@ def _common_values(part: FloatArray, encoder: CategoryEncoder) -> tuple[FloatArr
 
 
 def check_groups(
-    questions: Questions, marks: NDArray[np.uint64], answers: Answers, rows: IntArray, n: int, alpha: float
+    questions: Questions, marks: NDArray[np.uint64], errors: ModelErrors, rows: IntArray, n: int, alpha: float
 ) -> Finding:
-    """Rules under which the model's out-of-sample answer differs from the label far more often than elsewhere.
+    """Find rules under which the model differs from the label far more often than elsewhere.
 
-    A tree of three levels on one half of the rows proposes groups, the other half tests them (Fisher's exact test, one
-    side), and the reverse; all tests together are corrected with Holm's method. Which half a row is in follows from
-    what it holds, so rows that are alike are never on both sides and the order of the rows does not matter. Rates are
-    those of the half that tested.
+    A tree of three levels proposes groups on one half of the rows and the other half tests them (Fisher's exact test,
+    one-sided), and vice versa; all tests together are corrected with Holm's method. The half that a row belongs to
+    follows from its content, so rows that are alike are in the same half, and the order of the rows does not matter.
+    Rates are those of the half that tested.
 
     Args:
-        questions: Of the m rows that have a label.
-        marks: (m,) of each row, equal where rows are alike.
-        answers: Of the m rows.
-        rows: (m,) their place among all n rows.
-        n: All rows.
-        alpha: The chance that any group is named where errors have nothing to do with the features.
+        questions: What rules can ask about the m rows with a label.
+        marks: (m,) mark of each row, equal where rows are alike.
+        errors: Where the model is wrong.
+        rows: (m,) places of these rows among all n rows.
+        n: Number of rows.
+        alpha: Chance that any group is named if errors have nothing to do with the features.
 
-    Source: slices by a decision tree as in Chung et al. (2019), ICDE; halves make the test independent of the search.
+    Source: Slices by a decision tree as in Chung et al. (2019), ICDE; halves make the test independent of the search.
     """
     half = _halves(marks)
-    found = [*_proposed(questions, answers, half), *_proposed(questions, answers, ~half)]
+    found = [*_proposed(questions, errors, half), *_proposed(questions, errors, ~half)]
     if found:
         kept = holm(np.array([group.p for group in found]), alpha)
         found = [group for group, significant in zip(found, kept, strict=True) if significant and group.matters]
@@ -129,7 +129,7 @@ def check_groups(
     return Finding(
         "groups",
         "found" if groups else "clear",
-        _says(groups) or "No group of rows was found on which the model fails more often than elsewhere.",
+        _message(groups) or "No group of rows was found on which the model fails more often than elsewhere.",
         rows=int(inside.sum()),
         share=float(inside.mean()),
         details={
@@ -147,7 +147,7 @@ def check_groups(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """A rule, its rows (m,), and what the half that did not propose it says of it."""
+    """A rule, its rows (m,), and its figures in the half of the rows that did not propose it."""
 
     rule: str
     rows: BoolArray
@@ -159,28 +159,28 @@ class Group:
 
     @property
     def matters(self) -> bool:
-        """Whether the error is so much larger that it is worth a word."""
+        """Whether the error is so much larger that it is worth mentioning."""
         return self.error >= TIMES * self.elsewhere and self.error - self.elsewhere >= POINTS
 
 
 def _halves(marks: NDArray[np.uint64]) -> BoolArray:
-    """(m,) which half each row is in: the different rows in the order of their marks, dealt out at random."""
+    """The half (m,) that each row is in: distinct rows, in the order of their marks, are dealt out at random."""
     different, at = np.unique(marks, return_inverse=True)
     dealt = np.random.default_rng(0xD91).permutation(different.size) % 2 == 0
     half: BoolArray = dealt[at.ravel()]
     return half
 
 
-def _proposed(questions: Questions, answers: Answers, search: BoolArray) -> list[Group]:
-    """The nodes of a tree grown on the rows ``search`` (m,) whose error is above the mean, tested on the others."""
+def _proposed(questions: Questions, errors: ModelErrors, search: BoolArray) -> list[Group]:
+    """Nodes with an error above the mean of a tree grown on the rows ``search`` (m,), tested on the other rows."""
     from scipy.stats import hypergeom
     from sklearn.tree import DecisionTreeRegressor
 
-    test, wrong = ~search, answers.wrong
-    fewest = max(MIN_ROWS, int(np.ceil(MIN_SHARE * search.sum())))
-    if not questions.matrix.shape[1] or min(search.sum(), test.sum()) < 2 * fewest or not wrong[search].any():
+    test, wrong = ~search, errors.wrong
+    min_rows = max(MIN_ROWS, int(np.ceil(MIN_SHARE * search.sum())))
+    if not questions.matrix.shape[1] or min(search.sum(), test.sum()) < 2 * min_rows or not wrong[search].any():
         return []
-    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=fewest, random_state=0)
+    tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=min_rows, random_state=0)
     matrix = questions.matrix.astype(np.float32)
     tree.fit(matrix[search], wrong[search])
     inside = tree.decision_path(matrix).toarray().astype(bool)
@@ -192,24 +192,24 @@ def _proposed(questions: Questions, answers: Answers, search: BoolArray) -> list
         if large or wrong[rows & search].mean() <= wrong[search].mean() or not here.any() or not there.any():
             continue
         p = hypergeom.sf(wrong[here].sum() - 1, test.sum(), wrong[test].sum(), here.sum())
-        rule, expected = _rule(tree.tree_, node, questions, inside), float(answers.expected[here].mean())
+        rule, expected = _rule(tree.tree_, node, questions, inside), float(errors.expected[here].mean())
         error, elsewhere = float(wrong[here].mean()), float(wrong[there].mean())
         groups.append(Group(rule, rows, int(here.sum()), error, elsewhere, expected, float(p)))
     return groups
 
 
 def _worst_first(found: Sequence[Group]) -> list[Group]:
-    """The surest groups, without those that a surer one covers, largest error first."""
-    kept: list[Group] = []
+    """The most significant groups, without those that a more significant one covers, largest error first."""
+    chosen: list[Group] = []
     for group in sorted(found, key=lambda one: (one.p, one.rule)):
-        shared = [(group.rows & other.rows).sum() / min(group.rows.sum(), other.rows.sum()) for other in kept]
-        if max(shared, default=0.0) <= MAX_OVERLAP and len(kept) < MAX_GROUPS:
-            kept.append(group)
-    return sorted(kept, key=lambda one: (-one.error, one.rule))
+        shared = [(group.rows & other.rows).sum() / min(group.rows.sum(), other.rows.sum()) for other in chosen]
+        if max(shared, default=0.0) <= MAX_OVERLAP and len(chosen) < MAX_GROUPS:
+            chosen.append(group)
+    return sorted(chosen, key=lambda one: (-one.error, one.rule))
 
 
 def _rule(tree: Any, node: int, questions: Questions, inside: BoolArray) -> str:
-    """The conditions that lead to a node, one for each column."""
+    """The conditions that lead to a node, one per column."""
     parents = {
         int(child): (at, side)
         for at in range(tree.node_count)
@@ -217,21 +217,21 @@ def _rule(tree: Any, node: int, questions: Questions, inside: BoolArray) -> str:
         if child >= 0
     }
     bounds: dict[int, dict[str, float]] = {}
-    gone: dict[int, bool] = {}
+    missing: dict[int, bool] = {}
     at = node
     while at:
         above, side = parents[at]
         feature, cut = int(tree.feature[above]), float(tree.threshold[above])
         mine = bounds.setdefault(feature, {})
         mine.setdefault(side, cut)  # from the bottom up: the first is the tightest
-        gone[feature] = bool((np.isnan(questions.matrix[:, feature]) & inside[:, node]).any())
+        missing[feature] = bool((np.isnan(questions.matrix[:, feature]) & inside[:, node]).any())
         at = above
-    return " and ".join(_condition(questions.asked[f], bounds[f], gone[f]) for f in sorted(bounds))
+    return " and ".join(_condition(questions.asked[f], bounds[f], missing[f]) for f in sorted(bounds))
 
 
-def _condition(question: Question, bounds: Mapping[str, float], gone: bool) -> str:
-    """One column's part of a rule; ``low`` is the bound that values are at most, ``high`` the one they are above."""
-    missing = " (or missing)" if gone else ""
+def _condition(question: Question, bounds: Mapping[str, float], or_missing: bool) -> str:
+    """The part of a rule about one column; values are at most ``low`` and above ``high``."""
+    missing = " (or missing)" if or_missing else ""
     if question.value is not None:
         sign = "=" if "high" in bounds else "≠"
         return f"{question.name} {sign} {question.value}{missing}"
@@ -250,7 +250,7 @@ def _day(value: float) -> str:
     return str(np.datetime64(int(np.floor(value)), "D"))
 
 
-def _says(groups: Sequence[Group]) -> str:
+def _message(groups: Sequence[Group]) -> str:
     if not groups:
         return ""
     worst = groups[0]

@@ -1,4 +1,4 @@
-"""Whether labels, their quality or the features change along the rows, or along time."""
+"""Whether labels, label quality or features change along the rows or over time."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-# Changes below these are not worth a word, however certain: the largest distance between the shares before and after a
-# row, and the correlation of one row with the next.
+# Smaller changes are not worth mentioning, however certain: the largest difference between the shares before and after
+# a row, and the correlation of each row with the next.
 MIN_SHIFT, MIN_CORRELATION = 0.05, 0.10
-# A series of fewer values has no known law.
+# The tests do not hold for shorter series.
 MIN_VALUES = 50
 PARTS = 5
-# Of a value so rare that fewer of its rows are expected beside each other, their number is far from normal.
+# If fewer neighbouring rows with a rare value are expected than this, their number is far from normal.
 FEW_PAIRS = 10
 LABELS, QUALITY, FEATURE = "labels", "quality", "feature"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """One thing to follow: ``values`` (n,) with NaN where there is none, of a subject such as a column.
+    """One series to follow: ``values`` (n,), NaN where missing, for a subject such as a column.
 
-    Where the subject is a category, ``values`` is 1 where the row has ``value`` and 0 elsewhere.
+    If the subject is a category, ``values`` is 1 where the row has ``value`` and 0 elsewhere.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one series does: ``shift`` in [0, 1] and its p-value, ``correlation`` of neighbours and its p-value.
+    """How one series changes: ``shift`` in [0, 1] and ``correlation`` of neighbours, with their p-values.
 
     ``first`` and ``last`` are the means of the first and the last fifth.
     """
@@ -56,30 +56,30 @@ class Change:
 
     @property
     def p(self) -> float:
-        """Of both tests together."""
+        """P-value of both tests together."""
         return min(1.0, 2 * min(self.shift_p, self.correlation_p))
 
     @property
     def matters(self) -> bool:
-        """Whether the change is large enough to be worth a word."""
+        """Whether the change is large enough to be worth mentioning."""
         shifts = self.shift_p <= self.correlation_p or self.shift >= MIN_SHIFT
         return (shifts and self.shift >= MIN_SHIFT) or self.correlation >= MIN_CORRELATION
 
 
 def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Change | None:
-    """Test one series (n,) in its order for a shift, and for neighbours that are alike; None where it cannot be.
+    """Test a series (n,), in its order, for a shift and for neighbours that are alike; None if it cannot be tested.
 
-    The shift: the largest distance of the running sum of ranks from a straight line, whose law under any order being
-    equally likely is Kolmogorov's. Neighbours: the correlation of each rank with the next, the last with the first,
-    whose mean and variance under that hypothesis are known exactly, taken for normal; of a rare value the number of its
-    rows beside each other is held against Poisson's law.
+    The shift is the largest distance of the running sum of ranks from a straight line; if every order is equally likely
+    it follows Kolmogorov's distribution. The neighbours are tested by the correlation of each rank with the next, and
+    of the last with the first; its mean and variance under that hypothesis are known exactly, and it is treated as
+    normal. For a rare value, the number of neighbouring rows that both have it is compared with a Poisson distribution.
 
     Args:
-        values: NaN where there is none: such rows are passed over.
-        moments: (n,) non-decreasing; rows of one moment have no order among themselves, so the shift is looked at
-            between moments alone, and where moments repeat neighbours are not compared.
+        values: (n,), NaN where missing; such rows are skipped.
+        moments: (n,) non-decreasing. Rows with the same moment have no order among themselves, so the shift is measured
+            between moments only, and neighbours are not compared if moments repeat.
 
-    Source: the cumulative-sum test of ranks, Bhattacharyya & Johnson (1968), Ann. Math. Statist. 39:1731-1743; serial
+    Source: The cumulative-sum test of ranks, Bhattacharyya & Johnson (1968), Ann. Math. Statist. 39:1731-1743; serial
         correlation, Wald & Wolfowitz (1943), Ann. Math. Statist. 14:378-388.
 
     >>> change = follow(np.repeat([0.0, 1.0], 100))
@@ -93,7 +93,7 @@ def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Chan
     n = int(known.sum())
     if n < MIN_VALUES:
         return None
-    # Twice a rank less its mean: whole numbers, whose sums are the same in any order.
+    # Twice the rank less its mean: whole numbers, whose sums do not depend on the order.
     ranks = np.rint(2 * rankdata(values[known])).astype(np.int64) - (n + 1)
     different, times = np.unique(ranks, return_counts=True)
     squares = float((different.astype(np.float64) ** 2 * times).sum())
@@ -118,7 +118,7 @@ def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Chan
 
 
 def _serial(ranks: IntArray, squares: float, fourth: float) -> tuple[float, float]:
-    """Circular correlation of neighbours, and its p-value when every order is equally likely.
+    """Circular correlation of neighbours, and its p-value if every order is equally likely.
 
     ``ranks`` (n,) have mean 0 and the sum of squares ``squares``; ``fourth`` is the sum of their fourth powers over
     the square of that. The mean of the correlation is -1 / (n - 1).
@@ -133,7 +133,7 @@ def _serial(ranks: IntArray, squares: float, fourth: float) -> tuple[float, floa
 
 
 def _in_pairs(marked: BoolArray) -> float:
-    """The p-value of so many marked rows (n,) beside each other: Poisson's law, where they are few, else 0."""
+    """P-value of the number of marked rows (n,) next to each other: Poisson if few are expected, else 0."""
     from scipy.special import pdtrc
 
     n, m = marked.size, int(marked.sum())
@@ -143,7 +143,7 @@ def _in_pairs(marked: BoolArray) -> float:
 
 
 def _ends(values: FloatArray, moments: IntArray) -> tuple[float, float]:
-    """The mean of the first fifth and of the last, with all rows of the moments they reach into."""
+    """Means of the first and the last fifth, each with all rows of the moments that it reaches into."""
     part = max(1, values.size // PARTS)
     first, last = values[moments <= moments[part - 1]], values[moments >= moments[-part]]
     return math.fsum(first) / first.size, math.fsum(last) / last.size
@@ -152,17 +152,17 @@ def _ends(values: FloatArray, moments: IntArray) -> tuple[float, float]:
 def check_order(
     series: Sequence[Series], along: str, alpha: float, order: IntArray, moments: NDArray[np.int64] | None = None
 ) -> Finding:
-    """Which of the labels, their quality and the features change along the rows.
+    """Find which of the labels, the label quality and the features change along the rows.
 
     Each class, the quality and each column are tested; the tests of one subject (all classes, or one column's values)
     are corrected with Bonferroni's method and the subjects with Holm's.
 
     Args:
-        series: Each of n values.
-        along: In words: ``the order of the rows``, or a column.
-        alpha: The chance that anything is named where every order of the rows is equally likely.
+        series: What to follow, each of n values.
+        along: What the order is, in words: ``the order of the rows``, or a column.
+        alpha: Chance that anything is named if every order of the rows is equally likely.
         order: (m,) rows to look at, in their order.
-        moments: (m,) of these, where several may share one.
+        moments: (m,) moments of these rows, if several can share one.
     """
     followed = [(one, follow(one.values[order], moments)) for one in series]
     known = [(one, change) for one, change in followed if change is not None]
@@ -171,14 +171,15 @@ def check_order(
         subjects.setdefault((one.kind, one.name), []).append(at)
     p_of = {at: min(1.0, known[at][1].p * len(among)) for among in subjects.values() for at in among}
     best = np.array([min(p_of[at] for at in among) for among in subjects.values()])
-    bar = holm(best, alpha)
-    sure = {at for among, rejected in zip(subjects.values(), bar, strict=True) if rejected for at in among}
-    changes = [at in sure and p_of[at] <= alpha and known[at][1].matters for at in range(len(known))]
-    says = _says(known, changes, along)
+    significant = {
+        at for among, rejected in zip(subjects.values(), holm(best, alpha), strict=True) if rejected for at in among
+    }
+    changes = [at in significant and p_of[at] <= alpha and known[at][1].matters for at in range(len(known))]
+    message = _message(known, changes, along)
     return Finding(
         "order",
-        "found" if says else "clear" if known else "not run",
-        says
+        "found" if message else "clear" if known else "not run",
+        message
         or (
             f"Neither the labels, their quality nor the features change along {along}."
             if known
@@ -206,22 +207,23 @@ def _details(
     }
 
 
-def _says(known: Sequence[tuple[Series, Change]], changes: Sequence[bool], along: str) -> str:
+def _message(known: Sequence[tuple[Series, Change]], changes: Sequence[bool], along: str) -> str:
     parts = []
     found = [pair for pair, changing in zip(known, changes, strict=True) if changing]
     for kind, what in ((LABELS, "labels"), (QUALITY, "quality of the labels")):
         if of_kind := [pair for pair in found if pair[0].kind == kind]:
             one, change = max(of_kind, key=lambda pair: max(pair[1].shift, pair[1].correlation))
-            parts.append(f"The {what} {'change' if kind == LABELS else 'changes'} along {along}: {_said(one, change)}.")
+            verb = "change" if kind == LABELS else "changes"
+            parts.append(f"The {what} {verb} along {along}: {_in_words(one, change)}.")
     columns = list(dict.fromkeys(one.name for one, _ in found if one.kind == FEATURE))
     if columns:
         parts.append(f"{counted(len(columns), 'feature changes', 'features change')} along {along}: {listed(columns)}.")
     if parts:
-        parts.append("Folds, and samples that take the first rows, should not cut along it.")
+        parts.append("Folds, and samples of the first rows, should not be cut along it.")
     return " ".join(parts)
 
 
-def _said(one: Series, change: Change) -> str:
+def _in_words(one: Series, change: Change) -> str:
     if change.shift >= MIN_SHIFT and change.shift_p <= max(change.correlation_p, 1e-12):
         if one.value is None:
             return f"its mean is {change.first:.3f} in the first fifth and {change.last:.3f} in the last"

@@ -1,4 +1,4 @@
-"""The path from an audit to its check-up."""
+"""What each check needs of an audit, and the checks in their order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dqlabels.checks.classes import check_classes
 from dqlabels.checks.duplicates import check_duplicates, find_copies, near_pairs
 from dqlabels.checks.features import check_features
 from dqlabels.checks.finding import Finding
-from dqlabels.checks.groups import Answers, Questions, check_groups, readable
+from dqlabels.checks.groups import ModelErrors, Questions, check_groups, readable
 from dqlabels.checks.order import FEATURE, LABELS, QUALITY, Series, check_order
 from dqlabels.checks.outliers import check_outliers
 from dqlabels.checks.space import MIN_POINTS, Space, as_points, find_neighbours
@@ -29,18 +29,18 @@ from dqlabels.report.explanations import shown_value
 IntArray = NDArray[np.int64]
 
 CHECKS = ("features", "classes", "duplicates", "outliers", "groups", "order")
-# Comparing all rows with all takes time with the square of their number: about 20 s on two cores for so many.
+# The time to compare all pairs of rows grows with the square of their number: about 20 s on two cores for this many.
 MAX_ROWS = 50_000
 ALPHA = 0.01
-# Of a category that is followed along the rows.
+# Values of a category that are followed along the rows.
 MAX_VALUES = 15
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """What the checks look at: a table of n rows without the audit's columns, and the evidence of its m audited rows.
+    """What the checks look at: n rows without the columns of the audit, and the evidence of the m audited rows.
 
-    ``kinds`` are the features that the labels were judged by; ``time`` names the column that orders the rows, if any.
+    ``kinds`` are the features that the labels were judged by; ``time`` is the column that orders the rows, if any.
     """
 
     table: Frame
@@ -54,35 +54,35 @@ class Subject:
 
     @cached_property
     def codes(self) -> dict[str, IntArray]:
-        """The value (n,) of each row in each column but the label."""
+        """Codes (n,) of the values of each column except the label."""
         return codes_of(self.table, [name for name in self.table.columns if name != self.label])
 
     @cached_property
     def marks(self) -> NDArray[np.uint64]:
-        """(n,) of each row, equal where rows are alike in every feature."""
+        """Mark (n,) of each row, equal where rows are alike in every feature."""
         marks: NDArray[np.uint64] = row_marks({name: self.codes[name] for name in self.kinds}).sum(1, dtype=np.uint64)
         return marks
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Of the K classes, as a person reads them."""
+        """Names of the K classes as text."""
         return [str(value) for value in self.evidence.classes]
 
     @cached_property
     def space(self) -> Space | None:
-        """The neighbour graph, or None where there are too few different rows or too many rows."""
+        """The neighbour graph, or None if there are too few distinct rows or too many rows."""
         if self.too_many:
             return None
         return find_neighbours(*as_points(self.table, self.kinds), self.n_jobs)
 
     @cached_property
     def questions(self) -> Questions:
-        """What rules can be made of, of all n rows."""
+        """What rules can ask about the n rows."""
         return readable(self.table, self.kinds)
 
     @property
     def too_many(self) -> bool:
-        """Whether there are more rows than are compared with each other."""
+        """Whether there are too many rows to compare with each other."""
         return len(self.table) > self.most_rows
 
     @property
@@ -91,21 +91,21 @@ class Subject:
         if self.too_many:
             return (
                 f"{len(self.table):,} rows are more than the {self.most_rows:,} that are compared with each other; "
-                "pass most_rows= to go on, or check a sample of the rows."
+                "pass most_rows= to compare them all, or check a sample of the rows."
             )
         return f"Fewer than {MIN_POINTS} rows differ in their features."
 
 
 def run_checks(subject: Subject, checks: Sequence[str]) -> tuple[Finding, ...]:
-    """The findings of these checks, in the order of ``CHECKS``."""
+    """Run these checks in the order of ``CHECKS``."""
     return tuple(_CHECK[name](subject) for name in CHECKS if name in checks)
 
 
 def chosen_checks(checks: str | Iterable[str] | None, too_many: bool, why: str) -> tuple[str, ...]:
-    """The checks that were asked for, all where none were named.
+    """Return the checks that were asked for, or all if none were named.
 
     Raises:
-        OptionError: There is no such check, or one was asked for by name that this many rows do not allow.
+        OptionError: There is no such check, or it cannot run on this many rows.
     """
     if checks is None:
         return CHECKS
@@ -153,12 +153,12 @@ def _groups(subject: Subject) -> Finding:
     rows = evidence.positions
     questions = subject.questions
     wrong = evidence.probs.argmax(axis=1) != evidence.codes
-    answers = Answers(wrong, 1 - evidence.probs.max(axis=1))
+    errors = ModelErrors(wrong, 1 - evidence.probs.max(axis=1))
     if not questions.asked:
-        return Finding("groups", "not run", "There are no features that a rule can be made of.")
+        return Finding("groups", "not run", "There are no features that a rule could use.")
     marks = subject.marks[rows]
     of_rows = Questions(questions.matrix[rows], questions.asked)
-    return check_groups(of_rows, marks, answers, rows, len(subject.table), subject.alpha)
+    return check_groups(of_rows, marks, errors, rows, len(subject.table), subject.alpha)
 
 
 def _order(subject: Subject) -> Finding:
@@ -212,7 +212,7 @@ def _numbers(questions: Questions, name: str) -> NDArray[np.float64]:
 
 
 def time_values(table: Frame, time: str) -> NDArray[np.float64]:
-    """(n,) when each row was, NaN where that is not known.
+    """Return the moment (n,) of each row, NaN where it is unknown.
 
     Raises:
         FeatureError: There is no such column.
@@ -225,7 +225,7 @@ def time_values(table: Frame, time: str) -> NDArray[np.float64]:
     except FeatureError as error:
         first = shown_value(column.drop_nulls()[0])
         raise OptionError(
-            f"time={time!r} holds {column.dtype}, such as {first}, which says no order of the rows. "
+            f"time={time!r} holds {column.dtype}, such as {first}, which does not order the rows. "
             "Name a column of dates, or of numbers that grow with time."
         ) from error
     if np.isnan(values).all():

@@ -1,4 +1,4 @@
-"""The result of a check-up: frozen, its tables in the caller's frame library."""
+"""The result of a check-up, with tables in the caller's frame library."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Any
+from typing import Any, TypedDict
 
 import narwhals as nw
 import numpy as np
 
-from dqlabels.checks.finding import Finding
+from dqlabels.checks.finding import Finding, Verdict
 from dqlabels.checks.pipeline import ALPHA, MAX_ROWS, Subject, chosen_checks, run_checks, time_values
 from dqlabels.errors import OptionError, OutputColumnError
-from dqlabels.frames.columns import Frame, as_list, require
+from dqlabels.frames.columns import Column, Frame, as_list, require
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import new_column, to_callers_kind
 from dqlabels.report.evidence import Evidence, plain
 from dqlabels.report.explanations import usable_kinds
+from dqlabels.report.summary import Plain
 
 MAX_DETAILS_IN_DICT = 20
-# What a frame can be given, by the check that knows it.
+# Columns that can be added to the frame, with the check that knows them.
 COLUMNS = {
     "is_blank": "features",
     "is_rare_class": "classes",
@@ -39,12 +40,35 @@ DTYPES: dict[str, type[nw.Int64 | nw.String | nw.Float64]] = {
 }
 
 
+class FindingData(TypedDict):
+    """A finding as plain values, with the first rows of its table."""
+
+    check: str
+    verdict: Verdict
+    says: str
+    rows: int
+    share: float
+    details: list[dict[str, Plain]]
+    details_in_all: int
+
+
+class CheckupData(TypedDict):
+    """A check-up as plain values."""
+
+    label: str
+    rows: int
+    alpha: float
+    findings: list[FindingData]
+    columns: dict[str, str]
+    version: str
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Checkup:
     """What the checks of one audited table found.
 
-    ``all_findings`` holds a :class:`~dqlabels.checks.finding.Finding` a check; ``alpha`` is what the tests among them
-    were held to; ``columns`` says which columns ``frame`` has more than that of the audit, and by what name.
+    ``all_findings`` holds one :class:`~dqlabels.checks.finding.Finding` per check; ``alpha`` is the significance level
+    of their tests; ``columns`` says which columns ``frame`` has in addition to those of the audit, and their names.
     """
 
     label: str
@@ -62,14 +86,15 @@ class Checkup:
 
     @property
     def findings(self) -> Any:
-        """A row a check: its verdict (``found``, ``clear`` or ``not run``), rows concerned, share, what it says."""
-        facts: dict[str, list[Any]] = {"check": [one.check for one in self.all_findings]}
-        for key in ("verdict", "rows", "share", "says"):
-            facts[key] = [getattr(one, key) for one in self.all_findings]
-        return nw.from_dict(facts, backend=self.table.implementation).to_native()
+        """One row per check: verdict (``found``, ``clear`` or ``not run``), rows concerned, share, and what it says."""
+        columns = {
+            key: [getattr(one, key) for one in self.all_findings]
+            for key in ("check", "verdict", "rows", "share", "says")
+        }
+        return nw.from_dict(columns, backend=self.table.implementation).to_native()
 
     def details(self, check: str) -> Any:
-        """The table of one check: its columns, classes, groups of rows, rows, rules or series, worst first.
+        """Return the table of one check: its columns, classes, groups of rows, rows, rules or series, worst first.
 
         Raises:
             OptionError: The check was not asked for, or could not run.
@@ -83,10 +108,10 @@ class Checkup:
 
     @property
     def frame(self) -> Any:
-        """The audited frame, same type, rows and index, with the columns that were asked for."""
-        held = {name: finding.columns[name] for finding in self.all_findings for name in finding.columns}
+        """The audited frame, with the same type, rows and index, and the columns that were asked for."""
+        available = {name: finding.columns[name] for finding in self.all_findings for name in finding.columns}
         added = [
-            new_column(self.table, self.columns[name], held[name], DTYPES.get(name, nw.Boolean))
+            new_column(self.table, self.columns[name], available[name], DTYPES.get(name, nw.Boolean))
             for name in self.columns
         ]
         whole = self.table.with_columns(*added) if added else self.table
@@ -94,24 +119,24 @@ class Checkup:
 
     @property
     def available(self) -> tuple[str, ...]:
-        """The columns that :meth:`with_columns` can give the frame: those of the checks that ran."""
+        """The columns that :meth:`with_columns` can add to the frame: those of the checks that ran."""
         return tuple(name for finding in self.all_findings for name in finding.columns)
 
     def with_columns(self, columns: Iterable[str] | Mapping[str, str]) -> Checkup:
-        """The same check-up, whose ``frame`` has these columns more; nothing runs again.
+        """Return the same check-up with more columns in its ``frame``; no check runs again.
 
         Args:
-            columns: Some of ``available``, or a mapping of these to names.
+            columns: Some of ``available``, or a mapping from these to new names.
 
         Raises:
             OptionError: There is no such column, or its check did not run.
-            OutputColumnError: A name that is already in the frame.
+            OutputColumnError: A name is already in the frame.
         """
         check_options(None, columns, self.alpha, 1)
         wanted = wanted_columns(columns, self.table, self._names())
         for name in wanted:
             if name not in self.available:
-                raise OptionError(f"Column {name!r} cannot be told. {self._finding(COLUMNS[name]).says}")
+                raise OptionError(f"Column {name!r} is not known. {self._finding(COLUMNS[name]).says}")
         return replace(self, columns=wanted)
 
     def _finding(self, check: str) -> Finding:
@@ -124,21 +149,21 @@ class Checkup:
         return [finding.check for finding in self.all_findings]
 
     def summary(self) -> str:
-        """A line a check, those that found something first."""
+        """Return one line per check, starting with those that found something."""
         ranked = sorted(self.all_findings, key=lambda one: ("found", "not run", "clear").index(one.verdict))
         head = f"Check-up of {self.rows:,} rows labelled by {self.label!r}: {len(self.found)} of "
         lines = [f"{head}{len(self.all_findings)} checks found something."]
         return "\n".join([*lines, *(f"  {one.check} ({one.verdict}): {one.says}" for one in ranked)])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: each check's verdict, sentence, counts, and the first 20 lines of its table."""
+    def to_dict(self) -> CheckupData:
+        """Return plain values, ready for JSON: verdict, sentence and counts of each check, and 20 rows of its table."""
         from dqlabels.version import __version__
 
         return {
             "label": str(self.label),
             "rows": self.rows,
             "alpha": self.alpha,
-            "findings": [_finding_facts(finding) for finding in self.all_findings],
+            "findings": [_finding_data(finding) for finding in self.all_findings],
             "columns": dict(self.columns),
             "version": __version__,
         }
@@ -163,11 +188,15 @@ def _visible(text: str) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
-def _finding_facts(finding: Finding) -> dict[str, Any]:
+def _finding_data(finding: Finding) -> FindingData:
     details = {name: list(values) for name, values in finding.details.items()}
     lines = len(next(iter(details.values()), []))
     return {
-        **{key: getattr(finding, key) for key in ("check", "verdict", "says", "rows", "share")},
+        "check": finding.check,
+        "verdict": finding.verdict,
+        "says": finding.says,
+        "rows": finding.rows,
+        "share": finding.share,
         "details": [
             {name: plain(values[at]) for name, values in details.items()}
             for at in range(min(lines, MAX_DETAILS_IN_DICT))
@@ -176,8 +205,8 @@ def _finding_facts(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _series(name: str, values: Sequence[Any], backend: Any) -> nw.Series[Any]:
-    """A column of strings, whole numbers, numbers or booleans, typed even where it has no rows."""
+def _series(name: str, values: Sequence[object], backend: Any) -> Column:
+    """A column of strings, integers, numbers or booleans, typed even if it has no rows."""
     first = next((value for value in values if value is not None), None)
     kinds = ((bool, nw.Boolean), (int, nw.Int64), (float, nw.Float64))
     dtype = next((dtype for kind, dtype in kinds if isinstance(first, kind)), nw.String)
@@ -202,50 +231,50 @@ def check_up(
     n_jobs: int | None = None,
     lazy: bool = False,
 ) -> Checkup:
-    """Run the checks on an audited table; options as in :meth:`dqlabels.LabelAudit.checkup`.
+    """Run the checks on an audited table; the options are those of :meth:`dqlabels.LabelAudit.checkup`.
 
     Args:
-        table: n rows, with the audit's three columns.
+        table: n rows, with the three columns of the audit.
         label: The label column.
-        names: The audit's columns.
+        names: The columns of the audit.
         features: The columns that the labels were judged by.
-        evidence: Of the m audited rows.
-        chosen: Whether a model has seen these features; else columns that name rows are left out.
-        checks: Which; default all.
+        evidence: The m audited rows.
+        chosen: Whether a model has seen these features; if not, columns that identify rows are left out.
+        checks: The checks to run, by default all.
         time: The column that orders the rows.
-        columns: What ``frame`` gets, or what by which name.
-        alpha: For the tests.
-        most_rows: That are compared with each other.
+        columns: The columns to add to ``frame``, or a mapping from these to new names.
+        alpha: The significance level of the tests.
+        most_rows: The largest number of rows to compare with each other.
         embed: Columns to turn into vectors first.
-        n_jobs: Threads.
-        lazy: Whether the frame came lazily and goes back so.
+        n_jobs: Number of threads.
+        lazy: Whether the frame came as a lazy one, and is returned as one.
 
     Raises:
-        OptionError: An option that means nothing here.
-        OutputColumnError: A column that is already in the frame.
-        FeatureError: ``time`` is no column.
+        OptionError: An option has no meaning here.
+        OutputColumnError: A column is already in the frame.
+        FeatureError: ``time`` is not a column.
     """
     check_options(checks, columns, alpha, most_rows)
-    given = table.drop(*names)
-    require(given, [] if time is None else [time], "time")
-    seen = embed_columns(given, embed, [label])
-    kinds = usable_kinds(seen, features, chosen=chosen)
-    subject = Subject(seen, label, kinds, evidence, alpha, most_rows, time, n_jobs)
-    asked = chosen_checks(checks, subject.too_many, subject.no_graph if subject.too_many else "")
+    original = table.drop(*names)
+    require(original, [] if time is None else [time], "time")
+    embedded = embed_columns(original, embed, [label])
+    kinds = usable_kinds(embedded, features, chosen=chosen)
+    subject = Subject(embedded, label, kinds, evidence, alpha, most_rows, time, n_jobs)
+    chosen_names = chosen_checks(checks, subject.too_many, subject.no_graph if subject.too_many else "")
     if time is not None:
-        time_values(seen, time)
-    wanted = wanted_columns(columns, table, asked)  # before any work is done
-    findings = run_checks(subject, asked)
+        time_values(embedded, time)
+    wanted = wanted_columns(columns, table, chosen_names)  # before any work is done
+    findings = run_checks(subject, chosen_names)
     return Checkup(label, len(table), float(alpha), findings, {}, table, lazy).with_columns(wanted)
 
 
 def check_options(
     checks: str | Iterable[str] | None, columns: Iterable[str] | Mapping[str, str], alpha: float, most_rows: int
 ) -> None:
-    """Refuse options that mean nothing whatever the table is, before any work is done.
+    """Raise on options that have no meaning for any table, before any work is done.
 
     Raises:
-        OptionError: Naming the choices.
+        OptionError: The message names the choices.
     """
     chosen_checks(checks, too_many=False, why="")
     unknown = [name for name in (columns if isinstance(columns, Mapping) else as_list(columns)) if name not in COLUMNS]
@@ -261,11 +290,11 @@ def check_options(
 
 
 def wanted_columns(columns: Iterable[str] | Mapping[str, str], table: Frame, chosen: Sequence[str]) -> dict[str, str]:
-    """Which columns to add, and their names.
+    """Return which columns to add, and their names.
 
     Raises:
-        OptionError: One of a check that was not asked for, or one name for two.
-        OutputColumnError: Naming those that exist.
+        OptionError: A column belongs to a check that was not asked for, or two columns have the same name.
+        OutputColumnError: A column is already in the frame.
     """
     wanted = dict(columns) if isinstance(columns, Mapping) else {name: name for name in as_list(columns)}
     if other := [name for name in wanted if COLUMNS[name] not in chosen]:
@@ -273,10 +302,10 @@ def wanted_columns(columns: Iterable[str] | Mapping[str, str], table: Frame, cho
         raise OptionError(f"columns={other!r} need the checks {needed}, which checks= leaves out.")
     named = list(wanted.values())
     if len(set(named)) < len(named):
-        raise OptionError(f"columns= gives several columns one name: {', '.join(map(repr, named))}.")
+        raise OptionError(f"columns= gives several columns the same name: {', '.join(map(repr, named))}.")
     if there := [name for name in named if name in table.columns]:
         raise OutputColumnError(
             f"Column{'s' if len(there) > 1 else ''} {', '.join(map(repr, there))} already in the frame, and would be "
-            f"overwritten. Drop them, or name others: columns={{{next(iter(wanted))!r}: 'another_name'}}."
+            f"overwritten. Drop them, or choose other names: columns={{{next(iter(wanted))!r}: 'another_name'}}."
         )
     return wanted

@@ -1,10 +1,9 @@
-"""Rows as points whose distance says how much they differ, and the nearest neighbours of each."""
+"""Rows as points whose distance says how much they differ, with their nearest neighbours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,28 +16,28 @@ from dqlabels.statistics.residuals import ValueScale
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Neighbours of each point; cleanlab's Datalab takes as many.
+# Neighbours of each point, as in cleanlab's Datalab.
 NEIGHBOURS = 10
-# Fewer different rows than this have no usual distance.
+# With fewer distinct rows there is no usual distance.
 MIN_POINTS = 50
-# What two rows that differ in one column are apart, whatever its kind: asinh(1), a number's quartile distance.
+# Distance of two rows that differ in one column, whatever its kind: asinh(1), the interquartile range of a number.
 STEP = float(np.arcsinh(1.0))
-# A category of many values becomes so many random numbers a value, which keep any two values about equally apart.
+# Each value of a category with many values becomes this many random numbers, which put any two about equally apart.
 PROJECTED = 12
-# A tree of points beats comparing all with all up to about this many dimensions (20,000 rows, scikit-learn 1.9).
+# A tree of points is faster than comparing all pairs up to about this many dimensions (20,000 rows, scikit-learn 1.9).
 MAX_TREE_DIMENSIONS = 6
-# Quantiles that the dimension is read from; the lower of the two answers, so that tables of uneven density stay silent.
+# The dimension is estimated at these quantiles, and the lower answer used, so that uneven density raises no alarm.
 MIDDLE, LOWER = 0.50, 0.25
-CHUNK = 4_000_000  # numbers looked at in one go
+CHUNK = 4_000_000  # numbers per step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Space:
-    """n rows as u different points of d numbers, with the k nearest of each point.
+    """n rows as u distinct points of d numbers, with the k nearest neighbours of each point.
 
-    ``points`` (u, d) float64 in an order that does not depend on that of the rows; ``point`` (n,) the point of each
-    row; ``neighbours`` (u, k) points and ``distances`` (u, k), nearest first; ``blocks`` says which of the d are
-    whose.
+    ``points`` (u, d) are in an order that does not depend on that of the rows; ``point`` (n,) is the point of each row;
+    ``neighbours`` (u, k) are points and ``distances`` (u, k) theirs, nearest first; ``blocks`` says which of the d
+    numbers belong to which column.
     """
 
     points: FloatArray
@@ -48,9 +47,9 @@ class Space:
     blocks: Mapping[str, slice]
 
     def apart(self, points: IntArray) -> FloatArray:
-        """(m, columns) how much of the squared distance from these points (m,) to their neighbours each column makes.
+        """Return the share (m, columns) of each column in the distances from these points (m,) to their neighbours.
 
-        Rows sum to 1.
+        Distances are squared, and rows sum to 1.
         """
         off = self.points[self.neighbours[points]] - self.points[points][:, None, :]
         squared = (off**2).mean(axis=1)
@@ -60,11 +59,11 @@ class Space:
 
 
 def as_points(table: Frame, kinds: Mapping[str, ColumnKind]) -> tuple[FloatArray, dict[str, slice]]:
-    """Rows (n, d) as numbers that can be compared, and which of the d are whose.
+    """Return rows (n, d) as numbers that can be compared, and which of the d numbers belong to which column.
 
-    Numbers and dates become ``asinh((value - median) / quartile distance)``, so that a wild value is far out and yet
-    does not drown the other columns; categories are one step apart, texts and vectors about so. A missing number is
-    the median, and one step from all that are there. Columns that hold one value take no part.
+    Numbers and dates become ``asinh((value - median) / interquartile range)``, so that an extreme value is far away and
+    yet does not drown the other columns. Categories are one step apart, texts and vectors about one step. A missing
+    number becomes the median, one step from all that are not missing. Constant columns take no part.
     """
     parts: list[FloatArray] = []
     blocks: dict[str, slice] = {}
@@ -80,12 +79,12 @@ def as_points(table: Frame, kinds: Mapping[str, ColumnKind]) -> tuple[FloatArray
     return (np.hstack(parts) if parts else np.zeros((len(table), 0))), blocks
 
 
-def _scaled(part: FloatArray, kind: ColumnKind, encoder: Any) -> FloatArray:
+def _scaled(part: FloatArray, kind: ColumnKind, encoder: object) -> FloatArray:
     if kind in ("text", "vector"):
         return _whole(part)
     if isinstance(encoder, CategoryEncoder):
         return _categories(part, encoder)
-    return _numbers(part[:, 0])  # of a date the days alone: month and weekday are in them
+    return _numbers(part[:, 0])  # only the days of a date, since month and weekday follow from them
 
 
 def _numbers(values: FloatArray) -> FloatArray:
@@ -110,34 +109,34 @@ def _categories(part: FloatArray, encoder: CategoryEncoder) -> FloatArray:
 
 
 def _whole(part: FloatArray) -> FloatArray:
-    """Texts and vectors: two rows are a step apart on average of the squares."""
+    """Scale texts and vectors so that two rows are one step apart in the root mean square."""
     part = part[:, ~np.isnan(part).all(axis=0)]
-    ordered = np.sort(part, axis=0)  # so that sums do not depend on the order of the rows
+    ordered = np.sort(part, axis=0)  # so that the sums do not depend on the order of the rows
     filled = np.where(np.isnan(part), np.nanmean(ordered, axis=0, keepdims=True), part)
     spread = float(np.nanvar(ordered, axis=0).sum())
     return filled * (STEP / np.sqrt(2 * spread)) if spread > 0 else filled[:, :0]
 
 
 def find_neighbours(points: FloatArray, blocks: Mapping[str, slice], n_jobs: int | None = None) -> Space | None:
-    """The neighbour graph of rows (n, d), or None where too few of them differ.
+    """Return the neighbour graph of rows (n, d), or None if too few of them differ.
 
-    Rows at one point count once, so that copies do not vouch for each other.
+    Rows at the same point count once, so that copies do not vouch for each other.
     """
     from sklearn.neighbors import NearestNeighbors
 
     if not points.shape[1]:
         return None
-    different, point = _different(points)
-    if len(different) < MIN_POINTS:
+    distinct, point = _distinct(points)
+    if len(distinct) < MIN_POINTS:
         return None
     kind = "kd_tree" if points.shape[1] <= MAX_TREE_DIMENSIONS else "brute"
-    index = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm=kind, n_jobs=n_jobs).fit(different)
+    index = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm=kind, n_jobs=n_jobs).fit(distinct)
     near = index.kneighbors(return_distance=False).astype(np.int64)
-    return Space(different, point, *_by_distance(different, near), dict(blocks))
+    return Space(distinct, point, *_by_distance(distinct, near), dict(blocks))
 
 
-def _different(points: FloatArray) -> tuple[FloatArray, IntArray]:
-    """The different rows (u, d) in the order of their bytes, and which of them each row is."""
+def _distinct(points: FloatArray) -> tuple[FloatArray, IntArray]:
+    """The distinct rows (u, d) in the order of their bytes, and which of them each row is."""
     rows = np.ascontiguousarray(points + 0.0)
     keys = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
     _, first, point = np.unique(keys, return_index=True, return_inverse=True)
@@ -145,7 +144,7 @@ def _different(points: FloatArray) -> tuple[FloatArray, IntArray]:
 
 
 def _by_distance(points: FloatArray, near: IntArray) -> tuple[IntArray, FloatArray]:
-    """Neighbours (u, k) and their distances (u, k), measured exactly: a matrix product loses those of close points."""
+    """Neighbours (u, k) and their exact distances (u, k); a matrix product would lose those of close points."""
     distances = np.empty(near.shape)
     step = max(1, CHUNK // (near.shape[1] * points.shape[1]))
     for start in range(0, len(points), step):
@@ -156,17 +155,17 @@ def _by_distance(points: FloatArray, near: IntArray) -> tuple[IntArray, FloatArr
 
 
 def log_ratios(space: Space) -> FloatArray:
-    """(u, k) logarithms of the distances to the neighbours over that to the farthest of them."""
+    """Return the logarithms (u, k) of the distances to the neighbours over that to the farthest neighbour."""
     tiny = np.finfo(float).tiny
     ratios: FloatArray = np.log(np.maximum(space.distances / np.maximum(space.distances[:, -1:], tiny), tiny))
     return ratios
 
 
 def dimension(space: Space) -> float:
-    """In how many dimensions points lie about each other, whatever number of columns describes them.
+    """Estimate the dimension in which points lie around each other, whatever the number of columns.
 
-    Source: the distances to neighbours in a Poisson process, as in Levina & Bickel (2004), NeurIPS 17; read from two
-    quantiles in place of the mean, which near copies would bend.
+    Source: The distances to neighbours in a Poisson process, as in Levina & Bickel (2004), NeurIPS 17; estimated at two
+    quantiles instead of the mean, which near copies would distort.
 
     >>> points = np.random.default_rng(0).normal(size=(900, 2)) @ np.ones((2, 5))
     >>> points[:, 0] += np.random.default_rng(1).normal(size=900)
