@@ -1,4 +1,4 @@
-"""Columns -> a float32 matrix, by rules fitted once that then hold row by row, whatever rows come with them."""
+"""Turn feature columns into a float32 matrix by rules that are fitted once and then apply to each row alone."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from dqlabels.frames.encoders import (
 )
 
 MAX_NAMED = 20
-# Rows a value, on average, from which it is no chance that no value comes with two classes.
+# With this many rows per value on average, it is no coincidence if no value occurs with two classes.
 REPEATS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """The matrix (n, d) float32, NaN where missing, and what to tell of it.
+    """Feature matrix (n, d) float32, NaN where missing.
 
-    ``infinite`` counts, by column, the rows whose infinite value became missing; ``unseen`` those whose
-    category did not occur when the encoder was fitted; ``blocks`` says which columns of the matrix are whose.
+    ``infinite`` counts by column the rows whose infinite value became missing, ``unseen`` those whose category did not
+    occur when the encoder was fitted; ``blocks`` are the columns of the matrix that belong to each feature column.
     """
 
     matrix: FloatMatrix
@@ -44,11 +44,11 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureEncoder:
-    """Fitted encoders of the feature columns, side by side.
+    """Fitted encoders of the feature columns.
 
-    The features of a row depend on that row and on what was fitted alone, so a table may be encoded in any
-    blocks, in any order, on any machine. In a later frame columns are found by name: their order is free, further
-    columns are ignored, and a column that has another dtype is converted where nothing is lost, else refused.
+    The features of a row depend only on that row and on the fitted encoders, so a table can be encoded in any blocks,
+    in any order, on any machine. Columns of a later frame are looked up by name: their order plays no part, further
+    columns are ignored, and a column with another dtype is converted if nothing is lost, otherwise an error is raised.
 
     >>> import narwhals as nw, polars as pl
     >>> trusted = nw.from_native(pl.DataFrame({"x": [1, None], "c": ["a", "b"]}))
@@ -62,19 +62,19 @@ class FeatureEncoder:
 
     @classmethod
     def fit(cls, table: Frame, kinds: Mapping[str, ColumnKind]) -> FeatureEncoder:
-        """Fit on a table whose chosen columns have these kinds, as ``choose_features`` gives them.
+        """Fit on the columns of a table that ``kinds`` names, as ``choose_features`` returns them.
 
         Raises:
-            FeatureError: A vector column whose rows differ in length.
+            FeatureError: The vectors of a column differ in length.
         """
         return cls.fit_encode(table, kinds)[0]
 
     @classmethod
     def fit_encode(cls, table: Frame, kinds: Mapping[str, ColumnKind]) -> tuple[FeatureEncoder, Encoded]:
-        """Fit on a table, and encode it without looking at its words twice.
+        """Fit on a table and encode it, hashing its words only once.
 
         Raises:
-            FeatureError: A vector column whose rows differ in length.
+            FeatureError: The vectors of a column differ in length.
         """
         encoders: dict[str, ColumnEncoder] = {}
         parts: dict[str, FloatMatrix] = {}
@@ -99,12 +99,12 @@ class FeatureEncoder:
 
     @property
     def width(self) -> int:
-        """d, the features of a row."""
+        """Number of features of a row, d."""
         return sum(encoder.width for encoder in self.encoders.values())
 
     @property
     def blocks(self) -> dict[str, slice]:
-        """Which columns of the matrix are whose."""
+        """Columns of the matrix that belong to each feature column."""
         blocks, start = {}, 0
         for name, encoder in self.encoders.items():
             blocks[name] = slice(start, start + encoder.width)
@@ -112,23 +112,23 @@ class FeatureEncoder:
         return blocks
 
     def without(self, names: Iterable[str]) -> FeatureEncoder:
-        """The same without some columns."""
-        kept = [name for name in self.encoders if name not in set(names)]
-        return FeatureEncoder({n: self.kinds[n] for n in kept}, {n: self.encoders[n] for n in kept})
+        """Return an encoder without these columns."""
+        others = [name for name in self.encoders if name not in set(names)]
+        return FeatureEncoder({n: self.kinds[n] for n in others}, {n: self.encoders[n] for n in others})
 
     def transform(self, frame: Frame) -> FloatMatrix:
-        """The features (n, d) float32 of a frame's n rows, NaN where missing.
+        """Features (n, d) float32 of a frame's n rows, NaN where missing.
 
         Raises:
-            FeatureError: A column is not there, or is not what it was and cannot be converted.
+            FeatureError: A column does not exist, or changed and cannot be converted.
         """
         return self.encode(frame).matrix
 
     def encode(self, frame: Frame) -> Encoded:
-        """As ``transform``, with counts of what was odd.
+        """Features of a frame, with counts of infinite and unseen values.
 
         Raises:
-            FeatureError: A column is not there, or is not what it was and cannot be converted.
+            FeatureError: A column does not exist, or changed and cannot be converted.
         """
         self.check(frame.columns)
         parts: dict[str, FloatMatrix] = {}
@@ -136,22 +136,22 @@ class FeatureEncoder:
         for name, encoder in self.encoders.items():
             column = frame[name]
             if str(column.dtype) != encoder.dtype and missing_rows(column).all():
-                # A column without values has whatever dtype its reader fell back on.
+                # A column without values has whatever dtype its reader falls back on.
                 parts[name] = np.tile(encoder.blank, (len(column), 1))
                 continue
-            parts[name], odd = encoder.encode(column)
-            if odd:
-                unseen[name] = odd
+            parts[name], n_unseen = encoder.encode(column)
+            if n_unseen:
+                unseen[name] = n_unseen
         return _side_by_side(len(frame), parts, unseen)
 
     def check(self, columns: Iterable[str]) -> None:
-        """Refuse a frame that lacks feature columns.
+        """Raise if a frame lacks feature columns.
 
         Raises:
-            FeatureError: Naming them.
+            FeatureError: The message names the missing columns.
         """
-        there = set(columns)
-        absent = [name for name in self.encoders if name not in there]
+        existing = set(columns)
+        absent = [name for name in self.encoders if name not in existing]
         if absent:
             listed = ", ".join(map(repr, absent[:MAX_NAMED])) + (", …" if len(absent) > MAX_NAMED else "")
             raise FeatureError(
@@ -159,27 +159,27 @@ class FeatureEncoder:
                 f"{listed}. Add them (null where unknown), or fit again without them."
             )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON; ``from_dict`` reads them back."""
         columns = [{"name": n, "kind": self.kinds[n], **encoder.to_dict()} for n, encoder in self.encoders.items()]
         return {"columns": columns}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> FeatureEncoder:
-        """The encoder that ``to_dict`` gave; every value is checked, since it may come from a file.
+        """Restore an encoder from ``to_dict``; every value is checked, since it may come from a file.
 
         Raises:
-            FeatureError: Not a saved encoder.
+            FeatureError: ``saved`` is not a saved encoder.
         """
         kinds: dict[str, ColumnKind] = {}
         encoders: dict[str, ColumnEncoder] = {}
         columns = saved.get("columns")
         if not isinstance(columns, list) or not columns:
-            raise FeatureError("A saved encoder names no columns.")
+            raise FeatureError("The saved encoder names no columns.")
         for column in columns:
             name = column.get("name") if isinstance(column, Mapping) else None
             if not isinstance(name, str) or name in encoders:
-                raise FeatureError(f"A saved encoder has a column called {name!r}, which repeats or is no name.")
+                raise FeatureError(f"The saved encoder has a column {name!r}, which is repeated or not a string.")
             encoders[name] = encoder_from_dict(column.get("kind"), column)
             kinds[name] = column["kind"]
         return cls(kinds, encoders)
@@ -187,7 +187,7 @@ class FeatureEncoder:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureTally:
-    """What the encoders must know of all rows of a table that comes in blocks: ``update``, ``merge``, ``finish``.
+    """What the encoders must know about all rows of a table that is read in blocks: ``update``, ``merge``, ``finish``.
 
     >>> import narwhals as nw, polars as pl
     >>> blocks = [nw.from_native(pl.DataFrame({"c": values})) for values in (["a", "b"], ["c"])]
@@ -204,10 +204,10 @@ class FeatureTally:
 
     @classmethod
     def of(cls, block: Frame, kinds: Mapping[str, ColumnKind]) -> FeatureTally:
-        """An empty tally for blocks like this one.
+        """Return an empty tally for blocks with the columns of this one.
 
         Raises:
-            FeatureError: A vector column whose rows differ in length.
+            FeatureError: The vectors of a column differ in length.
         """
         return cls(dict(kinds), {name: tally_of(block[name], kind) for name, kind in kinds.items()})
 
@@ -217,17 +217,17 @@ class FeatureTally:
             tally.update(block[name])
 
     def merge(self, other: FeatureTally) -> None:
-        """Add what another tally saw."""
+        """Add the counts of another tally."""
         for name, tally in self.tallies.items():
             tally.merge(other.tallies[name])  # type: ignore[arg-type]
 
     def finish(self) -> FeatureEncoder:
-        """The encoder of all that was seen; the same as fitted on the whole table."""
+        """Return the encoder, the same as if it were fitted on the whole table."""
         return FeatureEncoder(self.kinds, {name: tally.finish() for name, tally in self.tallies.items()})
 
 
 def _side_by_side(n_rows: int, parts: Mapping[str, FloatMatrix], unseen: Mapping[str, int]) -> Encoded:
-    """One matrix, in which infinite values are missing."""
+    """Join the features of the columns into one matrix, in which infinite values become missing."""
     blocks: dict[str, slice] = {}
     width = 0
     for name, part in parts.items():
@@ -237,10 +237,10 @@ def _side_by_side(n_rows: int, parts: Mapping[str, FloatMatrix], unseen: Mapping
     infinite: dict[str, int] = {}
     for name, part in parts.items():
         matrix[:, blocks[name]] = part
-        bad = np.isinf(part)
-        if bad.any():
-            infinite[name] = int(bad.any(axis=1).sum())
-            matrix[:, blocks[name]][bad] = np.nan
+        is_infinite = np.isinf(part)
+        if is_infinite.any():
+            infinite[name] = int(is_infinite.any(axis=1).sum())
+            matrix[:, blocks[name]][is_infinite] = np.nan
     return Encoded(matrix, infinite, dict(unseen), blocks)
 
 
@@ -253,37 +253,37 @@ def without_leaks(
     *,
     rows: str = "rows",
 ) -> tuple[FeatureEncoder, Encoded, list[str]]:
-    """The features without copies of the label, and what the reader should know of them.
+    """Leave out copies of the label, and return the remaining features with notes for the reader.
 
     Args:
-        encoder: As fitted.
-        encoded: What it made of n rows.
-        kinds: As given to :meth:`FeatureEncoder.fit`.
-        codes: (n,) class positions, -1 where missing, or (n, L) of several labels.
-        label: What they are, as in ``the label 'income'``.
-        rows: What the rows are.
+        encoder: The fitted encoder.
+        encoded: Its features of n rows.
+        kinds: Kinds of the columns, as passed to :meth:`FeatureEncoder.fit`.
+        codes: (n,) class positions, -1 where missing, or (n, L) for several labels.
+        label: How messages name the label, such as ``the label 'income'``.
+        rows: How messages name the rows.
 
     Raises:
-        FeatureError: Every feature is a copy.
+        FeatureError: Every feature is a copy of the label.
     """
-    found = [leaks(encoded, kinds, column) for column in codes.reshape(len(codes), -1).T]
-    copies = [name for name in kinds if any(name in copied for copied, _ in found)]
-    determining = [name for name in kinds if name not in copies and any(name in alone for _, alone in found)]
+    by_label = [leaks(encoded, kinds, column) for column in codes.reshape(len(codes), -1).T]
+    copies = [name for name in kinds if any(name in copied for copied, _ in by_label)]
+    determining = [name for name in kinds if name not in copies and any(name in alone for _, alone in by_label)]
     notes = []
     if copies:
         encoder = encoder.without(copies)
         if not encoder.names:
             raise FeatureError(
-                f"Every feature is a copy of {label} ({', '.join(map(repr, copies))}), so nothing can judge it. Add "
+                f"Every feature is a copy of {label} ({', '.join(map(repr, copies))}), so it cannot be judged. Add "
                 "columns that were not derived from the label."
             )
         matrix = np.hstack([encoded.matrix[:, encoded.blocks[name]] for name in encoder.names])
         encoded = Encoded(matrix, encoded.infinite, encoded.unseen, encoder.blocks)
-        notes.append(f"Columns {', '.join(map(repr, copies))} copy {label} (one value a class) and were left out.")
+        notes.append(f"Columns {', '.join(map(repr, copies))} copy {label} (one value per class) and were left out.")
     if determining:
         notes.append(
-            f"Columns {', '.join(map(repr, determining))} alone determine {label} (leakage): no label can look wrong "
-            "beside them. Leave them out with exclude= unless they are known independently of the label."
+            f"Columns {', '.join(map(repr, determining))} alone determine {label} (leakage), so no label can look "
+            "wrong. Leave them out with exclude= unless they are known independently of the label."
         )
     for name, infinite in encoded.infinite.items():
         notes.append(f"Column {name!r}: infinite in {infinite:,} {rows}, treated as missing.")
@@ -291,14 +291,14 @@ def without_leaks(
 
 
 def leaks(encoded: Encoded, kinds: Mapping[str, ColumnKind], codes: NDArray[np.int64]) -> tuple[list[str], list[str]]:
-    """Columns that give the label away: (copies of it, columns that alone determine it).
+    """Find columns that give the label away: copies of it, and other columns that determine it alone.
 
-    A copy has one value per class. A column *determines* the label when no value of it comes with two
-    classes and its values repeat often enough (``REPEATS`` rows each) for that not to be chance.
+    A copy has one value per class. A column determines the label if none of its values occurs with two classes, and the
+    values repeat so often (``REPEATS`` rows each) that this is no coincidence.
 
     Args:
         encoded: The feature matrix (n, d).
-        kinds: As given to :meth:`FeatureEncoder.fit`.
+        kinds: Kinds of the columns, as passed to :meth:`FeatureEncoder.fit`.
         codes: (n,) class positions, -1 where missing.
     """
     known = codes >= 0
@@ -317,10 +317,10 @@ def leaks(encoded: Encoded, kinds: Mapping[str, ColumnKind], codes: NDArray[np.i
 
 
 def _value_codes(part: FloatMatrix, labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Codes of the distinct rows of ``part``; None as soon as the first rows rule out that it determines labels."""
+    """Number the distinct rows of ``part``; None as soon as some rows show that it does not determine the labels."""
     n_classes, rows = int(labels.max()) + 1, len(labels)
     for first in (min(2_000, rows), rows // 4, rows):
-        inverse = np.unique(_row_keys(part[:first]), return_inverse=True)[1].astype(np.int64)
+        inverse: NDArray[np.int64] = np.unique(_row_keys(part[:first]), return_inverse=True)[1].astype(np.int64)
         distinct = int(inverse.max(initial=-1)) + 1
         pairs = len(np.unique(inverse * n_classes + labels[:first]))
         if pairs > distinct or distinct * REPEATS > rows:
@@ -328,7 +328,8 @@ def _value_codes(part: FloatMatrix, labels: NDArray[np.int64]) -> NDArray[np.int
     return inverse
 
 
-def _row_keys(part: FloatMatrix) -> NDArray[Any]:
+def _row_keys(part: FloatMatrix) -> NDArray[np.generic]:
+    """Keys (n,) of rows that are equal only for equal rows, with all missing values alike."""
     rows = np.ascontiguousarray(np.where(np.isnan(part), np.float32(np.inf), part) + np.float32(0.0))
     single = rows.shape[1] == 1
     return rows.view(np.uint32 if single else np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()

@@ -1,4 +1,4 @@
-"""Label columns that hold amounts: numbers, dates and durations as floats, and back in their own dtype."""
+"""Label columns that hold amounts: numbers, dates and durations, as floats and back in their own dtype."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require
 
 FloatArray = NDArray[np.float64]
 
-# Fractional numbers of more different values than both of these are amounts rather than classes.
+# Fractional numbers with more different values than both this number and this share of the rows are amounts.
 MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE = 20, 0.02
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 DAY = 86_400e6  # microseconds
@@ -24,10 +24,10 @@ DAY = 86_400e6  # microseconds
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
-    """A label column as amounts: ``values`` (n,) float64, NaN where missing; dates and durations in microseconds.
+    """A label column as amounts: ``values`` (n,), NaN where missing, with dates and durations in microseconds.
 
-    Amounts that the dtype can hold are multiples of ``step``, or any where that is 0; ``least`` and ``largest`` are
-    those of the whole table, of which these rows may be a block.
+    The dtype can hold multiples of ``step``, or any amount if that is 0. ``least`` and ``largest`` are the extremes of
+    the whole table, of which these rows may be a block.
     """
 
     column: Column
@@ -38,17 +38,17 @@ class Targets:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(n,) true where the row has a value."""
+        """True (n,) where the row has a value."""
         return ~np.isnan(self.values)
 
     def possible(self, amounts: FloatArray) -> FloatArray:
-        """The nearest amounts (n,) that the dtype holds, between the least and the largest value given."""
-        held = amounts if self.step == 0 else np.rint(amounts / self.step) * self.step
-        inside: FloatArray = np.clip(held, self.least, self.largest)
-        return inside
+        """Round amounts (n,) to those that the dtype can hold, and clip them to the range of the table."""
+        rounded = amounts if self.step == 0 else np.rint(amounts / self.step) * self.step
+        clipped: FloatArray = np.clip(rounded, self.least, self.largest)
+        return clipped
 
     def replaced(self, rows: NDArray[np.int64], amounts: FloatArray) -> Column:
-        """The label column with these amounts (m,) in these rows (m,), dtype unchanged."""
+        """Return the label column with these amounts (m,) in these rows (m,); the dtype stays."""
         if not rows.size:
             return self.column
         listed: Any = [_written(amount, self.column) for amount in amounts.tolist()]
@@ -62,7 +62,7 @@ class Targets:
         return column
 
     def written(self, amounts: FloatArray) -> Column:
-        """These amounts (m,) as a column of the label's name and dtype."""
+        """Make a column of these amounts (m,), with the name and dtype of the label."""
         listed: Any = (
             amounts if self.column.dtype.is_float() else [_written(at, self.column) for at in amounts.tolist()]
         )
@@ -86,7 +86,7 @@ def _written(amount: float, column: Column) -> Any:
 
 
 def looks_continuous(column: Column) -> bool:
-    """Whether the column is fractional numbers of so many values that they are amounts, not classes.
+    """Whether a column holds fractional numbers with so many different values that they are amounts, not classes.
 
     >>> import polars as pl
     >>> looks_continuous(nw.from_native(pl.Series([at / 7 for at in range(100)]), series_only=True))
@@ -98,15 +98,15 @@ def looks_continuous(column: Column) -> bool:
     values = values[np.isfinite(values)]
     if values.size < MIN_ROWS_TO_JUDGE or not (values != np.rint(values)).any():
         return False
-    most = max(MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE * values.size)
-    return np.unique(values).size > most
+    max_classes = max(MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE * values.size)
+    return np.unique(values).size > max_classes
 
 
 def read_targets(frame: Frame, label: str) -> Targets:
-    """The label column as amounts, or why it holds none.
+    """Read the label column as amounts.
 
     Raises:
-        LabelColumnError: Missing, of a dtype that is no amount, infinite, empty, or of fewer than 3 different values.
+        LabelColumnError: It does not exist, holds no amounts, infinity or no values, or fewer than 3 different ones.
 
     >>> import polars as pl
     >>> read_targets(nw.from_native(pl.DataFrame({"y": [3, None, 1, 2]})), "y").values.tolist()
@@ -115,18 +115,18 @@ def read_targets(frame: Frame, label: str) -> Targets:
     require(frame, [label], "label")
     column = frame[label]
     values, step = amounts(column)
-    seen = AmountTally()
-    seen.update(values)
-    seen.check(label)
-    return Targets(column, values, step, seen.least, seen.largest)
+    tally = AmountTally()
+    tally.update(values)
+    tally.check(label)
+    return Targets(column, values, step, tally.least, tally.largest)
 
 
 @dataclass(slots=True)
 class AmountTally:
-    """What must be known of a column of amounts before it is audited: mergeable, the same in any order.
+    """Mergeable summary of a column of amounts, taken before it is audited.
 
-    ``rows`` of them ``missing`` and ``infinite``; the ``least`` and the ``largest`` value, and one ``between`` them,
-    NaN where there is none.
+    It counts all ``rows``, and those that are ``missing`` or ``infinite``. ``least`` and ``largest`` are the extremes,
+    and ``between`` is some value between them, NaN if there is none.
     """
 
     rows: int = 0
@@ -138,38 +138,38 @@ class AmountTally:
 
     @property
     def known(self) -> int:
-        """Rows with a value."""
+        """Number of rows with a value."""
         return self.rows - self.missing
 
     def update(self, values: FloatArray) -> None:
-        """Take in amounts (n,), NaN where missing."""
+        """Add amounts (n,), NaN where missing."""
         finite = values[np.isfinite(values)]
         self.rows += values.size
         self.missing += int(np.isnan(values).sum())
         self.infinite += int(np.isinf(values).sum())
         if finite.size:
-            self._see(finite)
+            self._extend(finite)
 
     def merge(self, other: AmountTally) -> None:
-        """Take in what ``other`` saw."""
+        """Add the summary of other rows."""
         self.rows += other.rows
         self.missing += other.missing
         self.infinite += other.infinite
-        seen = np.array([other.least, other.largest, other.between])
-        if np.isfinite(seen).any():
-            self._see(seen[np.isfinite(seen)])
+        values = np.array([other.least, other.largest, other.between])
+        if np.isfinite(values).any():
+            self._extend(values[np.isfinite(values)])
 
     def numbers(self) -> FloatArray:
-        """What it holds as (6,) numbers, from which :meth:`of` makes it again."""
+        """Return the summary as (6,) numbers, from which :meth:`of` restores it."""
         return np.array([self.rows, self.missing, self.infinite, self.least, self.largest, self.between])
 
     @classmethod
     def of(cls, numbers: FloatArray) -> AmountTally:
-        """The tally that these ``numbers`` (6,) are of."""
+        """Restore a summary from its ``numbers`` (6,)."""
         rows, missing, infinite = map(int, numbers[:3])
         return cls(rows, missing, infinite, *numbers[3:].tolist())
 
-    def _see(self, finite: FloatArray) -> None:
+    def _extend(self, finite: FloatArray) -> None:
         before = [self.least, self.largest, self.between]
         self.least = min(self.least, float(finite.min()))
         self.largest = max(self.largest, float(finite.max()))
@@ -178,15 +178,15 @@ class AmountTally:
         self.between = candidates[0] if candidates else np.nan
 
     def check(self, label: str) -> None:
-        """Refuse what cannot be audited as amounts.
+        """Raise if the column cannot be audited as amounts.
 
         Raises:
-            LabelColumnError: Infinite, empty, or of fewer than 3 different values.
+            LabelColumnError: It holds infinity, no values, or fewer than 3 different ones.
         """
         if self.infinite:
             raise LabelColumnError(
-                f"Column {label!r} holds infinity in {self.infinite:,} rows, which is no amount. Replace it with null "
-                "where the value is unknown."
+                f"Column {label!r} holds infinity in {self.infinite:,} rows, which is not an amount. Replace it with "
+                "null where the value is unknown."
             )
         if not self.known:
             raise LabelColumnError(f"Column {label!r}: all {self.rows:,} values are missing. Nothing can be audited.")
@@ -199,10 +199,10 @@ class AmountTally:
 
 
 def amounts(column: Column) -> tuple[FloatArray, float]:
-    """The values (n,) of a column, NaN where missing, and the step between those that its dtype holds, 0 for any.
+    """Values (n,) of a column, NaN where missing, and the step between values of its dtype, 0 for floats.
 
     Raises:
-        LabelColumnError: A dtype that is no amount.
+        LabelColumnError: The dtype does not hold amounts.
     """
     dtype = column.dtype
     if dtype.is_integer():
@@ -215,15 +215,15 @@ def amounts(column: Column) -> tuple[FloatArray, float]:
         return _floats(column.dt.timestamp("us")), DAY
     if dtype == nw.Datetime:
         return _floats(column.dt.timestamp("us")), 1.0
-    cure = {
+    advice = {
         nw.Boolean: "It has two classes: leave task= out",
         nw.Time: "Turn it into a duration since midnight",
         nw.Decimal: "Cast it to a float",
         nw.Object: "Turn it into a column of numbers or dates",
     }
-    cure |= dict.fromkeys((nw.String, nw.Categorical), "Turn it into numbers, or audit it as classes: task='classes'")
+    advice |= dict.fromkeys((nw.String, nw.Categorical), "Turn it into numbers, or audit it as classes: task='classes'")
     enum = "Audit it as classes, task='classes', or as grades, task='ordinal'"
-    way_out = enum if isinstance(dtype, nw.Enum) else cure.get(type(dtype), "Turn it into numbers")
+    way_out = enum if isinstance(dtype, nw.Enum) else advice.get(type(dtype), "Turn it into numbers")
     raise LabelColumnError(
         f"Column {column.name!r} holds {dtype}; task='regression' takes numbers, dates and durations. {way_out}."
     )

@@ -225,7 +225,7 @@ def test_a_saved_encoder_that_makes_no_sense_is_refused(kind, saved):
 
 def test_the_same_column_twice_is_refused():
     column = {"name": "x", "kind": "number", "dtype": "Float64"}
-    with pytest.raises(FeatureError, match="'x', which repeats"):
+    with pytest.raises(FeatureError, match="'x', which is repeated"):
         FeatureEncoder.from_dict({"columns": [column, column]})
 
 
