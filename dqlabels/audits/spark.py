@@ -84,15 +84,15 @@ def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequen
 
     from dqlabels.engines.spark import SparkBlocks, add_columns, draw_sample, judge_rows
 
-    learnt = task.learn(draw_sample(frame, task), None)
-    judged = judge_rows(frame, task, learnt).persist(StorageLevel.DISK_ONLY)
+    fitted = task.learn(draw_sample(frame, task), None)
+    judged = judge_rows(frame, task, fitted).persist(StorageLevel.DISK_ONLY)
     try:
         blocks = SparkBlocks(judged, task.kept)
-        rule = learnt.rule(blocks, blocks.reduce(learnt.first, learnt.observe))
+        rule = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
     except BaseException:
         _let_go(judged)
         raise
-    for note in (*notes, *learnt.notes, *rule.notes):
+    for note in (*notes, *fitted.notes, *rule.notes):
         warnings.warn(note, LabelWarning, stacklevel=4)
     result: DataFrame = add_columns(judged, _schema(frame, task.label, names), task.kept, rule)
     weakref.finalize(result, _let_go, judged).atexit = False

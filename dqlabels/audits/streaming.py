@@ -248,19 +248,19 @@ class Lowest:
         """Nothing seen yet."""
         return cls(most, [], 0)
 
-    def offer(self, keys: NDArray[Any], facts: dict[str, NDArray[Any]]) -> None:
+    def offer(self, keys: NDArray[Any], columns: dict[str, NDArray[Any]]) -> None:
         """Take in a block's rows with their keys (b,) and what is to be known of each, (b, ...) a name."""
         if self.parts and keys.size and "bar" in self.parts[0]:
             near = keys <= self.parts[0]["bar"][0]
-            keys, facts = keys[near], {name: values[near] for name, values in facts.items()}
-        self.parts.append({"key": keys, **facts})
+            keys, columns = keys[near], {name: values[near] for name, values in columns.items()}
+        self.parts.append({"key": keys, **columns})
         self.waiting += keys.size
         if self.waiting > 2 * self.most:
             kept = self.finish()
             self.parts, self.waiting = [{**kept, "bar": kept["key"][-1:]}], kept["key"].size
 
     def finish(self) -> dict[str, NDArray[Any]]:
-        """The facts of the rows kept, their keys among them as ``key``."""
+        """The columns of the rows kept, their keys among them as ``key``."""
         names = [name for name in self.parts[0] if name != "bar"]
         joined = {name: np.concatenate([part[name] for part in self.parts]) for name in names}
         order = np.argsort(joined["key"], kind="stable")[: self.most]

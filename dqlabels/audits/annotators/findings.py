@@ -94,18 +94,18 @@ class Findings:
         with np.errstate(invalid="ignore", divide="ignore"):
             agreement = np.bincount(votes.who, right, votes.n_annotators) / number
         rates = [annotators_noise(self.draws, of=j, confidence=confidence) for j in np.flatnonzero(number).tolist()]
-        facts: dict[str, NDArray[Any]] = {
+        numbers: dict[str, NDArray[Any]] = {
             "labels": number,
             "quality": self.annotator_quality(),
             "agreement_with_consensus": agreement,
             "agreement_with_others": np.where(number > 0, agreement_with_others(votes), np.nan),
         }
         for name, field in (("noise_rate", "estimate"), ("noise_low", "low"), ("noise_high", "high")):
-            facts[name] = np.full(number.size, np.nan)
-            facts[name][number > 0] = [getattr(rate, field) for rate in rates]
+            numbers[name] = np.full(number.size, np.nan)
+            numbers[name][number > 0] = [getattr(rate, field) for rate in rates]
         if self.weights is not None:
-            facts["weight"] = np.where(number > 0, self.weights, np.nan)
-        return facts
+            numbers["weight"] = np.where(number > 0, self.weights, np.nan)
+        return numbers
 
     def annotator_quality(self) -> FloatArray:
         """(J,) in [0, 1]: how far an annotator's labels can be trusted, NaN where there are none.

@@ -75,9 +75,9 @@ def _stacked(table: Frame, columns: Sequence[str], title: str) -> Column:
         elif all(dtype in (nw.String, nw.Categorical) or isinstance(dtype, nw.Enum) for dtype in dtypes):
             parts = [_as_text(part) for part in parts]
         else:
-            said = ", ".join(f"{name!r} {table[name].dtype}" for name in columns)
+            types = ", ".join(f"{name!r} {table[name].dtype}" for name in columns)
             raise LabelColumnError(
-                f"Label columns hold different types ({said}), so their values cannot be compared. Cast them to one."
+                f"Label columns hold different types ({types}), so their values cannot be compared. Cast them to one."
             )
     elif any(_native_dtype(part) != _native_dtype(parts[0]) for part in parts):  # categories of their own
         parts = [_as_text(part) for part in parts]

@@ -119,13 +119,13 @@ class AnnotatorAudit(Audit):
         class whose labels by this annotator are least often the consensus.
         """
         found = self.findings
-        facts = found.annotator_facts(self.noise_rate.confidence)
-        order = np.lexsort((facts["agreement_with_consensus"], facts["quality"]))
+        numbers = found.annotator_facts(self.noise_rate.confidence)
+        order = np.lexsort((numbers["agreement_with_consensus"], numbers["quality"]))
         names = self._named(found.reading.annotators, order, "annotator")
         worst = self._values(found.worst_classes()[order], "worst_class")
-        columns = {name: values[order] for name, values in facts.items()}
+        columns = {name: values[order] for name, values in numbers.items()}
         table = nw.from_dict(columns, backend=self.table.implementation).with_columns(names, worst)
-        return table.select("annotator", *facts, "worst_class").to_native()
+        return table.select("annotator", *numbers, "worst_class").to_native()
 
     @property
     def confusions(self) -> NativeFrame:
@@ -137,25 +137,25 @@ class AnnotatorAudit(Audit):
         """
         found = self.findings
         who, true, given, number, share = found.confusion_cells()
-        facts = {"labels": number, "share": share, "given_if_true": found.draws.matrices[who, true, given]}
+        numbers = {"labels": number, "share": share, "given_if_true": found.draws.matrices[who, true, given]}
         names = self._named(found.reading.annotators, who, "annotator")
-        table = nw.from_dict(facts, backend=self.table.implementation)
+        table = nw.from_dict(numbers, backend=self.table.implementation)
         table = table.with_columns(names, self._values(true, "consensus"), self._values(given, "given"))
-        return table.select("annotator", "consensus", "given", *facts).to_native()
+        return table.select("annotator", "consensus", "given", *numbers).to_native()
 
     @property
     def votes(self) -> NativeFrame:
         """A row per label: item, annotator, the label, its quality, and whether it is not the consensus."""
         found = self.findings
         votes = found.reading.votes
-        facts = {"quality": found.vote_quality, "is_label_issue": votes.code != found.consensus[votes.item]}
-        table = nw.from_dict(facts, backend=self.table.implementation)
+        numbers = {"quality": found.vote_quality, "is_label_issue": votes.code != found.consensus[votes.item]}
+        table = nw.from_dict(numbers, backend=self.table.implementation)
         table = table.with_columns(
             self._item_names(votes.item),
             self._named(found.reading.annotators, votes.who, "annotator"),
             self._values(votes.code, "label"),
         )
-        return table.select("item", "annotator", "label", *facts).to_native()
+        return table.select("item", "annotator", "label", *numbers).to_native()
 
     @property
     def pairs(self) -> NativeFrame:
@@ -272,7 +272,7 @@ class AnnotatorAudit(Audit):
         """Plain values, ready for JSON."""
         from dqlabels.version import __version__
 
-        facts = {
+        summary = {
             "label": str(self.label),
             **{name: getattr(self, name) for name in ("rows", "items", "labels", "audited", "flagged")},
             "missing": self.missing,
@@ -286,19 +286,19 @@ class AnnotatorAudit(Audit):
             "worst": records(self.next_to_label(MAX_ROWS_IN_DICT)),
         }
         ends = {"warnings": list(self.warnings), "settings": self.settings, "version": __version__}
-        return {**facts, **ends}
+        return {**summary, **ends}
 
     def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[np.generic]]) -> NativeFrame:
         found = self.findings
-        facts: dict[str, Any] = {
+        numbers: dict[str, Any] = {
             "quality": found.quality[at],
             "labels": found.labels_an_item[at],
             "agreeing": found.agreeing[at],
         }
-        facts.update(more)
-        table = nw.from_dict(facts, backend=self.table.implementation)
+        numbers.update(more)
+        table = nw.from_dict(numbers, backend=self.table.implementation)
         table = table.with_columns(self._item_names(at), self._values(found.consensus[at], "consensus"))
-        return table.select("item", "consensus", *facts).to_native()
+        return table.select("item", "consensus", *numbers).to_native()
 
     def _item_names(self, at: NDArray[np.int64]) -> Column:
         items = self.findings.reading.items

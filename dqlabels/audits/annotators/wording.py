@@ -12,59 +12,61 @@ MOST_LINES = 5
 COLUMNS = ("annotator", "labels", "quality", "agreement_with_consensus", "noise_rate", "worst_class")
 
 
-def summary(facts: Mapping[str, Any]) -> str:
+def summary(summary: Mapping[str, Any]) -> str:
     """How many labels, how far they agree, how many are wrong, whose, and what to label next."""
-    rate, missing = facts["noise_rate"], f", {facts['missing']:,} without one" if facts["missing"] else ""
+    rate, missing = summary["noise_rate"], f", {summary['missing']:,} without one" if summary["missing"] else ""
     lines = [
-        f"Labels in {facts['label']!r}: {facts['labels']:,} of {facts['items']:,} items by "
-        f"{len(facts['annotators']):,} annotators; {facts['audited']:,} rows with a label{missing}, "
-        f"{facts['flagged']:,} flagged ({facts['flagged_share']:.1%}).",
-        agreement_line(facts),
+        f"Labels in {summary['label']!r}: {summary['labels']:,} of {summary['items']:,} items by "
+        f"{len(summary['annotators']):,} annotators; {summary['audited']:,} rows with a label{missing}, "
+        f"{summary['flagged']:,} flagged ({summary['flagged_share']:.1%}).",
+        agreement_line(summary),
         f"Estimated share of wrong labels {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} "
-        f"to {rate['high']:.1%}); of the consensus ({facts['settings']['consensus']}) "
-        f"{facts['consensus_noise_rate']['estimate']:.1%}.",
+        f"to {rate['high']:.1%}); of the consensus ({summary['settings']['consensus']}) "
+        f"{summary['consensus_noise_rate']['estimate']:.1%}.",
         rate["assumption"],
     ]
-    if facts["model"] is not None:
-        lines.append(f"Judged beside {facts['model']}; it disagrees with {facts['model_error']:.1%} of the consensus.")
-    lines += annotator_lines(facts)
-    lines += [f"Note: {note}" for note in facts["warnings"]]
+    if summary["model"] is not None:
+        lines.append(
+            f"Judged beside {summary['model']}; it disagrees with {summary['model_error']:.1%} of the consensus."
+        )
+    lines += annotator_lines(summary)
+    lines += [f"Note: {note}" for note in summary["warnings"]]
     return "\n".join(lines)
 
 
-def details(facts: Mapping[str, Any]) -> list[str]:
+def details(summary: Mapping[str, Any]) -> list[str]:
     """What a gate's message adds."""
-    return [agreement_line(facts), *annotator_lines(facts)]
+    return [agreement_line(summary), *annotator_lines(summary)]
 
 
-def agreement_line(facts: Mapping[str, Any]) -> str:
+def agreement_line(summary: Mapping[str, Any]) -> str:
     """Krippendorff's alpha with its interval."""
-    found = facts["agreement"]
+    found = summary["agreement"]
     return (
         f"Agreement: Krippendorff's alpha {found['alpha']:.3f} ({found['confidence']:.0%} interval {found['low']:.3f} "
         f"to {found['high']:.3f}) over {found['items']:,} items; {found['observed']:.1%} of pairs of labels agree."
     )
 
 
-def annotator_lines(facts: Mapping[str, Any]) -> list[str]:
+def annotator_lines(summary: Mapping[str, Any]) -> list[str]:
     """The worst annotators, one line."""
-    known = [row for row in facts["annotators"] if row["noise_rate"] is not None][:MOST_LINES]
-    said = ", ".join(f"{row['annotator']!r} {row['noise_rate']:.1%} of {row['labels']:,} labels" for row in known)
-    return [f"Least trusted annotators, with their share of wrong labels: {said}."] if said else []
+    known = [row for row in summary["annotators"] if row["noise_rate"] is not None][:MOST_LINES]
+    shown = ", ".join(f"{row['annotator']!r} {row['noise_rate']:.1%} of {row['labels']:,} labels" for row in known)
+    return [f"Least trusted annotators, with their share of wrong labels: {shown}."] if shown else []
 
 
-def fragment(facts: Mapping[str, Any]) -> str:
+def fragment(summary: Mapping[str, Any]) -> str:
     """The audit for a notebook."""
-    rate = facts["noise_rate"]
+    rate = summary["noise_rate"]
     parts = [
-        f"<h4>Labels in <code>{escape(facts['label'])}</code> by {len(facts['annotators']):,} annotators</h4>",
-        f"<p><b>{facts['flagged']:,}</b> of {facts['audited']:,} rows flagged ({facts['flagged_share']:.1%}). "
+        f"<h4>Labels in <code>{escape(summary['label'])}</code> by {len(summary['annotators']):,} annotators</h4>",
+        f"<p><b>{summary['flagged']:,}</b> of {summary['audited']:,} rows flagged ({summary['flagged_share']:.1%}). "
         f"Estimated share of wrong labels <b>{rate['estimate']:.1%}</b> ({rate['confidence']:.0%} interval "
-        f"{rate['low']:.1%} to {rate['high']:.1%}).</p><p>{escape(agreement_line(facts))}</p>",
+        f"{rate['low']:.1%} to {rate['high']:.1%}).</p><p>{escape(agreement_line(summary))}</p>",
         f"<p><small>{escape(rate['assumption'])}</small></p>",
-        table(COLUMNS, facts["annotators"]),
+        table(COLUMNS, summary["annotators"]),
         "<p>To label next:</p>",
-        table(("item", "consensus", "quality", "labels", "score"), facts["worst"]),
+        table(("item", "consensus", "quality", "labels", "score"), summary["worst"]),
     ]
-    parts += [f"<p><small>Note: {escape(note)}</small></p>" for note in facts["warnings"]]
+    parts += [f"<p><small>Note: {escape(note)}</small></p>" for note in summary["warnings"]]
     return "<div class='dqlabels'>" + "".join(parts) + "</div>"

@@ -110,8 +110,8 @@ class ClassAudit(Audit):
     @property
     def classes(self) -> NativeFrame:
         """A row per class: rows, flagged, flagged share, noise rate with interval, threshold, mean quality."""
-        facts = self._class_facts()
-        return self._table({"class": np.arange(len(self.evidence.classes))}, facts)
+        numbers = self._class_numbers()
+        return self._table({"class": np.arange(len(self.evidence.classes))}, numbers)
 
     @property
     def confusions(self) -> NativeFrame:
@@ -123,8 +123,8 @@ class ClassAudit(Audit):
     def joint(self) -> NativeFrame:
         """Calibrated joint of given and likely label, a row per cell that is not empty; ``share`` sums to 1."""
         given, likely = np.nonzero(self.evidence.joint)
-        facts = {"rows": self.evidence.counts[given, likely], "share": self.evidence.joint[given, likely]}
-        return self._table({"given": given, "likely": likely}, facts)
+        numbers = {"rows": self.evidence.counts[given, likely], "share": self.evidence.joint[given, likely]}
+        return self._table({"given": given, "likely": likely}, numbers)
 
     @property
     def noise_matrix(self) -> NativeFrame:
@@ -179,14 +179,14 @@ class ClassAudit(Audit):
 
     def profile(self) -> dict[str, Any]:
         """What later audits compare themselves with: plain values, to keep as JSON beside trusted data."""
-        facts = self.to_dict()
+        summary = self.to_dict()
         keys = ("label", "model", "model_error", "settings", "version", "noise_rate")
         return {
             "format": PROFILE_FORMAT,
             "rows": self.audited,
             "classes": [str(value) for value in self.evidence.classes],
             "class_rows": self.evidence.class_rows.tolist(),
-            **{key: facts[key] for key in keys},
+            **{key: summary[key] for key in keys},
         }
 
     def noise_rates(self, by: str = "method") -> NativeFrame:
@@ -218,16 +218,16 @@ class ClassAudit(Audit):
         return fresh_rows(nw.concat(named)).to_native()
 
     def _by_class(self, rate: NoiseRate) -> NativeFrame:
-        facts = {"noise_rate": rate.by_given_class, "low": rate.class_low, "high": rate.class_high}
-        return self._table({"class": np.arange(len(self.evidence.classes))}, facts)
+        numbers = {"noise_rate": rate.by_given_class, "low": rate.class_low, "high": rate.class_high}
+        return self._table({"class": np.arange(len(self.evidence.classes))}, numbers)
 
     def _by_pair(self, rate: NoiseRate) -> NativeFrame:
         k = len(self.evidence.classes)
         true, given = (cells.ravel() for cells in np.indices((k, k)))
-        facts = {"given_if_true": rate.matrix[true, given], "true_if_given": rate.inverse[given, true]}
-        return self._table({"true": true, "given": given}, facts)
+        numbers = {"given_if_true": rate.matrix[true, given], "true_if_given": rate.inverse[given, true]}
+        return self._table({"true": true, "given": given}, numbers)
 
-    def _class_facts(self) -> dict[str, NDArray[np.generic]]:
+    def _class_numbers(self) -> dict[str, NDArray[np.generic]]:
         rate = self.noise_rate
         return self.evidence.class_facts(rate.by_given_class, rate.class_low, rate.class_high)
 
@@ -294,7 +294,7 @@ class ClassAudit(Audit):
         """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
         from dqlabels.version import __version__
 
-        facts = {name: values.tolist() for name, values in self._class_facts().items()}
+        numbers = {name: values.tolist() for name, values in self._class_numbers().items()}
         classes = [plain(value) for value in self.evidence.classes]
         pairs = zip(*(part[:MAX_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
         return {
@@ -308,23 +308,24 @@ class ClassAudit(Audit):
             "model": self.model,
             "model_error": self.model_error,
             "classes": [
-                {"class": value, **{name: plain(facts[name][k]) for name in facts}} for k, value in enumerate(classes)
+                {"class": value, **{name: plain(numbers[name][k]) for name in numbers}}
+                for k, value in enumerate(classes)
             ],
             "confusions": [
                 {"given": classes[given], "suggested": classes[likely], "rows": rows, "share": share}
                 for given, likely, rows, share in pairs
             ],
-            "worst": self._worst_facts(),
-            **self._drift_facts(),
+            "worst": self._worst_rows(),
+            **self._drift_data(),
             "warnings": list(self.warnings),
             "settings": self.settings,
             "version": __version__,
         }
 
-    def _worst_facts(self) -> list[dict[str, Any]]:
+    def _worst_rows(self) -> list[dict[str, Any]]:
         return self.evidence.worst_facts(MAX_ROWS_IN_DICT)
 
-    def _drift_facts(self) -> dict[str, Any]:
+    def _drift_data(self) -> dict[str, Any]:
         return {}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
@@ -358,12 +359,12 @@ class ClassAudit(Audit):
             concerning,
         )  # fmt: skip
 
-    def _table(self, labels: dict[str, NDArray[np.int64]], facts: Mapping[str, NDArray[np.generic]]) -> NativeFrame:
+    def _table(self, labels: dict[str, NDArray[np.int64]], numbers: Mapping[str, NDArray[np.generic]]) -> NativeFrame:
         backend = self.table.implementation
         columns = {name: fresh_index(self.evidence.labels.values(codes, name)) for name, codes in labels.items()}
-        table = nw.from_dict(dict(facts), backend=backend)
+        table = nw.from_dict(dict(numbers), backend=backend)
         table = table.with_columns(*columns.values())
-        return table.select(*labels, *facts).to_native()
+        return table.select(*labels, *numbers).to_native()
 
     def __repr__(self) -> str:
         shown = f"{self.flagged:,} of {self.audited:,} rows flagged"
@@ -427,12 +428,12 @@ class LabelAudit(ClassAudit):
     def _reference(self) -> Mapping[str, Any] | None:
         return None if self.moved is None else self.moved.profile
 
-    def _drift_facts(self) -> dict[str, Any]:
+    def _drift_data(self) -> dict[str, Any]:
         if self.moved is None:
             return {}
         return {"drift": self.moved.with_rate(self._modelled, self.audited).to_list()}
 
-    def _worst_facts(self) -> list[dict[str, Any]]:
+    def _worst_rows(self) -> list[dict[str, Any]]:
         return self.evidence.worst_facts(MAX_ROWS_IN_DICT, index_values(self.table))
 
     def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> NativeFrame:
@@ -515,8 +516,8 @@ class LabelAudit(ClassAudit):
         """
         check_rows(rows)
         table, kinds = self._features()
-        facts = report_facts(cast("ClassSummary", self.to_dict()), self.evidence, table, kinds, rows=rows)
-        return {**facts, "seconds": self.seconds}
+        data = report_facts(cast("ClassSummary", self.to_dict()), self.evidence, table, kinds, rows=rows)
+        return {**data, "seconds": self.seconds}
 
     @property
     def plot(self) -> Charts:

@@ -177,9 +177,9 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int]:
         pairs += np.bincount(codes[flagged] * k + suggested[flagged], minlength=k * k)
         errors += int((likeliest(probs)[0] != codes).sum())
         found = np.flatnonzero(flagged)
-        facts = {"row": rows[found] + start, "code": codes[found], "suggested": suggested[found]}
+        columns = {"row": rows[found] + start, "code": codes[found], "suggested": suggested[found]}
         top = np.partition(probs[found], -2, axis=1)[:, -2:]
-        worst.offer(quality[found], {**facts, "close": (top[:, 1] - top[:, 0]) < AMBIGUOUS_MARGIN})
+        worst.offer(quality[found], {**columns, "close": (top[:, 1] - top[:, 0]) < AMBIGUOUS_MARGIN})
         words = np.column_stack([codes, np.rint(probs * 2**24)]).astype(np.uint32)
         drawn.offer(hash_words(words), {"code": codes, "probs": probs})
         start += spill.sizes[at]

@@ -64,42 +64,42 @@ class ClassTask:
         """(b,) of class and features."""
         return content_hashes(block, self.columns, given)
 
-    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> ClassLearnt:
+    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> FittedClassTask:
         """Fit encoders and model."""
         options = self.options
-        learnt = large.learn(
+        fitted = large.learn(
             sample, self.labels, features=options.features, exclude=options.exclude, random_state=options.random_state,
             n_jobs=n_jobs, progress=progress,
         )  # fmt: skip
-        return ClassLearnt(learnt, self.labels, options)
+        return FittedClassTask(fitted, self.labels, options)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ClassLearnt:
+class FittedClassTask:
     """A fitted judge, and by which rule to flag."""
 
-    learnt: large.LargeTableModel
+    fitted: large.LargeTableModel
     labels: LabelSet
     options: Options
 
     @property
     def columns(self) -> list[str]:
         """The features."""
-        return list(self.learnt.encoder.names)
+        return list(self.fitted.encoder.names)
 
     @property
     def model(self) -> str:
         """What the model is."""
-        return self.learnt.model
+        return self.fitted.model
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader should know."""
-        return self.learnt.notes
+        return self.fitted.notes
 
     def judge(self, block: Frame, given: IntArray, n_jobs: int | None) -> NDArray[np.float32]:
         """Probabilities (b, K)."""
-        return self.learnt.probs(block, n_jobs)
+        return self.fitted.probs(block, n_jobs)
 
     def first(self) -> ClassTally:
         """The thresholds are made on the way."""
@@ -108,7 +108,7 @@ class ClassLearnt:
     @property
     def observe(self) -> Callable[[ClassTally, IntArray, RealArray], None]:
         """Adds the self-confidence of labelled rows."""
-        return lambda state, given, said: state.update(given, take(said, given))
+        return lambda state, given, outputs: state.update(given, take(outputs, given))
 
     def rule(self, blocks: Blocks, first: ClassTally) -> ClassRule:
         """The passes of confident learning."""
@@ -137,11 +137,11 @@ class ClassRule:
         named = ", ".join(repr(value) for value, tiny in zip(self.labels.classes, few, strict=True) if tiny)
         return (f"Classes with a single row cannot be judged and are never flagged: {named}.",)
 
-    def add_columns(self, block: Frame, given: IntArray, said: RealArray) -> Frame:
+    def add_columns(self, block: Frame, given: IntArray, outputs: RealArray) -> Frame:
         """The block with quality, suggestion and flag."""
         known = given >= 0
         quality, flag, suggested = np.full(given.size, np.nan), np.zeros(given.size, dtype=bool), given.copy()
-        quality[known], flag[known], suggested[known] = self.found.judge(given[known], said[known])
-        suggested[~known] = said[~known].argmax(axis=1)
+        quality[known], flag[known], suggested[known] = self.found.judge(given[known], outputs[known])
+        suggested[~known] = outputs[~known].argmax(axis=1)
         asked = self.labels.values[self.labels.places[suggested].tolist()]
         return with_columns(block, self.names, quality, asked, flag, known)

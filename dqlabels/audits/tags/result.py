@@ -177,17 +177,17 @@ class MultilabelAudit(Audit):
         ``rows`` that have it, ``wrong`` of these flagged, ``missing`` rows flagged as lacking it, ``flagged_share`` of
         all rows, and the noise rate of its yes or no with its interval (NaN where it cannot be judged).
         """
-        facts = self._class_facts()
-        order = np.argsort(-facts["flagged_share"], kind="stable")
-        columns = {name: values[order] for name, values in facts.items()}
+        numbers = self._class_numbers()
+        order = np.argsort(-numbers["flagged_share"], kind="stable")
+        columns = {name: values[order] for name, values in numbers.items()}
         table = nw.from_dict(columns, backend=self.table.implementation).with_columns(self._labels(order))
-        return table.select("label", *facts).to_native()
+        return table.select("label", *numbers).to_native()
 
-    def _class_facts(self) -> dict[str, NDArray[Any]]:
+    def _class_numbers(self) -> dict[str, NDArray[Any]]:
         codes, flagged = self.evidence.tags.codes, self.evidence.verdict.flagged
         known = np.maximum((codes >= 0).sum(axis=0), 1)
         wrong, missing = (flagged & (codes == 1)).sum(axis=0), (flagged & (codes == 0)).sum(axis=0)
-        facts: dict[str, NDArray[Any]] = {
+        numbers: dict[str, NDArray[Any]] = {
             "rows": (codes == 1).sum(axis=0),
             "wrong": wrong,
             "missing": missing,
@@ -195,10 +195,10 @@ class MultilabelAudit(Audit):
         }
         rates = self._rates()
         for name, field in (("noise_rate", "estimate"), ("noise_low", "low"), ("noise_high", "high")):
-            facts[name] = np.array(
+            numbers[name] = np.array(
                 [getattr(rates[tag], field) if tag in rates else np.nan for tag in range(codes.shape[1])]
             )
-        return facts
+        return numbers
 
     def _rates(self) -> dict[int, NoiseRate]:
         return self.evidence.tag_rates(self.options.random_state, self.noise_rate.confidence)
@@ -281,12 +281,12 @@ class MultilabelAudit(Audit):
         """Plain values, ready for JSON."""
         from dqlabels.version import __version__
 
-        facts = {name: getattr(self, name) for name in ("label", "rows", "audited", "flagged", "flagged_share")}
-        facts |= {"missing": self.missing, "noise_rate": self.noise_rate.to_dict()}
-        facts |= {"model": self.model, "model_error": self.model_error}
-        facts |= {"classes": records(self.classes), "worst": records(self.issues)[:MAX_IN_DICT]}
+        summary = {name: getattr(self, name) for name in ("label", "rows", "audited", "flagged", "flagged_share")}
+        summary |= {"missing": self.missing, "noise_rate": self.noise_rate.to_dict()}
+        summary |= {"model": self.model, "model_error": self.model_error}
+        summary |= {"classes": records(self.classes), "worst": records(self.issues)[:MAX_IN_DICT]}
         ends = {"warnings": list(self.warnings), "settings": self.settings, "version": __version__}
-        return {**facts, **ends}
+        return {**summary, **ends}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         from dqlabels.report.page import tables_page
@@ -330,10 +330,10 @@ class MultilabelAudit(Audit):
         return f"<MultilabelAudit of {self.label!r}: {shown}, noise rate {self.noise_rate}>"
 
     def _repr_html_(self) -> str:
-        facts = self.to_dict()
+        summary = self.to_dict()
         lines = "".join(f"<p>{escape(line)}</p>" for line in self.summary().splitlines()[:4])
-        classes = html_table(("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), facts["classes"])
-        worst = html_table(("row", "label", "kind", "quality"), facts["worst"])
+        classes = html_table(("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), summary["classes"])
+        worst = html_table(("row", "label", "kind", "quality"), summary["worst"])
         return f"<div class='dqlabels'>{lines}{classes}{worst}</div>"
 
 

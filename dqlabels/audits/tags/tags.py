@@ -64,19 +64,19 @@ def read_tags(table: Frame, label: str | Sequence[str]) -> Tags:
 def _from_lists(table: Frame, label: str) -> Tags:
     rows = table[label].to_list()
     codes = np.full((len(rows), 0), -1, dtype=np.int64)
-    row_of, said = [], []
+    row_of, listed = [], []
     lists: list[Any] = []
     for at, row in enumerate(rows):
         held = _as_list(row, label, at)
         lists.append(held)
         if held is not None:
             row_of += [at] * len(held)
-            said += held
-    if any(_is_missing(value) for value in said):
-        where = next(at for at, value in zip(row_of, said, strict=True) if _is_missing(value))
+            listed += held
+    if any(_is_missing(value) for value in listed):
+        where = next(at for at, value in zip(row_of, listed, strict=True) if _is_missing(value))
         raise LabelColumnError(f"Column {label!r}: the list in row {where} holds a missing label. Take it out.")
     known = np.array([held is not None for held in lists])
-    values = _in_order(set(said), label)
+    values = _in_order(set(listed), label)
     if not values and known.any():
         raise LabelColumnError(f"Column {label!r}: all {int(known.sum()):,} lists are empty, so there is no label.")
     if len(rows) >= FEWEST_ROWS_TO_JUDGE and len(values) > MOST_TAGS_PER_ROW * known.sum():
@@ -86,7 +86,7 @@ def _from_lists(table: Frame, label: str) -> Tags:
         )
     lookup = {value: position for position, value in enumerate(values)}
     codes = np.where(known[:, None], 0, -1) * np.ones((1, len(values)), dtype=np.int64)
-    codes[row_of, [lookup[value] for value in said]] = 1
+    codes[row_of, [lookup[value] for value in listed]] = 1
     return Tags(codes, values, (label,), label, lists)
 
 

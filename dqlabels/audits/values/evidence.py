@@ -17,7 +17,7 @@ class ValueEvidence:
 
     ``positions`` (m,) row numbers in the frame, ``predicted`` (m,) amounts that the label's dtype holds, ``scores``
     (m,) residuals over what is usual for the row, signed, ``quality`` (m,) p-values in [0, 1], ``flagged`` (m,);
-    ``said`` (m, 2) mean and spread of the trees, from which ``judge`` has all of these; ``places`` (m,) are the rows
+    ``outputs`` (m, 2) mean and spread of the trees, from which ``judge`` has all of these; ``places`` (m,) are the rows
     of ``targets`` that they are of.
     """
 
@@ -28,7 +28,7 @@ class ValueEvidence:
     quality: NDArray[np.float64]
     flagged: NDArray[np.bool_]
     judge: ValueJudge
-    said: NDArray[np.float64]
+    outputs: NDArray[np.float64]
     places: NDArray[np.int64]
 
     def worst(self) -> tuple[NDArray[np.int64], list[str]]:

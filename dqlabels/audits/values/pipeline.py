@@ -41,12 +41,12 @@ def audit_table(request: Request) -> ValueAudit:
     training = Training.of(table, label, options)
     alone = training.is_plain and options.embed is None
     judged = _by_sample if alone and len(table) > large.LARGE_ROWS else _by_bag
-    judge, said, model, error, features, more = judged(training, targets, table)
-    found = judge.judge(targets, said[:, 0], said[:, 1])
+    judge, outputs, model, error, features, more = judged(training, targets, table)
+    found = judge.judge(targets, outputs[:, 0], outputs[:, 1])
     known = targets.known
     evidence = ValueEvidence(
         targets, np.flatnonzero(known), found.predicted[known], found.scores[known], found.quality[known],
-        found.flagged[known], judge, said[known], np.flatnonzero(known),
+        found.flagged[known], judge, outputs[known], np.flatnonzero(known),
     )  # fmt: skip
     picture = Picture.empty(Axis.of(judge, targets))
     picture.update(judge, targets, found)
@@ -101,9 +101,9 @@ def _by_bag(training: Training, targets: Targets, table: Frame) -> Judged:
             "by the others of its kind, so a copy of a row can vouch for it. Add features, or name what repeats in "
             "groups=."
         )
-    said = np.column_stack([answer.mean, answer.spread])
+    outputs = np.column_stack([answer.mean, answer.spread])
     notes += poor_notes(tally.error())
-    return ValueJudge(scale, rule), said, answer.model, tally.error(), tuple(encoder.names), notes
+    return ValueJudge(scale, rule), outputs, answer.model, tally.error(), tuple(encoder.names), notes
 
 
 def _by_sample(training: Training, targets: Targets, table: Frame) -> Judged:
@@ -115,9 +115,9 @@ def _by_sample(training: Training, targets: Targets, table: Frame) -> Judged:
     for rows in large.row_blocks(len(table)):
         block, values = table[rows].select(*columns, label), targets.values[rows]
         sample.update(block, task.strata(values), task.hashes(block, values))
-    learnt = task.learn(sample.finish(), options.n_jobs, options.progress)
-    parts = [learnt.judge(table[at], targets.values[at], options.n_jobs) for at in large.row_blocks(len(table))]
+    fitted = task.learn(sample.finish(), options.n_jobs, options.progress)
+    parts = [fitted.judge(table[at], targets.values[at], options.n_jobs) for at in large.row_blocks(len(table))]
     blocks = ArrayBlocks(task.kept, targets.values, np.concatenate(parts))
-    ruled = learnt.rule(blocks, blocks.reduce(learnt.first, learnt.observe))
-    said = blocks.outputs.astype(np.float64)
-    return ruled.judge, said, learnt.model, ruled.error, tuple(learnt.columns), [*learnt.notes, *ruled.notes]
+    ruled = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
+    outputs = blocks.outputs.astype(np.float64)
+    return ruled.judge, outputs, fitted.model, ruled.error, tuple(fitted.columns), [*fitted.notes, *ruled.notes]

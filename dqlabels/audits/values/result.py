@@ -14,8 +14,8 @@ from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame, column_v
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.values.evidence import ValueEvidence
-from dqlabels.audits.values.facts import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
 from dqlabels.audits.values.picture import Picture
+from dqlabels.audits.values.report_data import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
 from dqlabels.audits.values.task import POOR
 from dqlabels.frames.columns import Frame
 from dqlabels.noise.rate import share_interval
@@ -128,7 +128,7 @@ class AmountAudit(Audit):
         return Grounds(where, INTERVAL, ASSUMPTION, undecided=UNDECIDED if seeing else BLIND), [measured]
 
     def _gate_details(self) -> list[str]:
-        return text.worst_lines(self._worst_facts())
+        return text.worst_lines(self._worst_rows())
 
     def summary(self) -> str:
         """The audit in about a dozen lines of text."""
@@ -145,13 +145,13 @@ class AmountAudit(Audit):
             **{key: getattr(self, key) for key in keys},
             "missing": self.missing,
             "assumption": ASSUMPTION,
-            "worst": self._worst_facts(),
+            "worst": self._worst_rows(),
             "warnings": list(self.warnings),
             "settings": self.settings,
             "version": __version__,
         }
 
-    def _worst_facts(self) -> list[dict[str, Any]]:
+    def _worst_rows(self) -> list[dict[str, Any]]:
         order, _ = self.evidence.worst()
         return row_facts(self.evidence, order[:MAX_ROWS_IN_DICT], self.table)
 
@@ -171,8 +171,8 @@ class AmountAudit(Audit):
         """
         check_rows(rows)
         order = self.evidence.worst()[0][:rows]
-        facts = value_facts(self.to_dict(), self.evidence, self.picture, self._shown_table(order), order)
-        return {**facts, "features": list(self.features)}
+        data = value_facts(self.to_dict(), self.evidence, self.picture, self._shown_table(order), order)
+        return {**data, "features": list(self.features)}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         from dqlabels.report.page import value_page
@@ -234,8 +234,8 @@ class ValueAudit(AmountAudit):
         for the row, with its sign: above 0 where the value is high.
         """
         evidence, backend = self.evidence, self.table.implementation
-        targets, said = evidence.targets, evidence.said
-        low, high = evidence.judge.interval(targets, said[:, 0], said[:, 1], EXPECTED)
+        targets, outputs = evidence.targets, evidence.outputs
+        low, high = evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1], EXPECTED)
         amounts = {"prediction": evidence.predicted, "low": low, "high": high}
         table = nw.from_dict({"row": evidence.positions, "score": evidence.scores}, backend=backend)
         columns = [targets.written(values).alias(name) for name, values in amounts.items()]

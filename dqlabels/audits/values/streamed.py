@@ -107,14 +107,14 @@ def _tally(streamed: Streamed) -> tuple[ValueEvidence, Picture]:
     picture = Picture.empty(Axis.of(rule.judge, rule.targets(none, np.empty(0))))
     worst, start = Lowest.empty(MAX_WORST), 0
     for at, size in enumerate(spill.sizes):
-        given, said = spill.block(at)
-        found = rule.judged(none, given, said)
+        given, outputs = spill.block(at)
+        found = rule.judged(none, given, outputs)
         picture.update(rule.judge, rule.targets(none, given), found)
         rows = np.flatnonzero(found.flagged)
-        facts = {"row": rows + start, "given": given[rows], "predicted": found.predicted[rows]}
-        facts |= {"quality": found.quality[rows], "score": found.scores[rows]}
-        facts |= {"mean": said[rows, 0], "spread": said[rows, 1]}
-        worst.offer(-np.abs(found.scores[rows]), facts)
+        columns = {"row": rows + start, "given": given[rows], "predicted": found.predicted[rows]}
+        columns |= {"quality": found.quality[rows], "score": found.scores[rows]}
+        columns |= {"mean": outputs[rows, 0], "spread": outputs[rows, 1]}
+        worst.offer(-np.abs(found.scores[rows]), columns)
         start += size
     last = worst.finish()
     column = rule.targets(none, np.empty(0)).written(last["given"])

@@ -99,7 +99,7 @@ class ValueTask:
         """(b,) of features and value."""
         return content_hashes(block, [*self.columns, self.label], np.zeros(given.size, dtype=np.int64))
 
-    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> ValueLearnt:
+    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> FittedValueTask:
         """Fit scale, encoders and trees.
 
         Raises:
@@ -123,11 +123,11 @@ class ValueTask:
             on_tree=Progress(progress, "Learning").counter(sizes.trees),
         )  # fmt: skip
         model = f"extra-trees on {len(matrix):,} sampled rows, {sizes.trees} trees, out of bag"
-        return ValueLearnt(self, encoder, scale, trees, coarse, model, tuple(notes))
+        return FittedValueTask(self, encoder, scale, trees, coarse, model, tuple(notes))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ValueLearnt:
+class FittedValueTask:
     """Trees with their encoder and the scale of what they predict; ``coarse`` where rows alike are no copies."""
 
     task: ValueTask
@@ -163,15 +163,15 @@ class ValueLearnt:
     def observe(self) -> Callable[[ResidualTally, FloatArray, RealArray], None]:
         """Adds the residuals of rows with a value; the trees need not go along."""
         scale = self.scale
-        return lambda state, given, said: state.update(residuals_of(scale, given, said), scale.apply(given))
+        return lambda state, given, outputs: state.update(residuals_of(scale, given, outputs), scale.apply(given))
 
     def rule(self, blocks: Blocks, first: ResidualTally) -> ValueColumns:
         """One pass: the sizes of the scores are counted, and tail and cut follow from the counts."""
         mean, scale = first.finish(), self.scale  # the trees need not go along
 
-        def observe(state: SizeCounts, given: FloatArray, said: RealArray) -> None:
-            spread = said[:, 1].astype(np.float64)
-            state.update(np.abs(residual_scores(residuals_of(scale, given, said), spread, mean)))
+        def observe(state: SizeCounts, given: FloatArray, outputs: RealArray) -> None:
+            spread = outputs[:, 1].astype(np.float64)
+            state.update(np.abs(residual_scores(residuals_of(scale, given, outputs), spread, mean)))
 
         tail, cut = blocks.reduce(SizeCounts.empty, observe).finish(self.task.options.fdr)
         return ValueColumns(self.task, ValueJudge(self.scale, ValueRule(mean, tail, cut)), first.error())
@@ -194,21 +194,21 @@ class ValueColumns:
         """A block's labels as amounts of this table."""
         return Targets(column, given, self.task.step, self.task.seen.least, self.task.seen.largest)
 
-    def judged(self, column: Column, given: FloatArray, said: RealArray) -> JudgedValues:
+    def judged(self, column: Column, given: FloatArray, outputs: RealArray) -> JudgedValues:
         """What is found of a block's rows."""
-        wide = said.astype(np.float64)
+        wide = outputs.astype(np.float64)
         return self.judge.judge(self.targets(column, given), wide[:, 0], wide[:, 1])
 
-    def add_columns(self, block: Frame, given: FloatArray, said: RealArray) -> Frame:
+    def add_columns(self, block: Frame, given: FloatArray, outputs: RealArray) -> Frame:
         """The block with quality, suggestion and flag."""
         column = block[self.task.label]
-        found = self.judged(column, given, said)
+        found = self.judged(column, given, outputs)
         return self.judge.add_columns(block, self.task.options.names, self.targets(column, given), found)
 
 
-def residuals_of(scale: ValueScale, given: FloatArray, said: RealArray) -> FloatArray:
+def residuals_of(scale: ValueScale, given: FloatArray, outputs: RealArray) -> FloatArray:
     """(b,) value less prediction of rows with a value, on the value scale."""
-    residuals: FloatArray = scale.apply(given) - said[:, 0]
+    residuals: FloatArray = scale.apply(given) - outputs[:, 0]
     return residuals
 
 

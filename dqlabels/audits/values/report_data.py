@@ -94,8 +94,8 @@ def shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: st
 
 def row_facts(evidence: ValueEvidence, order: IntArray, table: Frame | None = None) -> list[dict[str, Any]]:
     """Flagged rows (s,) as plain values: given and predicted amount, between which a right one is expected, quality."""
-    targets, said, index = evidence.targets, evidence.said[order], index_values(table)
-    bounds = evidence.judge.interval(targets, said[:, 0], said[:, 1], EXPECTED)
+    targets, outputs, index = evidence.targets, evidence.outputs[order], index_values(table)
+    bounds = evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1], EXPECTED)
     given = targets.column[evidence.places[order].tolist()].to_list()
     suggested, low, high = (targets.written(each).to_list() for each in (evidence.predicted[order], *bounds))
     return [
