@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,9 +27,7 @@ def gate_options(result: Any, given: Mapping[str, Any], written: Mapping[str, Se
         OptionError: An option that this kind of label does not have, or one that is not written as it should be.
     """
     kind = KINDS.get(type(result).__name__, "classes")
-    known = list(inspect.signature(result.gate).parameters)
-    if kind == "numbers":
-        known.remove("max_noise_rate")  # there to be refused in words
+    known = list(result.limits)
     asked = [name for name, value in {**given, **written}.items() if value is not None]
     strange = [name for name in asked if name not in known]
     if strange:

@@ -59,13 +59,13 @@ def test_answers_decide_a_gate(folder):
 def test_a_sample_that_was_mixed_up_is_a_usage_error(folder):
     done = run("audit", "table.csv", "-y", "label", "--reviewed", "moved.csv")
     assert done.returncode == 2
-    assert "change nothing in it but the answers" in done.stderr.decode()
+    assert "change only the answers in it" in done.stderr.decode()
 
 
 def test_an_unanswered_sample_is_a_usage_error(folder):
     done = run("audit", "table.csv", "-y", "label", "--reviewed", "sample.csv")
     assert done.returncode == 2
-    assert "says nothing of 3 of the 3 strata" in done.stderr.decode()
+    assert "has no answer in 3 of the 3 strata" in done.stderr.decode()
 
 
 def test_a_sample_of_no_rows_is_a_usage_error(folder):
