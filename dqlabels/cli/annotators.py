@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from dqlabels.cli.app import FAILED, app, interruptible
+from dqlabels.cli.files import STANDARD, check_output, read_table, write_table
 from dqlabels.cli.options import split
 from dqlabels.errors import LabelWarning
-from dqlabels.frames.files import STANDARD, check_output, read_table, write_table
 
 
 @app.command("annotators")

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from dqlabels.cli.app import app
+from dqlabels.cli.files import STANDARD, check_output, read_table, write_table
 from dqlabels.errors import OptionError
-from dqlabels.frames.files import STANDARD, check_output, read_table, write_table
 
 
 @app.command("apply")

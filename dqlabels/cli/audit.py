@@ -11,11 +11,11 @@ from rich.console import Console
 
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
+from dqlabels.cli.files import STANDARD, check_folder, check_output
 from dqlabels.cli.fit import audit_by_saved
 from dqlabels.cli.tables import open_table, reading, write_result
 from dqlabels.cli.values import held, print_result
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.frames.files import STANDARD, check_folder, check_output
 
 if TYPE_CHECKING:
     from dqlabels.audits.base import Audit

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
+from dqlabels.cli.files import STANDARD, check_output, read_table, write_table
 from dqlabels.cli.show import printable
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.frames.files import STANDARD, check_output, read_table, write_table
 
 if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup

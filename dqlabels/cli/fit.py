@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 
 from dqlabels.cli.app import app, interruptible
+from dqlabels.cli.files import read_table
 from dqlabels.cli.options import embeddings, folds, split
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.frames.files import read_table
 
 if TYPE_CHECKING:
     from dqlabels.audits.classes.result import LabelAudit

@@ -11,10 +11,10 @@ import typer
 
 from dqlabels.cli import options as given
 from dqlabels.cli.app import FAILED, app, interruptible
+from dqlabels.cli.files import STANDARD, check_folder, read_table
 from dqlabels.cli.limits import gate_options
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
 from dqlabels.frames.atomic import replacing
-from dqlabels.frames.files import STANDARD, check_folder, read_table
 from dqlabels.report import gate as report
 
 FORMATS = ("text", "json", "github", "junit")

@@ -90,7 +90,7 @@ def with_answers(result: Audit, reviewed: str | None) -> Audit:
     """The audit with the noise rate that the answers in a file give, where one is named."""
     if reviewed is None:
         return result
-    from dqlabels.frames.files import read_table
+    from dqlabels.cli.files import read_table
 
     return result.with_review(read_table(reviewed))
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from dqlabels.cli.app import app, interruptible
+from dqlabels.cli.files import STANDARD, check_folder, read_table
 from dqlabels.cli.options import as_labels, split
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.frames.files import STANDARD, check_folder, read_table
 
 
 @app.command("review")

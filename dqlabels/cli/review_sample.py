@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from dqlabels.cli.app import app, interruptible
+from dqlabels.cli.files import STANDARD, read_table, write_table
 from dqlabels.cli.options import Embed, as_labels, embeddings, folds, split
 from dqlabels.errors import LabelWarning
-from dqlabels.frames.files import STANDARD, read_table, write_table
 
 
 @app.command("review-sample")

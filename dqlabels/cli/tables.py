@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from dqlabels.cli.files import STANDARD, read_table, write_table
+from dqlabels.cli.lazy_files import scan_table, write_lazily
 from dqlabels.errors import OptionError
-from dqlabels.frames.files import STANDARD, read_table, write_table
-from dqlabels.frames.lazyfiles import scan_table, write_lazily
 
 if TYPE_CHECKING:
     import polars as pl

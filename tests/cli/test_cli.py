@@ -95,7 +95,8 @@ def test_a_failed_audit_leaves_the_former_output(table, tmp_path):
 
 
 def test_a_full_disk_leaves_the_former_output(tmp_path, table, monkeypatch):
-    from dqlabels.frames import atomic, files
+    from dqlabels.cli import files
+    from dqlabels.frames import atomic
 
     target = tmp_path / "out.csv"
     target.write_text("former")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dqlabels.cli.files import READING, STANDARD, opened, table_format
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import clear_abandoned, replacing_path
-from dqlabels.frames.files import READING, STANDARD, opened, table_format
 
 if TYPE_CHECKING:
     import polars as pl
