@@ -1,15 +1,16 @@
-"""An audit as a short HTML fragment for notebooks; every value that came from data is escaped.
+"""An audit as a short HTML fragment for notebooks; everything that came from data is escaped.
 
-It needs no extra and no script, and takes its colours from the notebook's own theme.
+It needs no extra and no script, and follows the theme of the notebook.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
 
-from dqlabels.report.draw import noise_scale, quality_bars, value_cloud
+from dqlabels.report.data import Histogram
+from dqlabels.report.draw import noise_scale, quality_bars
+from dqlabels.report.summary import ClassSummary
 
 MAX_ROWS = 10
 SHARES = ("share", "flagged_share", "noise_rate")
@@ -33,77 +34,85 @@ STYLE = """
 """
 
 
-def fragment(facts: Mapping[str, Any], histogram: Mapping[str, Any]) -> str:
-    """The report in short: noise rate with its assumption, classes, commonest confusions, qualities, worst rows."""
-    rate = facts["noise_rate"]
-    classes = sorted(facts["classes"], key=lambda one: -one["flagged_share"])
+def fragment(audit: ClassSummary, histogram: Histogram) -> str:
+    """Return an audit of classes in short: noise rate, classes, common confusions, quality and worst rows."""
+    rate = audit["noise_rate"]
+    classes = sorted(audit["classes"], key=lambda one: -one["flagged_share"])
     parts = [
-        f"<style>{STYLE}</style>",
-        f"<h4>Labels in {_data(facts['label'])}</h4>",
+        f"<h4>Labels in {escape_data(audit['label'])}</h4>",
         f"<p>An estimated <b>{rate['estimate']:.1%}</b> of the labels are wrong ({rate['confidence']:.0%} interval "
-        f"{rate['low']:.1%} to {rate['high']:.1%}). <b>{facts['flagged']:,}</b> of {facts['audited']:,} are flagged "
-        f"({facts['flagged_share']:.1%}).</p>",
+        f"{rate['low']:.1%} to {rate['high']:.1%}). <b>{audit['flagged']:,}</b> of {audit['audited']:,} are flagged "
+        f"({audit['flagged_share']:.1%}).</p>",
         noise_scale(rate),
-        f"<p class='soft'>{_text(rate['assumption'])} (Method {_text(rate['method'])}.)</p>",
+        f"<p class='soft'>{escape_text(rate['assumption'])} (Method {escape_text(rate['method'])}.)</p>",
         table(("class", "rows", "flagged", "flagged_share", "noise_rate"), classes),
-        table(("given", "suggested", "rows", "share"), facts["confusions"]),
+        table(("given", "suggested", "rows", "share"), audit["confusions"]),
         "<p class='soft'>Rows by label quality, flagged ones below the line:</p>",
         quality_bars(histogram),
-        table(("row", "given", "suggested", "quality", "kind"), facts["worst"]),
+        table(("row", "given", "suggested", "quality", "kind"), audit["worst"]),
     ]
-    parts += [f"<p class='soft'>Note: {_data(note)}</p>" for note in facts["warnings"]]
-    parts.append("<p class='soft'><code>audit.to_html(\"report.html\")</code> writes the whole report.</p>")
-    return "<div class='dqlabels'>" + "".join(parts) + "</div>"
+    return notebook_view(parts, audit["warnings"])
 
 
-def value_fragment(facts: Mapping[str, Any], histogram: Mapping[str, Any], cloud: Mapping[str, Any]) -> str:
-    """Of an audit of numbers: headline, what the false-discovery rate rests on, pictures, and worst rows."""
-    parts = [
-        f"<style>{STYLE}</style>",
-        f"<h4>Values in {_data(facts['label'])}</h4>",
-        f"<p><b>{facts['flagged']:,}</b> of {facts['audited']:,} values are flagged ({facts['flagged_share']:.1%}) "
-        f"at a false-discovery rate of {facts['fdr']:.0%}.</p>",
-        f"<p class='soft'>{_text(facts['assumption'])}</p>",
-        "<p class='soft'>Given values by what the other rows predict:</p>",
-        value_cloud(cloud),
-        "<p class='soft'>Rows by label quality, flagged ones below the line:</p>",
-        quality_bars(histogram),
-        table(("row", "given", "suggested", "low", "high", "quality", "kind"), facts["worst"]),
-    ]
-    parts += [f"<p class='soft'>Note: {_data(note)}</p>" for note in facts["warnings"]]
-    parts.append("<p class='soft'><code>audit.to_html(\"report.html\")</code> writes the whole report.</p>")
-    return "<div class='dqlabels'>" + "".join(parts) + "</div>"
+def notebook_view(parts: Iterable[str], notes: Iterable[str]) -> str:
+    """Return the parts of a notebook view, with our style, the notes, and how to get the whole report.
+
+    >>> notebook_view(["<p>1 of 9 flagged</p>"], ["few rows"]).count("<p")
+    3
+    """
+    shown = [f"<style>{STYLE}</style>", *parts]
+    shown += [f"<p class='soft'>Note: {escape_data(note)}</p>" for note in notes]
+    shown.append("<p class='soft'><code>audit.to_html(\"report.html\")</code> writes the whole report.</p>")
+    return "<div class='dqlabels'>" + "".join(shown) + "</div>"
 
 
-def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """The first rows as an HTML table, or nothing where there are none."""
+def table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
+    """Return the first rows as an HTML table, or nothing if there are none.
+
+    >>> table(["row"], [{"row": 3}]).count("<td")
+    1
+    """
     if not rows:
         return ""
-    head = "".join(f"<th scope='col'>{_text(name.replace('_', ' '))}</th>" for name in columns)
-    most = {name: max(row[name] or 0 for row in rows[:MAX_ROWS]) for name in columns if name in BARRED}
-    body = "".join("<tr>" + "".join(_cells(columns, row, most)) + "</tr>" for row in rows[:MAX_ROWS])
+    head = "".join(f"<th scope='col'>{escape_text(name.replace('_', ' '))}</th>" for name in columns)
+    largest = {name: max(_share(row[name]) for row in rows[:MAX_ROWS]) for name in columns if name in BARRED}
+    body = "".join("<tr>" + "".join(_cells(columns, row, largest)) + "</tr>" for row in rows[:MAX_ROWS])
     more = f"<p class='soft'>… and {len(rows) - MAX_ROWS:,} more</p>" if len(rows) > MAX_ROWS else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
 
 
-def _cells(columns: Iterable[str], row: Mapping[str, Any], most: Mapping[str, float]) -> Iterable[str]:
+def _cells(columns: Iterable[str], row: Mapping[str, object], largest: Mapping[str, float]) -> Iterable[str]:
     for name in columns:
         value = row[name]
         if name in BARRED:
-            width = 100 * value / most[name] if most[name] else 0
-            yield f"<td>{value:.1%}<span class='bar'><span style='width:{width:.1f}%'></span></span></td>"
+            width = 100 * _share(value) / largest[name] if largest[name] else 0
+            yield f"<td>{_share(value):.1%}<span class='bar'><span style='width:{width:.1f}%'></span></span></td>"
         elif name in SHARES:
-            yield f"<td class='n'>{'not known' if value is None else f'{value:.1%}'}</td>"
+            yield f"<td class='n'>{'not known' if value is None else f'{_share(value):.1%}'}</td>"
         elif isinstance(value, (int, float)) and name not in ("class", "given", "suggested", "low", "high"):
             yield f"<td class='n'>{f'{value:.3f}' if isinstance(value, float) else f'{value}'}</td>"
         else:
-            yield f"<td>{_data(value)}</td>"
+            yield f"<td>{escape_data(value)}</td>"
 
 
-def _data(value: object) -> str:
+def _share(value: object) -> float:
+    return value if isinstance(value, (int, float)) else 0.0
+
+
+def escape_data(value: object) -> str:
+    """Return a value that came from data as HTML that keeps its own writing direction.
+
+    >>> escape_data("<b>")
+    "<bdi dir='auto'>&lt;b&gt;</bdi>"
+    """
     text = "".join(letter if letter.isprintable() or letter.isspace() else "�" for letter in str(value))
-    return f"<bdi dir='auto'>{_text(text)}</bdi>"
+    return f"<bdi dir='auto'>{escape_text(text)}</bdi>"
 
 
-def _text(value: object) -> str:
+def escape_text(value: object) -> str:
+    """Return a value as escaped HTML.
+
+    >>> escape_text("<b>")
+    '&lt;b&gt;'
+    """
     return escape(str(value), quote=True)

@@ -1,4 +1,4 @@
-"""The report as one HTML file that asks the network for nothing; everything that came from data is escaped."""
+"""The report as one HTML file that loads nothing from the network; everything that came from data is escaped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from importlib import resources
 from typing import Any
 
 from dqlabels.errors import MissingExtraError
-from dqlabels.report.draw import noise_scale, quality_bars, value_cloud
+from dqlabels.report.data import ReportData
+from dqlabels.report.draw import noise_scale, quality_bars
 
 MAX_HEAD_LENGTH = 28
 VERDICTS = {
@@ -20,33 +21,23 @@ VERDICTS = {
 }
 
 
-def page(facts: Mapping[str, Any], gate: Mapping[str, Any] | None = None) -> str:
-    """The whole page.
+# What ``GateResult.to_dict`` returns.
+GateData = Mapping[str, Any]
+
+
+def page(data: ReportData, gate: GateData | None = None) -> str:
+    """Return the whole page of an audit of classes.
 
     Args:
-        facts: As ``LabelAudit.report_facts`` gives them.
-        gate: As ``GateResult.to_dict`` gives it: its verdict comes first, its first limit joins the scale.
+        data: What the page shows.
+        gate: A verdict to begin with; its first limit is drawn on the scale.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
     limit = gate["limit"] if gate and gate["checks"][0]["what"] == "the label-noise rate" else None
-    drawn = {"scale": noise_scale(facts["noise_rate"], limit), "bars": quality_bars(facts["histogram"])}
-    return _rendered("report.html", facts, gate, drawn)
-
-
-def value_page(facts: Mapping[str, Any], gate: Mapping[str, Any] | None = None) -> str:
-    """The whole page of an audit of numbers.
-
-    Args:
-        facts: As ``ValueAudit.report_facts`` gives them.
-        gate: As ``ValueGate.to_dict`` gives it: its verdict comes first.
-
-    Raises:
-        MissingExtraError: jinja2 is not installed.
-    """
-    drawn = {"cloud": value_cloud(facts["cloud"]), "bars": quality_bars(facts["histogram"])}
-    return _rendered("values.html", facts, gate, drawn)
+    drawn = {"scale": noise_scale(data["noise_rate"], limit), "bars": quality_bars(data["histogram"])}
+    return render("report.html", data, gate, drawn)
 
 
 def tables_page(
@@ -54,16 +45,16 @@ def tables_page(
     summary: str,
     sections: Sequence[tuple[str, Sequence[str], Sequence[Mapping[str, Any]]]],
     notes: Sequence[str],
-    gate: Mapping[str, Any] | None = None,
+    gate: GateData | None = None,
 ) -> str:
-    """The whole page of an audit that is told in tables.
+    """Return the whole page of an audit that is shown as tables.
 
     Args:
         label: The label column.
         summary: The audit in lines of text, without the notes.
         sections: The title, the columns and the rows of each table.
-        notes: What a reader should know of the data.
-        gate: As ``GateResult.to_dict`` gives it: its verdict comes first.
+        notes: What a reader should know about the data.
+        gate: A verdict to begin with.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
@@ -72,19 +63,36 @@ def tables_page(
 
     tables = [{"title": title, "columns": list(columns), "rows": list(rows)} for title, columns, rows in sections]
     shown = {"label": label, "lines": summary.splitlines(), "tables": tables, "notes": notes, "version": __version__}
-    return _rendered("tables.html", shown, gate, {})
+    return render("tables.html", shown, gate, {})
 
 
-def _rendered(template: str, facts: Mapping[str, Any], gate: Mapping[str, Any] | None, drawn: Mapping[str, str]) -> str:
-    """A template filled in; ``drawn`` are drawings that need no escaping any more."""
+def render(
+    template: str,
+    report: Mapping[str, object],
+    gate: GateData | None,
+    drawings: Mapping[str, str],
+    package: str = "dqlabels.report",
+) -> str:
+    """Fill in a template.
+
+    Args:
+        template: Its file name.
+        report: What the page shows; everything in it is escaped.
+        gate: A verdict to begin with.
+        drawings: SVG by name, in which everything from data is escaped already.
+        package: The package whose ``templates`` hold the template; it may extend those of the report.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
     try:
-        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
     except ImportError as error:
         raise MissingExtraError('The HTML report needs jinja2: pip install "dqlabels[report]"') from error
-    # Escaped whatever the template is called; what is not, is marked here by hand: our style, script and drawings.
+    # Everything is escaped except what is marked below: our own style, script and drawings.
     environment = Environment(
-        loader=PackageLoader("dqlabels.report"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("dqlabels.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -93,18 +101,18 @@ def _rendered(template: str, facts: Mapping[str, Any], gate: Mapping[str, Any] |
     environment.filters.update(cell=_cell, percent=_percent, count=_count, ratio=_ratio, clean=_clean, brief=_brief)
     script = _asset("report.js")
     return environment.get_template(template).render(
-        facts=facts,
+        report=report,
         gate=gate,
         verdict=VERDICTS[gate["verdict"] if gate else None],
         style=Markup(_asset("report.css")),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        **{name: Markup(drawing) for name, drawing in drawn.items()},  # noqa: S704 - of numbers, or escaped
+        **{name: Markup(drawing) for name, drawing in drawings.items()},  # noqa: S704 - numbers only, or escaped
     )
 
 
 def _cell(value: object) -> str:
-    """A value of a table: fractions to three places, what is missing as a dash."""
+    """A value of a table: fractions with three decimals, and a dash if it is missing."""
     if value is None:
         return "–"
     return f"{value:.3f}" if isinstance(value, float) else _clean(value)
@@ -123,13 +131,13 @@ def _count(number: int) -> str:
 
 
 def _ratio(ratio: float) -> str:
-    """How many times: of a value that is rarer, as in ÷3."""
+    """How many times more common, or ÷ how many times less common."""
     sign, times = ("×", ratio) if ratio >= 1 else ("÷", 1 / ratio)
     return f"{sign}{times:.1f}" if times < 10 else f"{sign}{times:.0f}"
 
 
 def _brief(value: str) -> str:
-    """A name that heads a narrow column."""
+    """A name that fits the head of a narrow column."""
     return value if len(value) <= MAX_HEAD_LENGTH else value[: MAX_HEAD_LENGTH - 1] + "…"
 
 

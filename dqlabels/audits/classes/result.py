@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.trusted.drift import Drift
     from dqlabels.checks.result import Checkup
     from dqlabels.frames.media import Embedding
+    from dqlabels.report.data import ReportData
     from dqlabels.report.summary import ClassSummary
     from dqlabels.review.session import ReviewSession
 
@@ -288,7 +289,7 @@ class ClassAudit(Audit):
 
     def summary(self) -> str:
         """The audit in about a dozen lines of text."""
-        return text.summary(self.to_dict())
+        return text.summary(cast("ClassSummary", self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
@@ -334,7 +335,7 @@ class ClassAudit(Audit):
         shown = self.report_facts(rows=rows)
         if checkup is not None:
             shown["notes"] += [f"Check-up, {one.check}: {one.says}" for one in checkup.all_findings if one.found]
-        return page(shown, gate.to_dict() if gate else None)
+        return page(cast("ReportData", shown), gate.to_dict() if gate else None)
 
     def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
         """Return what the HTML report shows as plain values."""
@@ -622,4 +623,4 @@ class LabelAudit(ClassAudit):
         return without
 
     def _repr_html_(self) -> str:
-        return html.fragment(self.to_dict(), quality_histogram(self.evidence))
+        return html.fragment(cast("ClassSummary", self.to_dict()), quality_histogram(self.evidence))

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from dqlabels.audits.values.columns import ValueJudge
+from dqlabels.audits.values.drawing import Cloud
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.picture import QUALITY_BINS, SIDE, Picture
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import Targets
-from dqlabels.report.data import MAX_VALUES, made_with
+from dqlabels.report.data import MAX_VALUES, Histogram, made_with
 from dqlabels.report.evidence import index_values, plain
 from dqlabels.report.explanations import shown_value
 from dqlabels.statistics.arrays import IntArray
@@ -52,7 +53,7 @@ def value_facts(
     }
 
 
-def histogram(picture: Picture, judge: ValueJudge) -> dict[str, Any]:
+def histogram(picture: Picture, judge: ValueJudge) -> Histogram:
     """Rows by quality in 40 equal steps of [0, 1], flagged and not, and the quality at which flags begin."""
     cut = judge.rule.cutoff
     return {
@@ -63,18 +64,17 @@ def histogram(picture: Picture, judge: ValueJudge) -> dict[str, Any]:
     }
 
 
-def cloud(picture: Picture, targets: Targets, judge: ValueJudge) -> dict[str, Any]:
+def cloud(picture: Picture, targets: Targets, judge: ValueJudge) -> Cloud:
     """Rows by predicted and given value on a grid of ``side`` x ``side``: each filled cell's place and rows.
 
     ``ticks`` are amounts at equal steps along both axes, which are alike.
     """
     steps = np.linspace(picture.axis.low, picture.axis.high, TICKS)
     amounts = targets.written(targets.possible(judge.scale.undo(steps))).to_list()
-    found = {}
-    for name, cells in zip(("kept", "flagged"), picture.values, strict=True):
-        predicted, given = np.nonzero(cells)
-        found[name] = np.column_stack([predicted, given, cells[predicted, given]]).tolist()
-    return {"side": SIDE, "ticks": [shown_amount(amount, 4) for amount in amounts], **found}
+    kept, flagged = (
+        np.column_stack([*np.nonzero(cells), cells[np.nonzero(cells)]]).tolist() for cells in picture.values
+    )
+    return {"side": SIDE, "ticks": [shown_amount(each, 4) for each in amounts], "kept": kept, "flagged": flagged}
 
 
 def shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> list[dict[str, Any]]:

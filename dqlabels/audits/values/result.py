@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame, column_values, detached, issue_rows
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
+from dqlabels.audits.values import wording
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.picture import Picture
 from dqlabels.audits.values.report_data import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
 from dqlabels.audits.values.task import POOR
 from dqlabels.frames.columns import Frame
 from dqlabels.noise.rate import share_interval
-from dqlabels.report import html, text
+from dqlabels.report import text
 from dqlabels.report.data import check_rows
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class AmountAudit(Audit):
 
     def summary(self) -> str:
         """The audit in about a dozen lines of text."""
-        return text.value_summary(self.to_dict())
+        return wording.summary(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: the counts, the assumption and the worst rows."""
@@ -175,9 +176,7 @@ class AmountAudit(Audit):
         return {**data, "features": list(self.features)}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
-        from dqlabels.report.page import value_page
-
-        return value_page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
+        return wording.page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
 
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged, for those who list or count rows."""
@@ -205,7 +204,7 @@ class AmountAudit(Audit):
         drawn = cloud(self.picture, self.evidence.targets, judge)
         shown = self.to_dict()
         shown["worst"] = [shown_row(row) for row in shown["worst"]]
-        return html.value_fragment(shown, histogram(self.picture, judge), drawn)
+        return wording.fragment(shown, histogram(self.picture, judge), drawn)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
