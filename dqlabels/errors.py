@@ -1,4 +1,4 @@
-"""What can go wrong, said by whose fault it is; each is a ``DQLabelsError``, so one ``except`` catches all."""
+"""The errors of dqlabels, by what is wrong; all are ``DQLabelsError``s, so one ``except`` catches them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in files, by extension; an output appears whole or not at all."""
+"""Read and write tables in files, by extension; an output appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORMATS = {
     ".jsonl": "ndjson",
 }
 STANDARD = "-"
-# Of each format the options with which Polars reads or scans it.
+# Options with which Polars reads or scans each format.
 READING: dict[str, dict[str, Any]] = {
     "csv": {"infer_schema_length": None, "try_parse_dates": True},
     "parquet": {},
@@ -36,69 +36,70 @@ READING: dict[str, dict[str, Any]] = {
 Opened = TypeVar("Opened")
 
 
-def table_format(path: str, given: str | None) -> str:
-    """The format of a file: as given, else by its extension; CSV on standard input and output.
+def table_format(path: str, file_format: str | None) -> str:
+    """Return the format of a file: the one asked for, else by its extension, or CSV on standard input and output.
 
     Raises:
-        OptionError: The extension or the given format is not known.
+        OptionError: The extension or the format asked for is unknown.
+
+    >>> table_format("loans.pq", None)
+    'parquet'
     """
-    if given is not None:
-        if given not in FORMATS.values():
-            raise OptionError(f"--format {given!r} is none of {', '.join(sorted(set(FORMATS.values())))}.")
-        return given
+    if file_format is not None:
+        if file_format not in FORMATS.values():
+            raise OptionError(f"--format {file_format!r} is none of {', '.join(sorted(set(FORMATS.values())))}.")
+        return file_format
     if path == STANDARD:
         return "csv"
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
-        raise OptionError(
-            f"{path}: the extension {suffix!r} is not known. Use one of {', '.join(FORMATS)}, or --format."
-        )
+        raise OptionError(f"{path}: the extension {suffix!r} is unknown. Use one of {', '.join(FORMATS)}, or --format.")
     return FORMATS[suffix]
 
 
-def read_table(path: str, given_format: str | None = None) -> pl.DataFrame:
-    """A table from a file, or from standard input where ``path`` is ``-``.
+def read_table(path: str, file_format: str | None = None) -> pl.DataFrame:
+    """Read a table from a file, or from standard input if ``path`` is ``-``.
 
     Raises:
-        OptionError: Not a table of its format.
+        OptionError: The file does not hold a table of its format.
         OSError: The file cannot be read.
     """
     import polars as pl
 
-    kind = table_format(path, given_format)
-    source: Any = io.BytesIO(sys.stdin.buffer.read()) if path == STANDARD else path
+    kind = table_format(path, file_format)
+    source: str | io.BytesIO = io.BytesIO(sys.stdin.buffer.read()) if path == STANDARD else path
     table: pl.DataFrame = opened(path, kind, lambda: getattr(pl, f"read_{kind}")(source, **READING[kind]))
     return table
 
 
 def opened(path: str, kind: str, reading: Callable[[], Opened]) -> Opened:
-    """What ``reading`` a file gives.
+    """Call ``reading``, and turn its errors into those of dqlabels.
 
     Raises:
-        OptionError: Not a table of its format.
+        OptionError: The file does not hold a table of its format.
         OSError: The file cannot be read.
     """
     import polars as pl
 
     if path != STANDARD:
         with Path(path).open("rb"):
-            pass  # a missing or unreadable file is said by the system's own error
+            pass  # a missing or unreadable file raises the system's own error
     try:
         return reading()
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
-        raise OptionError(f"{path} cannot be read as {kind}: {reason}. Say what it is with --format.") from error
+        raise OptionError(f"{path} cannot be read as {kind}: {reason}. Name its format with --format.") from error
 
 
-def check_output(table: pl.DataFrame, path: str, given_format: str | None = None) -> None:
-    """Refuse, before any work, an output that could not be written after it.
+def check_output(table: pl.DataFrame, path: str, file_format: str | None = None) -> None:
+    """Raise before any work if the output could not be written after it.
 
     Raises:
         OptionError: The format is unknown or cannot hold a column, or the folder does not exist.
     """
     import polars as pl
 
-    kind = table_format(path, given_format)
+    kind = table_format(path, file_format)
     if path != STANDARD:
         check_folder(path)
     try:
@@ -111,22 +112,22 @@ def check_output(table: pl.DataFrame, path: str, given_format: str | None = None
 
 
 def check_folder(path: str) -> None:
-    """Refuse, before any work, a file whose folder does not exist.
+    """Raise before any work if the folder of a file does not exist.
 
     Raises:
-        OptionError: Naming the folder.
+        OptionError: The folder does not exist.
     """
     if not Path(path).absolute().parent.is_dir():
         raise OptionError(f"{path} cannot be written: the folder {Path(path).absolute().parent} does not exist.")
 
 
-def write_table(table: pl.DataFrame, path: str, given_format: str | None = None) -> None:
+def write_table(table: pl.DataFrame, path: str, file_format: str | None = None) -> None:
     """Write a table under a temporary name beside ``path`` and rename it: a former file stays until then.
 
     Raises:
         OSError: The disk is full, or the folder cannot be written.
     """
-    kind = table_format(path, given_format)
+    kind = table_format(path, file_format)
     if path == STANDARD:
         _write(table, sys.stdout.buffer, kind)
         sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""Tables in files that may be larger than memory: scanned, and written as they come, whole or not at all."""
+"""Scan and write tables in files that may be larger than memory; an output appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def scan_table(path: str, given_format: str | None = None) -> pl.LazyFrame | None:
-    """A file as a lazy frame; None where it cannot be read in passes, as standard input or before Polars 1.34.
+def scan_table(path: str, file_format: str | None = None) -> pl.LazyFrame | None:
+    """Scan a file as a lazy frame; None if it cannot be read in passes, like standard input, or before Polars 1.34.
 
     Raises:
-        OptionError: Not a table of its format.
+        OptionError: The file does not hold a table of its format.
         OSError: The file cannot be read.
     """
     import polars as pl
 
-    kind = table_format(path, given_format)
+    kind = table_format(path, file_format)
     if path == STANDARD or not hasattr(pl.LazyFrame, "collect_batches"):
         return None
 
@@ -33,7 +33,7 @@ def scan_table(path: str, given_format: str | None = None) -> pl.LazyFrame | Non
     return opened(path, kind, scan)
 
 
-def write_lazily(frame: pl.LazyFrame, path: str, given_format: str | None = None) -> None:
+def write_lazily(frame: pl.LazyFrame, path: str, file_format: str | None = None) -> None:
     """Write a lazy frame under a temporary name beside ``path`` and rename it: a former file stays until then.
 
     Raises:
@@ -42,7 +42,7 @@ def write_lazily(frame: pl.LazyFrame, path: str, given_format: str | None = None
     """
     import polars as pl
 
-    kind = table_format(path, given_format)
+    kind = table_format(path, file_format)
     clear_abandoned(path)
     with replacing_path(path) as part:
         try:

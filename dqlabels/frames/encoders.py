@@ -1,7 +1,7 @@
-"""One column -> float32 features by a fitted rule: what a value becomes depends on that value and the rule alone.
+"""Turn one column into float32 features, by a fitted rule that treats each value on its own.
 
-Each kind of column has an encoder (frozen; ``encode`` turns any later column into features, ``to_dict`` gives
-plain values to keep) and, where it must know all rows, a tally of them that merges.
+Each kind of column has a frozen encoder, whose ``encode`` turns any later column into features and whose ``to_dict``
+returns plain values to save. An encoder that must know all rows is made by a mergeable tally.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import narwhals as nw
 import numpy as np
@@ -28,43 +28,48 @@ from dqlabels.frames.conversion import (
     refuse,
 )
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
 FloatMatrix = NDArray[np.float32]
 DateForm = Literal["date", "datetime", "duration", "time"]
+# Plain values read from a file, of which nothing is known yet.
+Saved = Mapping[str, Any]
 
-# Up to this many values a category becomes one column each; a tree then isolates a value in one split.
+# A category with up to this many values gets one column per value, so a tree isolates a value in one split.
 MAX_ONE_HOT = 16
-# Hashed words keep a text column's width fixed and need no vocabulary to carry to a later batch.
+# Words are hashed into a fixed number of columns, so no vocabulary has to be saved for a later batch.
 TEXT_COLUMNS = 256
-# Short of the largest float32, so that sums of a million such values stay finite in float32 too.
+# Far below the largest float32, so that sums of a million such values are finite.
 MAX_NUMBER = 2.0**100
 SECONDS_PER_DAY = 86_400.0
 DATE_WIDTHS: dict[str, int] = {"date": 3, "datetime": 4, "duration": 1, "time": 1}
 
 
 class ColumnEncoder(Protocol):
-    """A fitted rule for one column: ``dtype`` is what it was fitted on, ``width`` the features it gives."""
+    """A fitted rule that turns one column into features."""
 
     @property
     def dtype(self) -> str:
-        """The dtype that the column had, for messages."""
+        """Dtype of the column on which it was fitted, for messages."""
 
     @property
     def width(self) -> int:
-        """Features (columns of the matrix) that one value becomes."""
+        """Number of features (columns of the matrix) per value."""
 
     @property
     def blank(self) -> FloatMatrix:
-        """(width,) what a missing value becomes."""
+        """Features (width,) of a missing value."""
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
-        """Features (n, width) of n values, and how many of these were not seen when fitting."""
+        """Return features (n, width) of n values, and how many values did not occur when it was fitted."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
 
 
 class _NoBlank:
-    """Missing values become NaN."""
+    """Base of encoders for which missing values become NaN."""
 
     __slots__ = ()
     width = 1
@@ -76,17 +81,17 @@ class _NoBlank:
 
 @dataclass(frozen=True, slots=True)
 class NumberEncoder(_NoBlank):
-    """A number as it is, NaN where missing."""
+    """Numbers as they are, NaN where missing."""
 
     dtype: str
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
-        """Features (n, 1); a finite double beyond 2**100 stays that instead of turning infinite."""
+        """Return features (n, 1); finite numbers beyond 2**100 are clipped, since float32 would turn them infinite."""
         values = as_floats(column, self.dtype)
         clipped = np.where(np.isfinite(values), np.clip(values, -MAX_NUMBER, MAX_NUMBER), values)
         return clipped.astype(np.float32).reshape(-1, 1), 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
         return {"dtype": self.dtype}
 
@@ -98,17 +103,17 @@ class BooleanEncoder(_NoBlank):
     dtype: str
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
-        """Features (n, 1)."""
+        """Return features (n, 1)."""
         return as_truth(column, self.dtype).astype(np.float32).reshape(-1, 1), 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
         return {"dtype": self.dtype}
 
 
 @dataclass(frozen=True, slots=True)
 class DateEncoder(_NoBlank):
-    """Days since 1970, and the parts of the calendar that people's habits follow."""
+    """Days since 1970, with month, weekday and hour, on which people's habits depend."""
 
     dtype: str
     form: DateForm
@@ -116,11 +121,11 @@ class DateEncoder(_NoBlank):
 
     @property
     def width(self) -> int:  # type: ignore[override]
-        """Features of one value."""
+        """Number of features per value."""
         return DATE_WIDTHS[self.form]
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
-        """Features (n, width): days, month, weekday and, of a date with a time, the hour; or a duration in days."""
+        """Return features (n, width): days, month, weekday and, for a datetime, hour; or a duration in days."""
         if self.form == "duration":
             if column.dtype != nw.Duration:
                 refuse(column, self.dtype, "a duration is needed")
@@ -135,14 +140,13 @@ class DateEncoder(_NoBlank):
         days = as_floats(moments.dt.timestamp("ms"), self.dtype) / (1000 * SECONDS_PER_DAY)
         parts = [as_floats(moments.dt.month(), self.dtype), as_floats(moments.dt.weekday(), self.dtype)]
         if self.form == "datetime":
-            gone = np.isnan(days)
-            none = np.where(gone, np.nan, 0.0)
-            parts.append(as_floats(moments.dt.hour(), self.dtype) if moments.dtype == nw.Datetime else none)
-        elif (broken := np.flatnonzero(~np.isnan(days) & (days != np.trunc(days)))).size:
-            refuse(column, self.dtype, f"row {broken[0]:,} holds a time of day, which a date cannot")
+            midnight = np.where(np.isnan(days), np.nan, 0.0)
+            parts.append(as_floats(moments.dt.hour(), self.dtype) if moments.dtype == nw.Datetime else midnight)
+        elif (with_time := np.flatnonzero(~np.isnan(days) & (days != np.trunc(days)))).size:
+            refuse(column, self.dtype, f"row {with_time[0]:,} holds a time of day, which a date cannot")
         return np.column_stack([days, *parts]).astype(np.float32), 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
         return {"dtype": self.dtype, "form": self.form, "zone": self.zone}
 
@@ -156,11 +160,11 @@ def _seconds(value: str | None) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CategoryEncoder:
-    """The value's place in the order of names, and beside it one column a value while they are few.
+    """Categories: one column per value while there are few, otherwise the value's place by name and its frequency.
 
-    Where they are many, how often the value occurred. A missing category is a value of its own: that it is
-    missing may well say something about the label. A value not seen when fitting has no column, no place (NaN)
-    and a count of 0, so a tree sends it where most rows went.
+    A missing category is a value of its own, since that it is missing may say something about the label. A value that
+    did not occur when the encoder was fitted has no column, no place (NaN) and a frequency of 0, so a tree sends it
+    where most rows went.
     """
 
     dtype: str
@@ -171,9 +175,9 @@ class CategoryEncoder:
 
     @classmethod
     def of(cls, dtype: str, counts: Mapping[str, int], missing: int) -> CategoryEncoder:
-        """From how often each value occurred."""
+        """Build it from how often each value occurs."""
         values = tuple(sorted(counts))
-        first = int(missing > 0)  # a missing value comes before all others
+        first = int(missing > 0)  # the missing value comes before all others
         places = {value: place for place, value in enumerate(values, start=first)}
         return cls(dtype, values, tuple(counts[value] for value in values), missing, places)
 
@@ -183,30 +187,30 @@ class CategoryEncoder:
 
     @property
     def width(self) -> int:
-        """Features of one value."""
+        """Number of features per value."""
         if self._distinct > MAX_ONE_HOT:
             return 2
         return 1 if self._distinct == 2 else self._distinct
 
     @property
     def blank(self) -> FloatMatrix:
-        """(width,) what a missing value becomes."""
+        """Features (width,) of a missing value."""
         blank: FloatMatrix = self._features(np.array([0 if self.missing else -1]))[0]
         return blank
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
-        """Features (n, width), and how many values were not seen when fitting."""
+        """Return features (n, width), and how many values did not occur when it was fitted."""
         if column.dtype == nw.String and (coded := string_codes(column)) is not None:
-            place = [*(self.places.get(value, -2) for value in coded[1]), 0 if self.missing else -1]
-            found = np.array(place, dtype=np.int64)[coded[0]]
-            return self._features(np.maximum(found, -1)), int((found == -2).sum())
-        texts, gone = as_texts(column, self.dtype)
+            by_value = [*(self.places.get(value, -2) for value in coded[1]), 0 if self.missing else -1]
+            rows = np.array(by_value, dtype=np.int64)[coded[0]]
+            return self._features(np.maximum(rows, -1)), int((rows == -2).sum())
+        texts, absent = as_texts(column, self.dtype)
         places = np.fromiter(map(self.places.get, texts, repeat(-1)), dtype=np.int64, count=len(texts))
-        places[gone] = 0 if self.missing else -1
-        return self._features(places), int((places[~gone] < 0).sum())
+        places[absent] = 0 if self.missing else -1
+        return self._features(places), int((places[~absent] < 0).sum())
 
     def _features(self, places: NDArray[np.int64]) -> FloatMatrix:
-        """(n, width) for places (n,), -1 for a value not seen."""
+        """Return features (n, width) for places (n,), which are -1 for values that did not occur."""
         unseen = places < 0
         if self._distinct > MAX_ONE_HOT:
             counts = np.array([*([self.missing] if self.missing else []), *self.counts, 0], dtype=np.float32)
@@ -219,7 +223,7 @@ class CategoryEncoder:
         one_hot: FloatMatrix = np.eye(self._distinct + 1, self._distinct, dtype=np.float32)
         return one_hot[places]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
         return {
             "dtype": self.dtype,
@@ -231,7 +235,7 @@ class CategoryEncoder:
 
 @dataclass(slots=True, eq=False)
 class CategoryTally:
-    """How often each value of a category occurs."""
+    """Mergeable counts of the values of a category."""
 
     dtype: str
     counts: Counter[str]
@@ -244,21 +248,20 @@ class CategoryTally:
             self.counts.update(dict(zip(coded[1], rows, strict=True)))
             self.missing += missing
             return
-        texts, gone = as_texts(column, self.dtype)
-        counts: Counter[Any] = Counter(texts)
-        n_gone = int(gone.sum())
-        if n_gone:
-            counts = Counter(text for text, missing in zip(texts, gone.tolist(), strict=True) if not missing)
-        self.counts.update(counts)
-        self.missing += n_gone
+        texts, absent = as_texts(column, self.dtype)
+        n_absent = int(absent.sum())
+        if n_absent:
+            texts = [text for text, missing in zip(texts, absent.tolist(), strict=True) if not missing]
+        self.counts.update(texts)
+        self.missing += n_absent
 
     def merge(self, other: CategoryTally) -> None:
-        """Add what another tally saw."""
+        """Add the counts of another tally."""
         self.counts.update(other.counts)
         self.missing += other.missing
 
     def finish(self) -> CategoryEncoder:
-        """The encoder of all that was seen."""
+        """Return the encoder."""
         return CategoryEncoder.of(self.dtype, self.counts, self.missing)
 
 
@@ -274,15 +277,15 @@ class TextEncoder:
 
     @property
     def blank(self) -> FloatMatrix:
-        """(width,) what a missing value becomes: no word."""
+        """Features (width,) of a missing value: no words."""
         return np.zeros(TEXT_COLUMNS, dtype=np.float32)
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
-        """Features (n, 256)."""
+        """Return features (n, 256)."""
         return self.weigh(hashed_words(column, self.dtype)), 0
 
-    def weigh(self, counts: Any) -> FloatMatrix:
-        """(n, 256) from the sparse counts of :func:`hashed_words`: 1 + log count, times rarity, of length 1."""
+    def weigh(self, counts: csr_matrix) -> FloatMatrix:
+        """Weigh the sparse counts of :func:`hashed_words` by 1 + log count and rarity, and scale rows to length 1."""
         from sklearn.preprocessing import normalize
 
         weighed = counts.copy()
@@ -290,14 +293,14 @@ class TextEncoder:
         weighed.data = (np.log(weighed.data) + 1) * rarity[weighed.indices]
         return np.asarray(normalize(weighed, copy=False).toarray(), dtype=np.float32)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
         return {"dtype": self.dtype, "documents": self.documents, "words": list(self.words)}
 
 
 @dataclass(slots=True, eq=False)
 class TextTally:
-    """In how many documents each hashed word occurs."""
+    """Mergeable counts of the documents in which each hashed word occurs."""
 
     dtype: str
     documents: int
@@ -307,27 +310,27 @@ class TextTally:
         """Count a block's documents."""
         self.take(hashed_words(column, self.dtype))
 
-    def take(self, counts: Any) -> None:
-        """Count documents already hashed by :func:`hashed_words`."""
+    def take(self, counts: csr_matrix) -> None:
+        """Count documents that :func:`hashed_words` has hashed already."""
         self.documents += counts.shape[0]
         self.words += np.bincount(counts.indices, minlength=TEXT_COLUMNS)
 
     def merge(self, other: TextTally) -> None:
-        """Add what another tally saw."""
+        """Add the counts of another tally."""
         self.documents += other.documents
         self.words += other.words
 
     def finish(self) -> TextEncoder:
-        """The encoder of all that was seen."""
+        """Return the encoder."""
         return TextEncoder(self.dtype, self.documents, tuple(self.words.tolist()))
 
 
-def hashed_words(column: Column, dtype: str) -> Any:
-    """Sparse (n, 256): how often each row holds a word of each hash; none where the text is missing."""
+def hashed_words(column: Column, dtype: str) -> csr_matrix:
+    """Count the words of each row by their hash, as a sparse matrix (n, 256); missing texts have none."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    texts, gone = as_texts(column, dtype)
-    texts = ["" if missing else text for text, missing in zip(texts, gone.tolist(), strict=True)]
+    texts, absent = as_texts(column, dtype)
+    texts = ["" if missing else text for text, missing in zip(texts, absent.tolist(), strict=True)]
     return HashingVectorizer(n_features=TEXT_COLUMNS, alternate_sign=False, norm=None).transform(texts)
 
 
@@ -340,21 +343,21 @@ class VectorEncoder(_NoBlank):
 
     @property
     def width(self) -> int:  # type: ignore[override]
-        """Features of one value."""
+        """Number of features per value."""
         return self.size
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
         """Features (n, size)."""
         return as_vectors(column, self.size, self.dtype), 0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON."""
         return {"dtype": self.dtype, "size": self.size}
 
 
 @dataclass(slots=True, eq=False)
 class FormTally:
-    """What a column is, where that alone decides how it is encoded; every block must be the same."""
+    """Tally of a column whose dtype alone decides how it is encoded; every block must have the same."""
 
     encoder: ColumnEncoder
 
@@ -363,16 +366,16 @@ class FormTally:
         self.encoder.encode(column)
 
     def merge(self, other: FormTally) -> None:
-        """Check against what another tally saw.
+        """Compare with another tally.
 
         Raises:
-            FeatureError: The two saw different columns.
+            FeatureError: The blocks have different columns.
         """
         if self.encoder != other.encoder:
-            raise FeatureError(f"Parts of a table differ in a column: {self.encoder} and {other.encoder}.")
+            raise FeatureError(f"The parts of a table differ in a column: {self.encoder} and {other.encoder}.")
 
     def finish(self) -> ColumnEncoder:
-        """The encoder."""
+        """Return the encoder."""
         return self.encoder
 
 
@@ -380,10 +383,10 @@ Tally = FormTally | CategoryTally | TextTally
 
 
 def tally_of(column: Column, kind: ColumnKind) -> Tally:
-    """An empty tally for columns like this one.
+    """Return an empty tally for columns like this one.
 
     Raises:
-        FeatureError: A vector column whose rows differ in length.
+        FeatureError: The vectors of the column differ in length.
     """
     dtype = str(column.dtype)
     if kind == "category":
@@ -420,28 +423,28 @@ def _vector_size(column: Column) -> int:
     return size
 
 
-def encoder_from_dict(kind: str, saved: Mapping[str, Any]) -> ColumnEncoder:
-    """The encoder that ``to_dict`` gave; every value is checked, since it may come from a file.
+def encoder_from_dict(kind: str, saved: Saved) -> ColumnEncoder:
+    """Restore an encoder from ``to_dict``; every value is checked, since it may come from a file.
 
     Raises:
-        FeatureError: Not an encoder of this kind.
+        FeatureError: ``saved`` is not an encoder of this kind.
     """
     if kind not in _READERS:
-        raise FeatureError(f"{kind!r} is no kind of column; the kinds are {', '.join(_READERS)}.")
+        raise FeatureError(f"{kind!r} is not a kind of column; the kinds are {', '.join(_READERS)}.")
     try:
         return _READERS[kind](saved)
     except (KeyError, TypeError, ValueError) as error:
-        raise FeatureError(f"Not the encoder of a {kind} column ({error!r}).") from error
+        raise FeatureError(f"This is not the saved encoder of a {kind} column ({error!r}).") from error
 
 
-def _read_date(saved: Mapping[str, Any]) -> DateEncoder:
+def _read_date(saved: Saved) -> DateEncoder:
     form, zone = saved["form"], saved["zone"]
     if form not in DATE_WIDTHS or not (zone is None or isinstance(zone, str)):
         raise ValueError(f"form {form!r}, zone {zone!r}")
     return DateEncoder(str(saved["dtype"]), form, zone)
 
 
-def _read_category(saved: Mapping[str, Any]) -> CategoryEncoder:
+def _read_category(saved: Saved) -> CategoryEncoder:
     values, counts = [str(value) for value in saved["values"]], [_count(count) for count in saved["counts"]]
     if sorted(set(values)) != values:
         raise ValueError("values that repeat or are out of order")
@@ -449,26 +452,26 @@ def _read_category(saved: Mapping[str, Any]) -> CategoryEncoder:
     return CategoryEncoder.of(str(saved["dtype"]), counted, _count(saved["missing"]))
 
 
-def _read_text(saved: Mapping[str, Any]) -> TextEncoder:
+def _read_text(saved: Saved) -> TextEncoder:
     words, documents = tuple(_count(count) for count in saved["words"]), _count(saved["documents"])
     if len(words) != TEXT_COLUMNS or max(words) > documents:
         raise ValueError(f"{len(words)} word counts, or more of a word than the {documents} documents")
     return TextEncoder(str(saved["dtype"]), documents, words)
 
 
-def _read_vector(saved: Mapping[str, Any]) -> VectorEncoder:
+def _read_vector(saved: Saved) -> VectorEncoder:
     if not 1 <= (size := _count(saved["size"])) <= 1 << 24:
         raise ValueError(f"size {size}")
     return VectorEncoder(str(saved["dtype"]), size)
 
 
-def _count(value: Any) -> int:
+def _count(value: object) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} is no count")
+        raise ValueError(f"{value!r} is not a count")
     return value
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any]], ColumnEncoder]] = {
+_READERS: dict[str, Callable[[Saved], ColumnEncoder]] = {
     "number": lambda saved: NumberEncoder(str(saved["dtype"])),
     "boolean": lambda saved: BooleanEncoder(str(saved["dtype"])),
     "date": _read_date,

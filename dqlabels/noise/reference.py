@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dqlabels.errors import OptionError
-from dqlabels.frames.archive import is_archive, read_facts
+from dqlabels.frames.archive import is_archive, read_header
 from dqlabels.noise.rate import ASSUMPTIONS, NoiseRate, check_confidence
 
 # Format number of a profile; later versions read older ones.
@@ -31,7 +31,7 @@ def read_profile(reference: object) -> Mapping[str, Any]:
     if hasattr(reference, "profile"):
         return dict(reference.profile())
     if isinstance(reference, (str, Path)) and is_archive(reference):
-        reference = read_facts(reference).get("profile")
+        reference = read_header(reference).get("profile")
     elif isinstance(reference, (str, Path)):
         try:
             reference = json.loads(Path(reference).read_text(encoding="utf-8"))

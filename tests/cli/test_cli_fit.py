@@ -82,7 +82,7 @@ def test_what_was_settled_when_fitting_is_refused(folder, arguments, why):
 
 def test_a_file_that_is_no_auditor_is_refused(folder):
     done = run("audit", str(folder / "tuesday.csv"), "--auditor", str(folder / "monday.csv"))
-    assert (done.returncode, b"it is no saved auditor" in done.stderr) == (2, True)
+    assert (done.returncode, b"it is not a saved auditor" in done.stderr) == (2, True)
 
 
 def test_an_audit_needs_a_label_or_an_auditor(folder):

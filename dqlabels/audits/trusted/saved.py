@@ -93,8 +93,8 @@ def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
         OSError: The file cannot be read.
     """
     archive = read_archive(path)
-    if archive.facts.get("kind") != KIND:
-        raise AuditorFileError(f"{path} holds a {archive.facts.get('kind')!r}, not a {KIND}.")
+    if archive.header.get("kind") != KIND:
+        raise AuditorFileError(f"{path} holds a {archive.header.get('kind')!r}, not a {KIND}.")
     try:
         return _read(archive, trusted_types)
     except (AuditorFileError, MissingExtraError) as error:
@@ -107,7 +107,7 @@ def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
 
 
 def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
-    facts, arrays = archive.facts, archive.arrays
+    facts, arrays = archive.header, archive.arrays
     label = facts["label"]
     classes = tuple(_from_value(value) for value in label["classes"])
     k = len(classes)
@@ -177,7 +177,7 @@ def _seen(arrays: Mapping[str, NDArray[Any]], k: int, facts: Mapping[str, Any]) 
 
 
 def _model(archive: Archive, width: int, k: int, trusted_types: tuple[str, ...]) -> FittedModel:
-    kind = archive.facts["model"]["type"]
+    kind = archive.header["model"]["type"]
     if kind == "forest":
         return Forest.from_arrays(_own(archive, "forest."), width, k)
     if kind == "halves":
