@@ -11,6 +11,7 @@ from typing_extensions import assert_type
 import dqlabels
 from dqlabels import (
     AnnotatorAudit,
+    Audit,
     Checkup,
     GateCheck,
     GateResult,
@@ -18,8 +19,8 @@ from dqlabels import (
     LabelAuditor,
     MultilabelAudit,
     NoiseRate,
+    StreamedAudit,
     ValueAudit,
-    ValueGate,
 )
 
 ROWS = 120
@@ -67,10 +68,14 @@ def grades() -> None:
     assert_type(dqlabels.audit(loans.select("income", "grade"), "grade", task="ordinal"), LabelAudit)
 
 
+def lazily(frame: pl.LazyFrame) -> None:
+    assert_type(dqlabels.audit(frame, "risk", task="classes"), LabelAudit | StreamedAudit)
+
+
 def numbers() -> None:
     audit = assert_type(dqlabels.audit(loans.select("income", "price"), "price", task="regression"), ValueAudit)
     assert_type(audit.fdr, float)
-    assert_type(audit.gate(max_flagged_share=0.9), ValueGate)
+    assert_type(audit.gate(max_flagged_share=0.9), GateResult)
 
 
 def tags() -> None:
@@ -103,16 +108,26 @@ def beside_the_labels() -> None:
     assert_type(dqlabels.checkup(loans.select("income", "risk"), "risk"), Checkup)
 
 
+def the_accessor() -> None:
+    """On pandas and Polars type checkers do not see ``df.labels``; ``dqlabels.labels(df)`` is the same, typed."""
+    labels = dqlabels.labels(loans.select("income", "risk"))
+    assert_type(labels.report("risk"), Audit)
+    assert_type(labels.noise_rate("risk"), NoiseRate)
+    assert_type(labels.checkup("risk"), Checkup)
+
+
 def main() -> None:
     classes()
     gates()
     grades()
+    lazily(loans.lazy().select("income", "risk"))
     numbers()
     tags()
     annotators()
     pandas_frames()
     batches()
     beside_the_labels()
+    the_accessor()
 
 
 if __name__ == "__main__":
