@@ -87,14 +87,14 @@ def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequen
     fitted = task.learn(draw_sample(frame, task), None)
     judged = judge_rows(frame, task, fitted).persist(StorageLevel.DISK_ONLY)
     try:
-        blocks = SparkBlocks(judged, task.kept)
+        blocks = SparkBlocks(judged, task.layout)
         rule = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
     except BaseException:
         _let_go(judged)
         raise
     for note in (*notes, *fitted.notes, *rule.notes):
         warnings.warn(note, LabelWarning, stacklevel=4)
-    result: DataFrame = add_columns(judged, _schema(frame, task.label, names), task.kept, rule)
+    result: DataFrame = add_columns(judged, _schema(frame, task.label, names), task.layout, rule)
     weakref.finalize(result, _let_go, judged).atexit = False
     return result
 

@@ -172,7 +172,7 @@ def stream(plan: Plan, module: KindModule, notes: Sequence[str], rows: int) -> S
         progress = Progress(options.progress, step)
         return lambda done: progress(done, rows)
 
-    spill = Spill(task.kept, thread_count(options.n_jobs))
+    spill = Spill(task.layout, thread_count(options.n_jobs))
     try:
         sample = draw_sample(plan.frame, task, rows_of("Sampling"))
         fitted: Any = task.learn(sample, options.n_jobs, options.progress)

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dqlabels.engines.task import Kept, LabelArray, Learnt, Observe, Rule, State, Task
+from dqlabels.engines.task import FittedTask, LabelArray, Observe, RowLayout, Rule, State, Task
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.statistics.arrays import IntArray
@@ -81,8 +81,8 @@ class Spill:
     The file has no name once it is open, so it is gone with the process, however that ends.
     """
 
-    def __init__(self, kept: Kept, n_jobs: int) -> None:
-        self.kept, self.n_jobs = kept, n_jobs
+    def __init__(self, layout: RowLayout, n_jobs: int) -> None:
+        self.layout, self.n_jobs = layout, n_jobs
         self.sizes: list[int] = []
         self.starts: list[int] = []
         with tempfile.TemporaryFile() as file:
@@ -100,15 +100,15 @@ class Spill:
         Raises:
             OSError: The disk is full; the message names the folder.
         """
-        start = self.rows * self.kept.bytes_a_row
-        data = labels.astype(self.kept.dtype).tobytes() + np.ascontiguousarray(outputs, dtype=np.float32).tobytes()
+        start = self.rows * self.layout.bytes_a_row
+        data = labels.astype(self.layout.dtype).tobytes() + np.ascontiguousarray(outputs, dtype=np.float32).tobytes()
         written = 0
         try:
             while written < len(data):
                 written += os.pwrite(self._file, data[written:], start + written)
         except OSError as error:
             reason = (
-                f"{error.strerror}, while storing {self.kept.bytes_a_row} bytes per row between passes; set TMPDIR "
+                f"{error.strerror}, while storing {self.layout.bytes_a_row} bytes per row between passes; set TMPDIR "
                 "to a folder with more room"
             )
             raise OSError(error.errno, reason, tempfile.gettempdir()) from error
@@ -117,10 +117,10 @@ class Spill:
 
     def block(self, at: int) -> tuple[LabelArray, NDArray[np.float32]]:
         """Return the labels (b,) and outputs (b, width) of a block."""
-        size, dtype = self.sizes[at], np.dtype(self.kept.dtype)
-        data = os.pread(self._file, size * self.kept.bytes_a_row, self.starts[at])
+        size, dtype = self.sizes[at], np.dtype(self.layout.dtype)
+        data = os.pread(self._file, size * self.layout.bytes_a_row, self.starts[at])
         labels = np.frombuffer(data, dtype=dtype, count=size)
-        outputs = np.frombuffer(data, dtype=np.float32, offset=dtype.itemsize * size).reshape(size, self.kept.width)
+        outputs = np.frombuffer(data, dtype=np.float32, offset=dtype.itemsize * size).reshape(size, self.layout.width)
         return (labels.astype(np.int64) if dtype.kind == "i" else labels), outputs
 
     def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
@@ -130,7 +130,7 @@ class Spill:
             state = make()
             for at in range(worker, len(self.sizes), self.n_jobs):
                 labels, outputs = self.block(at)
-                known = self.kept.known(labels)
+                known = self.layout.known(labels)
                 if not known.all():
                     labels, outputs = labels[known], outputs[known]
                 observe(state, labels, outputs)
@@ -164,22 +164,24 @@ def draw_sample(frame: pl.LazyFrame, task: Task, on_rows: Callable[[int], None])
     return sample.finish()
 
 
-def judge_rows(frame: pl.LazyFrame, task: Task, learnt: Learnt, spill: Spill, on_rows: Callable[[int], None]) -> Any:
+def judge_rows(
+    frame: pl.LazyFrame, task: Task, fitted: FittedTask, spill: Spill, on_rows: Callable[[int], None]
+) -> Any:
     """Judge every row, store labels and outputs, and return the statistic that was observed meanwhile.
 
     Args:
         frame: n rows.
         task: The kind of label.
-        learnt: What it learnt from the sample.
+        fitted: What it learnt from the sample.
         spill: Where labels and outputs are stored.
         on_rows: Called with the number of rows judged so far.
     """
-    first, done = learnt.first(), 0
-    for native in read_blocks(frame, [*learnt.columns, task.label]):
+    first, done = fitted.first(), 0
+    for native in read_blocks(frame, [*fitted.columns, task.label]):
         block = nw.from_native(native, eager_only=True)
         labels = task.given(block[task.label])
-        outputs, known = learnt.judge(block, labels, spill.n_jobs), task.kept.known(labels)
-        learnt.observe(first, labels[known], outputs[known])
+        outputs, known = fitted.judge(block, labels, spill.n_jobs), task.layout.known(labels)
+        fitted.observe(first, labels[known], outputs[known])
         spill.append(labels, outputs)
         done += len(block)
         on_rows(done)

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dqlabels.engines.task import Kept, LabelArray, Learnt, Observe, Rule, State, Task
+from dqlabels.engines.task import FittedTask, LabelArray, Observe, RowLayout, Rule, State, Task
 from dqlabels.frames.columns import Column
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.models.large import BLOCK_ROWS
@@ -131,18 +131,18 @@ def _drawing(task: Task, bars: NDArray[np.float64]) -> Callable[[Tables], Batche
     return draw
 
 
-def judge_rows(frame: DataFrame, task: Task, learnt: Learnt) -> DataFrame:
+def judge_rows(frame: DataFrame, task: Task, fitted: FittedTask) -> DataFrame:
     """Return the Spark frame with the label and the outputs of each row; the model is sent along with the job."""
 
     def judged(tables: Tables) -> Batches:
         for table in tables:
             block = nw.from_native(table, eager_only=True)
             labels = task.given(block[task.label])
-            outputs = learnt.judge(block, labels, 1)
+            outputs = fitted.judge(block, labels, 1)
             labelled = table.append_column(LABELS, pa.array(labels))
             yield from labelled.append_column(OUTPUTS, _packed(outputs)).to_batches()
 
-    kind = "long" if task.kept.dtype is np.int32 else "double"
+    kind = "long" if task.layout.dtype is np.int32 else "double"
     return map_in_arrow(frame, judged, _schema(frame, [(LABELS, kind), (OUTPUTS, "binary")]))
 
 
@@ -151,17 +151,17 @@ class SparkBlocks:
     """Judged rows of a Spark frame, which can be read again and again."""
 
     judged: DataFrame
-    kept: Kept
+    layout: RowLayout
 
     def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
         """Sum a statistic over all rows that have a label; Spark adds up the counts of its tasks."""
-        kept = self.kept
+        layout = self.layout
 
         def partial(tables: Tables) -> Batches:
             state = make()
             for table in tables:
-                labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], kept.width)
-                known = kept.known(labels)
+                labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], layout.width)
+                known = layout.known(labels)
                 observe(state, labels[known], outputs[known])
             sums = state.sums()
             places = np.flatnonzero(sums)
@@ -176,19 +176,19 @@ class SparkBlocks:
         return state
 
 
-def add_columns(judged: DataFrame, schema: StructType, kept: Kept, rule: Rule) -> DataFrame:
+def add_columns(judged: DataFrame, schema: StructType, layout: RowLayout, rule: Rule) -> DataFrame:
     """Return the Spark frame with quality, suggestion and flag.
 
     Args:
         judged: What ``judge_rows`` gave.
         schema: The schema of the answer.
-        kept: What is stored of each row.
+        layout: What is stored of each row.
         rule: What the passes found.
     """
 
     def final(tables: Tables) -> Batches:
         for table in tables:
-            labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], kept.width)
+            labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], layout.width)
             block = nw.from_native(table.drop_columns([LABELS, OUTPUTS]), eager_only=True)
             yield from rule.add_columns(block, labels, outputs).to_native().to_batches()
 

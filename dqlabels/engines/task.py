@@ -1,7 +1,7 @@
 """What a kind of label hands to the engines out of memory: a task that samples, learns, judges and adds columns.
 
 An engine knows rows and blocks, but no kind of label. It draws the rows that the :class:`Task` wants to learn from, has
-the :class:`Learnt` judge every row, feeds labels and outputs to statistics as often as the rule needs, and has the
+the :class:`FittedTask` judge every row, feeds labels and outputs to statistics as often as the rule needs, and has the
 :class:`Rule` add columns to each block by itself.
 """
 
@@ -46,7 +46,7 @@ Observe = Callable[[State, LabelArray, Outputs], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RowLayout:
     """What is stored of each row between the passes: its label as one ``dtype``, and ``width`` float32 of the model."""
 
     dtype: type[np.int32] | type[np.float64]
@@ -55,7 +55,7 @@ class Kept:
     def known(self, labels: LabelArray) -> BoolArray:
         """Return which of these labels (b,) are not missing.
 
-        >>> Kept(np.int32, 2).known(np.array([1, -1])).tolist()
+        >>> RowLayout(np.int32, 2).known(np.array([1, -1])).tolist()
         [True, False]
         """
         there: BoolArray = labels >= 0 if self.dtype is np.int32 else ~np.isnan(labels)
@@ -81,7 +81,7 @@ class Rule(Protocol):
         """Return the block (b rows) with its quality, suggestion and flag."""
 
 
-class Learnt(Protocol):
+class FittedTask(Protocol):
     """What was learnt from the sample. It is sent to wherever the rows are."""
 
     @property
@@ -111,11 +111,11 @@ class Task(Protocol):
 
     label: str
     columns: list[str]
-    kept: Kept
+    layout: RowLayout
     quotas: IntArray
     strata_rows: IntArray
 
-    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> Learnt:
+    def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> FittedTask:
         """Fit the model on a sample."""
 
     def given(self, column: Column) -> LabelArray:
@@ -132,12 +132,12 @@ class Task(Protocol):
 class ArrayBlocks:
     """Judged rows in memory: labels (n,) and outputs (n, width), fed as one block."""
 
-    kept: Kept
+    layout: RowLayout
     labels: LabelArray
     outputs: NDArray[np.float32]
 
     def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
         """Merge a statistic over all rows that have a label."""
-        state, known = make(), self.kept.known(self.labels)
+        state, known = make(), self.layout.known(self.labels)
         observe(state, self.labels[known], self.outputs[known])
         return state

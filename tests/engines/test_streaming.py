@@ -20,7 +20,7 @@ from dqlabels import LabelWarning
 from dqlabels.engines import polars as engine
 from dqlabels.engines.memory import judge
 from dqlabels.engines.passes import find_rule
-from dqlabels.engines.task import Kept
+from dqlabels.engines.task import RowLayout
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
 from dqlabels.frames.hashing import content_hashes
 from dqlabels.frames.sampling import ContentSample, quotas
@@ -321,7 +321,7 @@ def test_the_sample_is_the_same_from_any_parts_in_any_order(seed, parts):
 
 def test_a_spill_gives_back_what_was_put_in():
     rng = np.random.default_rng(0)
-    spill = engine.Spill(Kept(np.int32, 3), 2)
+    spill = engine.Spill(RowLayout(np.int32, 3), 2)
     codes, probs = rng.integers(-1, 3, 50), rng.dirichlet(np.ones(3), 50).astype(np.float32)
     spill.append(codes[:20], probs[:20])
     spill.append(codes[20:], probs[20:])

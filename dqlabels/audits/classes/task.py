@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
 from dqlabels.engines import passes
-from dqlabels.engines.task import Blocks, Kept
+from dqlabels.engines.task import Blocks, RowLayout
 from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.hashing import content_hashes
 from dqlabels.frames.outputs import with_columns
@@ -38,9 +38,9 @@ class ClassTask:
         return self.labels.values.name
 
     @property
-    def kept(self) -> Kept:
+    def layout(self) -> RowLayout:
         """The class, and K probabilities."""
-        return Kept(np.int32, len(self.labels.classes))
+        return RowLayout(np.int32, len(self.labels.classes))
 
     @property
     def quotas(self) -> IntArray:

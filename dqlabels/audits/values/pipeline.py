@@ -117,7 +117,7 @@ def _by_sample(training: Training, targets: Targets, table: Frame) -> Judged:
         sample.update(block, task.strata(values), task.hashes(block, values))
     fitted = task.learn(sample.finish(), options.n_jobs, options.progress)
     parts = [fitted.judge(table[at], targets.values[at], options.n_jobs) for at in large.row_blocks(len(table))]
-    blocks = ArrayBlocks(task.kept, targets.values, np.concatenate(parts))
+    blocks = ArrayBlocks(task.layout, targets.values, np.concatenate(parts))
     ruled = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
     outputs = blocks.outputs.astype(np.float64)
     return ruled.judge, outputs, fitted.model, ruled.error, tuple(fitted.columns), [*fitted.notes, *ruled.notes]

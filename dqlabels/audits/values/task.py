@@ -13,7 +13,7 @@ from dqlabels.audits.kinds import class_options
 from dqlabels.audits.options import Options
 from dqlabels.audits.values.columns import JudgedValues, ValueJudge
 from dqlabels.audits.values.features import value_features
-from dqlabels.engines.task import Blocks, Kept
+from dqlabels.engines.task import Blocks, RowLayout
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.features import FeatureEncoder
@@ -73,9 +73,9 @@ class ValueTask:
         return cls(label, columns, seen, step, options)
 
     @property
-    def kept(self) -> Kept:
+    def layout(self) -> RowLayout:
         """The amount, and mean and spread of the trees."""
-        return Kept(np.float64, 2)
+        return RowLayout(np.float64, 2)
 
     @property
     def strata_rows(self) -> IntArray:
