@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class DQLabelsError(ValueError):
-    """Base of every error that dqlabels raises on purpose."""
+    """Base class of the errors that dqlabels raises."""
 
 
 class LabelColumnError(DQLabelsError):
@@ -12,7 +12,7 @@ class LabelColumnError(DQLabelsError):
 
 
 class FeatureError(DQLabelsError):
-    """The feature columns cannot be used: absent, duplicated, or nothing is left of them."""
+    """The feature columns cannot be used: missing, duplicated, unusable, or none is left."""
 
 
 class ProbabilityError(DQLabelsError):
@@ -20,15 +20,15 @@ class ProbabilityError(DQLabelsError):
 
 
 class OutputColumnError(DQLabelsError):
-    """A column that the audit would write is already in the frame."""
+    """The frame already has a column that the audit would write."""
 
 
 class OptionError(DQLabelsError):
-    """An option has a value that means nothing here."""
+    """An option has a value that cannot be used."""
 
 
 class UnknownOptionError(OptionError, TypeError):
-    """An option that the call does not know; the message names the one that was likely meant."""
+    """An option does not exist; the message suggests the one that was probably meant."""
 
 
 class ModelError(DQLabelsError):
@@ -36,7 +36,7 @@ class ModelError(DQLabelsError):
 
 
 class AuditorFileError(DQLabelsError):
-    """A saved auditor cannot be read or written: truncated, tampered with, of a newer version, or not one at all."""
+    """A saved auditor cannot be read or written: truncated, altered, of a newer version, or another kind of file."""
 
 
 class MissingExtraError(DQLabelsError, ImportError):
@@ -52,8 +52,8 @@ class LabelNoiseError(DQLabelsError):
 
 
 class GateNotRunError(DQLabelsError):
-    """A gate was asked for and did not look at the labels; never to be taken for a pass."""
+    """A gate could not check the labels; this is never a pass."""
 
 
 class LabelWarning(UserWarning):
-    """Something about the table that the reader of an audit should know; nothing was lost."""
+    """Something that the reader of an audit should know about the table; the audit is complete all the same."""
