@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from dqlabels.noise.planted import PlantedRecall
     from dqlabels.noise.rate import NoiseRate
     from dqlabels.noise.reviewed import ReviewPlan
-    from dqlabels.report.charts import Charts
     from dqlabels.review.session import ReviewSession
 
 IntArray = NDArray[np.int64]
@@ -131,8 +130,8 @@ class Audit(abc.ABC):
         self._refuse("probabilities")
 
     @property
-    def plot(self) -> Charts:
-        """Charts as altair objects."""
+    def plot(self) -> Any:
+        """Charts as altair objects, each a method of what is returned; which there are depends on the kind of label."""
         self._refuse("plot")
 
     @abc.abstractmethod

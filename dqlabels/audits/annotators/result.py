@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.annotators import wording
+from dqlabels.audits.annotators.charts import AnnotatorCharts
 from dqlabels.audits.annotators.findings import Findings
 from dqlabels.audits.base import (
     Audit,
@@ -31,6 +32,7 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column
 from dqlabels.noise.annotators import annotators_noise
 from dqlabels.noise.rate import NoiseRate
+from dqlabels.report.marks import Marks
 from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_agreements
 
 if TYPE_CHECKING:
@@ -333,6 +335,12 @@ class AnnotatorAudit(Audit):
             ("Label these items next", tuple(worst[0]) if worst else (), worst),
         ]
         return tables_page(self.label, self.summary(), sections, self.warnings, gate.to_dict() if gate else None)
+
+    @property
+    def plot(self) -> AnnotatorCharts:
+        """Charts as altair objects: ``plot.noise()`` and ``plot.agreement()``."""
+        marks = Marks(str(self.label), self.table.implementation)
+        return AnnotatorCharts(marks, records(self.annotators), records(self.pairs))
 
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged; each with a label that is not the consensus is suspect, few as these may be."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame, detached, records
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
+from dqlabels.audits.tags.charts import TagCharts
 from dqlabels.audits.tags.tags import Tags
 from dqlabels.audits.tags.verdict import TagVerdict
 from dqlabels.errors import OptionError
@@ -22,6 +23,7 @@ from dqlabels.noise.methods import default_noise
 from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.report.evidence import plain
 from dqlabels.report.html import table as html_table
+from dqlabels.report.marks import Marks
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -297,6 +299,13 @@ class MultilabelAudit(Audit):
             ("Worst rows", ("row", "label", "kind", "quality", "probability"), records(self.issues)[:rows]),
         ]
         return tables_page(self.label, self.summary(), sections, self.warnings, gate.to_dict() if gate else None)
+
+    @property
+    def plot(self) -> TagCharts:
+        """Charts as altair objects: ``plot.qualities()``, ``plot.labels()`` and ``plot.noise()``."""
+        verdict, known = self.evidence.verdict, self.evidence.tags.known
+        marks = Marks(str(self.label), self.table.implementation)
+        return TagCharts(marks, records(self.classes), verdict.row_quality[known], verdict.row_flagged[known])
 
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged, for those who list or count rows."""

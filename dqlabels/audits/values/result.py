@@ -14,14 +14,16 @@ from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame, column_v
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.values import wording
+from dqlabels.audits.values.charts import ValueCharts
 from dqlabels.audits.values.evidence import ValueEvidence
-from dqlabels.audits.values.picture import Picture
+from dqlabels.audits.values.picture import SIDE, Picture
 from dqlabels.audits.values.report_data import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
 from dqlabels.audits.values.task import POOR
 from dqlabels.frames.columns import Frame
 from dqlabels.noise.rate import share_interval
 from dqlabels.report import text
 from dqlabels.report.data import check_rows
+from dqlabels.report.marks import Marks
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -177,6 +179,14 @@ class AmountAudit(Audit):
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         return wording.page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
+
+    @property
+    def plot(self) -> ValueCharts:
+        """Charts as altair objects: ``plot.quality()`` and ``plot.values()``."""
+        judge, targets, axis = self.evidence.judge, self.evidence.targets, self.picture.axis
+        middles = axis.low + (np.arange(SIDE) + 0.5) * (axis.high - axis.low) / SIDE
+        amounts = targets.possible(judge.scale.undo(middles)).tolist()
+        return ValueCharts(Marks(str(self.label), self.table.implementation), self.picture, amounts)
 
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged, for those who list or count rows."""
