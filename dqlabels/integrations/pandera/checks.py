@@ -1,8 +1,4 @@
-"""Label quality as pandera checks: for a ``DataFrameSchema`` on pandas or Polars, or a ``DataFrameModel``'s ``Config``.
-
-Importing this module registers the checks with pandera, and makes a Polars schema that holds one of them refuse a
-LazyFrame whose data pandera would not have looked at.
-"""
+"""The checks. pandera stores a check by the name of its function, which is never to change."""
 
 from __future__ import annotations
 
@@ -10,43 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pandera.api.checks import Check
+
 from dqlabels.audits.gate import Decide, OnInconclusive
-from dqlabels.errors import MissingExtraError
-
-try:
-    from pandera.api.checks import Check
-except ModuleNotFoundError as error:
-    raise MissingExtraError(
-        f'pandera is not installed ({error}): pip install "dqlabels[pandera]", with pandas or Polars.'
-    ) from error
-
-from dqlabels.integrations.pandera_check import GateCheck, QualityCheck, as_listed, check_share
-from dqlabels.integrations.pandera_run import guard_lazy_frames, validate
+from dqlabels.integrations.pandera.check import GateCheck, QualityCheck, as_listed, check_share
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from dqlabels.integrations.pandera_check import (
+    from dqlabels.integrations.pandera.check import (
         AnnotatorCheckOptions,
         CheckOptions,
         TagCheckOptions,
         ValueCheckOptions,
     )
-
-__all__ = [
-    "annotator_agreement_at_least",
-    "annotator_noise_at_most",
-    "class_label_noise_at_most",
-    "each_annotator_noise_at_most",
-    "each_tag_noise_at_most",
-    "flagged_value_share_at_most",
-    "label_noise_at_most",
-    "label_noise_increase_at_most",
-    "label_pair_share_at_most",
-    "label_quality_at_least",
-    "tag_noise_at_most",
-    "validate",
-]
 
 
 def label_noise_at_most(
@@ -373,4 +346,3 @@ Check.REGISTERED_CUSTOM_CHECKS.update(
         )
     }
 )
-guard_lazy_frames()

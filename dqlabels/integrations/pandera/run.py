@@ -10,7 +10,7 @@ from typing import Any
 from pandera.config import ValidationDepth, config_context, get_config_context, get_config_global
 
 from dqlabels.errors import GateNotRunError, LabelWarning, OptionError
-from dqlabels.integrations.pandera_check import LabelCheck, answered
+from dqlabels.integrations.pandera.check import LabelCheck, answered
 
 # The library, where pandera keeps its schema, and the frames that the schema takes.
 GUARDED = (

@@ -66,7 +66,7 @@ class TagCheckOptions(TagOptions, PanderaOptions, total=False):
 
 PANDERA_OPTIONS = tuple(PanderaOptions.__annotations__)
 
-# The checks that have answered, where someone wants to know: see ``pandera_run.validate``.
+# The checks that have answered, where someone wants to know: see ``run.validate``.
 answered: ContextVar[list[Check] | None] = ContextVar("answered", default=None)
 
 
