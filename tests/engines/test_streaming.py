@@ -123,7 +123,7 @@ def test_the_answer_can_be_filtered_and_cut_and_projected():
 
 
 def test_input_columns_come_back_bit_for_bit(tmp_path):
-    frame = table().with_columns(
+    frame = table(ROWS).with_columns(
         odd=pl.Series([float("nan"), -0.0, float("inf")] * (ROWS // 3)), raw=pl.lit(b"\x00\xff"), nested=pl.lit([1, 2])
     )
     frame.write_parquet(tmp_path / "in.parquet")
@@ -201,7 +201,7 @@ def test_a_source_that_changes_between_the_passes_is_noticed():
 
 def test_progress_is_told_to_a_callable():
     told: list[tuple[int, int]] = []
-    audited(table().lazy(), progress=lambda done, total: told.append((done, total)))
+    audited(table(ROWS).lazy(), progress=lambda done, total: told.append((done, total)))
     assert (ROWS, ROWS) in told
     assert (2 * boosted.TREES, 2 * boosted.TREES) in told
 
