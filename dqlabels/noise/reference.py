@@ -38,8 +38,9 @@ def read_profile(reference: object) -> Mapping[str, Any]:
         except json.JSONDecodeError as error:
             raise OptionError(f"{reference} does not hold a profile as JSON ({error}).") from error
     if not isinstance(reference, Mapping) or "format" not in reference:
+        wrong = "is needed here" if reference is None else "is not the profile of an audit"
         raise OptionError(
-            "reference= is not the profile of an audit. Pass an audit of trusted data, its profile(), or the path of a "
+            f"reference= {wrong}. Pass an audit of trusted data, its profile(), or the path of a "
             "JSON file that holds one."
         )
     if reference["format"] != PROFILE_FORMAT:

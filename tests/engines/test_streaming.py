@@ -179,7 +179,6 @@ def test_options_that_need_all_rows_in_memory_are_refused_by_name(options):
     [
         (lambda lf: lf.rename({"label": "y"}), LabelColumnError, "no column 'label'"),
         (lambda lf: lf.with_columns(label_quality=1), OutputColumnError, "label_quality"),
-        (lambda lf: lf.with_columns(label=pl.col("x")), LabelColumnError, "continuous"),
         (lambda lf: lf.with_columns(label=pl.lit("one")), LabelColumnError, "all .* labels are 'one'"),
         (lambda lf: lf.select("label", nothing=pl.lit(None, pl.Float64)), FeatureError, "No feature column is left"),
     ],
@@ -187,6 +186,13 @@ def test_options_that_need_all_rows_in_memory_are_refused_by_name(options):
 def test_bad_tables_are_refused_in_the_same_words(change, error, message):
     with pytest.raises(error, match=message):
         audited(change(table().lazy()))
+
+
+def test_a_continuous_label_is_refused_as_classes():
+    frame = table().with_columns(label=pl.col("x"))
+    for each in (frame, frame.lazy()):
+        with pytest.raises(LabelColumnError, match="continuous"):
+            audited(each, task="classes")
 
 
 def test_a_source_that_changes_between_the_passes_is_noticed():

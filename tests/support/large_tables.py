@@ -8,7 +8,7 @@ import polars as pl
 ADDED = ["label_quality", "suggested_label", "is_label_issue"]
 
 
-def table(rows: int = 5_000, seed: int = 0) -> pl.DataFrame:
+def table(rows: int = 3_000, seed: int = 0) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 3, rows)
     label = np.where(rng.random(rows) < 0.1, rng.integers(0, 3, rows), truth)
