@@ -110,10 +110,10 @@ def prune_counts(calibrated: IntArray) -> IntArray:
     """Rows to prune by likely and given class (K, K); at least one row of each class is left."""
     matrix = calibrated.T
     diagonal = np.diagonal(matrix)
-    kept = np.maximum(diagonal, MIN_ROWS)
+    remaining = np.maximum(diagonal, MIN_ROWS)
     spread = np.maximum(np.count_nonzero(matrix, axis=0) - 1.0, 1.0)
-    reduced = np.maximum(matrix - (kept - diagonal) / spread, 0)
-    np.fill_diagonal(reduced, kept)
+    reduced = np.maximum(matrix - (remaining - diagonal) / spread, 0)
+    np.fill_diagonal(reduced, remaining)
     return round_rows(reduced.astype(np.int64).astype(float))
 
 

@@ -75,9 +75,9 @@ class CutoffCounts:
         reached = beyond >= self.limits[:, None]
         place = np.where(reached.any(axis=1), reached.argmax(axis=1), beyond.shape[1] - 1)
         cells = np.arange(self.limits.size)
-        found = beyond.shape[1] - 1 - place
-        above = beyond[cells, place] - self.counts[cells, found]
-        return self._pass(self.limits, (self.heads << self.bits) + found, above, self.shift - self.bits)
+        bins = beyond.shape[1] - 1 - place
+        above = beyond[cells, place] - self.counts[cells, bins]
+        return self._pass(self.limits, (self.heads << self.bits) + bins, above, self.shift - self.bits)
 
 
 def find_cutoffs(limits: IntArray, count: Callable[[CutoffCounts], CutoffCounts]) -> FloatArray:

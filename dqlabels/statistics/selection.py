@@ -75,9 +75,9 @@ class Selection:
         lowest, full = lowest_selected(self.keys, self.limits)
         self.cutoffs[full] = (lowest[full] & ((1 << VALUE_BITS) - 1)).astype(np.float64) - UNIT
         for at, keys in enumerate(self.keys):
-            kept = np.flatnonzero(keys >= lowest.take(_leading(keys, VALUE_BITS, self.limits.size)))
-            if kept.size < keys.size:
-                self.keys[at], self.rows[at] = keys[kept], self.rows[at][kept]
+            selected = np.flatnonzero(keys >= lowest.take(_leading(keys, VALUE_BITS, self.limits.size)))
+            if selected.size < keys.size:
+                self.keys[at], self.rows[at] = keys[selected], self.rows[at][selected]
         self.settled, self.waiting = sum(keys.size for keys in self.keys), 0
         settled = self.limits <= 0
         settled[full] = True
