@@ -1,1 +1,1 @@
-"""What judges rows it did not see: the default model, any classifier, and the trees as plain arrays."""
+"""Models that judge rows they did not see: the default model, any classifier, and trees as plain arrays."""

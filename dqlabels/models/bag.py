@@ -83,7 +83,7 @@ class Bag:
         for extra in range(0, MAX_TREES, 2):
             if not (missed := np.flatnonzero(votes == 0)).size:
                 break
-            # A row that every tree saw: trees are drawn that leave its unit out.
+            # Every tree saw these rows, so further trees leave their units out.
             for half in range(2):
                 part = np.unique(self.rows.units[missed])[half::2]
                 self._add(sums, votes, [(seed, trees + extra + half)], n_jobs, False, leave_out=part)
@@ -112,14 +112,14 @@ class Bag:
                 return {pool.submit(self._grow, seed, leave_out) for seed in islice(waiting, number)}
 
             for rows, leaves, shares in Progress(progress).follow(_as_completed(submit, threads + 1), len(seeds)):
-                # Whole numbers: the order in which trees finish does not show in their sum.
+                # Sums of whole numbers do not depend on the order in which trees finish.
                 sums[rows] += shares[leaves]
                 votes[rows] += 1
 
     def _draw(
         self, seed: Seed, leave_out: IntArray | None
     ) -> tuple[np.random.Generator, IntArray, FloatArray, IntArray]:
-        """The tree's generator, the rows (m,) it sees with their weights (m,), and the rows it does not see."""
+        """Draw a tree's generator, the rows (m,) it sees with their weights (m,), and the rows it does not see."""
         rng = np.random.default_rng(seed)
         unit_of_fitted = self.rows.units[self.fitted]
         present = np.unique(unit_of_fitted)
@@ -182,7 +182,7 @@ def fit_tree(tree: BaseDecisionTree, matrix: Matrix, targets: NDArray[np.generic
 
 
 def _as_completed(submit: Callable[[int], set[Future[Leaves]]], in_flight: int) -> Iterator[Leaves]:
-    """Results as they come, another tree begun for each."""
+    """Yield results as they come, and begin another tree for each."""
     running = submit(in_flight)
     while running:
         finished, running = wait(running, return_when=FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The model of large tables: two boosted models on halves of a sample, quick enough to judge hundreds of millions.
+"""Two boosted models on halves of a sample, quick enough to judge hundreds of millions of rows.
 
 Each round fits one tree to the gradients of all classes at once, so a row costs one descent a round however many
 classes there are. Every row is judged by models that saw neither it nor a row alike: those of one half by the
@@ -28,15 +28,15 @@ Matrix = NDArray[np.float32]
 # Chosen for average precision per second on large tables (docs/benchmarks.md).
 TREES = 128
 RATE = 0.2
-# A tree is grown on this share of the rows, or as many rows; its steps are those of all rows.
+# A tree is grown on this share of the rows, but at least on so many; its steps are computed on all rows.
 ROWS_SHARE, MIN_ROWS = 0.25, 5_000
 RIDGE = 5.0
 MAX_STEP = 4.0
 # Gradients of more classes than this are projected at random before a tree is grown on them.
 SKETCH = 8
-# A row outside the sample of which one model is this sure is settled: the other model is not asked.
+# Where one model is this sure of a row outside the sample, the other model is not asked.
 SURE = 0.9
-# Rows that are judged together: half of them are asked at a time, and stay in the cache.
+# Rows that are judged together, half of them at a time, so that they stay in the cache.
 BLOCK_ROWS = 32_768
 # With fewer classes the steps of a judging thread are so short that two wait for each other, and are slower than one.
 MIN_THREADED_CLASSES = 20
@@ -45,9 +45,9 @@ UNIT = 2**24
 
 @dataclass(frozen=True, slots=True)
 class BoostingSizes:
-    """How many trees of how many questions to fit, in how large steps, and how finely values are told apart.
+    """How many trees of how many questions to fit, in how large steps, and into how many quantiles values fall.
 
-    ``bins`` are the quantiles of each feature while trees are grown; ``rate`` shrinks each tree's steps.
+    ``bins`` are the quantiles of each feature while trees are grown; ``rate`` scales each tree's steps.
     """
 
     trees: int = field(default_factory=lambda: TREES)
@@ -112,7 +112,7 @@ class BoostedTrees:
             target = _sketch(slopes[drawn], rng) * weights[drawn, None]
             tree = grow(bins, drawn, np.ascontiguousarray(target.T), weights[drawn], rng, sizes.depth)
             on_tree()
-            if not tree:  # no feature varies: the prior is all that can be said
+            if not tree:  # no feature varies, so the prior is all there is
                 continue
             leaf = bins.leaves(tree)
             steps.append(_steps(leaf, 2 ** len(tree), slopes, likely, weights, sizes.rate))
@@ -132,7 +132,7 @@ class BoostedTrees:
         )
 
     def scores(self, matrix: Matrix) -> Matrix:
-        """(n, K) log-odds to the last class of rows (n, d), summed tree by tree: other rows do not matter."""
+        """Return the log-odds (n, K) to the last class of rows (n, d), summed tree by tree, each row by itself."""
         n, others = len(matrix), self.prior.size - 1
         # Steps of 4, 8, 16 or 32 bytes are moved as one number each, so those of few classes are filled up to that.
         width = 1 << (others - 1).bit_length() if others <= 8 else others
@@ -150,18 +150,18 @@ class BoostedTrees:
 
 
 def _sketch(slopes: Matrix, rng: np.random.Generator) -> Matrix:
-    """(m, S) of gradients (m, K), which sum to 0: turned into one number less, or of many classes mixed at random."""
+    """Gradients (m, K), which sum to 0, as one number fewer; those of many classes are mixed at random into (m, S)."""
     k = slopes.shape[1]
     if k > SKETCH:
         return np.asarray(slopes @ rng.normal(size=(k, SKETCH)).astype(np.float32))
-    # Helmert contrasts: distances between rows are what they were.
+    # Helmert contrasts keep the distances between rows.
     at = np.arange(1, k)
     contrasts = np.triu(np.ones((k, k - 1))) + np.diag(-at.astype(float), -1)[:, :-1]
     return np.asarray(slopes @ (contrasts / np.sqrt(at * (at + 1.0))).astype(np.float32))
 
 
 def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray, rate: float) -> Matrix:
-    """(nodes, K) the Newton step of each leaf, shrunk."""
+    """Newton step (nodes, K) of each leaf, times the rate."""
     k, cells = slopes.shape[1], leaves[None].astype(np.int32)
     slope = sums_by_cell(cells, slopes, n_nodes, weights)
     bend = sums_by_cell(cells, likely.astype(np.float64) * (1 - likely), n_nodes, weights)
@@ -170,9 +170,9 @@ def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weigh
 
 
 def softmax(scores: Matrix) -> Matrix:
-    """(n, K) probabilities of log-odds, each row by itself."""
+    """Return the probabilities (n, K) that belong to log-odds, each row by itself."""
     top = scores[:, 0].copy()
-    for k in range(1, scores.shape[1]):  # many times as quick as the maximum of short rows
+    for k in range(1, scores.shape[1]):  # many times faster than the maximum of short rows
         np.maximum(top, scores[:, k], out=top)
     shifted = scores - top[:, None]
     np.exp(shifted, out=shifted)
@@ -181,7 +181,7 @@ def softmax(scores: Matrix) -> Matrix:
 
 def _rescaled(values: Matrix) -> Matrix:
     total = values[:, 0].copy()
-    for k in range(1, values.shape[1]):  # one after the other: the sum is the same whatever the block
+    for k in range(1, values.shape[1]):  # one after the other, so that the sum does not depend on the block
         total += values[:, k]
     values /= total[:, None]
     return values
@@ -293,8 +293,8 @@ class Halves:
 def softened(probs: Matrix) -> Matrix:
     """Make probabilities (n, K) less sure of themselves, in whole units, which float32 holds exactly.
 
-    The mean of two boosted models is surer than it is right; the square root ranks errors better, and what is
-    flagged by it is flagged more often rightly (docs/benchmarks.md).
+    The mean of two boosted models is overconfident; its square root ranks errors better, and more of what it flags is
+    wrong (docs/benchmarks.md).
     """
     soft = _rescaled(np.sqrt(probs))
     units = np.rint(soft * np.float32(UNIT))

@@ -1,4 +1,4 @@
-"""Boosted trees fitted on two halves of a table, each judging the other: what bagged trees miss in large tables."""
+"""Boosted trees fitted on two halves of a table, each judging the other half."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ROWS_PER_CLASS = 5_000
 MAX_COLUMNS = 100
 # Beyond this many rows the halves are of a sample; both judge the rest.
 MAX_ROWS = 100_000
-# Fewer, larger steps than on large tables, and values told apart four times as finely: that found more per second on
-# four tables than 32 quantiles, and as much as scikit-learn's boosting (docs/benchmarks.md).
+# Fewer, larger steps and four times as many quantiles as on large tables: on four tables this found more per second
+# than 32 quantiles, and as much as scikit-learn's boosting (docs/benchmarks.md).
 SIZES = BoostingSizes(trees=56, depth=6, rate=0.33, bins=128)
 # Rows predicted at a time: they stay in the cache.
 BLOCK_ROWS = 32_768
@@ -48,7 +48,7 @@ def judge_by_halves(
     n_threads: int,
     sizes: BoostingSizes = SIZES,
 ) -> FloatArray | None:
-    """Probabilities (n, K) of every row by the half it does not belong to; None where a half holds a single class.
+    """Return probabilities (n, K) of every row by the half it is not in; None where a half holds a single class.
 
     Args:
         rows: The table.
@@ -57,7 +57,7 @@ def judge_by_halves(
             the mean of both judges.
         seed: Seeds the model.
         n_threads: With two or more the halves are fitted side by side; the answer does not depend on it.
-        sizes: Of the models.
+        sizes: Sizes of the models.
     """
     parts = [fitted[halves[fitted] == half] for half in (0, 1)]
     if rows.weights is not None:

@@ -18,7 +18,7 @@ from dqlabels.models.units import FloatArray, IntArray, Matrix
 class Classifier(Protocol):
     """A classifier with scikit-learn's interface, which ``sklearn.base.clone`` can copy."""
 
-    # What is passed is other people's business: their arrays, sample weights and options.
+    # Arrays and options are of whatever types the classifier takes.
     def fit(self, X: Any, y: Any, **options: Any) -> Any:
         """Fit on rows (n, d) with class positions (n,)."""
 

@@ -22,7 +22,7 @@ Fold = tuple[IntArray, IntArray]
 class Splitter(Protocol):
     """A splitter with scikit-learn's interface."""
 
-    def split(self, X: FloatArray, y: IntArray, groups: IntArray | None) -> Iterator[Fold]:
+    def split(self, X: FloatArray, y: IntArray, groups: IntArray | None = None) -> Iterator[Fold]:
         """Positions of the rows to train on and of those to judge, fold by fold."""
 
 

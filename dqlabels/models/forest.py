@@ -17,7 +17,7 @@ FloatMatrix = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# A leaf's class shares are whole numbers of this many parts, so that sums over trees are exact in any order.
+# Class shares are whole numbers in units of 2**-24, so that sums over trees are exact in any order.
 UNIT = 2**24
 # Class shares are kept as tables between calls up to this size; larger ones are spread out tree by tree in each call.
 MAX_TABLE_BYTES = 256 * 2**20

@@ -22,7 +22,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 FloatMatrix = NDArray[np.float32]
 
-# A leaf's number is kept in a byte.
+# The number of a leaf fits in a byte.
 MAX_QUESTIONS = 8
 ARRAYS = {"prior": "f4", "features": "i4", "thresholds": "f4", "above": "u1", "steps": "f4"}
 

@@ -26,9 +26,9 @@ from dqlabels.progress import Progress, ProgressOption
 
 IntArray = NDArray[np.int64]
 
-# Tables with more rows than this are judged by a model of a sample of about as many.
+# Tables with more rows than this are judged by a model fitted on a sample of about as many.
 LARGE_ROWS = MAX_FITTED_ROWS
-# Rows x classes of the sample: many classes take a smaller one.
+# Bound on rows x classes of the sample, so that many classes take a smaller one.
 FITTED_VALUES = 20_000_000
 MIN_SAMPLED = 100
 # A sample of more than this share of the kinds of row could hardly be larger, so nothing is said of a larger one.
@@ -101,7 +101,7 @@ def learn(
         ModelError: All rows look alike.
     """
     label, frame = labels.values.name, sample.frame
-    # Columns left out were checked against the whole table, and are not in the sample.
+    # Excluded columns were checked against the whole table, and are not in the sample.
     exclude = [exclude] if isinstance(exclude, str) else exclude
     kinds, notes = choose_features(frame, label, features, [name for name in exclude if name in frame.columns])
     encoder, encoded = FeatureEncoder.fit_encode(frame, kinds)

@@ -15,12 +15,12 @@ from dqlabels.models.boosted import BoostedTrees, BoostingSizes, Halves, Matrix,
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-# Nats that twice the rows must be expected to gain. Measured (docs/benchmarks.md): doublings that gained more raised
-# the average precision of planted errors by .01 to .09, those that gained less by .003 to .03.
+# A larger sample is advised from this expected gain on, in nats. Measured (docs/benchmarks.md): doublings that gained
+# more raised the average precision of planted errors by .01 to .09, those that gained less by .003 to .03.
 WORTH_MORE = 0.01
 # Successive doublings gain less and less, by a factor between these.
 MIN_FACTOR, MAX_FACTOR = 0.5, 1.0
-# Rows of the other half that are asked, and those without which nothing is said.
+# How many rows of the other half are judged, and below how many fitted rows there is no curve.
 MAX_ASKED, MIN_FITTED = 50_000, 2_000
 
 
@@ -33,7 +33,7 @@ class LearningCurve:
 
     @property
     def gain(self) -> float:
-        """What the log-loss would fall by with twice the rows: as much as in the last doubling, or less.
+        """Expected fall of the log-loss with twice the rows: as much as in the last doubling, or less.
 
         >>> round(LearningCurve((1, 2, 4), (0.70, 0.60, 0.52)).gain, 3)
         0.064
@@ -50,7 +50,7 @@ class LearningCurve:
         return self.gain >= WORTH_MORE
 
     def words(self, sample_rows: int) -> str:
-        """What to tell a reader of a sample of so many rows.
+        """Say whether a larger sample than ``sample_rows`` would help.
 
         >>> LearningCurve((1, 2, 4), (0.70, 0.60, 0.52)).words(200_000)
         'a sample of 400,000 rows would likely help (held-out log-loss .520, about .064 less)'
@@ -70,18 +70,18 @@ def learning_curve(
     n_jobs: int | None,
     sizes: BoostingSizes | None = None,
 ) -> LearningCurve | None:
-    """The curve of two halves; None where one model judges all, or there are too few rows to say.
+    """Measure the curve of two halves; None where one model judges all rows, or there are too few of them.
 
     Costs about three quarters of fitting one half.
 
     Args:
-        halves: As fitted on the sample.
+        halves: The models fitted on the sample.
         matrix: (n, d) the sample, in the order of its content.
         codes: (n,) its class positions.
         weights: (n,) how often each row occurs.
-        seed: That of the fit.
+        seed: The seed of the fit.
         n_jobs: 1 fits one model after the other; the answer is the same.
-        sizes: Those of the fit.
+        sizes: The sizes of the fit.
     """
     hashes, n_classes = hash_features(matrix), halves.n_classes
     half = (hashes & np.uint64(1)).astype(np.int64)

@@ -31,7 +31,7 @@ from dqlabels.threads import thread_count
 # Beyond this many rows a stratified sample is fitted; the rest are out of sample by construction.
 MAX_FITTED_ROWS = 200_000
 BAG = BagSizes()
-# Beside boosting fewer and smaller trees find as much: so both together take about the time of the bag alone.
+# Beside boosting fewer and smaller trees find as much, and both together take about the time of the bag alone.
 BAG_BESIDE_BOOSTING = BagSizes(min_trees=16, tree_rows=600_000, max_rows_per_tree=15_000)
 # Share of the bag in the mixture with boosting.
 BAG_SHARE = 0.4
@@ -57,8 +57,8 @@ class OutOfSample:
     """Probabilities of n rows, and where they came from.
 
     ``probs`` (n, K) rows sum to 1; ``error`` is the share of labelled rows whose likeliest class is not the
-    label; ``distinct_rows`` counts the kinds of row, or groups, that were kept or left out together, unless
-    ``coarse``: then rows alike were told apart after all. Where asked for, ``fitted`` is the model for other
+    label; ``distinct_rows`` counts the kinds of row, or groups, that were used or left out together, unless
+    ``coarse``: then identical rows were treated one by one. Where asked for, ``fitted`` is the model for other
     rows, and ``seen`` (m,) are the rows it was fitted on.
     """
 
@@ -109,7 +109,7 @@ def out_of_sample(
         n_jobs: Threads of the default model.
         progress: True, False, a callable ``(done, total)``, or None: shown where the work is long.
         keep_model: Keep the bag, or fit the model once more on all rows, to judge other rows by.
-        sizes: Of the default model.
+        sizes: Sizes of the default model.
 
     Raises:
         ModelError: The model cannot be fitted, or gives no probabilities.
@@ -146,7 +146,7 @@ def _out_of_bag(
     """
     fitted = rows.sample(sizes.max_fitted_rows, seed)
     width, boosted = rows.matrix.shape[1], None
-    # What is kept for other rows is the bag alone, so its answers must be what the thresholds are made from.
+    # An auditor keeps the bag alone, so the thresholds must come from the bag's answers.
     if not keep_model and boosting.is_worth_boosting(rows.labelled.size, width, rows.n_classes, sizes.rows_per_class):
         boosted = _by_halves(rows, sizes, seed, n_jobs)
     bag_sizes = sizes.bag if boosted is None else sizes.bag_beside_boosting

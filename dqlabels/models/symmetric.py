@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dqlabels.statistics.arrays import RealArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 
-# Questions of a tree: 2**6 leaves. At most 8, since a leaf's number is kept in a byte.
+# Questions of a tree, which has 2**6 leaves; at most 8, since the number of a leaf fits in a byte.
 DEPTH = 6
-# Values of a feature are told apart by this many quantiles while a tree is grown; at most 254.
+# Quantiles of a feature while a tree is grown; at most 254.
 BINS = 32
-# Of the features that vary, those a level chooses its question among; more of them cost time in proportion.
+# Share of the varying features among which a level chooses its question; more of them cost time in proportion.
 COLUMNS_SHARE, MAX_COLUMNS = 0.5, 64
-# Features that are looked at together: more take more memory, fewer more time.
+# Features that are examined together: more take more memory, fewer more time.
 TOGETHER = 16
 # Added to the rows of a side when questions are compared, so that small sides do not win by chance.
 SIDE_RIDGE = 20.0
@@ -41,7 +42,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bins:
-    """A matrix (n, d) as quantiles: ``places`` (d, n) of bytes, the last place of a feature being for missing values.
+    """A matrix (n, d) as quantiles: ``places`` (d, n) in bytes; the last place of a feature is for missing values.
 
     ``edges`` are d ascending arrays: the values at most ``edges[f][b]`` lie in the places up to b. ``missing`` (d,)
     says which features lack values, ``varying`` which of them can be asked for.
@@ -54,7 +55,7 @@ class Bins:
 
     @classmethod
     def of(cls, matrix: Matrix, bins: int = BINS) -> Bins:
-        """From a matrix (n, d), NaN where missing, by so many quantiles."""
+        """Sort the values of a matrix (n, d), NaN where missing, into quantiles."""
         n, width = matrix.shape
         places = np.empty((width, n), dtype=np.uint8)
         edges, missing = [], np.zeros(width, dtype=bool)
@@ -69,13 +70,13 @@ class Bins:
         return cls(places, tuple(edges), missing, varying)
 
     def answers(self, question: Question, places: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """(m,) what rows in these places (m,) of the feature answer."""
+        """Return the answers (m,) of rows in these places (m,) of the feature."""
         if not question.above:
             return np.asarray(places <= question.bin)
         return np.asarray((places > question.bin) & (places <= self.edges[question.feature].size))
 
     def leaves(self, tree: list[Question]) -> IntArray:
-        """(n,) the leaf of every row."""
+        """Return the leaf (n,) of every row."""
         leaf = np.zeros(self.places.shape[1], dtype=np.int64)
         for question in tree:
             leaf = 2 * leaf + self.answers(question, self.places[question.feature])
@@ -83,7 +84,7 @@ class Bins:
 
 
 def _edges(present: Matrix, bins: int) -> Matrix:
-    """Ascending quantiles of the values (m,); above the last of them there is a value."""
+    """Ascending quantiles of the values (m,), the last below the largest value."""
     ordered = np.sort(present)
     if not ordered.size:
         return ordered
@@ -99,12 +100,12 @@ def grow(
     rng: np.random.Generator,
     depth: int = DEPTH,
 ) -> list[Question]:
-    """The tree whose leaves differ most in their targets, question by question.
+    """Grow the tree whose leaves differ most in their targets, question by question.
 
     Args:
         bins: All rows.
         rows: (m,) those to grow on.
-        targets: (S, m) what is to be told apart, times the weight.
+        targets: (S, m) the targets, times the weight.
         weights: (m,) positive.
         rng: Draws the features that a level chooses among.
         depth: How many questions.
@@ -137,7 +138,7 @@ def _tables(
     n_leaves: int,
     values: FloatArray,
 ) -> FloatArray:
-    """(1 + S, F, places, leaves) the sums of values (m, 1 + S) by place of each feature (F,) and leaf (m,).
+    """Sums (1 + S, F, places, leaves) of values (m, 1 + S) by place of each feature (F,) and by leaf (m,).
 
     All features have as many places as that with most; a place that a feature lacks holds nothing.
     """
@@ -150,9 +151,9 @@ def _tables(
 
 
 def sums_by_cell(
-    cells: NDArray[np.int32], values: NDArray[Any], n_cells: int, weights: FloatArray | None = None
+    cells: NDArray[np.int32], values: RealArray, n_cells: int, weights: FloatArray | None = None
 ) -> FloatArray:
-    """(n_cells, S) the weighted sums of the values (m, S) of the rows in each cell; each row is in several, (c, m).
+    """Return weighted sums (n_cells, S) of the values (m, S) of the rows in each cell; each row is in several (c, m).
 
     As ``numpy.bincount`` adds them, row by row, but all columns at once, and other threads can work meanwhile.
     """
@@ -165,7 +166,7 @@ def sums_by_cell(
 
 
 def _best(bins: Bins, features: IntArray, tables: FloatArray, ridge: float) -> tuple[float, Question]:
-    """The best question about these features (F,) and what it is worth, by sums (1 + S, F, places, leaves)."""
+    """Gain of the best question about these features (F,), and the question, by sums (1 + S, F, places, leaves)."""
     at, edges = np.arange(features.size), np.array([bins.edges[feature].size for feature in features.tolist()])
     place, total = np.arange(tables.shape[2]), tables.sum(axis=2, keepdims=True)
     below, absent = tables.cumsum(axis=2), tables[:, at, edges + 1][:, :, None]
@@ -186,7 +187,7 @@ def _best(bins: Bins, features: IntArray, tables: FloatArray, ridge: float) -> t
 
 
 def _gain(below: FloatArray, total: FloatArray, ridge: float) -> FloatArray:
-    """(F, places) how far apart the targets are on the two sides of each place, added up over the leaves."""
+    """How far apart the targets are on the two sides of each place (F, places), added up over the leaves."""
     above = total - below
     np.maximum(above[0], 0, out=above[0])  # beyond a feature's own places
     worth = (below[1:] ** 2).sum(axis=0) / (below[0] + ridge) + (above[1:] ** 2).sum(axis=0) / (above[0] + ridge)
@@ -194,7 +195,14 @@ def _gain(below: FloatArray, total: FloatArray, ridge: float) -> FloatArray:
 
 
 def leaves(columns: Matrix, features: IntArray, thresholds: Matrix, above: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(b,) the leaf of each row in a tree of these questions (D,), from the features as rows (d, b)."""
+    """Return the leaf (b,) of each row in a tree of these questions (D,), from the features as rows (d, b).
+
+    Args:
+        columns: (d, b) the features.
+        features: (D,) the feature of each question.
+        thresholds: (D,) what it is compared with.
+        above: (D,) 1 where the question is whether the feature is above the threshold.
+    """
     leaf, answer = np.empty((2, columns.shape[1]), dtype=np.uint8)
     asked = zip(features.tolist(), thresholds, above.tolist(), strict=True)
     for at, (feature, threshold, asks_above) in enumerate(asked):

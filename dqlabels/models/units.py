@@ -16,14 +16,14 @@ Matrix = NDArray[np.float32]
 # Values of any type that name each row's group.
 GroupNames = NDArray[np.generic]
 
-# Where more rows than this share each combination of features, rows alike are a cell of a coarse table rather
-# than copies of one another, and the best judges of each other.
+# Where more rows than this share each combination of features, identical rows are not copies of one another but a cell
+# of a coarse table, and the best judges of each other.
 COARSE = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittingRows:
-    """The n rows of a table as models are fitted on them.
+    """The n rows of a table that models are fitted on.
 
     ``matrix`` (n, d) is NaN where a value is missing, ``codes`` (n,) are class positions, -1 where the label is
     missing. Rows of one of the ``units`` (n,) stay together; ``order`` (n,) is that of their content.
@@ -43,7 +43,7 @@ class FittingRows:
 
     @property
     def n_units(self) -> int:
-        """How many units there are."""
+        """Number of units."""
         return int(self.units.max()) + 1
 
     def sample(self, max_rows: int, seed: int) -> IntArray:
@@ -92,7 +92,7 @@ def content_units(matrix: Matrix, codes: IntArray, groups: GroupNames | None) ->
 
 
 def _joined(names: IntArray, hashes: NDArray[np.uint64], least: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The least hash among the groups and identical rows that hang together, so that neither straddles."""
+    """Least hash among connected groups and identical rows, so that neither is split."""
     keys = least[names]
     rows = np.unique(hashes, return_inverse=True)[1]
     while True:

@@ -1,4 +1,4 @@
-"""Extra-trees that predict numbers: each row by the trees that were grown without it, for tables of any size.
+"""Extra-trees that predict numbers in tables of any size, each row by the trees that were grown without it.
 
 The bits of a row's hash say which trees may be grown on it, so copies of a row are on the same side of every tree. A
 table in memory judges its own rows while its trees grow. Of a large one the trees are grown on a sample and kept; they
@@ -53,7 +53,7 @@ class ForestSizes:
 
     @classmethod
     def in_memory(cls, n_rows: int) -> ForestSizes:
-        """Sizes for a table of ``n_rows`` fitted rows, whose trees are not kept.
+        """Return the sizes for a table of ``n_rows`` fitted rows, whose trees are not stored.
 
         >>> ForestSizes.in_memory(500).trees, ForestSizes.in_memory(100_000).trees
         (150, 48)
@@ -79,7 +79,7 @@ class ValueTree:
     values: IntArray
 
     def predict(self, matrix: Matrix) -> IntArray:
-        """(n, 2) the mean and its square in the leaf of each row."""
+        """Return the mean and its square (n, 2) in the leaf of each row."""
         found: IntArray = self.values.take(self.descent.apply(matrix), axis=0)
         return found
 
@@ -128,7 +128,7 @@ class ValueForest:
             seed: Seeds every draw.
             n_jobs: Threads; the answer does not depend on them.
             on_tree: Called after each tree, from any thread.
-            sizes: Of the trees; by default those of a large table.
+            sizes: Sizes of the forest; by default those of a large table.
 
         Source: Geurts, Ernst & Wehenkel (2006), Machine Learning 63:3-42.
 
@@ -150,7 +150,7 @@ class ValueForest:
             return cls(tuple(pool.map(grow, range(sizes.trees))))
 
     def judge(self, matrix: Matrix, hashes: Hashes, *, block_rows: int | None = None) -> Matrix:
-        """(n, 2) float32: the mean of the trees that may not have seen each row, and their standard deviation."""
+        """Return the mean of the trees that cannot have seen each row, and their standard deviation (n, 2), float32."""
         step = block_rows or BLOCK_ROWS
         parts = [slice(at, at + step) for at in range(0, len(matrix), step)]
         judged = [self._block(matrix[part], hashes[part]) for part in parts]
@@ -203,7 +203,7 @@ def predict_out_of_bag(
     ranks[known] = np.unique(targets[known], return_inverse=True)[1]
     weights = row_weights(sample_weight, len(targets))
     units, order, distinct, coarse = content_units(matrix, ranks, groups)
-    # All rows alike to the sample: there are no classes to keep in proportion.
+    # There are no classes to keep in proportion, so all rows count as one.
     fitted = fitting_sample(order[known[order]], np.zeros_like(ranks), units, random_state, MAX_FITTED_ROWS)
     sizes = ForestSizes.in_memory(len(fitted))
     hashes = hash_columns([units.astype(np.uint64), np.full(units.size, random_state, dtype=np.uint64)], units.size)
@@ -229,7 +229,7 @@ def predict_out_of_bag(
 
 
 def may_see(hashes: Hashes, tree: int) -> NDArray[np.bool_]:
-    """(n,) which rows a tree may be grown on: about half of them, copies alike."""
+    """Return which rows (n,) a tree may be grown on: about half of them, copies alike."""
     if tree >= 64:  # a hash has 64 bits; further trees take those of a hash of it
         hashes = hash_columns([hashes, np.full(hashes.size, tree // 64, dtype=np.uint64)], hashes.size)
     seen: NDArray[np.bool_] = (hashes >> np.uint64(tree % 64)) & np.uint64(1) == 1
@@ -257,7 +257,7 @@ class _Sample:
             rows = rows[np.sort(rng.choice(rows.size, self.sizes.max_rows_per_tree, replace=False))]
         if not rows.size:
             return None
-        # Few rows get smaller leaves, or there would be hardly any.
+        # Few rows get smaller leaves, or there would be hardly any leaves.
         min_leaf_rows = min(self.sizes.min_leaf_rows, max(2, 1 + rows.size // 40))
         tree = ExtraTreeRegressor(min_samples_leaf=min_leaf_rows, random_state=int(rng.integers(2**31)))
         targets = np.clip(self.targets[rows], -MAX_TARGET, MAX_TARGET)
@@ -278,7 +278,7 @@ class _Votes:
         return cls(np.zeros((n_rows, 2), dtype=np.int64), np.zeros(n_rows, dtype=np.int64))
 
     def add(self, rows: IntArray, found: IntArray) -> None:
-        # Whole numbers: the order in which trees finish does not show in their sum.
+        # Sums of whole numbers do not depend on the order in which trees finish.
         self.sums[rows] += found
         self.numbers[rows] += 1
 

@@ -27,7 +27,7 @@ from tables import load
 import dqlabels
 
 TABLES = ("german", "crx", "contraceptive", "vehicle", "pima", "phoneme", "magic", "satimage", "letter")
-MOST_ROWS = 5_000
+MAX_ROWS = 5_000
 SHARE = 0.02
 BoolArray = NDArray[np.bool_]
 Planted = tuple[pd.DataFrame, BoolArray]
@@ -37,7 +37,7 @@ def shuffled(name: str, seed: int = 0) -> pd.DataFrame:
     """A table of at most 5,000 rows in random order, without its own copies."""
     frame = load(name)
     frame = frame.drop_duplicates(subset=frame.columns.drop("label"))
-    return frame.sample(min(len(frame), MOST_ROWS), random_state=seed).reset_index(drop=True)
+    return frame.sample(min(len(frame), MAX_ROWS), random_state=seed).reset_index(drop=True)
 
 
 def numbers_of(frame: pd.DataFrame) -> list[str]:

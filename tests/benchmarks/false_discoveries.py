@@ -22,7 +22,7 @@ from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics import residuals as statistics
 from dqlabels.statistics.residuals import ValueScale, judge_values
 
-MOST_ROWS, GENERATED_ROWS = 4_200, 1_000
+MAX_ROWS, GENERATED_ROWS = 4_200, 1_000
 REAL = ("diabetes", "abalone", *R_TABLES)
 SHAPES = ("normal", "heavy tails", "spread by x", "skewed", "many zeros", "counts", "bounded", "smooth")
 RATES = (0.05, 0.10, 0.20)
@@ -78,7 +78,7 @@ def measured(residuals: np.ndarray, spread: np.ndarray, wrong: np.ndarray) -> di
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=MOST_ROWS)
+    parser.add_argument("--rows", type=int, default=MAX_ROWS)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     everything: dict[tuple, list[tuple[float, float]]] = {}

@@ -30,7 +30,7 @@ from dqlabels.statistics.selection import UNIT
 # (rows, classes, timed runs)
 SHAPES = ((1_000_000, 2, 9), (1_000_000, 10, 7), (200_000, 100, 7), (50_000, 1000, 5))
 # Wider frames than this take Polars minutes.
-MOST_COLUMNS = 100
+MAX_COLUMNS = 100
 
 
 def numpy_joint(codes: NDArray[np.int64], probs: NDArray[Any], threads: int) -> NDArray[np.int64]:
@@ -155,7 +155,7 @@ def ways(codes: NDArray[np.int64], probs: NDArray[Any]) -> dict[str, Callable[[]
         "numba, 1 thread": lambda: numba_joint(codes, probs, 1),
         f"numba, {cores}": lambda: numba_joint(codes, probs, cores),
     }
-    if k <= MOST_COLUMNS:
+    if k <= MAX_COLUMNS:
         frame = pl.DataFrame({"code": codes} | {f"p{j}": probs[:, j] for j in range(k)})
         found["Polars"] = lambda: polars_joint(frame, k)
     return found

@@ -31,7 +31,7 @@ NOISES = (
     ("none", 0.0), ("symmetric", 0.2), ("symmetric", 0.4), ("class_conditional", 0.2), ("class_conditional", 0.4),
     ("feature_dependent", 0.2),
 )  # fmt: skip
-MOST_TRAIN, MOST_TEST = 800, 2000
+MAX_TRAIN, MAX_TEST = 800, 2000
 
 
 def learners(seed: int) -> dict[str, Any]:
@@ -98,9 +98,9 @@ def split(name: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, tuple[np.nd
 
     frame = load(name)
     frame = frame[frame["label"].map(frame["label"].value_counts()) >= 20]
-    parts = train_test_split(frame, train_size=min(MOST_TRAIN, int(0.6 * len(frame))), stratify=frame["label"],
+    parts = train_test_split(frame, train_size=min(MAX_TRAIN, int(0.6 * len(frame))), stratify=frame["label"],
                              random_state=seed)  # fmt: skip
-    train, test = parts[0].reset_index(drop=True), parts[1][:MOST_TEST].reset_index(drop=True)
+    train, test = parts[0].reset_index(drop=True), parts[1][:MAX_TEST].reset_index(drop=True)
     return train, test, encoded(train, test)
 
 

