@@ -1,4 +1,4 @@
-"""Classifiers that train well on labels some of which are wrong: scikit-learn estimators around any classifier.
+"""Classifiers that train well although some labels are wrong: scikit-learn estimators around any classifier.
 
 Each takes a classifier (``estimator=``), trains it on what it makes of the labels, and is then a classifier
 itself: in pipelines, searches and cross-validation. Which to use when is in docs/learn.md. The names are

@@ -1,4 +1,4 @@
-"""What the estimators share: reading X and y, the default classifier, the noise matrix, and predicting."""
+"""Base of the estimators: reading X and y, the default classifier, the noise matrix, and predicting."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.multiclass import check_classification_targets
@@ -21,20 +21,22 @@ from sklearn.utils.validation import (
 
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.learn.judging import tree_probabilities
-from dqlabels.learn.rows import FloatArray, IntArray, Rows, class_probabilities
+from dqlabels.learn.rows import Rows, class_probabilities
+from dqlabels.learn.types import FloatArray, Folds, Inputs, IntArray, Labels, Noise, RandomState
+from dqlabels.models.estimator import Classifier
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.methods import METHODS, default_noise
 from dqlabels.noise.mixture import mixture_noise
 
-# No estimator here reads its noise matrix by "default" unless told to. That is made to tell whether labels are good;
-# where each class is taken for one other it can read much noise as none (pair noise of 40% on scikit-learn's digits:
-# 0.2% against 39.9% by anchor regions), where a method for training is needed most.
-# Those that are read from out-of-bag trees; "em" and "variational" are a part of the training, on its own answers.
+# No estimator here uses the noise method "default" unless asked to. That method judges whether labels are good;
+# where each class is mistaken for one other it can read much noise as none (pair noise of 40% on scikit-learn's digits:
+# 0.2% against 39.9% by anchor regions), and that is where a method for training is needed most.
+# These methods use out-of-bag trees; "em" and "variational" are part of the training and use its own answers.
 BY_TREES = ("default", "anchor", "confident")
-# A class whose labels are nearly all wrong would otherwise be weighed beyond reason.
-MOST_WEIGHT = 10.0
-# A single column of these is a mistake; one of texts is what a text pipeline takes.
+# Otherwise a class whose labels are nearly all wrong would get an unreasonable weight.
+MAX_WEIGHT = 10.0
+# A single column of numbers is a mistake; a single column of texts is what a text pipeline takes.
 NUMBERS = tuple(np.dtype(code) for code in np.typecodes["AllInteger"] + "efdFD?")
 
 
@@ -49,19 +51,19 @@ class NoiseModel:
 
 
 class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Base of the estimators: a classifier around ``estimator`` that is told how to learn by ``_learn``.
+    """Base class of the estimators, which wrap a classifier; ``_learn`` says how it learns.
 
     The classifier inside is cloned, never fitted itself, and sees class positions 0..K-1 as labels. Rows are
     fitted in the order of their content, so the order in which they are given does not show.
     """
 
-    estimator: Any
-    cv: Any
-    random_state: Any
+    estimator: Classifier | None
+    cv: Folds
+    random_state: RandomState
     n_jobs: int | None
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NoisyLabelClassifier:
-        """Learn from rows some of whose labels are wrong.
+    def fit(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None) -> NoisyLabelClassifier:
+        """Fit on rows of which some labels are wrong.
 
         Args:
             X: (n, d) array, sparse matrix, pandas or Polars frame: whatever ``estimator`` takes.
@@ -81,15 +83,15 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _learn(self, rows: Rows) -> None:
         raise NotImplementedError
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """(n, K) probabilities of the classes in the order of ``classes_``."""
+    def predict_proba(self, X: Inputs) -> FloatArray:
+        """Return probabilities (n, K) of the classes, in the order of ``classes_``."""
         check_is_fitted(self)
         X = _as_rows(X)
         validate_data(self, X, reset=False, skip_check_array=True)
         return class_probabilities(self.estimator_, X, len(self.classes_))
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """(n,) the likeliest class of each row."""
+    def predict(self, X: Inputs) -> Labels:
+        """Return the likeliest class (n,) of each row."""
         probs = self.predict_proba(X)
         return np.asarray(self.classes_[probs.argmax(axis=1)])
 
@@ -103,15 +105,16 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             tags.classifier_tags.poor_score = inner.classifier_tags.poor_score
         return tags
 
-    def _classifier(self) -> Any:
+    def _classifier(self) -> Classifier:
         if self.estimator is not None:
             return self.estimator
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        return HistGradientBoostingClassifier()
+        classifier: Classifier = HistGradientBoostingClassifier()
+        return classifier
 
-    def _read(self, X: Any, y: Any, sample_weight: Any) -> Rows:
-        """Validated rows; sets ``classes_`` and what scikit-learn wants to know of the features."""
+    def _read(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+        """Check X and y; sets ``classes_``, and what scikit-learn stores about the features."""
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None. Pass the given labels."
@@ -141,17 +144,17 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         )
 
     def _check_options(self) -> None:
-        """Refuse options that mean nothing, before any work is done."""
+        """Raise for options that make no sense, before any work is done."""
 
     def _seed(self) -> int:
         if self.random_state is None:
-            # Fresh, without a draw from the global generator.
+            # A fresh seed, without a draw from the global generator.
             return int(np.random.default_rng().integers(2**31))
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
 
-def _as_rows(X: Any) -> Any:
-    """X as it is where rows can be taken of it, lists as an array."""
+def _as_rows(X: Inputs) -> Inputs:
+    """X itself where rows can be taken from it; lists as an array."""
     if hasattr(X, "collect_schema") and hasattr(X, "collect"):
         raise OptionError("X is a lazy frame, whose rows have no fixed order to match y. Collect it first.")
     if hasattr(X, "tocsr"):
@@ -168,8 +171,8 @@ def _as_rows(X: Any) -> Any:
     return X
 
 
-def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    """Refuse a value that is none of the choices.
+def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    """Raise unless the value is one of the choices.
 
     Raises:
         OptionError: Naming them.
@@ -178,8 +181,14 @@ def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
         raise OptionError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}.")
 
 
-def check_number(name: str, value: Any, low: float, high: float) -> None:
-    """Refuse what is not a number in [low, high].
+def check_number(name: str, value: object, low: float, high: float) -> None:
+    """Raise unless the value is a number in [low, high].
+
+    Args:
+        name: The option, for the message.
+        value: Its value.
+        low: The smallest that is allowed.
+        high: The largest that is allowed.
 
     Raises:
         OptionError: Naming the range.
@@ -188,24 +197,25 @@ def check_number(name: str, value: Any, low: float, high: float) -> None:
         raise OptionError(f"{name}={value!r} is not a number from {low:g} to {high:g}.")
 
 
-def noise_of(noise: Any, rows: Rows, probs: FloatArray) -> NoiseModel:
-    """As :func:`noise_model`, of out-of-bag trees where they can read the features: the noise is one of the labels.
+def noise_of(noise: Noise, rows: Rows, probs: FloatArray) -> NoiseModel:
+    """Estimate the noise as :func:`noise_model` does, from out-of-bag trees where they can read the features.
 
-    What a weak classifier gets wrong is no noise, yet its own answers ``probs`` (n, K) would count it as such.
+    The mistakes of a weak classifier are not noise, yet from its own answers ``probs`` (n, K) they would be counted as
+    noise.
     """
     if isinstance(noise, str) and noise in BY_TREES and (by_trees := tree_probabilities(rows)) is not None:
         probs = by_trees
     return noise_model(noise, rows.codes, probs, rows.seed)
 
 
-def noise_model(noise: Any, codes: IntArray, probs: FloatArray, seed: int) -> NoiseModel:
-    """The noise of the labels: estimated by a method of :mod:`dqlabels.noise`, or a matrix as given.
+def noise_model(noise: Noise, codes: IntArray, probs: FloatArray, seed: int) -> NoiseModel:
+    """Return the noise of the labels, estimated by a method of :mod:`dqlabels.noise` or from a given matrix.
 
     Args:
         noise: "default", one of ``dqlabels.noise.METHODS``, or (K, K) P(given | true), rows summing to 1.
         codes: (n,) given labels.
         probs: (n, K) out-of-fold probabilities.
-        seed: Of the estimate's interval.
+        seed: Seeds the interval of the estimate.
 
     Raises:
         OptionError: Neither a method nor such a matrix.
@@ -223,7 +233,7 @@ def noise_model(noise: Any, codes: IntArray, probs: FloatArray, seed: int) -> No
             found = mixture_noise(codes, probs, method=noise, random_state=seed)
         given = np.bincount(codes, minlength=k) / codes.size
         if (np.diagonal(found.matrix) < found.matrix.max(axis=1)).any():
-            return _given_matrix(dominant(found.matrix), given)
+            return _model_of_matrix(dominant(found.matrix), given)
         return NoiseModel(found.estimate, found.matrix, found.inverse, given @ found.inverse)
     matrix = np.asarray(noise, dtype=np.float64)
     if matrix.shape != (k, k) or (matrix < 0).any() or not np.allclose(matrix.sum(axis=1), 1, atol=1e-3):
@@ -231,11 +241,11 @@ def noise_model(noise: Any, codes: IntArray, probs: FloatArray, seed: int) -> No
             f"noise is an array of shape {matrix.shape}; pass the name of a method, or a ({k}, {k}) matrix of "
             "P(given | true) in the order of the sorted classes, whose rows sum to 1."
         )
-    return _given_matrix(matrix, np.bincount(codes, minlength=k) / codes.size)
+    return _model_of_matrix(matrix, np.bincount(codes, minlength=k) / codes.size)
 
 
 def dominant(matrix: FloatArray) -> FloatArray:
-    """The matrix (K, K) with each class's own label the commonest of its row, without which none can be told right.
+    """Shrink the noise so that each class's own label is its commonest; otherwise no label could be judged.
 
     >>> dominant(np.array([[0.2, 0.8], [0.1, 0.9]])).tolist()
     [[0.5, 0.5], [0.1, 0.9]]
@@ -246,8 +256,8 @@ def dominant(matrix: FloatArray) -> FloatArray:
     return np.asarray(scaled + np.diag(1 - scaled.sum(axis=1)))
 
 
-def _given_matrix(matrix: FloatArray, given: FloatArray) -> NoiseModel:
-    """The clean shares whose noisy image is nearest the given ones in likelihood, by EM."""
+def _model_of_matrix(matrix: FloatArray, given: FloatArray) -> NoiseModel:
+    """Find the clean class shares under which the given ones are likeliest, by expectation-maximisation."""
     prior = given.copy()
     for _ in range(500):
         prior = prior * (matrix @ np.divide(given, prior @ matrix, out=np.zeros_like(given), where=given > 0))
@@ -266,7 +276,7 @@ def _confident_counts(codes: IntArray, probs: FloatArray) -> IntArray:
 
 
 def deconvolve(probs: FloatArray, matrix: FloatArray, steps: int = 20) -> FloatArray:
-    """Clean posteriors (n, K) whose noisy image ``clean @ matrix`` is nearest the noisy ``probs`` in likelihood.
+    """Find the clean posteriors (n, K) under which the noisy ``probs`` are likeliest, ``clean @ matrix`` being theirs.
 
     Richardson-Lucy steps from the noisy posterior: unlike ``probs @ inverse(matrix)`` they never leave the simplex.
 
@@ -283,12 +293,12 @@ def deconvolve(probs: FloatArray, matrix: FloatArray, steps: int = 20) -> FloatA
 
 
 def posterior(clean: FloatArray, codes: IntArray, matrix: FloatArray) -> FloatArray:
-    """(n, K) P(true = k | x, given): what the model says of the row times the chance of its label under each class.
+    """Return P(true = k | x, given) (n, K): the model's probabilities times the chance of the label under each class.
 
     >>> posterior(np.array([[0.5, 0.5]]), np.array([0]), np.array([[0.9, 0.1], [0.3, 0.7]])).round(2).tolist()
     [[0.75, 0.25]]
     """
     shared = clean * matrix[:, codes].T
     total = shared.sum(axis=1, keepdims=True)
-    # A label that no class could have got under the matrix: the model alone speaks.
+    # No class could have got this label under the matrix, so the model alone decides.
     return np.asarray(np.where(total > 1e-12, shared / np.maximum(total, 1e-12), clean))

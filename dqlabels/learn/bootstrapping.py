@@ -1,13 +1,13 @@
-"""Believe the labels in part, and the model for the rest."""
+"""Mix the labels with the model's answers: bootstrapping and self-training."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from dqlabels.learn.base import NoisyLabelClassifier, check_choice, check_number
-from dqlabels.learn.rows import FloatArray, IntArray, Rows, one_hot
+from dqlabels.learn.rows import Rows, one_hot
+from dqlabels.learn.types import FloatArray, Folds, IntArray, RandomState
+from dqlabels.models.estimator import Classifier
 
 KINDS = ("soft", "hard", "self_training")
 # Reed et al. (2015), section 4.
@@ -15,7 +15,7 @@ BETAS = {"soft": 0.95, "hard": 0.8}
 
 
 class BootstrappingClassifier(NoisyLabelClassifier):
-    """Fit labels that are mixed with what models that did not see the row say of it.
+    """Fit labels mixed with the answers of models that did not see the row.
 
     * ``"soft"``: beta t + (1 - beta) q with the probabilities q, Reed et al. (2015, arXiv 1412.6596), equation 6;
     * ``"hard"``: beta t + (1 - beta) 1[k = argmax q], equation 7;
@@ -48,15 +48,15 @@ class BootstrappingClassifier(NoisyLabelClassifier):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Classifier | None = None,
         *,
         kind: str = "soft",
         beta: float | None = None,
         trust: float = 0.2,
         threshold: float = 0.8,
         n_rounds: int = 2,
-        cv: Any = 5,
-        random_state: Any = 0,
+        cv: Folds = 5,
+        random_state: RandomState = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
@@ -89,18 +89,18 @@ class BootstrappingClassifier(NoisyLabelClassifier):
 
 
 def mixed_labels(codes: IntArray, probs: FloatArray, kind: str, beta: float | None) -> FloatArray:
-    """(n, K) beta times the given label, and the rest what the model says.
+    """Return labels (n, K): beta times the given label plus 1 - beta times the model's answer.
 
     >>> mixed_labels(np.array([0]), np.array([[0.25, 0.75]]), "hard", 0.8).round(2).tolist()
     [[0.8, 0.2]]
     """
-    kept = BETAS[kind] if beta is None else beta
+    share = BETAS[kind] if beta is None else beta
     answer = probs if kind == "soft" else one_hot(probs.argmax(axis=1), probs.shape[1])
-    return kept * one_hot(codes, probs.shape[1]) + (1 - kept) * answer
+    return share * one_hot(codes, probs.shape[1]) + (1 - share) * answer
 
 
 def pseudo_labels(codes: IntArray, probs: FloatArray, trust: float, threshold: float) -> FloatArray:
-    """(n, K) the given label where it is trusted, a sure answer where it is not, zeros where neither holds.
+    """Return labels (n, K): the given one where it is trusted, else the model's where it is sure, else zeros.
 
     >>> pseudo_labels(np.array([0, 0, 0]), np.array([[0.5, 0.5], [0.1, 0.9], [0.4, 0.6]]), 0.45, 0.8).tolist()
     [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]

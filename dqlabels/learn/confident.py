@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dqlabels.engines.memory import judge
-from dqlabels.learn.base import MOST_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_model
-from dqlabels.learn.judging import JUDGES, judged
+from dqlabels.learn.base import MAX_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_model
+from dqlabels.learn.judging import JUDGES, judge_rows
 from dqlabels.learn.rows import Rows
+from dqlabels.learn.types import Folds, Noise, RandomState
+from dqlabels.models.estimator import Classifier
 from dqlabels.statistics.classes import FILTERS
 
 
 class ConfidentLearningClassifier(NoisyLabelClassifier):
-    """Drop the rows whose labels look wrong, weigh the rest by 1 / P(given = k | true = k), fit again.
+    """Drop the rows whose labels look wrong, weigh the rest by 1 / P(given = k | true = k), and fit again.
 
     Args:
         estimator: Any classifier with probabilities; default histogram gradient boosting.
@@ -47,15 +47,15 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Classifier | None = None,
         *,
         filter_by: str = "prune_by_noise_rate",
         reweight: bool = True,
         judge: str = "mixture",
-        noise: Any = "confident",
+        noise: Noise = "confident",
         min_noise: float = 0.0,
-        cv: Any = 5,
-        random_state: Any = 0,
+        cv: Folds = 5,
+        random_state: RandomState = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
@@ -74,17 +74,17 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
         check_number("min_noise", self.min_noise, 0, 1)
 
     def _learn(self, rows: Rows) -> None:
-        probs = judged(self.judge, rows)
+        probs = judge_rows(self.judge, rows)
         noise = noise_model(self.noise, rows.codes, probs, rows.seed)
         verdict = judge(rows.codes, probs, filter_by=self.filter_by)
-        kept = ~verdict.flagged if noise.rate >= self.min_noise else np.ones(rows.codes.size, dtype=bool)
-        # A class none of whose rows is trusted would vanish from the model: it keeps them all.
-        lost = np.bincount(rows.codes[kept], minlength=rows.n_classes) == 0
-        kept |= lost[rows.codes]
+        trusted = ~verdict.flagged if noise.rate >= self.min_noise else np.ones(rows.codes.size, dtype=bool)
+        # A class without a trusted row would vanish from the model, so it keeps all its rows.
+        lost = np.bincount(rows.codes[trusted], minlength=rows.n_classes) == 0
+        trusted |= lost[rows.codes]
         self.noise_rate_, self.noise_matrix_ = noise.rate, noise.matrix
-        self.label_quality_, self.kept_ = verdict.quality, kept
+        self.label_quality_, self.kept_ = verdict.quality, trusted
         self.class_weight_ = np.ones(rows.n_classes)
-        if self.reweight and not kept.all():
-            self.class_weight_ = np.minimum(1 / np.maximum(np.diagonal(noise.matrix), 1 / MOST_WEIGHT), MOST_WEIGHT)
+        if self.reweight and not trusted.all():
+            self.class_weight_ = np.minimum(1 / np.maximum(np.diagonal(noise.matrix), 1 / MAX_WEIGHT), MAX_WEIGHT)
         weights = None if np.all(self.class_weight_ == 1) else self.class_weight_[rows.codes]
-        self.estimator_ = rows.fit(rows.codes, weights, np.flatnonzero(kept))
+        self.estimator_ = rows.fit(rows.codes, weights, np.flatnonzero(trusted))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from dqlabels.learn.base import (
-    MOST_WEIGHT,
+    MAX_WEIGHT,
     NoiseModel,
     NoisyLabelClassifier,
     check_choice,
@@ -16,14 +14,16 @@ from dqlabels.learn.base import (
     noise_model,
     posterior,
 )
-from dqlabels.learn.judging import JUDGES, judged
-from dqlabels.learn.rows import FloatArray, Rows, one_hot
+from dqlabels.learn.judging import JUDGES, judge_rows
+from dqlabels.learn.rows import Rows, one_hot
+from dqlabels.learn.types import FloatArray, Folds, Noise, RandomState
+from dqlabels.models.estimator import Classifier
 
 CORRECTIONS = ("forward", "backward", "importance", "smoothing", "distillation")
 
 
 class LossCorrectionClassifier(NoisyLabelClassifier):
-    """Fit what the noise matrix makes of the labels, by one of five corrections.
+    """Correct the labels or the loss by the noise matrix, in one of five ways, and fit.
 
     * ``"forward"``: maximise sum log sum_k p_k(x) T[k, given], Patrini et al. (2017), theorem 2, for any classifier:
       by expectation-maximisation, fitting each row under every class by its posterior
@@ -44,7 +44,7 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
             where they cannot read the features (sparse matrices, arrays of texts) or where ``cv`` is a splitter.
         noise: "default", a method of ``dqlabels.noise`` ("em" and "variational" are fitted anew in each round of
             ``forward``: the noise matrix is then a part of the training), or a (K, K) array P(given | true).
-        strength: Of distillation, in [0, 1].
+        strength: Share of the model's answer in distillation, in [0, 1].
         n_rounds: Rounds of expectation-maximisation; after the first the classifier's own folds are p.
         cv: Folds that judge the rows: a number or a scikit-learn splitter.
         random_state: Seeds folds, and the classifier where it has no seed of its own.
@@ -69,15 +69,15 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Classifier | None = None,
         *,
         correction: str = "forward",
         judge: str = "mixture",
-        noise: Any = "confident",
+        noise: Noise = "confident",
         strength: float = 0.5,
         n_rounds: int = 1,
-        cv: Any = 5,
-        random_state: Any = 0,
+        cv: Folds = 5,
+        random_state: RandomState = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
@@ -97,7 +97,7 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
         check_number("n_rounds", self.n_rounds, 1, 100)
 
     def _learn(self, rows: Rows) -> None:
-        probs = judged(self.judge, rows)
+        probs = judge_rows(self.judge, rows)
         noise = noise_model(self.noise, rows.codes, probs, rows.seed)
         given = one_hot(rows.codes, rows.n_classes)
         weights = np.ones(rows.codes.size)
@@ -116,7 +116,7 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
         self.estimator_ = rows.fit_soft(soft, weights)
 
     def _by_expectation(self, rows: Rows, probs: FloatArray, noise: NoiseModel) -> tuple[FloatArray, NoiseModel]:
-        """Posteriors of the true class, from the noisy model's answer and then from models of the posteriors."""
+        """Return the posteriors of the true class, first from the noisy model, then from models of the posteriors."""
         soft = posterior(deconvolve(probs, noise.matrix), rows.codes, noise.matrix)
         for _ in range(self.n_rounds - 1):
             clean = rows.out_of_fold(soft=soft)
@@ -127,7 +127,7 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
 
 
 def backward_labels(probs: FloatArray, matrix: FloatArray) -> FloatArray:
-    """(n, K) ``probs @ inverse(matrix)``, without what is negative; a matrix without inverse takes its pseudo-inverse.
+    """Return ``probs @ inverse(matrix)`` (n, K) without its negative part, by the pseudo-inverse where need be.
 
     >>> backward_labels(np.array([[0.8, 0.2], [0.4, 0.6]]), np.array([[0.8, 0.2], [0.4, 0.6]])).round(6).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
@@ -138,8 +138,8 @@ def backward_labels(probs: FloatArray, matrix: FloatArray) -> FloatArray:
 
 
 def importance_weights(rows: Rows, probs: FloatArray, noise: NoiseModel) -> FloatArray:
-    """(n,) P_clean(given | x) / P_noisy(given | x), at most 10."""
+    """Return P_clean(given | x) / P_noisy(given | x) of each row (n,), at most 10."""
     at = np.arange(rows.codes.size)
     clean = deconvolve(probs, noise.matrix)
     noisy = clean @ noise.matrix
-    return np.asarray(np.minimum(clean[at, rows.codes] / np.maximum(noisy[at, rows.codes], 1e-12), MOST_WEIGHT))
+    return np.asarray(np.minimum(clean[at, rows.codes] / np.maximum(noisy[at, rows.codes], 1e-12), MAX_WEIGHT))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_of
-from dqlabels.learn.rows import BoolArray, FloatArray, IntArray, Rows, class_probabilities, losses
+from dqlabels.learn.rows import Rows, class_probabilities, losses
+from dqlabels.learn.types import BoolArray, FloatArray, Folds, IntArray, Noise, RandomState
+from dqlabels.models.estimator import Classifier
 
 
 class CoTeachingClassifier(NoisyLabelClassifier):
-    """Models of separate parts of the rows choose for one another the rows of small loss.
+    """Fit models on separate parts of the rows, which choose the rows of small loss for one another.
 
     The rows are dealt into ``n_parts``. In each round every part is judged by a model of the other parts' kept rows,
     and keeps the share R of smallest loss, R = 1 - forget_rate * min((round / n_gradual) ** exponent, 1). What is kept
@@ -50,17 +49,17 @@ class CoTeachingClassifier(NoisyLabelClassifier):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Classifier | None = None,
         *,
         forget_rate: float | None = None,
-        noise: Any = "anchor",
+        noise: Noise = "anchor",
         per_class: bool = True,
         n_parts: int = 2,
         n_rounds: int = 4,
         n_gradual: int = 3,
         exponent: float = 1.0,
-        cv: Any = 5,
-        random_state: Any = 0,
+        cv: Folds = 5,
+        random_state: RandomState = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
@@ -85,16 +84,16 @@ class CoTeachingClassifier(NoisyLabelClassifier):
     def _learn(self, rows: Rows) -> None:
         self.forget_rate_ = self._forget_rates(rows)
         parts = rows.deal(self.n_parts)
-        kept = np.ones(rows.codes.size, dtype=bool)
+        chosen = np.ones(rows.codes.size, dtype=bool)
         for at in range(1, self.n_rounds + 1):
             done = min((at / self.n_gradual) ** self.exponent, 1.0)
-            loss = self._peer_losses(rows, parts, kept)
+            loss = self._peer_losses(rows, parts, chosen)
             for part in np.unique(parts):
                 own = np.flatnonzero(parts == part)
                 rates = done * self.forget_rate_
-                kept[own] = small_losses(rows.codes[own], loss[own], rates, per_class=self.per_class)
-        self.kept_ = kept
-        self.estimator_ = rows.fit(rows.codes, rows=np.flatnonzero(kept))
+                chosen[own] = small_losses(rows.codes[own], loss[own], rates, per_class=self.per_class)
+        self.kept_ = chosen
+        self.estimator_ = rows.fit(rows.codes, rows=np.flatnonzero(chosen))
 
     def _forget_rates(self, rows: Rows) -> FloatArray:
         if self.forget_rate is not None:
@@ -102,21 +101,21 @@ class CoTeachingClassifier(NoisyLabelClassifier):
         noise = noise_of(self.noise, rows, rows.out_of_fold())
         return 1 - np.diagonal(noise.inverse) if self.per_class else np.full(rows.n_classes, noise.rate)
 
-    def _peer_losses(self, rows: Rows, parts: IntArray, kept: BoolArray) -> FloatArray:
-        """(n,) the loss of each row by a model of the kept rows of the other parts."""
+    def _peer_losses(self, rows: Rows, parts: IntArray, chosen: BoolArray) -> FloatArray:
+        """Return the loss (n,) of each row under a model of the rows chosen in the other parts."""
         found = np.zeros(rows.codes.size)
         for part in np.unique(parts):
             own = np.flatnonzero(parts == part)
-            model = rows.fit(rows.codes, rows=np.flatnonzero(kept & (parts != part)))
+            model = rows.fit(rows.codes, rows=np.flatnonzero(chosen & (parts != part)))
             probs = class_probabilities(model, _safe_indexing(rows.X, own), rows.n_classes)
             found[own] = losses(rows.codes[own], probs)
         return found
 
 
-def small_losses(codes: IntArray, loss: FloatArray, rates: NDArray[Any], *, per_class: bool) -> BoolArray:
-    """(n,) true for the rows of smallest loss: all but ``rates`` (K,) of each class, or of all rows together.
+def small_losses(codes: IntArray, loss: FloatArray, rates: FloatArray, *, per_class: bool) -> BoolArray:
+    """Return which rows (n,) have the smallest loss: all but ``rates`` (K,) of each class, or of all rows together.
 
-    Rows that tie with the last one kept are kept; every class keeps at least one.
+    Rows that tie with the last one are included; every class keeps at least one.
 
     >>> loss, rates = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 0.5])
     >>> small_losses(np.array([0, 0, 1, 1]), loss, rates, per_class=True).tolist()
@@ -125,15 +124,15 @@ def small_losses(codes: IntArray, loss: FloatArray, rates: NDArray[Any], *, per_
     [True, True, False, True]
     """
     if not per_class:
-        kept = _smallest(loss, float(rates @ np.bincount(codes, minlength=rates.size) / codes.size))
-        for lost in np.setdiff1d(codes, codes[kept]):
-            kept |= (codes == lost) & (loss == loss[codes == lost].min())
-        return kept
-    kept = np.zeros(codes.size, dtype=bool)
+        chosen = _smallest(loss, float(rates @ np.bincount(codes, minlength=rates.size) / codes.size))
+        for lost in np.setdiff1d(codes, codes[chosen]):
+            chosen |= (codes == lost) & (loss == loss[codes == lost].min())
+        return chosen
+    chosen = np.zeros(codes.size, dtype=bool)
     for k in np.unique(codes):
         of_class = np.flatnonzero(codes == k)
-        kept[of_class] = _smallest(loss[of_class], float(rates[k]))
-    return kept
+        chosen[of_class] = _smallest(loss[of_class], float(rates[k]))
+    return chosen
 
 
 def _smallest(loss: FloatArray, rate: float) -> BoolArray:

@@ -11,11 +11,13 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from dqlabels.learn.base import NoisyLabelClassifier, _as_rows, check_number
-from dqlabels.learn.rows import IntArray, Rows, class_probabilities, weight_name
+from dqlabels.learn.rows import Rows, class_probabilities, weight_name
+from dqlabels.learn.types import BoolArray, Inputs, IntArray, RandomState
+from dqlabels.models.estimator import Classifier
 
 
 class DecouplingClassifier(NoisyLabelClassifier):
-    """Two models, updated only on rows that they answer differently: *when* to update parted from *how*.
+    """Update two models only on the rows that they answer differently.
 
     A classifier with ``partial_fit`` is updated batch by batch, as in the paper, after warm-up epochs on all rows. Any
     other classifier is fitted anew: two models start from separate halves of a warm-up share of the rows; the other
@@ -51,13 +53,13 @@ class DecouplingClassifier(NoisyLabelClassifier):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Classifier | None = None,
         *,
         warm_up: float = 0.5,
         n_batches: int = 5,
         n_epochs: int = 20,
         batch_size: int = 64,
-        random_state: Any = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.estimator = estimator
         self.warm_up = warm_up
@@ -79,7 +81,7 @@ class DecouplingClassifier(NoisyLabelClassifier):
         else:
             self.estimators_ = self._by_refits(rows)
 
-    def _by_refits(self, rows: Rows) -> list[Any]:
+    def _by_refits(self, rows: Rows) -> list[Classifier]:
         parts = rows.deal(2 * self.n_batches)
         n_warm = min(max(round(2 * self.n_batches * self.warm_up), 2), 2 * self.n_batches - 1)
         halves = [np.flatnonzero((parts < n_warm) & (parts % 2 == half)) for half in (0, 1)]
@@ -97,7 +99,7 @@ class DecouplingClassifier(NoisyLabelClassifier):
                 models = [rows.fit(rows.codes, rows=half) for half in halves]
         return models
 
-    def _by_updates(self, rows: Rows) -> list[Any]:
+    def _by_updates(self, rows: Rows) -> list[Classifier]:
         rng = np.random.default_rng([rows.seed, 0xDEC])
         models = [clone(rows.estimator) for _ in range(2)]
         for model in models:
@@ -119,8 +121,8 @@ class DecouplingClassifier(NoisyLabelClassifier):
                 self.update_shares_.append(updated / order.size)
         return models
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """(n, K) the mean of the two models' probabilities, in the order of ``classes_``."""
+    def predict_proba(self, X: Inputs) -> NDArray[np.float64]:
+        """Return the mean of the two models' probabilities (n, K), in the order of ``classes_``."""
         check_is_fitted(self)
         X = _as_rows(X)
         validate_data(self, X, reset=False, skip_check_array=True)
@@ -138,11 +140,11 @@ def _update(model: Any, rows: Rows, batch: IntArray, classes: IntArray) -> None:
         model.partial_fit(part, codes, classes=classes)
 
 
-def _disagree(models: list[Any], X: Any, n_classes: int) -> NDArray[np.bool_]:
+def _disagree(models: list[Classifier], X: Inputs, n_classes: int) -> BoolArray:
     one, other = (class_probabilities(model, X, n_classes).argmax(axis=1) for model in models)
     return np.asarray(one != other)
 
 
 def _rare(codes: IntArray, rows: IntArray) -> IntArray:
-    """Rows of the classes that ``rows`` hold none of."""
+    """Rows of the classes that are missing from ``rows``."""
     return np.flatnonzero(~np.isin(codes, codes[rows]))

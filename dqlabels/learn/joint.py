@@ -1,20 +1,21 @@
-"""Labels as variables, fitted together with the model."""
+"""Optimise the labels together with the model."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_of
-from dqlabels.learn.rows import FloatArray, Rows, one_hot
+from dqlabels.learn.rows import Rows, one_hot
+from dqlabels.learn.types import FloatArray, Folds, Noise, RandomState
+from dqlabels.models.estimator import Classifier
 
 SOLVER_STEPS = 50
-LEAST_PROBABILITY = 1e-8
+MIN_PROBABILITY = 1e-8
 
 
 class JointOptimizationClassifier(NoisyLabelClassifier):
-    """Alternate between fitting the labels and replacing them by what models that did not see them say.
+    """Alternate between fitting the labels and replacing them by the answers of models that did not see them.
 
     The objective of the paper, equation 2, is KL(y : s) + alpha KL(prior : mean s) + beta H(s), with the labels y
     (n, K) and the model's probabilities s. Its optimum over y is y = s, so for a classifier whose loss cannot be
@@ -51,17 +52,17 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Classifier | None = None,
         *,
         alpha: float = 1.0,
         beta: float = 0.3,
-        prior: Any = "estimated",
-        noise: Any = "anchor",
+        prior: str | ArrayLike = "estimated",
+        noise: Noise = "anchor",
         n_rounds: int = 2,
         n_warm_up: int = 1,
         memory: int = 10,
-        cv: Any = 5,
-        random_state: Any = 0,
+        cv: Folds = 5,
+        random_state: RandomState = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
@@ -92,7 +93,7 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
             if self.prior_ is None:
                 self.prior_ = self._prior(rows, answers[0])
             if at + 1 >= self.n_warm_up:
-                # In the order of content: the mean over rows is a sum of floats.
+                # In the order of content, since the mean over rows is a sum of floats.
                 mean = np.mean(answers, axis=0)[rows.order]
                 soft = np.empty_like(mean)
                 soft[rows.order] = joint_labels(mean, self.prior_, self.alpha, self.beta)
@@ -118,7 +119,7 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
 
 
 def joint_labels(probs: FloatArray, prior: FloatArray, alpha: float, beta: float) -> FloatArray:
-    """(n, K) labels y that minimise mean KL(y : probs) + alpha KL(prior : mean y) + beta mean H(y).
+    """Return the labels y (n, K) that minimise mean KL(y : probs) + alpha KL(prior : mean y) + beta mean H(y).
 
     At the optimum y is in proportion to (probs * exp(alpha prior / mean y)) ** (1 / (1 - beta)): damped fixed-point
     steps from there.
@@ -126,7 +127,7 @@ def joint_labels(probs: FloatArray, prior: FloatArray, alpha: float, beta: float
     >>> joint_labels(np.array([[0.6, 0.4], [0.2, 0.8]]), np.array([0.5, 0.5]), 0.0, 0.0).round(2).tolist()
     [[0.6, 0.4], [0.2, 0.8]]
     """
-    logs = np.log(np.maximum(probs, LEAST_PROBABILITY))
+    logs = np.log(np.maximum(probs, MIN_PROBABILITY))
     pull = np.ones(prior.size)
     labels = probs
     for _ in range(SOLVER_STEPS if alpha else 1):
@@ -134,5 +135,5 @@ def joint_labels(probs: FloatArray, prior: FloatArray, alpha: float, beta: float
         powers -= powers.max(axis=1, keepdims=True)
         labels = np.exp(powers)
         labels /= labels.sum(axis=1, keepdims=True)
-        pull = 0.7 * pull + 0.3 * prior / np.maximum(labels.mean(axis=0), LEAST_PROBABILITY)
+        pull = 0.7 * pull + 0.3 * prior / np.maximum(labels.mean(axis=0), MIN_PROBABILITY)
     return labels

@@ -1,22 +1,23 @@
-"""Who judges the rows: out-of-bag trees, the classifier's own folds, or both by how well they foretell the labels."""
+"""Judge the rows by out-of-bag trees, by the classifier's own folds, or by both, weighted by how well they predict."""
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError, ModelError, OptionError
-from dqlabels.learn.rows import LEAST_PROBABILITY, FloatArray, Rows
+from dqlabels.learn.rows import MIN_PROBABILITY, Rows
+from dqlabels.learn.types import FloatArray, Inputs
 
 JUDGES = ("mixture", "trees", "folds")
-# Shares of the folds that are tried in a mixture; finer steps change nothing that could be measured.
+# Shares of the folds to try in a mixture; finer steps made no measurable difference.
 SHARES = np.linspace(0, 1, 11)
 
 
-def judged(judge: str, rows: Rows) -> FloatArray:
-    """Probabilities (n, K) of every row by models that did not see it, nor a copy of it.
+def judge_rows(judge: str, rows: Rows) -> FloatArray:
+    """Return probabilities (n, K) of every row from models that saw neither it nor a copy of it.
 
     Args:
         judge: "folds": the classifier itself, cross-validated; "trees": the out-of-bag extra-trees of an audit;
@@ -43,18 +44,18 @@ def judged(judge: str, rows: Rows) -> FloatArray:
 
 
 def likeliest_mixture(one: FloatArray, other: FloatArray, rows: Rows) -> FloatArray:
-    """(n, K) ``share * one + (1 - share) * other`` with the share, in tenths, under which the labels are likeliest."""
-    # In the order of content: the likelihood is a sum of floats.
+    """Mix two sets of probabilities (n, K) in the shares, in tenths, under which the labels are likeliest."""
+    # In the order of content, since the likelihood is a sum of floats.
     at, codes = rows.order, rows.codes[rows.order]
     weights = np.ones(codes.size) if rows.weights is None else rows.weights[at]
     of_one, of_other = one[at, codes], other[at, codes]
-    found = [weights @ np.log(np.maximum(s * of_one + (1 - s) * of_other, LEAST_PROBABILITY)) for s in SHARES]
+    found = [weights @ np.log(np.maximum(s * of_one + (1 - s) * of_other, MIN_PROBABILITY)) for s in SHARES]
     share = SHARES[int(np.argmax(found))]
     return np.asarray(share * one + (1 - share) * other)
 
 
 def tree_probabilities(rows: Rows) -> FloatArray | None:
-    """(n, K) out of the bag of an audit's extra-trees; None where they cannot read the rows or tell them apart."""
+    """Return probabilities (n, K) of an audit's extra-trees, out of bag; None where they cannot read the rows."""
     from dqlabels.models.out_of_sample import out_of_sample
 
     matrix = tree_features(rows.X)
@@ -70,8 +71,8 @@ def tree_probabilities(rows: Rows) -> FloatArray | None:
     return np.asarray(found.probs, dtype=np.float64)
 
 
-def tree_features(X: Any) -> NDArray[np.float32] | None:
-    """X as (n, d) float32, a frame's columns of any type as an audit encodes them; None for what it cannot read."""
+def tree_features(X: Inputs) -> NDArray[np.float32] | None:
+    """Return X as (n, d) float32, a frame's columns encoded as in an audit; None where that is not possible."""
     if hasattr(X, "tocsr"):
         return None
     if hasattr(X, "columns"):
@@ -85,7 +86,7 @@ def tree_features(X: Any) -> NDArray[np.float32] | None:
     return None if matrix is None or np.isinf(matrix).any() else matrix
 
 
-def _frame_features(X: Any) -> NDArray[np.float32] | None:
+def _frame_features(X: Inputs) -> NDArray[np.float32] | None:
     import narwhals as nw
 
     from dqlabels.frames.columns import ColumnKind, column_kind
@@ -99,8 +100,10 @@ def _frame_features(X: Any) -> NDArray[np.float32] | None:
             )
     if not all(isinstance(name, str) for name in frame.columns):
         return None
-    kinds: dict[str, Any] = {name: column_kind(frame[name]) for name in frame.columns}
-    kinds = {name: kind for name, kind in kinds.items() if kind in get_args(ColumnKind)}
+    found = {name: column_kind(frame[name]) for name in frame.columns}
+    kinds: dict[str, ColumnKind] = {
+        name: cast("ColumnKind", kind) for name, kind in found.items() if kind in get_args(ColumnKind)
+    }
     try:
         return FeatureEncoder.fit_encode(frame, kinds)[1].matrix if kinds else None
     except FeatureError:  # such as vectors of several lengths

@@ -1,25 +1,25 @@
-"""Weigh rows by a curriculum over their losses, given beforehand or learned from reviewed rows."""
+"""Weight rows by a curriculum over their losses, predefined or learned from reviewed rows."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from dqlabels.errors import OptionError
 from dqlabels.learn.base import NoisyLabelClassifier, check_choice, check_number
-from dqlabels.learn.rows import FloatArray, IntArray, Rows, losses
+from dqlabels.learn.rows import Rows, losses
 from dqlabels.learn.scoring import answered_rows
+from dqlabels.learn.types import BoolArray, FloatArray, Folds, Inputs, IntArray, RandomState
+from dqlabels.models.estimator import Classifier
 
 CURRICULA = ("predefined", "learned")
-# A loss above this is as bad as can be; the official mentor is trained on losses up to 30.
-MOST_LOSS = 30.0
-FEWEST_REVIEWED = 10
+# Larger losses are cut off here; the official mentor is trained on losses up to 30.
+MAX_LOSS = 30.0
+MIN_REVIEWED = 10
 
 
 class MentorNetClassifier(NoisyLabelClassifier):
-    """Rounds of fitting in which each row's weight follows from its out-of-fold loss.
+    """Fit in rounds, with weights that follow from each row's out-of-fold loss.
 
     * ``"predefined"``: v = min(max(0, 1 - (loss - lambda_1) / lambda_2), 1), Jiang et al. (2018, arXiv 1712.05055),
       equation 5: 1 where the loss is at most lambda_1, falling to 0 at lambda_1 + lambda_2; with ``slope`` 0 the step
@@ -31,9 +31,9 @@ class MentorNetClassifier(NoisyLabelClassifier):
     Args:
         estimator: Any classifier with probabilities; default histogram gradient boosting.
         curriculum: One of the two; ``"learned"`` needs ``reviewed`` at ``fit``.
-        percentile: Of the losses, in (0, 100): 100 less the share thought to be wrong.
+        percentile: Percentile of the losses above which rows count as wrong, in (0, 100).
         slope: lambda_2 in nats, not negative.
-        decay: Of the moving percentile, in [0, 1).
+        decay: Decay of the moving percentile, in [0, 1).
         n_rounds: Rounds.
         cv: Folds that judge the rows: a number or a scikit-learn splitter.
         random_state: Seeds folds, and the classifier where it has no seed of its own.
@@ -54,15 +54,15 @@ class MentorNetClassifier(NoisyLabelClassifier):
 
     def __init__(
         self,
-        estimator: Any = None,
+        estimator: Classifier | None = None,
         *,
         curriculum: str = "predefined",
         percentile: float = 80.0,
         slope: float = 0.5,
         decay: float = 0.5,
         n_rounds: int = 3,
-        cv: Any = 5,
-        random_state: Any = 0,
+        cv: Folds = 5,
+        random_state: RandomState = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.estimator = estimator
@@ -75,8 +75,10 @@ class MentorNetClassifier(NoisyLabelClassifier):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, reviewed: Any = None) -> MentorNetClassifier:
-        """Learn from rows some of whose labels are wrong.
+    def fit(
+        self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None, reviewed: ArrayLike | None = None
+    ) -> MentorNetClassifier:
+        """Fit on rows of which some labels are wrong.
 
         Args:
             X: (n, d) array, sparse matrix, pandas or Polars frame: whatever ``estimator`` takes.
@@ -98,11 +100,11 @@ class MentorNetClassifier(NoisyLabelClassifier):
     def _check_options(self) -> None:
         check_choice("curriculum", self.curriculum, CURRICULA)
         check_number("percentile", self.percentile, 1, 99)
-        check_number("slope", self.slope, 0, MOST_LOSS)
+        check_number("slope", self.slope, 0, MAX_LOSS)
         check_number("decay", self.decay, 0, 0.999)
         check_number("n_rounds", self.n_rounds, 1, 1000)
 
-    def _read_review(self, reviewed: Any, rows: Rows) -> tuple[IntArray, NDArray[np.bool_]]:
+    def _read_review(self, reviewed: ArrayLike | None, rows: Rows) -> tuple[IntArray, BoolArray]:
         """Positions of the reviewed rows, and whether the label of each is right."""
         values = np.asarray(reviewed, dtype=object)
         if values.shape != rows.codes.shape:
@@ -110,10 +112,10 @@ class MentorNetClassifier(NoisyLabelClassifier):
         answered = answered_rows(values)
         positions = np.flatnonzero(answered)
         right = np.array([values[at] == self.classes_[rows.codes[at]] for at in positions], dtype=bool)
-        if positions.size < FEWEST_REVIEWED or right.all() or not right.any():
+        if positions.size < MIN_REVIEWED or right.all() or not right.any():
             raise OptionError(
                 f"reviewed says of {positions.size:,} rows what is right, {int((~right).sum()):,} of them wrongly "
-                f"labelled; the mentor needs at least {FEWEST_REVIEWED}, some right and some wrong. Review more rows, "
+                f"labelled; the mentor needs at least {MIN_REVIEWED}, some right and some wrong. Review more rows, "
                 "as with audit.review_sample()."
             )
         return positions, right
@@ -123,7 +125,7 @@ class MentorNetClassifier(NoisyLabelClassifier):
             raise OptionError("curriculum='learned' learns from reviewed rows: pass fit(X, y, reviewed=...).")
         weights, moving = None, None
         for _ in range(self.n_rounds):
-            loss = np.minimum(losses(rows.codes, rows.out_of_fold(weights=weights)), MOST_LOSS)
+            loss = np.minimum(losses(rows.codes, rows.out_of_fold(weights=weights)), MAX_LOSS)
             bar = float(np.percentile(loss, self.percentile))
             moving = bar if moving is None else self.decay * moving + (1 - self.decay) * bar
             if self.curriculum == "learned" and self._reviewed is not None:
@@ -138,7 +140,7 @@ class MentorNetClassifier(NoisyLabelClassifier):
 
 
 def predefined_weights(loss: FloatArray, bar: float, slope: float) -> FloatArray:
-    """(n,) 1 up to ``bar``, falling to 0 over ``slope`` nats.
+    """Return weights (n,): 1 up to ``bar``, falling to 0 over ``slope`` nats.
 
     >>> predefined_weights(np.array([0.5, 1.0, 1.25, 2.0]), 1.0, 0.5).tolist()
     [1.0, 1.0, 0.5, 0.0]
@@ -149,21 +151,22 @@ def predefined_weights(loss: FloatArray, bar: float, slope: float) -> FloatArray
 
 
 def mentor_features(loss: FloatArray, bar: float, codes: IntArray, n_classes: int) -> FloatArray:
-    """(n, K + 3) what the mentor sees of a row: loss, its difference to the bar, the probability, and the label."""
+    """Return the mentor's features (n, K + 3) of each row: loss, distance to the bar, probability and label."""
     return np.column_stack([loss, np.tanh(loss - bar), np.exp(-loss), np.eye(n_classes)[codes]])
 
 
-def _mentor(features: FloatArray, positions: IntArray, right: NDArray[np.bool_]) -> Any:
+def _mentor(features: FloatArray, positions: IntArray, right: BoolArray) -> Classifier:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return model.fit(features[positions], right.astype(np.int64))
+    mentor: Classifier = model.fit(features[positions], right.astype(np.int64))
+    return mentor
 
 
 def _every_class(weights: FloatArray, loss: FloatArray, codes: IntArray) -> FloatArray:
-    """A class all of whose rows have no weight keeps those of its smallest loss."""
+    """Give weight to the rows of smallest loss in each class that would otherwise have none."""
     for k in np.unique(codes):
         of_class = codes == k
         if not weights[of_class].any():

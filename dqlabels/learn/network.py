@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -17,14 +17,22 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from dqlabels.errors import MissingExtraError, ModelError
 from dqlabels.learn.base import NoiseModel, check_number, noise_model
+from dqlabels.learn.types import (
+    FloatArray,
+    Inputs,
+    IntArray,
+    Labels,
+    Network,
+    NetworkMaker,
+    Noise,
+    RandomState,
+    Tensor,
+    Torch,
+)
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Module = Callable[[tuple[int, ...], int], Any]
 
-
-def load_torch() -> Any:
-    """The module torch.
+def load_torch() -> Torch:
+    """Return the module torch.
 
     Raises:
         MissingExtraError: It is not installed.
@@ -38,22 +46,23 @@ def load_torch() -> Any:
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One training: rows (n, ...) and labels (n,) on the device, and what a method keeps from batch to batch."""
+    """One training: rows (n, ...), labels (n,) and weights (n,) on the device, and the method's own ``state``."""
 
-    X: Any
-    codes: Any
-    weights: Any
+    X: Tensor
+    codes: Tensor
+    weights: Tensor
     n_classes: int
     seed: int
-    networks: list[Any]
-    kept: dict[str, Any] = field(default_factory=dict)
+    networks: list[Network]
+    # What the method knows beforehand, and then what its _begin makes of it.
+    state: Any = None
 
 
 # A dataclass writes the explicit constructor that scikit-learn reads parameters from, those of the base included;
 # how an estimator is shown and compared stays scikit-learn's.
 @dataclass(eq=False, repr=False)
 class PlainNetwork(ClassifierMixin, BaseEstimator):
-    """A network fitted on the labels as given: what the methods for wrong labels are compared with.
+    """A network fitted on the given labels, the baseline for the methods that follow.
 
     Args:
         module: Makes the network: ``module(shape, n_classes)`` with the shape of one row gives a ``torch.nn.Module``
@@ -61,8 +70,8 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
         hidden: Units of its layers.
         epochs: Passes over the rows.
         batch_size: Rows of a step.
-        learning_rate: Of Adam.
-        weight_decay: Of Adam.
+        learning_rate: Adam's step size.
+        weight_decay: Adam's weight decay.
         standardize: Bring each feature to mean 0 and deviation 1 first.
         device: "cpu", "cuda" or another; None takes a GPU where there is one at the time of ``fit``.
         random_state: Seeds weights, batches and dropout; torch's own generators are put back afterwards.
@@ -72,7 +81,7 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
 
     n_networks = 1
 
-    module: Module | None = None
+    module: NetworkMaker | None = None
     _: KW_ONLY
     hidden: tuple[int, ...] = (128, 128)
     epochs: int = 30
@@ -81,19 +90,19 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
     weight_decay: float = 0.0
     standardize: bool = True
     device: str | None = None
-    random_state: Any = 0
+    random_state: RandomState = 0
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> PlainNetwork:
+    def fit(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None) -> PlainNetwork:
         """Train on (n, ...) numbers and (n,) labels of any type; ``sample_weight`` (n,) weighs the loss of each row.
 
         Raises:
             MissingExtraError: PyTorch is not installed.
             DQLabelsError: An option has no meaning.
         """
-        self._fit(X, y, sample_weight, {})
+        self._fit(X, y, sample_weight)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, kept: dict[str, Any]) -> None:
+    def _fit(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None, state: object = None) -> None:
         torch = load_torch()
         self._check_options()
         matrix, labels = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
@@ -117,7 +126,7 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
                 torch.as_tensor((matrix - self.shift_) / self.scale_, device=where),
                 torch.as_tensor(codes.astype(np.int64), device=where),
                 torch.as_tensor(weights, dtype=torch.float32, device=where),
-                self.classes_.size, seed, networks, kept,
+                self.classes_.size, seed, networks, state,
             )  # fmt: skip
             self._begin(run, matrix, codes.astype(np.int64))
             self._train(torch, run)
@@ -133,7 +142,7 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
         check_number("batch_size", self.batch_size, 1, 10**9)
         check_number("learning_rate", self.learning_rate, 0, 100)
 
-    def _network(self, shape: tuple[int, ...]) -> Any:
+    def _network(self, shape: tuple[int, ...]) -> Network:
         if self.module is not None:
             return self.module(shape, self.classes_.size)
         nn = load_torch().nn
@@ -141,7 +150,7 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
         layers = [layer for a, b in pairwise(sizes) for layer in (nn.Linear(a, b), nn.ReLU())]
         return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], self.classes_.size))
 
-    def _train(self, torch: Any, run: Run) -> None:
+    def _train(self, torch: Torch, run: Run) -> None:
         optimizers = [
             torch.optim.Adam(parameters, lr=self.learning_rate, weight_decay=self.weight_decay)
             for parameters in self._parameters(run)
@@ -160,22 +169,22 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
                         optimizer.step()
             self._end_epoch(run, epoch)
 
-    def _parameters(self, run: Run) -> list[list[Any]]:
-        """What each network's optimizer moves."""
+    def _parameters(self, run: Run) -> list[list[Tensor]]:
+        """Parameters that each network's optimizer updates."""
         return [list(network.parameters()) for network in run.networks]
 
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
-        """Set up what a method keeps."""
+        """Set up the state of a method."""
 
-    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
-        """The loss of each network on a batch of rows (b,), None where it is not to be updated."""
+    def _losses(self, run: Run, logits: list[Tensor], rows: Tensor, epoch: int) -> list[Tensor]:
+        """Return the loss of each network on a batch of rows (b,), or None where it is not to be updated."""
         return [weighed(cross_entropy(logits[0], run.codes[rows]), run.weights[rows])]
 
     def _end_epoch(self, run: Run, epoch: int) -> None:
-        """Look at what an epoch left."""
+        """Update the state of a method after an epoch."""
 
-    def predict_proba(self, X: Any) -> FloatArray:
-        """(n, K) probabilities in the order of ``classes_``, the mean over networks where there are two."""
+    def predict_proba(self, X: Inputs) -> FloatArray:
+        """Return probabilities (n, K) in the order of ``classes_``, the mean over networks where there are two."""
         check_is_fitted(self)
         torch = load_torch()
         matrix = validate_data(self, X, reset=False, dtype=np.float32, allow_nd=True)
@@ -183,14 +192,14 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
         probs = np.mean([probabilities(network, rows) for network in self.networks_], axis=0)
         return np.asarray(probs / probs.sum(axis=1, keepdims=True), dtype=np.float64)
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """(n,) the likeliest class of each row."""
+    def predict(self, X: Inputs) -> Labels:
+        """Return the likeliest class (n,) of each row."""
         probs = self.predict_proba(X)
         return np.asarray(self.classes_[probs.argmax(axis=1)])
 
 
-def probabilities(network: Any, rows: Any) -> FloatArray:
-    """(n, K) softmax of the network's logits, in blocks, on the device that it lies on."""
+def probabilities(network: Network, rows: Tensor) -> FloatArray:
+    """Return the softmax (n, K) of the network's logits, computed in blocks on the network's device."""
     torch = load_torch()
     where = next(network.parameters()).device
     network.eval()
@@ -199,18 +208,25 @@ def probabilities(network: Any, rows: Any) -> FloatArray:
     return np.asarray(torch.cat(parts).numpy(), dtype=np.float64)
 
 
-def cross_entropy(logits: Any, labels: Any) -> Any:
-    """(b,) the loss of each row; labels (b,) classes or (b, K) shares."""
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the loss (b,) of each row; labels are classes (b,) or shares (b, K)."""
     return load_torch().nn.functional.cross_entropy(logits, labels, reduction="none")
 
 
-def weighed(loss: Any, weights: Any) -> Any:
-    """The mean of a batch's losses (b,), each times its weight (b,)."""
+def weighed(loss: Tensor, weights: Tensor) -> Tensor:
+    """Return the mean of a batch's losses (b,), each times its weight (b,)."""
     return (loss * weights).mean()
 
 
-def table_noise(noise: Any, matrix: NDArray[np.float32], codes: IntArray, seed: int) -> NoiseModel:
-    """The noise of the labels, by a method of ``dqlabels.noise`` on out-of-bag trees, or a matrix as given."""
+def table_noise(noise: Noise, matrix: NDArray[np.float32], codes: IntArray, seed: int) -> NoiseModel:
+    """Estimate the noise of the labels from out-of-bag trees, or take it from a matrix.
+
+    Args:
+        noise: A method of ``dqlabels.noise``, or a (K, K) matrix P(given | true).
+        matrix: (n, ...) the rows.
+        codes: (n,) class positions.
+        seed: Seeds trees and interval.
+    """
     from dqlabels.models.out_of_sample import out_of_sample
 
     flat = np.ascontiguousarray(matrix.reshape(len(matrix), -1))
@@ -221,8 +237,8 @@ def table_noise(noise: Any, matrix: NDArray[np.float32], codes: IntArray, seed: 
     return noise_model(noise, codes, np.asarray(probs, dtype=np.float64), seed)
 
 
-def _batches(order: Any, size: int) -> Iterator[Any]:
-    """Batches of rows; a last one of a single row, which batch normalisation cannot take, joins the one before."""
+def _batches(order: Tensor, size: int) -> Iterator[Tensor]:
+    """Split rows into batches; a last batch of one row joins the one before, as batch normalisation needs two."""
     parts = list(order.split(size))
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts[-2:] = [load_torch().cat(parts[-2:])]
@@ -230,7 +246,7 @@ def _batches(order: Any, size: int) -> Iterator[Any]:
 
 
 @contextmanager
-def _own_generators(torch: Any, seed: int) -> Iterator[None]:
+def _own_generators(torch: Torch, seed: int) -> Iterator[None]:
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

@@ -1,17 +1,15 @@
-"""Networks that learn from wrong labels as the papers have it: on PyTorch, batch by batch."""
+"""Networks that learn from wrong labels as in the papers: on PyTorch, batch by batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.learn.base import check_choice, check_number
 from dqlabels.learn.network import (
-    IntArray,
     PlainNetwork,
     Run,
     cross_entropy,
@@ -21,6 +19,8 @@ from dqlabels.learn.network import (
     weighed,
 )
 from dqlabels.learn.scoring import answered_rows
+from dqlabels.learn.state import CorrectionState, JointState, MentorState
+from dqlabels.learn.types import BoolArray, Inputs, IntArray, Noise, Tensor, Torch
 
 __all__ = [
     "CoTeachingNetwork",
@@ -31,18 +31,18 @@ __all__ = [
     "PlainNetwork",
 ]
 
-LEAST_PROBABILITY = 1e-7
-FEWEST_REVIEWED = 10
-# Of MentorNet's epochs, in its official code: so many look at no loss, and the predefined curriculum is a step up to
-# there and then a slope.
+MIN_PROBABILITY = 1e-7
+MIN_REVIEWED = 10
+# In MentorNet's official code the first 19% of the epochs ignore the losses, and the predefined curriculum is a step
+# up to 90% of them and then a slope.
 BURN_IN, SELF_PACED = 0.19, 0.9
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class CoTeachingNetwork(PlainNetwork):
-    """Two networks, each updated on the rows of a batch that have the smallest loss under the other.
+    """Train two networks, each on the rows of a batch that have the smallest loss under the other.
 
-    Of each batch the share R(T) = 1 - forget_rate * min(T ** exponent / n_gradual, 1) is kept in epoch T.
+    In epoch T the networks keep the share R(T) = 1 - forget_rate * min(T ** exponent / n_gradual, 1) of each batch.
 
     Args:
         module: See :class:`PlainNetwork`, as for all other options.
@@ -61,7 +61,7 @@ class CoTeachingNetwork(PlainNetwork):
     forget_rate: float | None = None
     n_gradual: int = 10
     exponent: float = 1.0
-    noise: Any = "anchor"
+    noise: Noise = "anchor"
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -74,7 +74,7 @@ class CoTeachingNetwork(PlainNetwork):
         if self.forget_rate is None:
             self.forget_rate_ = table_noise(self.noise, matrix, codes, run.seed).rate
 
-    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+    def _losses(self, run: Run, logits: list[Tensor], rows: Tensor, epoch: int) -> list[Tensor]:
         labels, weights = run.codes[rows], run.weights[rows]
         found = [cross_entropy(part, labels) for part in logits]
         forgotten = float(self.forget_rate_ or 0) * min((epoch + 1) ** self.exponent / self.n_gradual, 1.0)
@@ -85,7 +85,7 @@ class CoTeachingNetwork(PlainNetwork):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class DecouplingNetwork(PlainNetwork):
-    """Two networks, updated on the rows of a batch that they answer differently.
+    """Train two networks on the rows of a batch that they answer differently.
 
     Args:
         module: See :class:`PlainNetwork`, as for all other options.
@@ -98,7 +98,7 @@ class DecouplingNetwork(PlainNetwork):
 
     warm_up: int = 5
 
-    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+    def _losses(self, run: Run, logits: list[Tensor], rows: Tensor, epoch: int) -> list[Tensor]:
         labels, weights = run.codes[rows], run.weights[rows]
         if epoch >= self.warm_up:
             apart = logits[0].argmax(dim=1) != logits[1].argmax(dim=1)
@@ -110,7 +110,7 @@ class DecouplingNetwork(PlainNetwork):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LossCorrectionNetwork(PlainNetwork):
-    """A network whose loss is corrected by the noise matrix T, P(given | true).
+    """Train a network whose loss is corrected by the noise matrix T, P(given | true).
 
     * ``"forward"``: -log sum_k T[k, given] p_k(x), Patrini et al. (2017), theorem 2;
     * ``"backward"``: sum_k inverse(T)[given, k] * -log p_k(x), theorem 1: unbiased, not bounded from below;
@@ -129,7 +129,7 @@ class LossCorrectionNetwork(PlainNetwork):
     """
 
     correction: str = "forward"
-    noise: Any = "anchor"
+    noise: Noise = "anchor"
     learn_matrix: bool = False
 
     def _check_options(self) -> None:
@@ -140,22 +140,22 @@ class LossCorrectionNetwork(PlainNetwork):
         torch = load_torch()
         self.noise_matrix_ = table_noise(self.noise, matrix, codes, run.seed).matrix
         tensor = torch.tensor(self.noise_matrix_, dtype=torch.float32, device=run.X.device)
-        run.kept["logs"] = torch.nn.Parameter(tensor.clamp(min=1e-4).log(), requires_grad=self.learn_matrix)
-        inverse = np.linalg.pinv(self.noise_matrix_)
-        run.kept["inverse"] = torch.tensor(inverse, dtype=torch.float32, device=run.X.device)
+        logs = torch.nn.Parameter(tensor.clamp(min=1e-4).log(), requires_grad=self.learn_matrix)
+        inverse = torch.tensor(np.linalg.pinv(self.noise_matrix_), dtype=torch.float32, device=run.X.device)
+        run.state = CorrectionState(logs, inverse)
 
-    def _parameters(self, run: Run) -> list[list[Any]]:
+    def _parameters(self, run: Run) -> list[list[Tensor]]:
         (parameters,) = super()._parameters(run)
-        return [[*parameters, run.kept["logs"]]] if self.learn_matrix else [parameters]
+        return [[*parameters, run.state.logs]] if self.learn_matrix else [parameters]
 
-    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+    def _losses(self, run: Run, logits: list[Tensor], rows: Tensor, epoch: int) -> list[Tensor]:
         torch = load_torch()
         labels, at = run.codes[rows], torch.arange(len(rows), device=rows.device)
         if self.correction == "backward":
-            loss = -(run.kept["inverse"][labels] * torch.log_softmax(logits[0], dim=1)).sum(dim=1)
+            loss = -(run.state.inverse[labels] * torch.log_softmax(logits[0], dim=1)).sum(dim=1)
             return [weighed(loss, run.weights[rows])]
         probs = torch.softmax(logits[0], dim=1)
-        noisy = (probs @ torch.softmax(run.kept["logs"], dim=1))[at, labels].clamp(min=LEAST_PROBABILITY)
+        noisy = (probs @ torch.softmax(run.state.logs, dim=1))[at, labels].clamp(min=MIN_PROBABILITY)
         if self.correction == "forward":
             return [weighed(-noisy.log(), run.weights[rows])]
         ratio = (probs[at, labels] / noisy).detach()
@@ -163,13 +163,13 @@ class LossCorrectionNetwork(PlainNetwork):
 
     def _end_epoch(self, run: Run, epoch: int) -> None:
         if self.learn_matrix:
-            matrix = load_torch().softmax(run.kept["logs"].detach(), dim=1)
+            matrix = load_torch().softmax(run.state.logs.detach(), dim=1)
             self.noise_matrix_ = matrix.cpu().numpy().astype(np.float64)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class MentorNetwork(PlainNetwork):
-    """A student network whose rows are weighed by a mentor that watches their losses.
+    """Train a student network whose rows are weighted by a mentor that watches their losses.
 
     * ``"predefined"``: self-paced learning, v = 1 where the loss is at most lambda_1, the moving ``percentile`` of the
       batches' losses, and 0 elsewhere; in the last tenth of the epochs v = min(max(0, 1 - (loss - lambda_1) /
@@ -180,9 +180,9 @@ class MentorNetwork(PlainNetwork):
     Args:
         module: See :class:`PlainNetwork`, as for all other options.
         curriculum: One of the two; ``"learned"`` needs ``reviewed`` at ``fit``.
-        percentile: Of the losses, in (0, 100): 100 less the share thought to be wrong.
+        percentile: Percentile of the losses above which rows count as wrong, in (0, 100).
         slope: lambda_2 in nats.
-        decay: Of the moving percentile.
+        decay: Decay of the moving percentile.
         burn_in: Epochs in which no loss is looked at; None for the first 19%.
         dropout: Share of a batch's rows that are left out at random, right or wrong, during burn-in and after it: so
             that no wrong label is learnt by heart before the mentor speaks.
@@ -199,17 +199,16 @@ class MentorNetwork(PlainNetwork):
     burn_in: int | None = None
     dropout: tuple[float, float] = (0.5, 0.05)
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, reviewed: Any = None) -> MentorNetwork:
+    def fit(
+        self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None, reviewed: ArrayLike | None = None
+    ) -> MentorNetwork:
         """Train; ``reviewed`` (n,) is the right label where a row was reviewed, None or NaN elsewhere.
 
         Raises:
             MissingExtraError: PyTorch is not installed.
             OptionError: A learned curriculum without enough reviewed rows, some right and some wrong.
         """
-        kept = {}
-        if self.curriculum == "learned":
-            kept["review"] = _read_review(reviewed, y)
-        self._fit(X, y, sample_weight, kept)
+        self._fit(X, y, sample_weight, _read_review(reviewed, y) if self.curriculum == "learned" else None)
         return self
 
     def _check_options(self) -> None:
@@ -224,57 +223,58 @@ class MentorNetwork(PlainNetwork):
 
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
         torch = load_torch()
-        run.kept |= {"bar": None, "seen": [], "mentor": None}
-        if "review" in run.kept:
+        mentor, review = None, run.state
+        if review is not None:
             nn = torch.nn
-            layers = (nn.Linear(run.n_classes + 3, 20), nn.Tanh(), nn.Linear(20, 1))
-            run.kept["mentor"] = nn.Sequential(*layers).to(run.X.device)
+            mentor = nn.Sequential(nn.Linear(run.n_classes + 3, 20), nn.Tanh(), nn.Linear(20, 1)).to(run.X.device)
+        run.state = MentorState(review, mentor)
 
-    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
+    def _losses(self, run: Run, logits: list[Tensor], rows: Tensor, epoch: int) -> list[Tensor]:
         loss = cross_entropy(logits[0], run.codes[rows])
         bar = float(loss.detach().quantile(self.percentile / 100))
-        last = run.kept["bar"]
-        run.kept["bar"] = bar if last is None else self.decay * last + (1 - self.decay) * bar
+        last = run.state.bar
+        run.state.bar = bar if last is None else self.decay * last + (1 - self.decay) * bar
         burnt_in = epoch >= (BURN_IN * self.epochs if self.burn_in is None else self.burn_in)
         weights = run.weights[rows] * (load_torch().rand_like(loss) >= self.dropout[int(burnt_in)])
         if burnt_in:
             weights = weights * self._curriculum(run, loss.detach(), run.codes[rows], epoch)
         return [weighed(loss, weights)]
 
-    def _curriculum(self, run: Run, loss: Any, labels: Any, epoch: int) -> Any:
-        """(b,) what the mentor makes of a batch's losses."""
+    def _curriculum(self, run: Run, loss: Tensor, labels: Tensor, epoch: int) -> Tensor:
+        """Return the mentor's weights (b,) for a batch's losses."""
         torch = load_torch()
         if self.curriculum == "learned":
             with torch.no_grad():
-                return torch.sigmoid(run.kept["mentor"](self._watch(run, loss, labels, epoch))[:, 0])
-        over = loss - run.kept["bar"]
+                return torch.sigmoid(run.state.mentor(self._watch(run, loss, labels, epoch))[:, 0])
+        over = loss - run.state.bar
         if epoch < SELF_PACED * self.epochs:
             return (over <= 0).to(loss.dtype)
         return (1 - over / self.slope).clamp(0, 1)
 
-    def _watch(self, run: Run, loss: Any, labels: Any, epoch: int) -> Any:
-        """(b, K + 3) what the mentor sees."""
+    def _watch(self, run: Run, loss: Tensor, labels: Tensor, epoch: int) -> Tensor:
+        """Return the mentor's features (b, K + 3)."""
         torch = load_torch()
-        bar = run.kept["bar"]
+        bar = run.state.bar
         progress = torch.full_like(loss, epoch / self.epochs)
         hot = torch.nn.functional.one_hot(labels, run.n_classes).to(loss.dtype)
         return torch.column_stack([loss, (loss - bar).tanh(), progress, hot])
 
     def _end_epoch(self, run: Run, epoch: int) -> None:
-        if "review" not in run.kept:
+        state: MentorState = run.state
+        if state.review is None or state.mentor is None:
             return
         torch = load_torch()
-        positions, right = run.kept["review"]
+        positions, right = state.review
         rows = torch.as_tensor(positions, device=run.X.device)
         probs = torch.as_tensor(probabilities(run.networks[0], run.X[rows]), device=rows.device)
         labels = run.codes[rows]
-        loss = -probs[torch.arange(len(rows)), labels].clamp(min=LEAST_PROBABILITY).log().float()
+        loss = -probs[torch.arange(len(rows)), labels].clamp(min=MIN_PROBABILITY).log().float()
         target = torch.as_tensor(right, dtype=torch.float32, device=rows.device)
-        run.kept["seen"].append((self._watch(run, loss, labels, epoch), target))
-        watched, targets = (torch.cat(part) for part in zip(*run.kept["seen"][-10:], strict=True))
-        optimizer = torch.optim.Adam(run.kept["mentor"].parameters(), lr=0.02, weight_decay=1e-3)
+        state.watched.append((self._watch(run, loss, labels, epoch), target))
+        watched, targets = (torch.cat(part) for part in zip(*state.watched[-10:], strict=True))
+        optimizer = torch.optim.Adam(state.mentor.parameters(), lr=0.02, weight_decay=1e-3)
         for _ in range(50):
-            answer = run.kept["mentor"](watched)[:, 0]
+            answer = state.mentor(watched)[:, 0]
             optimizer.zero_grad()
             torch.nn.functional.binary_cross_entropy_with_logits(answer, targets).backward()
             optimizer.step()
@@ -282,7 +282,7 @@ class MentorNetwork(PlainNetwork):
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class JointOptimizationNetwork(PlainNetwork):
-    """A network and its labels optimised in turn, and then a new network on the labels that came of it.
+    """Optimise a network and its labels in turn, then train a new network on the resulting labels.
 
     The loss is KL(y : s) + alpha KL(prior : mean s) + beta H(s), equations 2, 3, 4 and 8; from epoch ``begin`` on the
     labels y are the mean of the network's answers s over the last ``memory`` epochs (soft labels, equation 7).
@@ -294,7 +294,7 @@ class JointOptimizationNetwork(PlainNetwork):
         begin: Epochs on the given labels.
         memory: Epochs that are averaged.
         prior: "estimated" for the clean shares that the noise matrix gives, "uniform" as in the paper.
-        noise: The noise matrix of the estimated prior, as of :class:`CoTeachingNetwork`.
+        noise: How the noise behind the prior is estimated, see :class:`CoTeachingNetwork`.
 
     After ``fit``: ``soft_labels_`` (n, K).
 
@@ -307,7 +307,7 @@ class JointOptimizationNetwork(PlainNetwork):
     begin: int = 10
     memory: int = 10
     prior: str = "estimated"
-    noise: Any = "anchor"
+    noise: Noise = "anchor"
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -320,48 +320,48 @@ class JointOptimizationNetwork(PlainNetwork):
         prior = np.full(run.n_classes, 1 / run.n_classes)
         if self.prior == "estimated":
             prior = table_noise(self.noise, matrix, codes, run.seed).prior
-        run.kept["prior"] = torch.tensor(prior, dtype=torch.float32, device=run.X.device)
-        run.kept["labels"] = torch.nn.functional.one_hot(run.codes, run.n_classes).float()
-        run.kept["answers"] = []
-        run.kept["last"] = False
+        run.state = JointState(
+            torch.tensor(prior, dtype=torch.float32, device=run.X.device),
+            torch.nn.functional.one_hot(run.codes, run.n_classes).float(),
+        )
 
-    def _losses(self, run: Run, logits: list[Any], rows: Any, epoch: int) -> list[Any]:
-        labels, weights = run.kept["labels"][rows], run.weights[rows]
+    def _losses(self, run: Run, logits: list[Tensor], rows: Tensor, epoch: int) -> list[Tensor]:
+        labels, weights = run.state.labels[rows], run.weights[rows]
         fit = weighed(cross_entropy(logits[0], labels), weights)
-        if run.kept["last"]:
+        if run.state.final:
             return [fit]
         torch = load_torch()
         logs = torch.log_softmax(logits[0], dim=1)
-        shares = logs.exp().mean(dim=0).clamp(min=LEAST_PROBABILITY)
+        shares = logs.exp().mean(dim=0).clamp(min=MIN_PROBABILITY)
         entropy = weighed(-(logs.exp() * logs).sum(dim=1), weights)
-        return [fit - self.alpha * (run.kept["prior"] * shares.log()).sum() + self.beta * entropy]
+        return [fit - self.alpha * (run.state.prior * shares.log()).sum() + self.beta * entropy]
 
     def _end_epoch(self, run: Run, epoch: int) -> None:
         torch = load_torch()
-        if run.kept["last"]:
+        if run.state.final:
             return
         answer = torch.as_tensor(probabilities(run.networks[0], run.X), dtype=torch.float32, device=run.X.device)
-        run.kept["answers"] = [*run.kept["answers"], answer][-self.memory :]
+        run.state.answers = [*run.state.answers, answer][-self.memory :]
         if epoch + 1 >= self.begin:
-            run.kept["labels"] = torch.stack(run.kept["answers"]).mean(dim=0)
+            run.state.labels = torch.stack(run.state.answers).mean(dim=0)
 
-    def _train(self, torch: Any, run: Run) -> None:
+    def _train(self, torch: Torch, run: Run) -> None:
         super()._train(torch, run)
-        self.soft_labels_ = run.kept["labels"].cpu().numpy().astype(np.float64)
-        run.kept["last"] = True
+        self.soft_labels_ = run.state.labels.cpu().numpy().astype(np.float64)
+        run.state.final = True
         run.networks = [self._network(tuple(run.X.shape[1:])).to(run.X.device)]
         super()._train(torch, run)
 
 
-def _read_review(reviewed: Any, y: Any) -> tuple[IntArray, NDArray[np.bool_]]:
+def _read_review(reviewed: ArrayLike | None, y: ArrayLike) -> tuple[IntArray, BoolArray]:
     values, given = np.asarray(reviewed, dtype=object), np.asarray(y)
     if values.shape != given.shape:
         raise OptionError("curriculum='learned' learns from reviewed rows: pass fit(X, y, reviewed=...), one a row.")
     positions = np.flatnonzero(answered_rows(values))
     right = np.array([values[at] == given[at] for at in positions], dtype=bool)
-    if positions.size < FEWEST_REVIEWED or right.all() or not right.any():
+    if positions.size < MIN_REVIEWED or right.all() or not right.any():
         raise OptionError(
             f"reviewed says of {positions.size:,} rows what is right, {int((~right).sum()):,} wrongly labelled; "
-            f"the mentor needs at least {FEWEST_REVIEWED}, some right and some wrong."
+            f"the mentor needs at least {MIN_REVIEWED}, some right and some wrong."
         )
     return positions, right

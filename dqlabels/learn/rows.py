@@ -1,13 +1,11 @@
-"""The rows a classifier learns from: told apart by content, dealt into folds, fitted with weights or soft labels."""
+"""The rows a classifier learns from: dealt into folds by content, fitted with weights or soft labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
@@ -15,19 +13,17 @@ from sklearn.utils.validation import has_fit_parameter
 
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.frames.hashing import hash_inputs
+from dqlabels.learn.types import BoolArray, FloatArray, Folds, Inputs, IntArray
+from dqlabels.models.estimator import Classifier
+from dqlabels.models.folds import Fold
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
-
-# A copy of a row under a class it belongs to with less probability than this is not worth fitting.
-LEAST_SHARE = 1e-3
-LEAST_PROBABILITY = 1e-6
-Split = tuple[IntArray, IntArray]
+# Copies of a row for classes less probable than this are not worth fitting.
+MIN_SHARE = 1e-3
+MIN_PROBABILITY = 1e-6
 
 
-def weight_name(estimator: Any) -> str | None:
-    """The fit parameter that carries sample weights, that of a pipeline's last step too; None if there is none."""
+def weight_name(estimator: Classifier) -> str | None:
+    """Return the fit parameter for sample weights, also that of a pipeline's last step; None if there is none."""
     if has_fit_parameter(estimator, "sample_weight"):
         return "sample_weight"
     steps = getattr(estimator, "steps", None)
@@ -38,21 +34,21 @@ def weight_name(estimator: Any) -> str | None:
     return f"{name}__{inner}" if inner else None
 
 
-def class_probabilities(model: Any, X: Any, n_classes: int) -> FloatArray:
-    """Its probabilities (n, K) in the order of all classes; a class it never saw has probability 0.
+def class_probabilities(model: Classifier, X: Inputs, n_classes: int) -> FloatArray:
+    """Return a model's probabilities (n, K) for all classes; a class it never saw has probability 0.
 
     Raises:
         ModelError: They are not finite, or not one column for each class it saw.
     """
-    given = np.asarray(model.predict_proba(X), dtype=np.float64)
-    seen = np.asarray(getattr(model, "classes_", np.arange(given.shape[-1])))
-    if given.ndim != 2 or given.shape[1] != seen.size or not np.isfinite(given).all():
+    outputs = np.asarray(model.predict_proba(X), dtype=np.float64)
+    present = np.asarray(getattr(model, "classes_", np.arange(outputs.shape[-1])))
+    if outputs.ndim != 2 or outputs.shape[1] != present.size or not np.isfinite(outputs).all():
         raise ModelError(
-            f"{type(model).__name__}.predict_proba gave shape {given.shape} for {seen.size} classes, or values that "
-            "are not finite."
+            f"{type(model).__name__}.predict_proba gave shape {outputs.shape} for {present.size} classes, or values "
+            "that are not finite."
         )
-    probs = np.zeros((len(given), n_classes))
-    probs[:, seen.astype(np.int64)] = np.clip(given, 0.0, None)
+    probs = np.zeros((len(outputs), n_classes))
+    probs[:, present.astype(np.int64)] = np.clip(outputs, 0.0, None)
     total = probs.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(probs, total, out=np.full_like(probs, 1 / n_classes), where=total > 0))
 
@@ -65,12 +61,12 @@ class Rows:
     the rows by content, in which they are always fitted, so that the caller's order does not show.
     """
 
-    X: Any
+    X: Inputs
     codes: IntArray
     n_classes: int
     weights: FloatArray | None
-    estimator: Any
-    cv: Any
+    estimator: Classifier
+    cv: Folds
     seed: int
     n_jobs: int | None
     order: IntArray
@@ -78,22 +74,33 @@ class Rows:
     @classmethod
     def of(
         cls,
-        X: Any,
+        X: Inputs,
         codes: IntArray,
         n_classes: int,
         weights: FloatArray | None,
-        estimator: Any,
-        cv: Any,
+        estimator: Classifier,
+        cv: Folds,
         seed: int,
         n_jobs: int | None,
     ) -> Rows:
-        """Rows in the order of their content."""
+        """Order rows by their content.
+
+        Args:
+            X: The n rows.
+            codes: (n,) class positions.
+            n_classes: K.
+            weights: (n,) not negative, or None.
+            estimator: The classifier to fit.
+            cv: Folds.
+            seed: Seeds every draw.
+            n_jobs: Folds fitted at a time.
+        """
         order = np.lexsort((codes, hash_inputs(X)))
         return cls(X, codes, n_classes, weights, estimator, cv, seed, n_jobs, order)
 
-    def folds(self) -> list[Split]:
-        """(train, test) rows: those of a splitter, else dealt out class by class; copies of a row stay together."""
-        if hasattr(self.cv, "split"):
+    def folds(self) -> list[Fold]:
+        """Return (train, test) rows of a splitter, or dealt out class by class; copies of a row stay together."""
+        if self.cv is not None and hasattr(self.cv, "split"):
             return self._covering([*self.cv.split(self.X, self.codes)])
         if not isinstance(self.cv, (int, np.integer, type(None))):
             return self._covering([*self.cv])
@@ -104,7 +111,7 @@ class Rows:
         parts = [(np.flatnonzero(fold != at), np.flatnonzero(fold == at)) for at in range(n_folds)]
         return [(train, test) for train, test in parts if train.size and test.size]
 
-    def _covering(self, splits: Sequence[Split]) -> list[Split]:
+    def _covering(self, splits: Sequence[Fold]) -> list[Fold]:
         judged = np.zeros(self.codes.size, dtype=bool)
         for _, test in splits:
             judged[test] = True
@@ -115,7 +122,7 @@ class Rows:
         return list(splits)
 
     def deal(self, n_parts: int) -> IntArray:
-        """(n,) the part of each row: of each class alike, drawn by content; rows alike go to the same part."""
+        """Return the part (n,) of each row, dealt out class by class; identical rows go to the same part."""
         hashes = hash_inputs(self.X)[self.order]
         starts = np.append(True, hashes[1:] != hashes[:-1])
         unit = np.cumsum(starts) - 1
@@ -123,7 +130,7 @@ class Rows:
         rank = np.random.default_rng([self.seed, 0xF01D]).permutation(lowest.size)
         dealt = np.zeros(lowest.size, dtype=np.int64)
         if lowest.size * 20 < self.codes.size:
-            # A coarse table: rows alike are a cell of it, and the best judges of each other.
+            # In a coarse table identical rows form a cell, and are the best judges of each other.
             parts = np.zeros(self.codes.size, dtype=np.int64)
             parts[self.order] = np.random.default_rng([self.seed, 0xF01E]).permutation(self.codes.size) % n_parts
             return parts
@@ -132,8 +139,8 @@ class Rows:
         parts[self.order] = dealt[unit]
         return parts
 
-    def fit(self, codes: IntArray, weights: FloatArray | None = None, rows: IntArray | None = None) -> Any:
-        """A new model of ``rows`` (all unless given) with labels (n,), weighed by the caller's times ``weights`` (n,).
+    def fit(self, codes: IntArray, weights: FloatArray | None = None, rows: IntArray | None = None) -> Classifier:
+        """Fit a new model on ``rows`` (by default all) with labels (n,); ``weights`` (n,) multiply the caller's.
 
         Where the classifier takes no weights, rows are drawn in proportion to them, each at its share of places.
 
@@ -146,22 +153,22 @@ class Rows:
             chosen = chosen[total[chosen] > 0]
         return self._fit(chosen, codes[chosen], None if total is None else total[chosen])
 
-    def fit_soft(self, soft: FloatArray, weights: FloatArray | None = None, rows: IntArray | None = None) -> Any:
-        """A new model of soft labels (n, K): each row once for each class it may be of, weighed by its share.
+    def fit_soft(self, soft: FloatArray, weights: FloatArray | None = None, rows: IntArray | None = None) -> Classifier:
+        """Fit a new model on soft labels (n, K): each row once for each possible class, weighted by its share.
 
         That is the cross-entropy between ``soft`` and the model, for any classifier that takes weights.
         """
         chosen = self.order if rows is None else self.order[_mask(rows, len(soft))[self.order]]
-        at, codes = np.nonzero(soft[chosen] > LEAST_SHARE)
+        at, codes = np.nonzero(soft[chosen] > MIN_SHARE)
         repeated = chosen[at]
         shares = soft[repeated, codes]
         total = _product(self.weights, weights)
         if total is not None:
             shares = shares * total[repeated]
-        kept = shares > 0
-        return self._fit(repeated[kept], codes[kept], shares[kept])
+        counted = shares > 0
+        return self._fit(repeated[counted], codes[counted], shares[counted])
 
-    def _fit(self, rows: IntArray, codes: IntArray, weights: FloatArray | None) -> Any:
+    def _fit(self, rows: IntArray, codes: IntArray, weights: FloatArray | None) -> Classifier:
         if np.unique(codes).size < 2:
             raise ModelError(
                 "A single class is left to fit on. Use fewer folds, a milder setting, or more rows of each class."
@@ -174,12 +181,14 @@ class Rows:
         if weights is not None and name is None:
             rows, codes, weights = _in_proportion(rows, codes, weights)
         part = _safe_indexing(self.X, rows)
-        return model.fit(part, codes) if weights is None else model.fit(part, codes, **{str(name): weights})
+        options = {} if weights is None else {str(name): weights}
+        fitted: Classifier = model.fit(part, codes, **options)
+        return fitted
 
     def out_of_fold(
         self, codes: IntArray | None = None, *, soft: FloatArray | None = None, weights: FloatArray | None = None
     ) -> FloatArray:
-        """Probabilities (n, K) of every row by models that did not see it, nor a copy of it.
+        """Return probabilities (n, K) of every row from models that saw neither it nor a copy of it.
 
         Args:
             codes: (n,) labels to fit on; default the given ones.
@@ -202,7 +211,7 @@ class Rows:
 
 
 def one_hot(codes: IntArray, n_classes: int) -> FloatArray:
-    """(n, K) 1 at each row's class.
+    """Return (n, K) with 1 at each row's class and 0 elsewhere.
 
     >>> one_hot(np.array([1, 0]), 2).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
@@ -211,8 +220,8 @@ def one_hot(codes: IntArray, n_classes: int) -> FloatArray:
 
 
 def losses(codes: IntArray, probs: FloatArray) -> FloatArray:
-    """(n,) negative log probability of each row's label, in nats."""
-    return np.asarray(-np.log(np.maximum(probs[np.arange(codes.size), codes], LEAST_PROBABILITY)))
+    """Return the negative log probability (n,) of each row's label, in nats."""
+    return np.asarray(-np.log(np.maximum(probs[np.arange(codes.size), codes], MIN_PROBABILITY)))
 
 
 def _mask(rows: IntArray, n: int) -> BoolArray:
@@ -228,7 +237,7 @@ def _product(one: FloatArray | None, other: FloatArray | None) -> FloatArray | N
 
 
 def _in_proportion(rows: IntArray, codes: IntArray, weights: FloatArray) -> tuple[IntArray, IntArray, None]:
-    """As many as there are different rows, each as often as its weight says (systematic sampling)."""
+    """Repeat rows in proportion to their weights, as many in all as there are different ones (systematic sampling)."""
     ends = np.cumsum(weights) / weights.sum() * np.unique(rows).size
     times = np.diff(np.floor(ends + 0.5), prepend=0.0).astype(np.int64)
     return np.repeat(rows, times), np.repeat(codes, times), None

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from dqlabels.errors import OptionError
+from dqlabels.learn.types import BoolArray, Labels
 from dqlabels.noise.reviewed import strata
 
 METRICS = ("accuracy", "balanced_accuracy")
@@ -30,7 +30,7 @@ ASSUMPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class CleanScore:
-    """A score in [0, 1] on labels that were put right, beside the one on the labels as ``given``.
+    """A score in [0, 1] on corrected labels, beside the one on the labels as ``given``.
 
     ``low`` and ``high`` bound ``estimate`` at ``confidence`` under ``assumption``; ``method`` is "suggested" or
     "reviewed"; ``rows`` were scored, ``changed`` of them have another label than the given one.
@@ -55,9 +55,9 @@ class CleanScore:
 
 
 def score_with_labels(
-    predicted: Any,
-    given: Any,
-    suggested: Any,
+    predicted: ArrayLike,
+    given: ArrayLike,
+    suggested: ArrayLike,
     *,
     metric: str = "accuracy",
     confidence: float = 0.90,
@@ -70,7 +70,7 @@ def score_with_labels(
         given: (n,) the labels of the test rows.
         suggested: (n,) the labels to score against: an audit's suggestions, or labels reviewed in full.
         metric: "accuracy" or "balanced_accuracy" (the mean over classes of the share answered right).
-        confidence: Of the interval, in (0, 1).
+        confidence: Confidence of the interval, in (0, 1).
         random_state: Seeds the bootstrap over rows.
 
     Raises:
@@ -89,7 +89,7 @@ def score_with_labels(
     low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
     estimate = score(answers, new)
     if metric == "accuracy":
-        # A bootstrap of rows that are all right says that none can be wrong; Wilson's interval does not.
+        # Where all rows are right a bootstrap has no width; Wilson's interval does.
         low, high = _wilson(estimate, new.size, confidence)
     return CleanScore(
         estimate, min(float(low), estimate), max(float(high), estimate), score(answers, old), confidence, metric,
@@ -98,9 +98,9 @@ def score_with_labels(
 
 
 def score_with_review(
-    predicted: Any, given: Any, quality: Any, reviewed: Any, *, confidence: float = 0.90
+    predicted: ArrayLike, given: ArrayLike, quality: ArrayLike, reviewed: ArrayLike, *, confidence: float = 0.90
 ) -> CleanScore:
-    """Accuracy on the true labels, from a reviewed sample of the rows.
+    """Estimate the accuracy on the true labels from a reviewed sample of the rows.
 
     Each reviewed row stands for those of its stratum of label quality (worst 10%, next 20%, rest) that the model
     answered as given, or answered otherwise: six cells, in each of which the share of right answers is estimated.
@@ -110,7 +110,7 @@ def score_with_review(
         given: (n,) the labels of the test rows.
         quality: (n,) label quality by which the sample was drawn (``audit.frame["label_quality"]``).
         reviewed: (n,) the right label where a row of ``audit.review_sample()`` was reviewed, None or NaN elsewhere.
-        confidence: Of the interval, in (0, 1).
+        confidence: Confidence of the interval, in (0, 1).
 
     Raises:
         OptionError: Lengths differ, a cell has rows and no answer, or an option means nothing.
@@ -129,7 +129,7 @@ def score_with_review(
     cell = strata(np.asarray(quality, dtype=np.float64)) * 2 + (answers == old)
     sizes = np.bincount(cell, minlength=6)
     counts = np.bincount(cell[known], minlength=6)
-    # A cell that nobody asked about is joined with the other one of its stratum.
+    # A cell without reviewed rows is joined with the other one of its stratum.
     for at in range(3):
         if counts[2 * at : 2 * at + 2].min() == 0 and sizes[2 * at : 2 * at + 2].sum():
             cell[cell // 2 == at] = 2 * at
@@ -155,8 +155,8 @@ def score_with_review(
     )  # fmt: skip
 
 
-def answered_rows(reviewed: NDArray[Any]) -> NDArray[np.bool_]:
-    """(n,) true where a reviewed column (n,) of objects holds an answer: neither None nor any kind of NaN.
+def answered_rows(reviewed: Labels) -> BoolArray:
+    """Return where (n,) a reviewed column of objects holds an answer: neither None nor any kind of NaN.
 
     >>> answered_rows(np.array(["a", None, float("nan")], dtype=object)).tolist()
     [True, False, False]
@@ -165,8 +165,8 @@ def answered_rows(reviewed: NDArray[Any]) -> NDArray[np.bool_]:
     return ~np.array(missing, dtype=bool)
 
 
-def _columns(*given: Any) -> list[NDArray[Any]]:
-    columns = [np.asarray(values, dtype=object) for values in given]
+def _columns(*parts: ArrayLike) -> list[Labels]:
+    columns: list[Labels] = [np.asarray(values, dtype=object) for values in parts]
     sizes = {column.shape for column in columns}
     if len(sizes) != 1 or columns[0].ndim != 1 or not columns[0].size:
         raise OptionError(f"The columns have shapes {sorted(map(str, sizes))}; one value for each row is needed.")
@@ -180,17 +180,17 @@ def _check(metric: str, confidence: float) -> None:
         raise OptionError(f"confidence={confidence!r} is not between 0 and 1; for a 90% interval pass 0.90.")
 
 
-def _accuracy(answers: NDArray[Any], labels: NDArray[Any]) -> float:
+def _accuracy(answers: Labels, labels: Labels) -> float:
     return float((answers == labels).mean())
 
 
-def _balanced(answers: NDArray[Any], labels: NDArray[Any]) -> float:
+def _balanced(answers: Labels, labels: Labels) -> float:
     right = (answers == labels).astype(np.float64)
     classes = np.unique(labels.astype(str), return_inverse=True)[1]
     return float((np.bincount(classes, weights=right) / np.bincount(classes)).mean())
 
 
-_SCORES: dict[str, Callable[[NDArray[Any], NDArray[Any]], float]] = {
+_SCORES: dict[str, Callable[[Labels, Labels], float]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced,
 }

@@ -18,6 +18,7 @@ import dqlabels
 from dqlabels import learn
 from dqlabels.errors import OptionError
 from dqlabels.learn.network import Run
+from dqlabels.learn.state import MentorState
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dqlabels[torch]'")
 NETWORKS = [getattr(learn, name) for name in learn.__all__ if name.endswith("Network")]
@@ -188,7 +189,7 @@ def test_a_mentor_that_saw_reviewed_rows_beats_the_plain_network():
 
 @pytest.mark.parametrize(("epoch", "weights"), [(50, [1.0, 1.0, 0.0]), (95, [1.0, 1.0, 0.5])])
 def test_the_predefined_curriculum_is_a_step_and_in_the_end_a_slope(epoch, weights):
-    run = Run(None, None, None, 2, 0, [], {"bar": 1.0})
+    run = Run(None, None, None, 2, 0, [], MentorState(None, None, bar=1.0))
     mentor = learn.MentorNetwork(epochs=100, slope=1.0)
     assert mentor._curriculum(run, torch.tensor([0.1, 1.0, 1.5]), None, epoch).tolist() == weights
 
@@ -197,7 +198,7 @@ def test_the_predefined_curriculum_is_a_step_and_in_the_end_a_slope(epoch, weigh
 def test_a_mentor_leaves_rows_out_at_random_first_many_then_few(epoch, kept):
     # All losses are alike, ln 2, so that none is over the moving percentile.
     labels = torch.zeros(4000, dtype=torch.long)
-    run = Run(None, labels, torch.ones(4000), 2, 0, [], {"bar": None})
+    run = Run(None, labels, torch.ones(4000), 2, 0, [], MentorState(None, None))
     (loss,) = learn.MentorNetwork(epochs=100)._losses(run, [torch.zeros(4000, 2)], torch.arange(4000), epoch)
     assert float(loss) / np.log(2) == pytest.approx(kept, abs=0.03)
 
