@@ -1,1 +1,1 @@
-"""One plain dict, as ``LabelAudit.to_dict`` gives it, shown as text, HTML or charts; nothing here computes."""
+"""One typed summary of an audit, shown as text, HTML, charts and build reports."""

@@ -1,4 +1,4 @@
-"""What an audit found, as arrays: what its tables, its messages and its gates are made from."""
+"""What an audit found, as arrays from which its tables, messages and gates are made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Frame, Labels
 
-# Of the probabilities: a flagged row whose two likeliest classes are nearer than this is overlap, not an error.
+# A flagged row whose two likeliest classes are closer in probability than this is overlap, not an error.
 AMBIGUOUS_MARGIN = 0.25
 
 
@@ -48,7 +48,7 @@ class Evidence:
         return np.bincount(self.codes, minlength=len(self.classes))
 
     def worst(self) -> tuple[NDArray[np.int64], list[str]]:
-        """Audited positions of the flagged rows, worst first, with the kind of each."""
+        """Return the audited positions of the flagged rows, worst first, with the kind of each."""
         found = np.flatnonzero(self.flagged)
         order = found[np.argsort(self.quality[found], kind="stable")]
         if not order.size:
@@ -63,7 +63,7 @@ class Evidence:
     def class_facts(
         self, noise_rates: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
     ) -> dict[str, NDArray[Any]]:
-        """Columns (K,) of the class table; ``noise_rates`` (K,) by given class, with their intervals."""
+        """Return the columns (K,) of the class table, given the noise rate of each class with its interval."""
         rows, k = self.class_rows, len(self.classes)
         flagged = np.bincount(self.codes[self.flagged], minlength=k)
         quality = np.bincount(self.codes, weights=self.quality, minlength=k)
@@ -79,7 +79,7 @@ class Evidence:
         }
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """Flagged given → suggested pairs, commonest first: given, suggested, rows, share of the given class."""
+        """Return flagged pairs, most common first: given, suggested, rows, share of the given class."""
         k = len(self.classes)
         cells = self.codes[self.flagged] * k + self.suggested[self.flagged]
         found, rows = np.unique(cells, return_counts=True)
@@ -88,7 +88,7 @@ class Evidence:
         return given, found[order] % k, rows[order], rows[order] / self.class_rows[given]
 
     def worst_facts(self, most: int, index: Any = None) -> list[dict[str, Any]]:
-        """The ``most`` most suspicious rows as plain values, with the value of each in ``index``, if any."""
+        """Return the ``most`` most suspicious rows as plain values, with their value in ``index``, if any."""
         order, kinds = self.worst()
         return [
             {
@@ -104,10 +104,7 @@ class Evidence:
 
 
 def index_values(table: Frame | None) -> Any:
-    """The index of a pandas frame, or None where it has none that says more than the row number.
-
-    An audit that several checks share is kept without its table.
-    """
+    """Return the index of a pandas frame, or None if it says no more than the row number, or if there is no table."""
     if table is None or not table.implementation.is_pandas_like():
         return None
     index = table.to_native().index
@@ -116,7 +113,11 @@ def index_values(table: Frame | None) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON knows it: numbers, booleans and strings as they are, NaN as None, all else as text."""
+    """Return a value for JSON: numbers, booleans and strings as they are, NaN as None, and all else as text.
+
+    >>> plain(np.int64(3)), plain(float("nan"))
+    (3, None)
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""A gate's answer for machines that read builds: GitHub's annotations and JUnit's XML."""
+"""The answer of a gate for build systems: GitHub annotations and JUnit XML."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:
     from dqlabels.audits.gate import GateCheck, GateResult
 
-# GitHub shows ten annotations of a kind a step.
+# GitHub shows ten annotations of each kind per step.
 MAX_ANNOTATIONS = 10
 KINDS = {"pass": "notice", "inconclusive": "warning", "fail": "error"}
-# What XML 1.0 cannot hold, however it is written.
+# Characters that XML 1.0 cannot hold, even escaped.
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def github_annotations(file: str, label: str, gate: GateResult) -> str:
-    """Workflow commands, a line each: the whole message with the worst limit, then the other limits not kept.
+    """Return workflow commands, one per line: the whole message with the worst limit, then the other limits not met.
 
     Args:
-        file: The table's path, in the repository where it lies there.
+        file: The path of the table, relative to the repository if it is in it.
         label: The label column.
         gate: The answer.
 
@@ -40,7 +40,7 @@ def github_annotations(file: str, label: str, gate: GateResult) -> str:
 
 
 def github_error(file: str, label: str, message: str) -> str:
-    """The annotation of a gate that could not run.
+    """Return the annotation of a gate that could not run.
 
     >>> github_error("loans.csv", "risk", "no such column").strip()
     "::error file=loans.csv,title=Labels of 'risk' were not checked::no such column"
@@ -49,10 +49,10 @@ def github_error(file: str, label: str, message: str) -> str:
 
 
 def junit_xml(file: str, label: str, gate: GateResult) -> str:
-    """A JUnit report with a test case per limit; it is the same for the same answer, so it holds no time.
+    """Return a JUnit report with one test case per limit. It holds no time, so the same answer gives the same report.
 
     Args:
-        file: The table's path.
+        file: The path of the table.
         label: The label column.
         gate: The answer.
 
@@ -60,9 +60,9 @@ def junit_xml(file: str, label: str, gate: GateResult) -> str:
         An XML document, valid by the schema junit-10 of Jenkins' xUnit plugin.
     """
     rate: Any = gate.to_dict().get("noise_rate") or {}
-    told = ("estimate", "low", "high", "confidence", "method", "rows")
-    facts = {f"noise_rate.{name}": rate[name] for name in told if name in rate}
-    suite = _suite(file, label, {"verdict": gate.verdict, "decide": gate.decide, **facts})
+    names = ("estimate", "low", "high", "confidence", "method", "rows")
+    figures = {f"noise_rate.{name}": rate[name] for name in names if name in rate}
+    suite = _suite(file, label, {"verdict": gate.verdict, "decide": gate.decide, **figures})
     for check in gate.checks:
         case = _case(suite, label, check.requirement)
         if _failed(check, gate):
@@ -76,7 +76,7 @@ def junit_xml(file: str, label: str, gate: GateResult) -> str:
 
 
 def junit_error(file: str, label: str, message: str) -> str:
-    """A JUnit report of a gate that could not run: an error, so that no former report stands for it.
+    """Return a JUnit report of a gate that could not run: an error, so that no earlier report stands for it.
 
     >>> ElementTree.fromstring(junit_error("loans.csv", "risk", "no such column").encode()).attrib["errors"]
     '1'
@@ -105,10 +105,10 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def _suite(file: str, label: str, facts: Mapping[str, Any]) -> ElementTree.Element:
+def _suite(file: str, label: str, figures: Mapping[str, object]) -> ElementTree.Element:
     suite = ElementTree.Element("testsuite", name=_xml(f"labels of {label!r} in {file}"))
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in {"file": file, "label": label, **facts}.items():
+    for name, value in {"file": file, "label": label, **figures}.items():
         ElementTree.SubElement(properties, "property", name=name, value=_xml(str(value)))
     return suite
 
