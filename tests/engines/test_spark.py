@@ -80,6 +80,13 @@ def test_numbers_get_what_they_get_in_memory_and_streamed(spark):
     assert frame.lazy().labels.audit("price", task="regression", **OPTIONS).collect().equals(here)
 
 
+def test_a_column_of_fractions_is_audited_as_numbers_here_too(spark):
+    frame = prices(1_500).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
+    with pytest.warns(dqlabels.LabelWarning, match="was audited as numbers"):
+        found = dqlabels.spark.audit(in_spark(spark, frame), "price", **OPTIONS)
+    assert collected(found).equals(dqlabels.audit(frame, "price", task="regression", **OPTIONS).frame)
+
+
 @pytest.mark.parametrize(
     ("label", "options", "error", "message"),
     [
