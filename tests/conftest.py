@@ -31,8 +31,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.fixture(params=list(MAKERS))
-def make_frame(request: pytest.FixtureRequest) -> Callable[[dict[str, Any]], Any]:
-    return MAKERS[request.param]
+def library(request: pytest.FixtureRequest) -> str:
+    """The name of a frame library, by which a test file keeps what it audits once."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def make_frame(library: str) -> Callable[[dict[str, Any]], Any]:
+    return MAKERS[library]
 
 
 @pytest.fixture(scope="session")

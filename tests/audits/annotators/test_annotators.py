@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from support.frames import column, eager
+from support.frames import MAKERS, column, eager
 
 import dqlabels
 from dqlabels.errors import LabelColumnError, LabelNoiseError, LabelWarning, OptionError, OutputColumnError
@@ -56,30 +56,29 @@ def quietly(frame, label, **options):
 
 
 @cache
-def audited():
-    return quietly(pl.DataFrame(wide()), ANNOTATORS)
+def audited(library: str = "polars"):
+    """The audit, which no test changes."""
+    return quietly(MAKERS[library](wide()), ANNOTATORS)
 
 
-def test_a_wide_frame_gets_a_consensus_and_its_quality(make_frame):
-    frame = make_frame(wide())
-    audit = quietly(frame, ANNOTATORS)
+def test_a_wide_frame_gets_a_consensus_and_its_quality(library):
+    audit = audited(library)
     suggested = column(audit.frame, "suggested_label")
-    assert type(audit.frame) is type(frame)
+    assert type(audit.frame) is type(MAKERS[library]({}))
     assert np.mean([given == "abc"[k] for given, k in zip(suggested[1:], truth(160)[1:], strict=True)]) > 0.9
     assert all(0 <= quality <= 1 for quality in column(audit.frame, "label_quality")[1:])
 
 
-def test_a_row_is_flagged_where_at_least_half_of_its_labels_are_not_the_consensus(make_frame):
-    data = wide()
-    answer = quietly(make_frame(data), ANNOTATORS).frame
+def test_a_row_is_flagged_where_at_least_half_of_its_labels_are_not_the_consensus(library):
+    data, answer = wide(), audited(library).frame
     suggested, flags = column(answer, "suggested_label"), column(answer, "is_label_issue")
     for row in range(1, 160):
         given = [data[name][row] for name in ANNOTATORS if data[name][row] is not None]
         assert flags[row] == (sum(label == suggested[row] for label in given) <= len(given) / 2)
 
 
-def test_a_row_without_labels_keeps_null_quality_and_gets_the_models_answer(make_frame):
-    answer = eager(quietly(make_frame(wide()), ANNOTATORS).frame)
+def test_a_row_without_labels_keeps_null_quality_and_gets_the_models_answer(library):
+    answer = eager(audited(library).frame)
     assert answer["label_quality"].is_null()[0]
     assert answer["is_label_issue"].is_null()[0]
     assert answer["suggested_label"][0] in ("a", "b", "c")
@@ -155,11 +154,11 @@ def test_confusions_count_each_annotators_labels():
     assert shares.to_list() == pytest.approx([1] * 9)
 
 
-def test_the_tables_come_in_the_callers_library(make_frame):
-    audit = quietly(make_frame(wide()), ANNOTATORS)
-    library = type(audit.frame).__module__.split(".")[0]
+def test_the_tables_come_in_the_callers_library(library):
+    audit = audited(library)
+    module = type(audit.frame).__module__.split(".")[0]
     for name in ("consensus", "annotators", "confusions", "votes", "pairs", "issues"):
-        assert type(getattr(audit, name)).__module__.split(".")[0] == library, name
+        assert type(getattr(audit, name)).__module__.split(".")[0] == module, name
         assert len(eager(getattr(audit, name))) > 0, name
 
 

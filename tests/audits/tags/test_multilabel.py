@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from support.frames import column, eager
+from support.frames import MAKERS, column, eager
 
 import dqlabels
 from dqlabels.audits.tags.verdict import judge_tags, worst_first
@@ -45,14 +45,14 @@ def ticked(rows: int = 150) -> dict[str, list]:
 
 
 @cache
-def audited():
-    return dqlabels.audit(pl.DataFrame(listed()), "tags")
+def audited(library: str = "polars"):
+    """The audit, which no test changes."""
+    return dqlabels.audit(MAKERS[library](listed()), "tags")
 
 
-def test_a_list_column_is_audited_label_by_label(make_frame):
+def test_a_list_column_is_audited_label_by_label(library):
     true, tags, _ = planted()
-    audit = dqlabels.audit(make_frame(listed()), "tags")
-    issues = eager(audit.issues)
+    issues = eager(audited(library).issues)
     found = {
         (row, TAGS.index(tag)) for row, tag in zip(issues["row"].to_list(), issues["label"].to_list(), strict=True)
     }
@@ -61,17 +61,16 @@ def test_a_list_column_is_audited_label_by_label(make_frame):
     assert len(found & wrong) > 0.7 * len(found)
 
 
-def test_an_issue_says_whether_the_label_is_missing_or_wrong(make_frame):
+def test_an_issue_says_whether_the_label_is_missing_or_wrong(library):
     _, tags, _ = planted()
-    issues = eager(dqlabels.audit(make_frame(listed()), "tags").issues)
+    issues = eager(audited(library).issues)
     for row, tag, kind in zip(*(issues[name].to_list() for name in ("row", "label", "kind")), strict=True):
         assert kind == ("wrong" if tags[row, TAGS.index(tag)] else "missing")
     assert set(issues["kind"].to_list()) == {"missing", "wrong"}
 
 
-def test_the_suggestion_is_the_given_list_put_right(make_frame):
-    data = listed()
-    audit = dqlabels.audit(make_frame(data), "tags")
+def test_the_suggestion_is_the_given_list_put_right(library):
+    data, audit = listed(), audited(library)
     issues, suggested = eager(audit.issues), column(audit.frame, "suggested_label")
     expected = [set(row) for row in data["tags"]]
     for row, tag in zip(issues["row"].to_list(), issues["label"].to_list(), strict=True):
@@ -79,17 +78,16 @@ def test_the_suggestion_is_the_given_list_put_right(make_frame):
     assert [set(row) for row in suggested] == expected
 
 
-def test_a_row_is_flagged_exactly_where_the_suggestion_differs(make_frame):
-    data = listed()
-    answer = dqlabels.audit(make_frame(data), "tags").frame
+def test_a_row_is_flagged_exactly_where_the_suggestion_differs(library):
+    data, answer = listed(), audited(library).frame
     pairs = zip(data["tags"], column(answer, "suggested_label"), strict=True)
     differs = [set(given_list) != set(should) for given_list, should in pairs]
     assert column(answer, "is_label_issue") == differs
 
 
-def test_yes_no_columns_give_the_same_audit_as_lists(make_frame):
-    lists = dqlabels.audit(make_frame(listed()), "tags").frame
-    ticks = dqlabels.audit(make_frame(ticked()), TAGS, task="multilabel").frame
+def test_yes_no_columns_give_the_same_audit_as_lists(library):
+    lists = audited(library).frame
+    ticks = dqlabels.audit(MAKERS[library](ticked()), TAGS, task="multilabel").frame
     assert column(lists, "label_quality") == column(ticks, "label_quality")
     assert [set(row) for row in column(lists, "suggested_label")] == [
         set(row) for row in column(ticks, "suggested_label")
