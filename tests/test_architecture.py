@@ -22,8 +22,6 @@ STILL_ASK = {
     "cli/gate.py",
     "cli/limits.py",
     "cli/values.py",
-    "integrations/great_expectations/results.py",
-    "integrations/pandera/check.py",
     "integrations/sharing.py",
 }
 # A kind's own files: its room, its statistics, and those called after it. Others that name it should be four at most.
