@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 
 import numpy as np
 import polars as pl
 import pytest
+from support.command import run
 from support.review import DATA, Client, queue_of
 
 import dqlabels
@@ -153,13 +153,8 @@ def test_a_port_that_is_taken_is_named(audit, session, tmp_path):
         audit.review(tmp_path / "other", port=session.port, open_browser=False)
 
 
-def test_a_missing_server_is_said_before_the_work(tmp_path):
-    code = (
-        "import sys; sys.modules['uvicorn'] = None; sys.argv = ['dqlabels', 'review', 'none.csv', '-y', 'y']\n"
-        "from dqlabels.__main__ import main\nmain()"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (
-        2,
-        'dqlabels: The review page needs uvicorn: pip install "dqlabels[review]"\n',
-    )
+def test_a_missing_server_is_said_before_the_work(monkeypatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    done = run("review", "none.csv", "-y", "y")
+    assert done.returncode == 2
+    assert done.stderr == b'dqlabels: The review page needs uvicorn: pip install "dqlabels[review]"\n'
