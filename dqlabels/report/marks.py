@@ -47,7 +47,7 @@ class Marks:
                 x=alt.X("from:Q", bin="binned", title="label quality"),
                 x2="to:Q",
                 y=alt.Y("rows:Q", title="rows"),
-                color=flag_color(),
+                color=two_colors("flagged"),
                 tooltip=["from:Q", "to:Q", "rows:Q", "flagged:N"],
             )
         )
@@ -78,6 +78,8 @@ class Marks:
     def intervals(self, columns: Columns, name: str, title: str, axis: str) -> altair.LayerChart:
         """A point in its interval for each row of a table with the columns estimate, low and high, in [0, 1].
 
+        Rows for which a column ``used`` is true get a color of their own.
+
         Args:
             columns: The table, in the order to draw.
             name: The column that names the rows.
@@ -89,9 +91,10 @@ class Marks:
         chart = alt.Chart(self.table(columns), title=self.title(title), width=WIDTH)
         y = alt.Y(f"{name}:N", sort=list(columns[name]), title=None)
         x = alt.X("low:Q", title=axis, axis=alt.Axis(format="%"))
-        bar = chart.mark_bar(height=8, opacity=0.5, color=KEPT).encode(x=x, x2="high:Q", y=y)
-        point = chart.mark_point(filled=True, size=90, opacity=1, color=KEPT).encode(
-            x="estimate:Q", y=y, tooltip=[f"{name}:N", "estimate:Q", "low:Q", "high:Q"]
+        color = two_colors("used", title="used by the audit") if "used" in columns else alt.value(KEPT)
+        bar = chart.mark_bar(height=8, opacity=0.5).encode(x=x, x2="high:Q", y=y, color=color)
+        point = chart.mark_point(filled=True, size=90, opacity=1).encode(
+            x="estimate:Q", y=y, color=color, tooltip=[f"{name}:N", "estimate:Q", "low:Q", "high:Q"]
         )
         layered: altair.LayerChart = bar + point
         return layered
@@ -105,10 +108,11 @@ class Marks:
         return nw.from_dict(columns, backend=self.backend).to_native()
 
 
-def flag_color() -> altair.Color:
-    """The colors of rows that are flagged and of rows that are not."""
+def two_colors(name: str, *, title: str | None = None) -> altair.Color:
+    """One color where a column is true, as ``flagged`` is, and another where it is false."""
     alt = altair_module()
-    color: altair.Color = alt.Color("flagged:N", scale=alt.Scale(domain=[False, True], range=[KEPT, FLAGGED]))
+    scale = alt.Scale(domain=[False, True], range=[KEPT, FLAGGED])
+    color: altair.Color = alt.Color(f"{name}:N", scale=scale, title=title or name)
     return color
 
 

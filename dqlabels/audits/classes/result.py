@@ -52,6 +52,7 @@ from dqlabels.report.charts import Charts
 from dqlabels.report.data import check_rows, quality_histogram, report_facts
 from dqlabels.report.evidence import Evidence, index_values, plain
 from dqlabels.report.explanations import usable_kinds
+from dqlabels.report.marks import Marks
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -523,7 +524,8 @@ class LabelAudit(ClassAudit):
     @property
     def plot(self) -> Charts:
         """Charts as altair objects: ``plot.quality()``, ``.confusions()``, ``.classes()`` and ``.noise()``."""
-        return Charts(cast("ClassSummary", self.to_dict()), self.evidence, self.noise_rates, self.table.implementation)
+        marks = Marks(str(self.label), self.table.implementation)
+        return Charts(marks, cast("ClassSummary", self.to_dict()), self.evidence, self.noise_rates)
 
     def review(
         self,

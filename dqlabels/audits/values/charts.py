@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dqlabels.audits.values.picture import QUALITY_BINS, SIDE, Picture
-from dqlabels.report.marks import WIDTH, Columns, Marks, altair_module, flag_color
+from dqlabels.report.marks import WIDTH, Columns, Marks, altair_module, two_colors
 
 if TYPE_CHECKING:
     import altair
@@ -48,7 +48,7 @@ class ValueCharts:
             .encode(
                 x=alt.X("predicted:Q", scale=scale, title="predicted"),
                 y=alt.Y("given:Q", scale=scale, title="given"),
-                color=flag_color(),
+                color=two_colors("flagged"),
                 opacity=alt.Opacity("rows:Q", scale=alt.Scale(type="log", range=[0.35, 1]), legend=None),
                 tooltip=["predicted:Q", "given:Q", "rows:Q", "flagged:N"],
             )
