@@ -7,6 +7,7 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -95,6 +96,39 @@ def test_every_page_has_its_place_in_the_order_of_the_site():
     trees = re.findall(r"^```\{toctree\}\n(.*?)^```", index, flags=re.M | re.S)
     placed = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
     assert sorted(placed) == sorted(page.stem for page in PAGES[1:] if page.stem != "index")
+
+
+def test_the_page_on_the_layout_lists_the_rooms_there_are():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page, flags=re.M)
+    assert sorted(listed) == sorted(path.parent.name for path in (ROOT / "dqlabels").glob("*/__init__.py"))
+
+
+def test_the_page_on_the_layout_has_the_layers_of_the_contract():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```text\n(.*?)^```", page, flags=re.M | re.S)
+    contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition('type = "layers"')[2].partition("]")[0]
+    layers = re.findall(r'"(.*)"', contract)
+    assert shown.splitlines() == [layer.replace("dqlabels.", "") for layer in layers]
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "docs/architecture.md", ROOT / "docs/streaming.md"], ids=lambda page: page.name
+)
+def test_a_path_in_the_package_that_a_page_names_is_there(page: Path):
+    named = re.findall(r"`((?:\w+/)+\w+\.py)`", page.read_text(encoding="utf-8"))
+    assert named
+    assert [path for path in named if not any((ROOT / part / path).exists() for part in ("", "dqlabels"))] == []
+
+
+def test_mypy_accepts_the_page_on_types(tmp_path: Path):
+    pytest.importorskip("mypy")
+    page = (ROOT / "docs/typing.md").read_text(encoding="utf-8")
+    script = tmp_path / "typed.py"
+    script.write_text("\n".join(re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S)), encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent", str(script)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
