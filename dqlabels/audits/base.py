@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
@@ -63,6 +63,20 @@ class AuditedRows:
         return found[np.argsort(self.rank[found], kind="stable")]
 
 
+@dataclass(frozen=True, slots=True)
+class CheckDetails:
+    """What a kind of label tells a check of a test suite beside counts and verdict, as plain values.
+
+    ``unit`` is what is counted, in the plural, and ``judged`` says in words who judged. ``tables`` are whole, by name,
+    the rows that matter most first; ``facts`` are whatever else there is to tell.
+    """
+
+    unit: str
+    judged: str
+    tables: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
 # No slots: what is costly and not always wanted, such as the noise rate, is computed when first asked for and cached.
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Audit(abc.ABC):
@@ -113,6 +127,11 @@ class Audit(abc.ABC):
     def label_columns(self) -> tuple[str, ...]:
         """The columns of the frame that hold the labels."""
         return (self.label,)
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """What may have a limit of its own: the classes, annotators or tags, as the labels name them."""
+        return ()
 
     @property
     @abc.abstractmethod
@@ -230,6 +249,10 @@ class Audit(abc.ABC):
     @abc.abstractmethod
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged, for those who list or count rows."""
+
+    @abc.abstractmethod
+    def check_details(self) -> CheckDetails:
+        """What a check of a test suite tells of the audit beside counts and verdict."""
 
     @abc.abstractmethod
     def without_frame(self) -> Self:

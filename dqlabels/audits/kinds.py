@@ -26,17 +26,26 @@ MIN_VALUES_TO_ASK = 5
 CLASS_OPTIONS = ("pred_probs", "classes", "model", "cv", "compat", "sample_rows", "filter_by", "score", "adjust")
 
 
+# Options of every kind of label; those of the kinds that a caller's model may judge; and of those flagged by a rule.
+COMMON_OPTIONS = (
+    "features", "exclude", "embed", "groups", "sample_weight", "names", "random_state", "n_jobs", "progress",
+)  # fmt: skip
+MODEL_OPTIONS = ("pred_probs", "classes", "model", "cv", "compat")
+RULE_OPTIONS = ("filter_by", "score", "adjust")
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of label: its name as ``task=``, the module that audits it, and what it is called in messages.
 
-    ``several`` where a row, or an item, has several labels; ``streams`` where its statistics merge, so that every
-    engine runs it.
+    ``options`` are those of an audit that mean something for it. ``several`` where a row, or an item, has several
+    labels; ``streams`` where its statistics merge, so that every engine runs it.
     """
 
     name: Task
     module: str
     words: str
+    options: tuple[str, ...]
     several: bool = False
     streams: bool = False
 
@@ -44,13 +53,25 @@ class Kind:
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("classes", "dqlabels.audits.classes.pipeline", "one class per row", streams=True),
-        Kind("ordinal", "dqlabels.audits.classes.pipeline", "classes in an order"),
-        Kind("regression", "dqlabels.audits.values.pipeline", "numbers", streams=True),
-        Kind("annotators", "dqlabels.audits.annotators.pipeline", "several annotators", several=True),
-        Kind("multilabel", "dqlabels.audits.tags.pipeline", "several labels per row", several=True),
+        Kind(
+            "classes", "dqlabels.audits.classes.pipeline", "one class per row",
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), streams=True,
+        ),
+        Kind(
+            "ordinal", "dqlabels.audits.classes.pipeline", "classes in an order",
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"),
+        ),
+        Kind("regression", "dqlabels.audits.values.pipeline", "numbers", (*COMMON_OPTIONS, "fdr"), streams=True),
+        Kind(
+            "annotators", "dqlabels.audits.annotators.pipeline", "several annotators",
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, "annotator", "item", "consensus"), several=True,
+        ),
+        Kind(
+            "multilabel", "dqlabels.audits.tags.pipeline", "several labels per row",
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS), several=True,
+        ),
     )
-}
+}  # fmt: skip
 
 
 class Resolved(NamedTuple):

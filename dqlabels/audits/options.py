@@ -93,6 +93,22 @@ def checked(check: Check, name: str, value: Any) -> Any:
     return check(name, value)
 
 
+def checked_field(record: type[Any], name: str, value: Any, written: str = "") -> Any:
+    """Return what a dataclass of options makes of a value for one of its fields.
+
+    Args:
+        record: A dataclass whose fields were made by :func:`option`.
+        name: Its field.
+        value: What the caller passed.
+        written: What the caller calls it, for the message, where that is another name.
+
+    Raises:
+        OptionError: A value that means nothing there.
+    """
+    (check,) = (one.metadata["check"] for one in fields(record) if one.name == name)
+    return value if check is None else check(written or name, value)
+
+
 def choice(choices: Any, *, optional: bool = False) -> Check:
     """Return a check that a value is one of a ``Literal``'s, or None where that is allowed."""
     values = get_args(choices)
@@ -448,12 +464,15 @@ def documented(names: Iterable[str] = OPTION_NAMES) -> Callable[[Function], Func
     return documented_fields(Options, names)
 
 
-def documented_fields(record: type[Any], names: Iterable[str]) -> Callable[[Function], Function]:
+def documented_fields(
+    record: type[Any], names: Iterable[str], marker: str = "{options}"
+) -> Callable[[Function], Function]:
     """Give a function that takes fields of ``record`` by keyword their signature and their meanings.
 
     Args:
         record: A dataclass whose fields were made by :func:`option`.
         names: Those that the function takes.
+        marker: The line of the docstring that stands for them.
     """
     chosen = set(names)
     taken = [one for one in fields(record) if one.name in chosen]
@@ -469,7 +488,7 @@ def documented_fields(record: type[Any], names: Iterable[str]) -> Callable[[Func
         ]
         function.__signature__ = written.replace(parameters=[*own, *by_keyword])  # type: ignore[attr-defined]
         if function.__doc__:
-            function.__doc__ = _with_meanings(function.__doc__, taken)
+            function.__doc__ = _with_meanings(function.__doc__, taken, marker)
         return function
 
     return decorate
@@ -482,8 +501,8 @@ def _shown(record: type[Any], one: dataclasses.Field[Any]) -> str:
     return " | ".join([str(choices).replace("typing.", ""), *rest]) if get_args(choices) else str(one.type)
 
 
-def _with_meanings(text: str, taken: Iterable[dataclasses.Field[Any]]) -> str:
-    marker = next((line for line in text.splitlines() if line.strip() == "{options}"), None)
+def _with_meanings(text: str, taken: Iterable[dataclasses.Field[Any]], placeholder: str) -> str:
+    marker = next((line for line in text.splitlines() if line.strip() == placeholder), None)
     if marker is None:
         return text
     indent = marker[: len(marker) - len(marker.lstrip())]

@@ -17,6 +17,7 @@ from dqlabels.audits.annotators.findings import Findings
 from dqlabels.audits.base import (
     Audit,
     AuditedRows,
+    CheckDetails,
     Mask,
     NativeFrame,
     column_values,
@@ -83,6 +84,11 @@ class AnnotatorAudit(Audit):
     def label_columns(self) -> tuple[str, ...]:
         """The columns of the frame that hold the labels."""
         return tuple(self.findings.reading.names)
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """The annotators."""
+        return tuple(self.findings.reading.annotators)
 
     @cached_property
     def noise_rate(self) -> NoiseRate:
@@ -372,6 +378,16 @@ class AnnotatorAudit(Audit):
         at = votes.item if reading.given is None else np.flatnonzero(reading.given >= 0)
         rows[at[wrong]] = True
         return rows
+
+    def check_details(self) -> CheckDetails:
+        """The annotators, how far they agree, and how sure the consensus is."""
+        shown = self.to_dict()
+        judged = f"The consensus is by {self.settings['consensus']}"
+        if self.model is not None:
+            judged += f", beside {self.model}, which disagrees with {self.model_error:.1%} of it"
+        names = ("items", "labels", "agreement", "consensus_noise_rate")
+        facts = {name: shown[name] for name in names}
+        return CheckDetails("rows", judged, {"annotators": shown["annotators"]}, facts)
 
     def without_frame(self) -> Self:
         """The audit with what its gate and its rows are made from, and nothing else, to be cached."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.base import (
     Audit,
     AuditedRows,
+    CheckDetails,
     Mask,
     NativeFrame,
     detached,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 
 MAX_ROWS_IN_DICT = 10
 MAX_PAIRS_IN_DICT = 20
+MAX_PAIRS_IN_DETAILS = 10
 LIMITS = (
     "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "reference", "method", *DECIDING,
 )  # fmt: skip
@@ -341,6 +343,20 @@ class ClassAudit(Audit):
     def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
         """Return what the HTML report shows as plain values."""
         self._refuse("to_html")
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """The classes."""
+        return tuple(self.evidence.classes)
+
+    def check_details(self) -> CheckDetails:
+        """The classes, the noisiest first, and the commonest confusions."""
+        shown = self.to_dict()
+        judged = f"Judged by {self.model}, which disagrees with {self.model_error:.1%} of the labels"
+        classes = sorted(shown["classes"], key=lambda row: -row["noise_rate"])
+        return CheckDetails(
+            "labels", judged, {"classes": classes}, {"confusions": shown["confusions"][:MAX_PAIRS_IN_DETAILS]}
+        )
 
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged, for those who list or count rows."""

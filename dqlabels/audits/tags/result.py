@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame, detached, records
+from dqlabels.audits.base import Audit, AuditedRows, CheckDetails, Mask, NativeFrame, detached, records
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.tags.charts import TagCharts
@@ -137,6 +137,11 @@ class MultilabelAudit(Audit):
     def label_columns(self) -> tuple[str, ...]:
         """The columns of the frame that hold the labels."""
         return tuple(self.evidence.tags.columns)
+
+    @property
+    def parts(self) -> tuple[object, ...]:
+        """The tags."""
+        return tuple(self.evidence.tags.values)
 
     @cached_property
     def noise_rate(self) -> NoiseRate:
@@ -326,6 +331,11 @@ class MultilabelAudit(Audit):
             lambda at: listed(self.evidence.suggested()[positions[at]]),
             concerning,
         )  # fmt: skip
+
+    def check_details(self) -> CheckDetails:
+        """The tags, the most flagged first."""
+        judged = f"Judged by {self.model}, which disagrees with {self.model_error:.1%} of the answers"
+        return CheckDetails("rows", judged, {"tags": records(self.classes)})
 
     def without_frame(self) -> Self:
         """The audit with what its gate and its rows are made from, and nothing else, to be cached."""

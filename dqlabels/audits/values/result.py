@@ -10,7 +10,16 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame, column_values, detached, issue_rows
+from dqlabels.audits.base import (
+    Audit,
+    AuditedRows,
+    CheckDetails,
+    Mask,
+    NativeFrame,
+    column_values,
+    detached,
+    issue_rows,
+)
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.values import wording
@@ -187,6 +196,11 @@ class AmountAudit(Audit):
         middles = axis.low + (np.arange(SIDE) + 0.5) * (axis.high - axis.low) / SIDE
         amounts = targets.possible(judge.scale.undo(middles)).tolist()
         return ValueCharts(Marks(str(self.label), self.table.implementation), self.picture, amounts)
+
+    def check_details(self) -> CheckDetails:
+        """How far the values lie from their prediction, and the false-discovery rate of the flags."""
+        far = f"the values lie {self.model_error:.0%} as far from their prediction as from the median"
+        return CheckDetails("values", f"Judged by {self.model}; {far}", facts={"fdr": self.fdr})
 
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged, for those who list or count rows."""

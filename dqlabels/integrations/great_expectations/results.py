@@ -5,90 +5,39 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from functools import singledispatch
 from typing import Any
 
 import narwhals as nw
 from great_expectations.expectations.expectation_configuration import parse_result_format
 
-from dqlabels.audits.annotators.result import AnnotatorAudit
 from dqlabels.audits.base import Audit, AuditedRows, Mask
-from dqlabels.audits.classes.result import LabelAudit
-from dqlabels.audits.tags.result import MultilabelAudit
-from dqlabels.audits.values.result import ValueAudit
 from dqlabels.frames.columns import require
 from dqlabels.report.evidence import plain
+from dqlabels.version import __version__ as version
 
 Fields = dict[str, Any]
 
-MOST_CLASSES = 20
-MOST_ROWS = 10
-MOST_PAIRS = 10
+MAX_TABLE_ROWS = 20
+MAX_ROWS = 10
 
 
-def audit_facts(audit: Any) -> Fields:
-    """What a reader of the result wants to know of an audit of any kind, bounded in size."""
-    facts = audit.to_dict()
-    keys = ("audited", "flagged", "flagged_share", "model", "model_error", "settings")
-    told = {key: facts[key] for key in keys}
-    names = {
-        "column": facts["label"],
+def audit_facts(audit: Audit) -> Fields:
+    """What a reader of the result wants to know of an audit, bounded in size."""
+    details = audit.check_details()
+    facts: Fields = {
+        "column": audit.label,
         "columns": list(audit.label_columns),
-        "notes": facts["warnings"],
-        "dqlabels_version": facts["version"],
+        "notes": list(audit.warnings),
+        "dqlabels_version": version,
+        "unit": details.unit,
+        "judged": details.judged,
     }
-    return names | told | _facts(audit, facts)
-
-
-@singledispatch
-def _facts(audit: Any, facts: Fields) -> Fields:
-    """What only this kind of audit has: its tables, what its rows are, and how it judged, in words."""
-    raise TypeError(f"{type(audit).__name__} is no audit")
-
-
-@_facts.register
-def _of_classes(audit: LabelAudit, facts: Fields) -> Fields:
-    classes = sorted(facts["classes"], key=lambda row: -row["noise_rate"])
-    return {
-        "unit": "labels",
-        "judged": f"Judged by {audit.model}, which disagrees with {audit.model_error:.1%} of the labels",
-        "classes": classes[:MOST_CLASSES],
-        "classes_left_out": max(len(classes) - MOST_CLASSES, 0),
-        "confusions": facts["confusions"][:MOST_PAIRS],
-    }
-
-
-@_facts.register
-def _of_numbers(audit: ValueAudit, facts: Fields) -> Fields:
-    far = f"the values lie {audit.model_error:.0%} as far from their prediction as from the median"
-    return {"unit": "values", "judged": f"Judged by {audit.model}; {far}", "fdr": audit.fdr}
-
-
-@_facts.register
-def _of_annotators(audit: AnnotatorAudit, facts: Fields) -> Fields:
-    judged = f"The consensus is by {audit.settings['consensus']}"
-    if audit.model is not None:
-        judged += f", beside {audit.model}, which disagrees with {audit.model_error:.1%} of it"
-    return {
-        "unit": "rows",
-        "judged": judged,
-        "items": audit.items,
-        "labels": audit.labels,
-        "agreement": facts["agreement"],
-        "consensus_noise_rate": facts["consensus_noise_rate"],
-        "annotators": facts["annotators"][:MOST_CLASSES],
-        "annotators_left_out": max(len(facts["annotators"]) - MOST_CLASSES, 0),
-    }
-
-
-@_facts.register
-def _of_tags(audit: MultilabelAudit, facts: Fields) -> Fields:
-    return {
-        "unit": "rows",
-        "judged": f"Judged by {audit.model}, which disagrees with {audit.model_error:.1%} of the answers",
-        "tags": facts["classes"][:MOST_CLASSES],
-        "tags_left_out": max(len(facts["classes"]) - MOST_CLASSES, 0),
-    }
+    counts = ("audited", "flagged", "flagged_share", "model", "model_error", "settings")
+    facts |= {name: getattr(audit, name) for name in counts}
+    for name, rows in details.tables.items():
+        facts |= {name: rows[:MAX_TABLE_ROWS], f"{name}_left_out": max(len(rows) - MAX_TABLE_ROWS, 0)}
+    facts.update(details.facts)
+    return facts
 
 
 def format_result(
@@ -130,7 +79,7 @@ def format_result(
         result["observed_value"] = observed
     listed = Listed(audit, judged, chosen, wanted)
     few = int(wanted["partial_unexpected_count"])
-    details["rows"] = listed.rows(MOST_ROWS)
+    details["rows"] = listed.rows(MAX_ROWS)
     if wanted.get("unexpected_index_column_names"):
         result["unexpected_index_column_names"] = listed.id_columns
     if not wanted.get("exclude_unexpected_values"):
