@@ -1,4 +1,4 @@
-"""One audit for several checks of the same rows: kept by content, few at a time, and without a frame."""
+"""What the checks of both test suites share: what they are about, and one audit for several checks of the same rows."""
 
 from __future__ import annotations
 
@@ -6,162 +6,150 @@ import hashlib
 import pickle
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal
 
 import narwhals as nw
 
 from dqlabels.audits.audit import audit
-from dqlabels.audits.base import Audit
+from dqlabels.audits.base import Audit, NativeFrame
+from dqlabels.audits.kinds import KINDS, Kind
+from dqlabels.audits.options import Options, choice, option
 from dqlabels.errors import OptionError
 from dqlabels.frames.reading import read_frame
 
 if TYPE_CHECKING:
     from dqlabels.frames.columns import Column, Frame
 
-# Audits kept: the checks of one schema run one after the other, and seldom judge more than a few label columns.
-MOST_KEPT = 4
+# The checks of one schema run one after the other, and seldom judge more than a few label columns.
+MAX_CACHED = 4
+ClassTask = Literal["classes", "ordinal"]
 
 
-class AuditOptions(TypedDict, total=False):
-    """What a check hands on to :func:`dqlabels.audit`, under the same names, of whatever kind the label is."""
-
-    features: Any
-    exclude: Any
-    groups: Any
-    sample_weight: Any
-    names: Any
-    random_state: int
-    n_jobs: int | None
-    progress: Any
+def _class_task(name: str, value: object) -> object:
+    try:
+        return choice(ClassTask)(name, value)
+    except OptionError as error:
+        raise OptionError(
+            f"{error} This check is for one class per row; other kinds of label have checks of their own."
+        ) from None
 
 
-class ModelOptions(AuditOptions, total=False):
-    """Where a model of one's own may judge."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GradeOptions:
+    """The option that tells classes in an order from other classes."""
 
-    pred_probs: Any
-    classes: Any
-    model: Any
-    cv: Any
-    compat: str | None
+    task: ClassTask = option("classes", "'classes', or 'ordinal' for grades, where distance counts.", _class_task)
 
-
-class TagOptions(ModelOptions, total=False):
-    """Of several labels a row."""
-
-    filter_by: str
-    score: str
-    adjust: bool
+    def __post_init__(self) -> None:
+        _class_task("task", self.task)
 
 
-class ClassOptions(TagOptions, total=False):
-    """Of one class a row; ``task`` is ``"classes"``, or ``"ordinal"`` for grades."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What checks are about: a kind of label, with or without the option that says it holds grades."""
 
-    task: str
+    kind: Kind
+    grades: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of an audit that such a check takes."""
+        return (*self.kind.options, "task") if self.grades else self.kind.options
+
+    def check(self, options: Mapping[str, object]) -> None:
+        """Refuse values that mean nothing, when a check is made rather than run.
+
+        Args:
+            options: Values by name, each name one of ``self.options``.
+
+        Raises:
+            OptionError: Naming the option, the value and what it may be.
+        """
+        task = {"task": options["task"]} if "task" in options else {}
+        GradeOptions(**task)  # type: ignore[arg-type]
+        Options(**{name: value for name, value in options.items() if name != "task"})  # type: ignore[arg-type]
 
 
-class ValueOptions(AuditOptions, total=False):
-    """Of numbers."""
-
-    fdr: float
-
-
-class AnnotatorOptions(ModelOptions, total=False):
-    """Of several annotators."""
-
-    annotator: str | None
-    item: str | None
-    consensus: str | None
-
-
-# By the task that a check is for.
-OPTIONS: dict[str, tuple[str, ...]] = {
-    "classes": tuple(ClassOptions.__annotations__),
-    "regression": tuple(ValueOptions.__annotations__),
-    "annotators": tuple(AnnotatorOptions.__annotations__),
-    "multilabel": tuple(TagOptions.__annotations__),
+# By the word that the checks have in their names.
+SUBJECTS = {
+    "label": Subject(KINDS["classes"], grades=True),
+    "value": Subject(KINDS["regression"]),
+    "annotator": Subject(KINDS["annotators"]),
+    "tag": Subject(KINDS["multilabel"]),
 }
-CLASS_TASKS = ("classes", "ordinal")
-NAMED_TASKS = {"regression": "numbers", "annotators": "several annotators", "multilabel": "several labels a row"}
-
-_kept: OrderedDict[bytes, Audit] = OrderedDict()
+_cached: OrderedDict[bytes, Audit] = OrderedDict()
 _lock = threading.Lock()
 
 
-def check_names(task: str, options: Mapping[str, Any]) -> None:
-    """Refuse an option that an audit of this task does not know, when the check is made rather than run.
-
-    Raises:
-        OptionError: Naming the options there are.
-    """
-    known = OPTIONS[task]
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        of = f" of {NAMED_TASKS[task]}" if task in NAMED_TASKS else ""
-        raise OptionError(
-            f"{', '.join(map(repr, unknown))} is no option of dqlabels.audit{of}; the options are {', '.join(known)}."
-        )
-    if (said := options.get("task", "classes")) not in CLASS_TASKS:
-        raise OptionError(
-            f"task={said!r}: this check is for one class a row, {' or '.join(map(repr, CLASS_TASKS))}. Numbers, "
-            "several annotators and several labels a row have checks of their own."
-        )
+def defaults(record: type[object], names: Iterable[str]) -> dict[str, object]:
+    """Default values of the fields of a dataclass."""
+    chosen = set(names)
+    return {one.name: one.default for one in fields(record) if one.name in chosen}  # type: ignore[arg-type]
 
 
-def shared_audit(frame: Any, label: str | Sequence[str], task: str, options: Mapping[str, Any]) -> Audit:
-    """The audit of ``label``, run once for all calls with the same rows and options.
+def task_options(subject: str, options: Mapping[str, object]) -> dict[str, object]:
+    """The options of an audit for a check on ``subject``: the kind of label is always said, never guessed."""
+    return {"task": SUBJECTS[subject].kind.name, **options}
 
-    Rows are compared by content, so a frame that was changed in place is audited again. What is returned can be
-    gated and read as arrays; no frame is held alive by it, but of some tasks the columns of labels.
+
+def shared_audit(frame: NativeFrame, label: str | Sequence[str], subject: str, options: Mapping[str, object]) -> Audit:
+    """Return the audit of ``label``, run once for all calls with the same rows and options.
+
+    Rows are compared by content, so a frame that was changed in place is audited again. The audit can be gated and
+    read as arrays; it keeps no frame alive beyond, for some kinds of label, the label columns.
 
     Args:
         frame: As for :func:`dqlabels.audit`; a LazyFrame is collected.
         label: The column that holds the given labels, or the columns.
-        task: Of the check; grades are classes whose options say so.
-        options: Of :func:`dqlabels.audit`.
+        subject: What the check is about, one of :data:`SUBJECTS`.
+        options: The options of the audit that were given to the check.
 
     Raises:
         DQLabelsError: What the audit raises.
     """
     _, table = read_frame(frame)
-    given = {"task": task, **options}
-    key = _digest(table, label, given)
+    asked = task_options(subject, options)
+    key = _digest(table, label, asked)
     if key is not None:
         with _lock:
-            if key in _kept:
-                _kept.move_to_end(key)
-                return _kept[key]
-    found = audit(table.to_native(), label, **given).without_frame()
+            if key in _cached:
+                _cached.move_to_end(key)
+                return _cached[key]
+    found = audit(table.to_native(), label, **asked).without_frame()  # type: ignore[arg-type]
     if key is not None:
         with _lock:
-            _kept[key] = found
-            while len(_kept) > MOST_KEPT:
-                _kept.popitem(last=False)
+            _cached[key] = found
+            while len(_cached) > MAX_CACHED:
+                _cached.popitem(last=False)
     return found
 
 
 def forget_audits() -> None:
-    """Drop the kept audits."""
+    """Empty the cache of audits."""
     with _lock:
-        _kept.clear()
+        _cached.clear()
 
 
-def _digest(table: Frame, label: str | Sequence[str], options: Mapping[str, Any]) -> bytes | None:
-    """A digest of the rows, the label's name and the options; None where a value of them cannot be written down."""
+# Not by the hashes of frames.hashing: those take 1 and 1.0 for the same value and hash a text to 32 bits, which is
+# right for drawing rows. Here equal digests let a frame pass unaudited, so they must mean equal values and dtypes.
+def _digest(table: Frame, label: str | Sequence[str], options: Mapping[str, object]) -> bytes | None:
+    """Digest the rows, the label's name and the options; None where one of them cannot be pickled."""
     digest = hashlib.blake2b(digest_size=32)
     try:
         digest.update(pickle.dumps((label, sorted(options.items()), str(table.implementation), len(table))))
         for name in table.columns:
             column = table[name]
             digest.update(pickle.dumps((name, str(column.dtype))))
-            digest.update(_written(column))
+            digest.update(_column_bytes(column))
     except (pickle.PicklingError, TypeError, AttributeError):
         return None  # an object of the caller's own: then each check runs its own audit
     return digest.digest()
 
 
-def _written(column: Column) -> bytes:
-    """The values as bytes; numbers without a missing one as they lie in memory, all else as Python objects."""
+def _column_bytes(column: Column) -> bytes:
+    """The values of a column: numbers with none missing as they lie in memory, all else as pickled Python objects."""
     if not column.null_count() and (column.dtype.is_numeric() or column.dtype == nw.Boolean):
         values = column.to_numpy()
         if values.dtype.kind in "biuf":

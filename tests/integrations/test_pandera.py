@@ -291,10 +291,10 @@ def test_a_frame_changed_in_place_is_audited_again(audits):
 
 def test_few_audits_are_kept_and_no_frame_with_them(audits):
     schema = pp.DataFrameSchema(checks=[label_noise_at_most("diagnosis", 0.5)])
-    for seed in range(sharing.MOST_KEPT + 2):
+    for seed in range(sharing.MAX_CACHED + 2):
         schema.validate(pl.DataFrame(tumours()).sample(60, seed=seed))
-    assert len(sharing._kept) == sharing.MOST_KEPT
-    for kept in sharing._kept.values():
+    assert len(sharing._cached) == sharing.MAX_CACHED
+    for kept in sharing._cached.values():
         assert (kept.frame, kept.table, kept.evidence.labels.column, kept.again) == (None, None, None, None)
 
 
@@ -311,7 +311,7 @@ def test_an_option_that_cannot_be_compared_costs_an_audit_a_check_and_nothing_el
         (lambda: label_noise_at_most("y", True), "max_value=True is not a share"),
         (lambda: label_noise_at_most("y", 0.05, decide="sure"), "'estimate', 'confident'"),
         (lambda: label_noise_at_most("y", 0.05, on_inconclusive="shrug"), "'warn', 'fail', 'pass'"),
-        (lambda: label_noise_at_most("y", 0.05, modle=None), "'modle' is no option of dqlabels.audit"),
+        (lambda: label_noise_at_most("y", 0.05, modle=None), "no option 'modle'. Did you mean model="),
         (lambda: label_noise_at_most(3, 0.05), "label=3 is no column name"),
         (lambda: class_label_noise_at_most("y", {"a": 7}), "max_value=7"),
         (lambda: class_label_noise_at_most("y", []), "neither a limit nor"),

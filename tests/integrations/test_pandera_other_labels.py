@@ -141,7 +141,7 @@ def test_checks_of_one_kind_share_one_audit_and_keep_no_frame(library, monkeypat
     ]
     validate(module.DataFrameSchema(checks=checks), frame(table))
     assert run == [ANNOTATORS]
-    (kept,) = sharing._kept.values()
+    (kept,) = sharing._cached.values()
     assert kept.frame is None
     assert "note" not in kept.table.columns
 
@@ -152,9 +152,8 @@ def test_a_gate_of_a_kept_audit_says_what_that_of_the_audit_does(name):
     made = check()
     frame = pd.DataFrame(table(wrong))
     frame.index = pd.Index([f"r{row}" for row in range(len(frame))])
-    audit = dqlabels.audit(frame, made.label, **{"task": made.task, **made.options})
-    settings = {key: value for key, value in made.settings.items() if value is not None}
-    message = audit.gate(**made.limits, **settings).message
+    audit = dqlabels.audit(frame, made.label, **sharing.task_options(made.form.about, made.options))
+    message = audit.gate(**made.gate_options()).message
     with pytest.raises(SchemaErrors) as found:
         pa.DataFrameSchema(checks=[made]).validate(frame, lazy=True)
     assert message.replace("\n", " ") in found.value.message["DATA"]["DATAFRAME_CHECK"][0]["error"]
@@ -217,15 +216,15 @@ def test_what_cannot_be_checked_fails_with_the_reason(library, table, check, wor
         (lambda: flagged_value_share_at_most("y", 5), "for 5% pass 0.05"),
         (
             lambda: flagged_value_share_at_most("y", 0.1, model=None),
-            "'model' is no option of dqlabels.audit of numbers",
+            "has no option 'model'",
         ),
         (lambda: flagged_value_share_at_most(["y", "z"], 0.1), "give the name of the column"),
         (lambda: annotator_agreement_at_least(3, 0.1), "a column, or a list of columns"),
-        (lambda: annotator_agreement_at_least(["a", "b"], 0.1, score="x"), "'score' is no option"),
+        (lambda: annotator_agreement_at_least(["a", "b"], 0.1, score="x"), "has no option 'score'"),
         (lambda: annotator_noise_at_most(["a", "b"], 0.1, decide="sure"), "'estimate', 'confident'"),
         (lambda: each_annotator_noise_at_most(["a", "b"], {}), "neither a limit nor"),
-        (lambda: tag_noise_at_most("y", 0.1, fdr=0.1), "'fdr' is no option of dqlabels.audit of several labels a row"),
-        (lambda: label_noise_at_most("y", 0.1, task="regression"), "this check is for one class a row"),
+        (lambda: tag_noise_at_most("y", 0.1, fdr=0.1), "has no option 'fdr'"),
+        (lambda: label_noise_at_most("y", 0.1, task="regression"), "This check is for one class per row"),
     ],
 )
 def test_a_mistake_is_said_when_the_check_is_made(make, words):

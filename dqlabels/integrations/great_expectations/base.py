@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from great_expectations.compatibility import pydantic
@@ -22,7 +22,7 @@ from dqlabels.errors import OptionError
 from dqlabels.integrations.great_expectations.metric import AuditOutcome
 from dqlabels.integrations.great_expectations.rendering import AuditRenderers
 from dqlabels.integrations.great_expectations.results import audit_facts, format_result
-from dqlabels.integrations.sharing import CLASS_TASKS
+from dqlabels.integrations.sharing import ClassTask
 from dqlabels.statistics.classes import FILTERS, SCORES
 from dqlabels.statistics.consensus import METHODS as CONSENSUS
 
@@ -40,7 +40,7 @@ CHOICES: Fields = {
     "compat": (None, "cleanlab"),
     "decide": DECIDE,
     "on_inconclusive": ON_INCONCLUSIVE,
-    "task": CLASS_TASKS,
+    "task": get_args(ClassTask),
     "consensus": (None, *CONSENSUS),
 }
 MOST_CHECKS = 20

@@ -1,47 +1,52 @@
-"""The checks. pandera stores a check by the name of its function, which is never to change."""
+"""The checks. pandera stores a check by the name of its function and its parameters, which are never to change."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from pandera.api.checks import Check
 
-from dqlabels.audits.gate import Decide, OnInconclusive
-from dqlabels.integrations.pandera.check import GateCheck, QualityCheck, as_listed, check_share
+from dqlabels.integrations.pandera.check import LimitCheck, QualityCheck
+from dqlabels.integrations.pandera.forms import CheckForm, documented
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from dqlabels.integrations.pandera.check import (
-        AnnotatorCheckOptions,
-        CheckOptions,
-        TagCheckOptions,
-        ValueCheckOptions,
-    )
+    from dqlabels.audits.classes.result import LabelAudit
+    from dqlabels.integrations.pandera.forms import CheckOptions
+
+# A limit for all classes, annotators or tags, or limits one by one.
+Limits: TypeAlias = "float | Mapping[Hashable, float] | Sequence[tuple[Hashable, float]]"
+PairLimits: TypeAlias = "float | Mapping[tuple[Hashable, Hashable], float] | Sequence[tuple[Hashable, Hashable, float]]"
+
+NOISE = CheckForm("label", "max_noise_rate", ("method", "decide", "on_inconclusive"))
+CLASS_NOISE = CheckForm("label", "max_class_noise_rate", NOISE.settings, names=1)
+PAIRS = CheckForm("label", "max_pair_share", names=2)
+INCREASE = CheckForm("label", "max_increase", ("reference", "decide", "on_inconclusive"))
+QUALITY = CheckForm("label", "min_quality", ())
+FLAGGED_VALUES = CheckForm("value", "max_flagged_share")
+AGREEMENT = CheckForm("annotator", "min_agreement")
+ANNOTATOR_NOISE = CheckForm("annotator", "max_noise_rate")
+EACH_ANNOTATOR = CheckForm("annotator", "max_annotator_noise_rate", names=1)
+TAG_NOISE = CheckForm("tag", "max_noise_rate")
+EACH_TAG = CheckForm("tag", "max_class_noise_rate", names=1)
 
 
-def label_noise_at_most(
-    label: str,
-    max_value: float,
-    *,
-    method: str | None = None,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[CheckOptions],
-) -> Check:
-    """A check that the noise rate of a label column is at most ``max_value``.
+@documented(NOISE)
+def label_noise_at_most(label: str, max_value: float, **options: Unpack[CheckOptions]) -> Check:
+    """Return a check that the noise rate of a label column is at most ``max_value``.
+
+    Checks with the same options of the audit share one audit of a frame.
 
     Args:
         label: The column that holds the labels.
         max_value: Share of rows, in [0, 1].
-        method: Of the noise rate; default that of ``LabelAudit.noise_rate``.
-        decide: Hold the ``"estimate"`` against the limit, or, with ``"confident"``, its interval.
-        on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"`` where the interval holds the limit.
-        options: Of :func:`dqlabels.audit`, by name (``task="ordinal"`` for grades), and pandera's own ``name``,
-            ``error`` (in place of the gate's message), ``title``, ``description``, ``raise_warning`` and
-            ``n_failure_cases``. Checks with the same options of the audit share one audit of a frame.
+        {settings}
+        {task}
+        {options}
+        {pandera}
 
     Returns:
         A check of the whole frame. Its failure cases are the flagged rows with given label, suggestion and quality.
@@ -55,138 +60,122 @@ def label_noise_at_most(
     >>> schema.validate(pd.DataFrame({"x": range(100), "y": labels}).astype({"x": float})).shape
     (100, 2)
     """
-    limits = {"max_noise_rate": check_share("max_value", max_value)}
-    gate = {"method": method, "decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(label_noise_at_most, label, max_value, limits, gate, options)
+    return LimitCheck(label_noise_at_most, NOISE, label, max_value, options)
 
 
-def class_label_noise_at_most(
-    label: str,
-    max_value: float | Mapping[Any, float] | list[tuple[Any, float]],
-    *,
-    method: str | None = None,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[CheckOptions],
-) -> Check:
-    """A check that the noise rate of each class is at most ``max_value``: one limit for all, or a limit by class.
+@documented(CLASS_NOISE)
+def class_label_noise_at_most(label: str, max_value: Limits, **options: Unpack[CheckOptions]) -> Check:
+    """Return a check that the noise rate of each class is at most ``max_value``.
 
-    Limits by class are a mapping or a list of ``(class, limit)``; the list is how YAML and JSON hold them. The failure
-    cases are the flagged rows of the classes beyond their limit. All else is as in :func:`label_noise_at_most`.
+    The failure cases are the flagged rows of the classes beyond their limit.
 
-    Raises:
-        OptionError: As there.
-    """
-    listed = as_listed(max_value, 2)
-    limits = {"max_class_noise_rate": dict(listed) if isinstance(listed, list) else listed}
-    gate = {"method": method, "decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(class_label_noise_at_most, label, listed, limits, gate, options)
-
-
-def label_pair_share_at_most(
-    label: str,
-    max_value: float | Mapping[tuple[Any, Any], float] | list[tuple[Any, Any, float]],
-    *,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[CheckOptions],
-) -> Check:
-    """A check that at most ``max_value`` of the rows of a class are flagged as one other class.
-
-    Limits by pair are a mapping from ``(given, suggested)`` or a list of ``(given, suggested, limit)``; the list is
-    how YAML and JSON hold them. The failure cases are the flagged rows of the pairs beyond their limit. All else is as
-    in :func:`label_noise_at_most`.
+    Args:
+        label: The column that holds the labels.
+        max_value: One limit for all classes, or limits by class: a mapping or a list of ``(class, limit)``; the list is
+            how YAML and JSON hold them.
+        {settings}
+        {task}
+        {options}
+        {pandera}
 
     Raises:
-        OptionError: As there.
+        OptionError: As for :func:`label_noise_at_most`.
     """
-    listed = as_listed(max_value, 3)
-    pairs = {(given, suggested): limit for given, suggested, limit in listed} if isinstance(listed, list) else listed
-    gate = {"decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(label_pair_share_at_most, label, listed, {"max_pair_share": pairs}, gate, options)
+    return LimitCheck(class_label_noise_at_most, CLASS_NOISE, label, max_value, options)
 
 
+@documented(PAIRS)
+def label_pair_share_at_most(label: str, max_value: PairLimits, **options: Unpack[CheckOptions]) -> Check:
+    """Return a check that at most ``max_value`` of the rows of a class are flagged as one other class.
+
+    The failure cases are the flagged rows of the pairs beyond their limit.
+
+    Args:
+        label: The column that holds the labels.
+        max_value: One limit for all pairs, or limits by pair: a mapping from ``(given, suggested)`` or a list of
+            ``(given, suggested, limit)``; the list is how YAML and JSON hold them.
+        {settings}
+        {task}
+        {options}
+        {pandera}
+
+    Raises:
+        OptionError: As for :func:`label_noise_at_most`.
+    """
+    return LimitCheck(label_pair_share_at_most, PAIRS, label, max_value, options)
+
+
+@documented(INCREASE)
 def label_noise_increase_at_most(
     label: str,
     max_value: float,
     *,
-    reference: Any,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
+    reference: LabelAudit | Mapping[str, object] | str | Path,
     **options: Unpack[CheckOptions],
 ) -> Check:
-    """A check that the noise rate has risen by at most ``max_value`` since ``reference``.
+    """Return a check that the noise rate has risen by at most ``max_value`` since ``reference``.
 
     Args:
         label: The column that holds the labels.
-        max_value: Of the increase, in [0, 1].
+        max_value: The largest increase, in [0, 1].
         reference: An audit of trusted data, its ``profile()``, or the path of the JSON file that holds one; the file is
             read when the check runs.
-        decide: As in :func:`label_noise_at_most`.
-        on_inconclusive: As there.
-        options: As there.
+        {settings}
+        {task}
+        {options}
+        {pandera}
 
     Raises:
-        OptionError: As there.
+        OptionError: As for :func:`label_noise_at_most`.
     """
-    if hasattr(reference, "profile"):
-        reference = reference.profile()
-    elif isinstance(reference, Path):
-        reference = str(reference)
-    limits = {"max_increase": check_share("max_value", max_value)}
-    gate = {"reference": reference, "decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(label_noise_increase_at_most, label, max_value, limits, gate, options)
+    stored = str(reference) if isinstance(reference, Path) else reference
+    if hasattr(stored, "profile"):
+        stored = stored.profile()
+    return LimitCheck(label_noise_increase_at_most, INCREASE, label, max_value, {**options, "reference": stored})
 
 
+@documented(QUALITY)
 def label_quality_at_least(
-    label: str,
-    min_value: float,
-    *,
-    mostly: float = 1.0,
-    **options: Unpack[CheckOptions],
+    label: str, min_value: float, *, mostly: float = 1.0, **options: Unpack[CheckOptions]
 ) -> Check:
-    """A check that the labels of at least the share ``mostly`` of the rows have a quality of at least ``min_value``.
+    """Return a check that the labels of at least the share ``mostly`` of the rows have the quality ``min_value``.
 
     Args:
         label: The column that holds the labels; rows without one are not counted.
-        min_value: Of the label quality, in [0, 1].
+        min_value: The lowest quality that is good enough, in [0, 1].
         mostly: Share of the audited rows, in [0, 1].
-        options: As in :func:`label_noise_at_most`.
+        {task}
+        {options}
+        {pandera}
 
     Returns:
         A check of the whole frame. Its failure cases are the rows of lower quality, flagged or not.
 
     Raises:
-        OptionError: As there.
+        OptionError: As for :func:`label_noise_at_most`.
     """
-    limits = {"min_value": check_share("min_value", min_value)}
-    gate = {"mostly": check_share("mostly", mostly)}
-    return QualityCheck(label_quality_at_least, label, min_value, limits, gate, options)
+    return QualityCheck(label_quality_at_least, QUALITY, label, min_value, options, mostly=mostly)
 
 
-def flagged_value_share_at_most(
-    label: str,
-    max_value: float,
-    *,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[ValueCheckOptions],
-) -> Check:
-    """A check that at most ``max_value`` of the numbers in a column are flagged as wrong.
+@documented(FLAGGED_VALUES)
+def flagged_value_share_at_most(label: str, max_value: float, **options: Unpack[CheckOptions]) -> Check:
+    """Return a check that at most ``max_value`` of the numbers in a column are flagged as wrong.
+
+    With ``decide="confident"`` the limit is held against a Wilson interval, as if the table were one of many alike.
 
     Args:
         label: The column of numbers, dates or durations.
         max_value: Share of the rows with a value, in [0, 1].
-        decide: As in :func:`label_noise_at_most`; the interval is Wilson's, of a table that is one of many alike.
-        on_inconclusive: As there.
-        options: As there, but those of classes; ``fdr=`` is the false-discovery rate of the flags, 0.10 unless given.
+        {settings}
+        {options}
+        {pandera}
 
     Returns:
         A check of the whole frame. Its failure cases are the flagged rows with the value, the prediction and the
         quality.
 
     Raises:
-        OptionError: As there.
+        OptionError: As for :func:`label_noise_at_most`.
 
     >>> import pandas as pd, pandera.pandas as pa
     >>> schema = pa.DataFrameSchema(checks=[flagged_value_share_at_most("price", 0.02, fdr=0.05)])
@@ -194,35 +183,29 @@ def flagged_value_share_at_most(
     >>> schema.validate(pd.DataFrame({"size": sizes, "price": [300 * k + k % 7 for k in range(100)]})).shape
     (100, 2)
     """
-    limits = {"max_flagged_share": check_share("max_value", max_value)}
-    gate = {"decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(flagged_value_share_at_most, label, max_value, limits, gate, options, task="regression")
+    return LimitCheck(flagged_value_share_at_most, FLAGGED_VALUES, label, max_value, options)
 
 
+@documented(AGREEMENT)
 def annotator_agreement_at_least(
-    label: str | Sequence[str],
-    min_value: float,
-    *,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[AnnotatorCheckOptions],
+    label: str | Sequence[str], min_value: float, **options: Unpack[CheckOptions]
 ) -> Check:
-    """A check that annotators, systems or extracts agree: Krippendorff's alpha is at least ``min_value``.
+    """Return a check that annotators, systems or extracts agree: Krippendorff's alpha is at least ``min_value``.
 
     Args:
-        label: The label columns, one an annotator; or the one column of a frame with a row a label, with
+        label: The label columns, one per annotator; or, in long format (one row per label), the one label column, with
             ``annotator=`` and ``item=``.
-        min_value: Of alpha, in [0, 1]: 1 where all agree, 0 where they agree as often as chance would.
-        decide: Hold the ``"estimate"`` against the limit, or, with ``"confident"``, its interval.
-        on_inconclusive: ``"warn"``, ``"fail"`` or ``"pass"`` where the interval holds the limit.
-        options: As in :func:`label_noise_at_most`, but for the rules and scores of classes; and ``consensus=``.
+        min_value: The lowest alpha, in [0, 1]: 1 where all agree, 0 where they agree as often as chance would.
+        {settings}
+        {options}
+        {pandera}
 
     Returns:
         A check of the whole frame. Its failure cases are the rows with a label that is not the consensus: the labels
         by column, the consensus and the quality.
 
     Raises:
-        OptionError: As in :func:`label_noise_at_most`.
+        OptionError: As for :func:`label_noise_at_most`.
 
     >>> import pandas as pd, pandera.pandas as pa
     >>> schema = pa.DataFrameSchema(checks=[annotator_agreement_at_least(["ann_1", "ann_2"], 0.6)])
@@ -230,119 +213,98 @@ def annotator_agreement_at_least(
     >>> schema.validate(pd.DataFrame({"ann_1": labels, "ann_2": [*labels[:98], "high", "low"]})).shape
     (100, 2)
     """
-    limits = {"min_agreement": check_share("min_value", min_value)}
-    gate = {"decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(annotator_agreement_at_least, label, min_value, limits, gate, options, task="annotators")
+    return LimitCheck(annotator_agreement_at_least, AGREEMENT, label, min_value, options)
 
 
-def annotator_noise_at_most(
-    label: str | Sequence[str],
-    max_value: float,
-    *,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[AnnotatorCheckOptions],
-) -> Check:
-    """A check that at most ``max_value`` of the labels that several annotators gave are wrong.
-
-    All else is as in :func:`annotator_agreement_at_least`.
-
-    Raises:
-        OptionError: As there.
-    """
-    limits = {"max_noise_rate": check_share("max_value", max_value)}
-    gate = {"decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(annotator_noise_at_most, label, max_value, limits, gate, options, task="annotators")
-
-
-def each_annotator_noise_at_most(
-    label: str | Sequence[str],
-    max_value: float | Mapping[Any, float] | list[tuple[Any, float]],
-    *,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[AnnotatorCheckOptions],
-) -> Check:
-    """A check that of each annotator's labels at most ``max_value`` are wrong: one limit for all, or one by annotator.
-
-    Limits by annotator are a mapping or a list of ``(annotator, limit)``. The failure cases are the rows where a label
-    by an annotator beyond the limit is not the consensus. All else is as in :func:`annotator_agreement_at_least`.
-
-    Raises:
-        OptionError: As there.
-    """
-    listed = as_listed(max_value, 2)
-    limits = {"max_annotator_noise_rate": dict(listed) if isinstance(listed, list) else listed}
-    gate = {"decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(each_annotator_noise_at_most, label, listed, limits, gate, options, task="annotators")
-
-
-def tag_noise_at_most(
-    label: str | Sequence[str],
-    max_value: float,
-    *,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[TagCheckOptions],
-) -> Check:
-    """A check that at most ``max_value`` of the answers to "has the row this label?" are wrong.
+@documented(ANNOTATOR_NOISE)
+def annotator_noise_at_most(label: str | Sequence[str], max_value: float, **options: Unpack[CheckOptions]) -> Check:
+    """Return a check that at most ``max_value`` of the labels that several annotators gave are wrong.
 
     Args:
-        label: The column that holds a list of labels a row, or the yes/no columns, one a label.
+        label: As for :func:`annotator_agreement_at_least`.
+        max_value: Share of the labels, in [0, 1].
+        {settings}
+        {options}
+        {pandera}
+
+    Raises:
+        OptionError: As for :func:`label_noise_at_most`.
+    """
+    return LimitCheck(annotator_noise_at_most, ANNOTATOR_NOISE, label, max_value, options)
+
+
+@documented(EACH_ANNOTATOR)
+def each_annotator_noise_at_most(
+    label: str | Sequence[str], max_value: Limits, **options: Unpack[CheckOptions]
+) -> Check:
+    """Return a check that at most ``max_value`` of each annotator's labels are wrong.
+
+    The failure cases are the rows where a label by an annotator beyond the limit is not the consensus.
+
+    Args:
+        label: As for :func:`annotator_agreement_at_least`.
+        max_value: One limit for all annotators, or limits by annotator: a mapping or a list of ``(annotator, limit)``.
+        {settings}
+        {options}
+        {pandera}
+
+    Raises:
+        OptionError: As for :func:`label_noise_at_most`.
+    """
+    return LimitCheck(each_annotator_noise_at_most, EACH_ANNOTATOR, label, max_value, options)
+
+
+@documented(TAG_NOISE)
+def tag_noise_at_most(label: str | Sequence[str], max_value: float, **options: Unpack[CheckOptions]) -> Check:
+    """Return a check that at most ``max_value`` of the answers to "does the row have this label?" are wrong.
+
+    Args:
+        label: The column that holds a list of labels per row, or one yes/no column per label.
         max_value: Share of the answers over all rows and labels, in [0, 1].
-        decide: As in :func:`label_noise_at_most`.
-        on_inconclusive: As there.
-        options: As there.
+        {settings}
+        {options}
+        {pandera}
 
     Returns:
         A check of the whole frame. Its failure cases are the rows with a label that is wrong or missing.
 
     Raises:
-        OptionError: As there.
+        OptionError: As for :func:`label_noise_at_most`.
     """
-    limits = {"max_noise_rate": check_share("max_value", max_value)}
-    gate = {"decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(tag_noise_at_most, label, max_value, limits, gate, options, task="multilabel")
+    return LimitCheck(tag_noise_at_most, TAG_NOISE, label, max_value, options)
 
 
-def each_tag_noise_at_most(
-    label: str | Sequence[str],
-    max_value: float | Mapping[Any, float] | list[tuple[Any, float]],
-    *,
-    decide: Decide = "estimate",
-    on_inconclusive: OnInconclusive = "warn",
-    **options: Unpack[TagCheckOptions],
-) -> Check:
-    """A check that of the answers to each label at most ``max_value`` are wrong: one limit for all, or one by label.
+@documented(EACH_TAG)
+def each_tag_noise_at_most(label: str | Sequence[str], max_value: Limits, **options: Unpack[CheckOptions]) -> Check:
+    """Return a check that at most ``max_value`` of the answers to each label are wrong.
 
-    Limits by label are a mapping or a list of ``(label, limit)``. The failure cases are the rows where a label beyond
-    its limit is wrong or missing. All else is as in :func:`tag_noise_at_most`.
+    The failure cases are the rows where a label beyond its limit is wrong or missing.
+
+    Args:
+        label: As for :func:`tag_noise_at_most`.
+        max_value: One limit for all labels, or limits by label: a mapping or a list of ``(label, limit)``.
+        {settings}
+        {options}
+        {pandera}
 
     Raises:
-        OptionError: As there.
+        OptionError: As for :func:`label_noise_at_most`.
     """
-    listed = as_listed(max_value, 2)
-    limits = {"max_class_noise_rate": dict(listed) if isinstance(listed, list) else listed}
-    gate = {"decide": decide, "on_inconclusive": on_inconclusive}
-    return GateCheck(each_tag_noise_at_most, label, listed, limits, gate, options, task="multilabel")
+    return LimitCheck(each_tag_noise_at_most, EACH_TAG, label, max_value, options)
 
 
-# Not by register_check_method: the checks it makes answer with a Boolean, and have no room for the gate's message.
-Check.REGISTERED_CUSTOM_CHECKS.update(
-    {
-        made.__name__: made
-        for made in (
-            label_noise_at_most,
-            class_label_noise_at_most,
-            label_pair_share_at_most,
-            label_noise_increase_at_most,
-            label_quality_at_least,
-            flagged_value_share_at_most,
-            annotator_agreement_at_least,
-            annotator_noise_at_most,
-            each_annotator_noise_at_most,
-            tag_noise_at_most,
-            each_tag_noise_at_most,
-        )
-    }
+CHECKS = (
+    label_noise_at_most,
+    class_label_noise_at_most,
+    label_pair_share_at_most,
+    label_noise_increase_at_most,
+    label_quality_at_least,
+    flagged_value_share_at_most,
+    annotator_agreement_at_least,
+    annotator_noise_at_most,
+    each_annotator_noise_at_most,
+    tag_noise_at_most,
+    each_tag_noise_at_most,
 )
+# Not by register_check_method: the checks it makes answer with a Boolean, and have no room for the gate's message.
+Check.REGISTERED_CUSTOM_CHECKS.update({check.__name__: check for check in CHECKS})

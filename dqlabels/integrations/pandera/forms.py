@@ -1,0 +1,131 @@
+"""What each check is about, what it limits and which options it takes; its signature and help are made from these."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from dqlabels.audits.gate import DECIDING, Deciding, Limits
+from dqlabels.audits.options import AuditOptions, Options, checked_field, documented_fields, option
+from dqlabels.errors import OptionError
+from dqlabels.integrations.sharing import SUBJECTS, GradeOptions, Subject, defaults
+
+if TYPE_CHECKING:
+    from pandera.api.checks import Check
+
+Maker = TypeVar("Maker", bound="Callable[..., Check]")
+# Limits for each class, annotator or tag, or pair of classes, as YAML and JSON hold them: names, then the share.
+Limit = float | list[list[object]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PanderaOptions:
+    """The options that every pandera check has."""
+
+    name: str | None = option(None, "The check's name in reports; by default that of this function.")
+    error: str | None = option(None, "The message where the check fails, in place of the gate's.")
+    title: str | None = option(None, "A title, kept with the check.")
+    description: str | None = option(None, "A description, kept with the check.")
+    raise_warning: bool = option(False, "Whether a failing check warns instead of failing the schema.")
+    n_failure_cases: int | None = option(None, "How many failing rows to report; by default all.")
+
+
+PANDERA_OPTIONS: tuple[str, ...] = tuple(PanderaOptions.__dataclass_fields__)
+
+
+class CheckOptions(AuditOptions, Deciding, total=False):
+    """The options of the checks, for editors and type checkers; each check's own help says which it takes."""
+
+    method: str | None
+    name: str | None
+    error: str | None
+    title: str | None
+    description: str | None
+    raise_warning: bool
+    n_failure_cases: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckForm:
+    """What a check is about, a key of ``SUBJECTS``, and which limit it holds the audit against.
+
+    ``settings`` are the fields of :class:`Limits` that a caller may set beside the limit. A limit of ``names`` more
+    than none may be set one by one: 1 for classes, annotators or tags, 2 for pairs of classes.
+    """
+
+    about: str
+    limit: str
+    settings: tuple[str, ...] = DECIDING
+    names: int = 0
+
+    @property
+    def subject(self) -> Subject:
+        """The kind of label."""
+        return SUBJECTS[self.about]
+
+    @property
+    def value_name(self) -> str:
+        """The parameter that holds the limit."""
+        return "min_value" if self.limit.startswith("min_") else "max_value"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Every option by keyword."""
+        return (*self.settings, *self.subject.options, *PANDERA_OPTIONS)
+
+    def defaults(self) -> dict[str, object]:
+        """The settings where a caller says nothing."""
+        return defaults(Limits, self.settings)
+
+    def checked_limit(self, value: object) -> Limit:
+        """Return the limit, or limits one by one as YAML and JSON can hold them.
+
+        Raises:
+            OptionError: Neither, or a limit outside [0, 1].
+        """
+        if isinstance(value, Mapping) and self.names:
+            value = [[*(keys if self.names > 1 else [keys]), limit] for keys, limit in value.items()]
+        if not isinstance(value, (list, tuple)) or not self.names:
+            return checked_share(self.value_name, value)
+        listed = [list(entry) if isinstance(entry, (list, tuple)) else [entry] for entry in value]
+        if not listed or any(len(entry) != self.names + 1 for entry in listed):
+            form = "(given, suggested, limit)" if self.names > 1 else "(class, limit)"
+            raise OptionError(f"{self.value_name}={value!r} is neither a limit nor a mapping or list of {form}.")
+        return [[*names, checked_share(self.value_name, limit)] for *names, limit in listed]
+
+    def gate_limit(self, value: Limit) -> object:
+        """Return the limit, or limits one by one, as a gate takes them."""
+        if not isinstance(value, list):
+            return value
+        return {tuple(names) if self.names > 1 else names[0]: limit for *names, limit in value}
+
+
+def checked_share(name: str, value: object) -> float:
+    """Return a share as a float.
+
+    Raises:
+        OptionError: Not a number in [0, 1].
+    """
+    share: float | None = checked_field(Limits, "max_noise_rate", value, name)
+    if share is None:
+        raise OptionError(f"{name}=None is not a share of rows between 0 and 1; for 5% pass 0.05.")
+    return share
+
+
+def documented(form: CheckForm) -> Callable[[Maker], Maker]:
+    """Give a check's function the signature and the help of its options.
+
+    In the docstring ``{settings}``, ``{options}`` and ``{pandera}`` stand for those of the gate, the audit and pandera.
+    """
+
+    def decorate(function: Maker) -> Maker:
+        named = set(inspect.signature(function).parameters)
+        made = documented_fields(Limits, set(form.settings) - named, "{settings}")(function)
+        made = documented_fields(Options, form.subject.kind.options, "{options}")(made)
+        if form.subject.grades:
+            made = documented_fields(GradeOptions, ("task",), "{task}")(made)
+        return documented_fields(PanderaOptions, PANDERA_OPTIONS, "{pandera}")(made)
+
+    return decorate
