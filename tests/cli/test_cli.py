@@ -64,7 +64,7 @@ def test_the_gate_is_the_exit_status(table, limit, status):
     [
         (["--label", "lable"], "Did you mean 'label'?"),
         (["--label", "label", "--score", "luck"], "score='luck' is none of"),
-        (["--label", "label", "-o", "out.xlsx"], "extension '.xlsx' is not known"),
+        (["--label", "label", "-o", "out.xlsx"], "extension '.xlsx' is unknown"),
     ],
 )
 def test_a_mistake_is_one_message_and_status_2(table, arguments, message):

@@ -149,7 +149,7 @@ MISTAKES = [
     (["--label", "label", "--max-class-noise-rate", "much"], "a limit is a number"),
     (["--label", "label", "--max-class-noise-rate", "0.1", "--max-class-noise-rate", "no=0.2"], "one limit for all"),
     (["--label", "label", "--max-pair-share", "no=0.1"], "a pair is GIVEN,SUGGESTED"),
-    (["--label", "label", "--max-increase", "0.1"], "reference= is not the profile of an audit"),
+    (["--label", "label", "--max-increase", "0.1"], "reference= is needed here"),
     (["--label", "label", "--max-increase", "0.1", "--reference", "nowhere.json"], "nowhere.json"),
     (["--label", "label", "--max-noise-rate", "0.1", "--format", "html"], "text, json, github, junit"),
     (["--label", "label", "--max-noise-rate", "0.1", "-o", "nowhere/gate.json"], "does not exist"),
