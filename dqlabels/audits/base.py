@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypeAlias
 
 import narwhals as nw
 import numpy as np
@@ -16,8 +16,8 @@ from dqlabels.audits.gate import Grounds, Limits, Measured, decide_gate
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
-from dqlabels.frames.columns import Column, Frame
-from dqlabels.report.evidence import plain
+from dqlabels.frames.columns import Column, Frame, Labels
+from dqlabels.report.evidence import Evidence, plain
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dqlabels.noise.planted import PlantedRecall
     from dqlabels.noise.rate import NoiseRate
     from dqlabels.noise.reviewed import ReviewPlan
+    from dqlabels.review.queue import ReviewQueue
     from dqlabels.review.session import ReviewSession
 
 IntArray = NDArray[np.int64]
@@ -75,6 +76,13 @@ class CheckDetails:
     judged: str
     tables: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     facts: Mapping[str, object] = field(default_factory=dict)
+
+
+class Checked(NamedTuple):
+    """What a check-up begins with: the audited rows, and whether a model was trained on their features."""
+
+    evidence: Evidence
+    chosen: bool
 
 
 # No slots: what is costly and not always wanted, such as the noise rate, is computed when first asked for and cached.
@@ -184,8 +192,30 @@ class Audit(abc.ABC):
         start: bool = True,
         open_browser: bool = True,
     ) -> ReviewSession:
-        """Review rows in a page of this machine's browser."""
-        self._refuse("review")
+        """Review rows in a page of this machine's browser; needs the extra ``review``.
+
+        Args:
+            decisions: File in which every decision is kept as it is made; a former review in it goes on. Default
+                ``LABEL.review.jsonl`` in the folder where Python runs.
+            sample: Review so many rows, drawn as by :meth:`review_sample`, for a noise rate; default the flagged rows.
+            port: Of this machine; 0 takes a free one.
+            start: Serve at once, beside the caller; else ``.start()`` or ``.serve()`` it.
+            open_browser: Open the page in the default browser when it starts.
+
+        Returns:
+            The session: ``.url``, ``.answers()`` for :meth:`with_review`, ``.wait()`` and ``.stop()``.
+
+        Raises:
+            MissingExtraError: starlette or uvicorn is not installed.
+            OptionError: ``decisions`` is a file on other labels, or of something else; or the port is taken.
+        """
+        from dqlabels.review.decisions import DecisionFile, head_of
+        from dqlabels.review.session import ReviewSession
+
+        queue, labels = self._review_queue(sample)
+        path = decisions or "".join(c if c.isalnum() else "_" for c in self.label) + ".review.jsonl"
+        session = ReviewSession(queue, DecisionFile(path, head_of(labels)), self.label, port=port)
+        return session.start(open_browser=open_browser) if start else session
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
         """Plant errors, audit again, and say which share is found."""
@@ -206,8 +236,37 @@ class Audit(abc.ABC):
         embed: Mapping[str, Embedding] | None = None,
         n_jobs: int | None = None,
     ) -> Checkup:
-        """Look for what is odd beside single labels."""
-        self._refuse("checkup")
+        """What is odd beside single labels: copies, outliers, rare classes, failing groups, drift, empty columns.
+
+        Args:
+            checks: Some of ``"features"``, ``"classes"``, ``"duplicates"``, ``"outliers"``, ``"groups"`` and
+                ``"order"``; default all.
+            time: The column of dates or numbers that orders the rows; default the order they are in.
+            columns: What ``.frame`` gets, or a mapping of what to its name: ``is_blank``, ``is_rare_class``,
+                ``is_duplicate``, ``duplicate_group``, ``is_conflicting_duplicate``, ``is_outlier``,
+                ``outlier_score``, ``failing_group``.
+            alpha: How often a test may be wrong where there is nothing to find, in (0, 1).
+            most_rows: The most rows that are compared with each other: time grows with the square of their number.
+            embed: As in :func:`dqlabels.audit`: columns to turn into vectors first.
+            n_jobs: Threads.
+
+        Returns:
+            The check-up: ``.findings``, ``.details(check)`` and ``.frame``.
+
+        Raises:
+            OptionError: An option that means nothing here, or outliers asked for by name of more than ``most_rows``
+                rows.
+            OutputColumnError: A column that is already in the frame.
+            FeatureError: ``time`` is no column.
+        """
+        from dqlabels.checks.result import check_up
+
+        checked = self._checked()
+        return check_up(
+            self.table, self.label, self.names, self.features, checked.evidence, checks=checks, time=time,
+            columns=columns, embed=embed, chosen=checked.chosen, alpha=alpha, most_rows=most_rows, n_jobs=n_jobs,
+            lazy=type(self.frame).__name__ == "LazyFrame",
+        )  # fmt: skip
 
     @abc.abstractmethod
     def summary(self) -> str:
@@ -264,6 +323,14 @@ class Audit(abc.ABC):
     @abc.abstractmethod
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         """The report as HTML."""
+
+    def _review_queue(self, sample: int | None) -> tuple[ReviewQueue, Labels]:
+        """The rows to review, all that are suspicious or a sample of this size, and the labels they are of."""
+        self._refuse("review")
+
+    def _checked(self) -> Checked:
+        """What a check-up begins with."""
+        self._refuse("checkup")
 
     @abc.abstractmethod
     def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import narwhals as nw
 import numpy as np
@@ -85,26 +87,64 @@ def conclude(
     if tiny.any():
         named = ", ".join(repr(value) for value, few in zip(labels.classes, tiny, strict=True) if few)
         notes.append(f"Classes with a single row cannot be judged and are never flagged: {named}.")
-    evidence = Evidence(
-        labels, positions, codes, probs, verdict.suggested, verdict.quality, verdict.flagged,
-        verdict.thresholds, verdict.confident_joint, verdict.joint, ordered=options.task == "ordinal",
+    suggestions = np.full(known.size, -1)
+    whole = add_columns(table, options.names, verdict, positions, probabilities.probs, suggestions, labels.values)
+    audit = audit_of(
+        request, Labelled(labels, positions, codes, probs), verdict, whole,
+        model=probabilities.model, features=probabilities.features, notes=notes,
     )  # fmt: skip
-    whole = _with_columns(table, labels, probabilities.probs, evidence, options.names)
+    return replace(audit, again=again)
+
+
+class Labelled(NamedTuple):
+    """The m rows that are judged: their places in the frame, class positions (m,) and probabilities (m, K)."""
+
+    labels: Labels
+    positions: IntArray
+    codes: IntArray
+    probs: RealArray
+
+
+def audit_of(
+    request: Request,
+    rows: Labelled,
+    verdict: Judgement,
+    whole: Frame,
+    *,
+    model: str,
+    features: tuple[str, ...],
+    notes: Sequence[str],
+) -> LabelAudit:
+    """The audit that a verdict on the rows of a frame gives.
+
+    Args:
+        request: What was asked for.
+        rows: The rows that were judged.
+        verdict: What was found of them.
+        whole: The frame with three more columns.
+        model: What judged, in words.
+        features: The columns that the rows were judged by.
+        notes: What a reader should know.
+    """
+    options = request.options
+    evidence = Evidence(
+        *rows, verdict.suggested, verdict.quality, verdict.flagged, verdict.thresholds, verdict.confident_joint,
+        verdict.joint, ordered=options.task == "ordinal",
+    )  # fmt: skip
     return LabelAudit(
         label=request.column,
         frame=request.returned(whole),
-        rows=len(table),
-        audited=positions.size,
+        rows=len(whole),
+        audited=rows.positions.size,
         flagged=int(verdict.flagged.sum()),
-        model=probabilities.model,
-        model_error=model_error(codes, verdict.likely),
+        model=model,
+        model_error=model_error(rows.codes, verdict.likely),
         warnings=tuple(notes),
         names=options.names,
         options=options,
         evidence=evidence,
         table=whole,
-        again=again,
-        features=probabilities.features,
+        features=features,
         seconds=request.seconds(),
     )
 
@@ -151,12 +191,30 @@ def check_grades(column: Column, options: Options) -> None:
         raise OptionError(f"{option} has no form for ordered classes. Leave it out, or audit with task='classes'.")
 
 
-def _with_columns(table: Frame, labels: Labels, probs: RealArray, evidence: Evidence, names: Names) -> Frame:
-    """The frame with three more columns; quality and flag are null where the label is missing."""
-    known = labels.known
-    suggested = labels.codes.copy()
-    suggested[evidence.positions] = evidence.suggested
-    suggested[~known] = probs[~known].argmax(axis=1)
-    quality, flag = np.full(known.size, np.nan), np.zeros(known.size, dtype=bool)
-    quality[evidence.positions], flag[evidence.positions] = evidence.quality, evidence.flagged
-    return with_columns(table, names, quality, labels.values(suggested, names[1]), flag, known)
+def add_columns(
+    table: Frame,
+    names: Names,
+    verdict: Judgement,
+    positions: IntArray,
+    probs: RealArray,
+    suggestions: IntArray,
+    column: Callable[[IntArray, str], Column],
+) -> Frame:
+    """The frame with three more columns; quality and flag are null where a row was not judged.
+
+    Args:
+        table: n rows.
+        names: Quality, suggestion and flag.
+        verdict: On m of the rows.
+        positions: (m,) which these are.
+        probs: (n, K) probabilities.
+        suggestions: (n,) what to suggest where a row was not judged, -1 for its likeliest class.
+        column: Makes a column of suggestions (n,), under a name.
+    """
+    quality, flag, judged = np.full(len(table), np.nan), np.zeros(len(table), bool), np.zeros(len(table), bool)
+    quality[positions], flag[positions], judged[positions] = verdict.quality, verdict.flagged, True
+    suggested = suggestions.copy()
+    suggested[positions] = verdict.suggested
+    missing = suggested < 0
+    suggested[missing] = probs[missing].argmax(axis=1)
+    return with_columns(table, names, quality, column(suggested, names[1]), flag, judged)

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import narwhals as nw
@@ -17,6 +16,7 @@ from dqlabels.audits.base import (
     Audit,
     AuditedRows,
     CheckDetails,
+    Checked,
     Mask,
     NativeFrame,
     detached,
@@ -39,7 +39,7 @@ from dqlabels.audits.gate import (
 )
 from dqlabels.audits.options import documented_fields
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.frames.columns import ColumnKind, Frame
+from dqlabels.frames.columns import ColumnKind, Frame, Labels
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.methods import METHODS, default_noise
@@ -61,10 +61,9 @@ if TYPE_CHECKING:
     from dqlabels.audits.classes.pipeline import Again
     from dqlabels.audits.trusted.drift import Drift
     from dqlabels.checks.result import Checkup
-    from dqlabels.frames.media import Embedding
     from dqlabels.report.data import ReportData
     from dqlabels.report.summary import ClassSummary
-    from dqlabels.review.session import ReviewSession
+    from dqlabels.review.queue import ReviewQueue
 
 MAX_ROWS_IN_DICT = 10
 MAX_PAIRS_IN_DICT = 20
@@ -543,89 +542,17 @@ class LabelAudit(ClassAudit):
         marks = Marks(str(self.label), self.table.implementation)
         return Charts(marks, cast("ClassSummary", self.to_dict()), self.evidence, self.noise_rates)
 
-    def review(
-        self,
-        decisions: str | Path | None = None,
-        *,
-        sample: int | None = None,
-        port: int = 0,
-        start: bool = True,
-        open_browser: bool = True,
-    ) -> ReviewSession:
-        """Review rows in a page of this machine's browser; needs the extra ``review``.
-
-        Args:
-            decisions: File in which every decision is kept as it is made; a former review in it goes on. Default
-                ``LABEL.review.jsonl`` in the folder where Python runs.
-            sample: Review so many rows, drawn as by :meth:`review_sample`, for a noise rate; default the flagged rows.
-            port: Of this machine; 0 takes a free one.
-            start: Serve at once, beside the caller; else ``.start()`` or ``.serve()`` it.
-            open_browser: Open the page in the default browser when it starts.
-
-        Returns:
-            The session: ``.url``, ``.answers()`` for :meth:`with_review`, ``.wait()`` and ``.stop()``.
-
-        Raises:
-            MissingExtraError: starlette or uvicorn is not installed.
-            OptionError: ``decisions`` is a file on other labels, or of something else; or the port is taken.
-        """
-        from dqlabels.review.decisions import DecisionFile, head_of
+    def _review_queue(self, sample: int | None) -> tuple[ReviewQueue, Labels]:
         from dqlabels.review.queue import sample_queue, suspicious_queue
-        from dqlabels.review.session import ReviewSession
 
         table, kinds = self._features()
         if sample is None:
-            queue = suspicious_queue(self.evidence, table, kinds)
-        else:
-            seed = self.options.random_state
-            queue = sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed)
-        path = decisions or "".join(c if c.isalnum() else "_" for c in self.label) + ".review.jsonl"
-        stored = DecisionFile(path, head_of(self.evidence.labels))
-        session = ReviewSession(queue, stored, self.label, port=port)
-        return session.start(open_browser=open_browser) if start else session
+            return suspicious_queue(self.evidence, table, kinds), self.evidence.labels
+        seed = self.options.random_state
+        return sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed), self.evidence.labels
 
-    def checkup(
-        self,
-        checks: str | Iterable[str] | None = None,
-        *,
-        time: str | None = None,
-        columns: Iterable[str] | Mapping[str, str] = (),
-        alpha: float = 0.01,
-        most_rows: int = 50_000,
-        embed: Mapping[str, Embedding] | None = None,
-        n_jobs: int | None = None,
-    ) -> Checkup:
-        """What is odd beside single labels: copies, outliers, rare classes, failing groups, drift, empty columns.
-
-        Args:
-            checks: Some of ``"features"``, ``"classes"``, ``"duplicates"``, ``"outliers"``, ``"groups"`` and
-                ``"order"``; default all.
-            time: The column of dates or numbers that orders the rows; default the order they are in.
-            columns: What ``.frame`` gets, or a mapping of what to its name: ``is_blank``, ``is_rare_class``,
-                ``is_duplicate``, ``duplicate_group``, ``is_conflicting_duplicate``, ``is_outlier``,
-                ``outlier_score``, ``failing_group``.
-            alpha: How often a test may be wrong where there is nothing to find, in (0, 1).
-            most_rows: The most rows that are compared with each other: time grows with the square of their number.
-            embed: As in :func:`dqlabels.audit`: columns to turn into vectors first.
-            n_jobs: Threads.
-
-        Returns:
-            The check-up: ``.findings``, ``.details(check)`` and ``.frame``.
-
-        Raises:
-            OptionError: An option that means nothing here, or outliers asked for by name of more than ``most_rows``
-                rows.
-            OutputColumnError: A column that is already in the frame.
-            FeatureError: ``time`` is no column.
-        """
-        from dqlabels.checks.result import check_up
-
-        lazy = type(self.frame).__name__ == "LazyFrame"
-        asked: dict[str, Any] = {"checks": checks, "time": time, "columns": columns, "embed": embed}
-        return check_up(
-            self.table, self.label, self.names, self.features, self.evidence, **asked,
-            chosen=self.again is not None, alpha=alpha, most_rows=most_rows, n_jobs=n_jobs, lazy=lazy,
-        )  # fmt: skip
+    def _checked(self) -> Checked:
+        return Checked(self.evidence, chosen=self.again is not None)
 
     def _features(self) -> tuple[Frame, Mapping[str, ColumnKind]]:
         """The caller's table, without what the audit added, and its features."""

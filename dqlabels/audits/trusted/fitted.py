@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.pipeline import Labelled, add_columns, audit_of
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
@@ -17,16 +18,15 @@ from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline, Drift, label_shifts
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError
-from dqlabels.frames.columns import Column, Frame, Labels, encode
+from dqlabels.frames.columns import Column, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
 from dqlabels.frames.hashing import hash_matrix, hash_words
 from dqlabels.frames.media import Embedding, embed_columns
-from dqlabels.frames.outputs import palette, with_columns
+from dqlabels.frames.outputs import palette
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
-from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.arrays import RealArray
-from dqlabels.statistics.classes import ClassTally, Judgement, model_error, take
+from dqlabels.statistics.classes import ClassTally, model_error, take
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -214,32 +214,16 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
         codes, known, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
         frozen_classes=rare if rare.any() else None, trusted=fitted.tally, n_threads=options.n_jobs,
     )  # fmt: skip
-    own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(fitted.classes)))
-    evidence = Evidence(
-        own, positions, codes, known, verdict.suggested, verdict.quality, verdict.flagged, verdict.thresholds,
-        verdict.confident_joint, verdict.joint,
+    own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(labels.values)))
+    whole = add_columns(table, fitted.names, verdict, positions, probs, labels.foreign, own.values)
+    shifts = label_shifts(fitted.profile, fitted.classes, verdict.class_counts, model_error(codes, verdict.likely))
+    drift = Drift(fitted.profile, (*shifts, *fitted.baseline.shifts(encoded.matrix, fitted.encoder)))
+    audit = audit_of(
+        request, Labelled(own, positions, codes, known), verdict, whole,
+        model=f"{fitted.model.name} on {fitted.profile['rows']:,} trusted rows", features=fitted.encoder.names,
+        notes=(*notes, *drift.notes()),
     )  # fmt: skip
-    whole = _add_columns(table, labels, probs, verdict, positions, fitted.names)
-    error = model_error(codes, verdict.likely)
-    shifts = label_shifts(fitted.profile, fitted.classes, verdict.class_counts, error)
-    moved = Drift(fitted.profile, (*shifts, *fitted.baseline.shifts(encoded.matrix, fitted.encoder)))
-    return LabelAudit(
-        label=fitted.label,
-        frame=request.returned(whole),
-        rows=len(table),
-        audited=positions.size,
-        flagged=int(verdict.flagged.sum()),
-        model=f"{fitted.model.name} on {fitted.profile['rows']:,} trusted rows",
-        model_error=error,
-        warnings=(*notes, *moved.notes()),
-        names=fitted.names,
-        options=options,
-        evidence=evidence,
-        table=whole,
-        features=fitted.encoder.names,
-        seconds=request.seconds(),
-        moved=moved,
-    )
+    return replace(audit, moved=drift)
 
 
 def _judged(fitted: Fitted, labels: BatchLabels) -> IntArray:
@@ -296,22 +280,3 @@ def _notes(encoded: Encoded, labels: BatchLabels, copies: int) -> list[str]:
 
 def _rows(number: int) -> str:
     return f"{number:,} row{'' if number == 1 else 's'}"
-
-
-def _add_columns(
-    table: Frame,
-    labels: BatchLabels,
-    probs: FloatArray,
-    verdict: Judgement,
-    positions: IntArray,
-    names: tuple[str, str, str],
-) -> Frame:
-    """Quality and flag are null where a row was not judged; a class not known is its own suggestion."""
-    judged = labels.codes >= 0
-    quality, flag = np.full(judged.size, np.nan), np.zeros(judged.size, dtype=bool)
-    quality[positions], flag[positions] = verdict.quality, verdict.flagged
-    suggested = labels.foreign.copy()
-    suggested[positions] = verdict.suggested
-    missing = suggested < 0
-    suggested[missing] = probs[missing].argmax(axis=1)
-    return with_columns(table, names, quality, labels.column[suggested.tolist()], flag, judged)
