@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn, TypeAlias
 
 import narwhals as nw
 import numpy as np
@@ -35,6 +35,7 @@ IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Names = tuple[str, str, str]
 Values = Callable[[IntArray], list[Any]]
+Tone = Literal["plain", "headline", "caution", "assumption"]
 # A frame of the caller's library: pandas, Polars, PyArrow or Spark, none of which is imported to say so.
 NativeFrame: TypeAlias = Any
 # Verbs that are read, not called.
@@ -85,6 +86,19 @@ class Checked(NamedTuple):
     chosen: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """An audit as a terminal shows it: lines of text, each with its tone, then tables by title.
+
+    ``lists_issues`` where the worst rows follow as a table; ``notes`` are warnings that the lines do not name.
+    """
+
+    lines: tuple[tuple[Tone, str], ...]
+    tables: Mapping[str, Sequence[Mapping[str, object]]] = field(default_factory=dict)
+    lists_issues: bool = False
+    notes: tuple[str, ...] = ()
+
+
 # No slots: what is costly and not always wanted, such as the noise rate, is computed when first asked for and cached.
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Audit(abc.ABC):
@@ -109,6 +123,8 @@ class Audit(abc.ABC):
     features: tuple[str, ...] = ()
     seconds: float | None = None
 
+    #: What the labels were audited as, in messages.
+    audited_as: ClassVar[str] = "labels"
     #: The limits that a gate can hold this kind of label against.
     limits: ClassVar[tuple[str, ...]] = ()
     #: The verbs that this kind of label has no answer for, with the reason and the way out.
@@ -271,6 +287,10 @@ class Audit(abc.ABC):
     @abc.abstractmethod
     def summary(self) -> str:
         """The audit in about a dozen lines of text."""
+
+    def overview(self) -> Overview:
+        """The audit as a terminal shows it; by default its summary."""
+        return Overview(tuple(("plain", line) for line in self.summary().splitlines()))
 
     @abc.abstractmethod
     def to_dict(self) -> dict[str, Any]:

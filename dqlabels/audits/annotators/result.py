@@ -73,6 +73,7 @@ class AnnotatorAudit(Audit):
     agreement: Agreement
     findings: Findings
 
+    audited_as: ClassVar[str] = "several annotators"
     limits: ClassVar[tuple[str, ...]] = LIMITS
     settled: ClassVar[tuple[str, ...]] = ("consensus", "random_state", "compat")
     cannot: ClassVar[Mapping[str, str]] = {

@@ -19,12 +19,14 @@ from dqlabels.audits.base import (
     Checked,
     Mask,
     NativeFrame,
+    Overview,
     detached,
     free_name,
     fresh_index,
     fresh_rows,
     issue_rows,
 )
+from dqlabels.audits.classes.overview import class_overview
 from dqlabels.audits.gate import (
     DECIDING,
     Deciding,
@@ -96,6 +98,7 @@ class ClassAudit(Audit):
     evidence: Evidence
     reviewed: NoiseRate | None = None
 
+    audited_as: ClassVar[str] = "classes"
     limits: ClassVar[tuple[str, ...]] = LIMITS
     settled: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "compat", "random_state", "task")
 
@@ -292,6 +295,10 @@ class ClassAudit(Audit):
     def summary(self) -> str:
         """The audit in about a dozen lines of text."""
         return text.summary(cast("ClassSummary", self.to_dict()))
+
+    def overview(self) -> Overview:
+        """The audit as a terminal shows it."""
+        return class_overview(cast("ClassSummary", self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""

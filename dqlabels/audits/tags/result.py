@@ -126,6 +126,7 @@ class MultilabelAudit(Audit):
     model_error: float
     evidence: TagEvidence
 
+    audited_as: ClassVar[str] = "several labels a row"
     limits: ClassVar[tuple[str, ...]] = LIMITS
     settled: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "compat", "random_state")
     cannot: ClassVar[Mapping[str, str]] = {

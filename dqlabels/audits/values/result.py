@@ -16,6 +16,7 @@ from dqlabels.audits.base import (
     CheckDetails,
     Mask,
     NativeFrame,
+    Overview,
     column_values,
     detached,
     issue_rows,
@@ -25,6 +26,7 @@ from dqlabels.audits.options import documented_fields
 from dqlabels.audits.values import wording
 from dqlabels.audits.values.charts import ValueCharts
 from dqlabels.audits.values.evidence import ValueEvidence
+from dqlabels.audits.values.overview import value_overview
 from dqlabels.audits.values.picture import SIDE, Picture
 from dqlabels.audits.values.report_data import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
 from dqlabels.audits.values.task import POOR
@@ -88,6 +90,7 @@ class AmountAudit(Audit):
     evidence: ValueEvidence
     picture: Picture
 
+    audited_as: ClassVar[str] = "numbers"
     limits: ClassVar[tuple[str, ...]] = LIMITS
     settled: ClassVar[tuple[str, ...]] = ("task", "fdr", "random_state")
     cannot: ClassVar[Mapping[str, str]] = {
@@ -145,6 +148,10 @@ class AmountAudit(Audit):
     def summary(self) -> str:
         """The audit in about a dozen lines of text."""
         return wording.summary(self.to_dict())
+
+    def overview(self) -> Overview:
+        """The audit as a terminal shows it."""
+        return value_overview(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: the counts, the assumption and the worst rows."""
