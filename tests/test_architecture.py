@@ -29,12 +29,6 @@ STILL_PATCH = {
     "engines/test_streaming.py",
     "models/test_learning_curve.py",
 }
-# Outside audits/ nothing asks which kind a result is. These files still do, and are to leave the list one by one.
-STILL_ASK = {
-    "cli/gate.py",
-    "cli/limits.py",
-    "cli/values.py",
-}
 # A kind's own files: its room, its statistics, and those called after it. Others that name it should be four at most.
 OWN_FILES = {
     "regression": ("audits/values/", "statistics/residuals.py", "models/value_"),
@@ -56,7 +50,6 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/options.py",
         "audits/signature.py",
         "cli/__init__.py",
-        "cli/limits.py",
         "integrations/great_expectations/__init__.py",
         "integrations/great_expectations/metric.py",
         "integrations/great_expectations/rendering.py",
@@ -115,7 +108,7 @@ def test_at_most_nine_modules_stand_at_the_root():
 
 def test_nothing_outside_audits_asks_which_kind_a_result_is():
     asking = {inside(path) for path in FILES if not inside(path).startswith("audits/") and asks_the_kind(path)}
-    assert asking <= STILL_ASK
+    assert asking == set()
 
 
 @pytest.mark.parametrize("kind", OWN_FILES)

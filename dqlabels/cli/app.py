@@ -1,4 +1,4 @@
-"""The ``dqlabels`` command itself, and how every command of it ends.
+"""The ``dqlabels`` command itself, and how each of its commands ends.
 
 Exit status 0 done, 1 a gate failed, 2 a usage or data error, 70 a fault of the program, 130 interrupted.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
-from dqlabels.errors import DQLabelsError
+from dqlabels.errors import DQLabelsError, LabelWarning
 from dqlabels.version import __version__
 
 FAILED, UNUSABLE, CRASHED, INTERRUPTED = 1, 2, 70, 130
@@ -41,11 +42,32 @@ def run() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C said in words, before typer says "Aborted!"."""
+    """Say in words that Ctrl-C was pressed, before typer says "Aborted!"."""
     try:
         yield
     except KeyboardInterrupt:
         _leave("interrupted; nothing was written", INTERRUPTED)
+
+
+@contextmanager
+def working() -> Iterator[list[str]]:
+    """Collect what the library warns of, which the commands print as notes; Ctrl-C is said in words."""
+    notes: list[str] = []
+    with interruptible(), warnings.catch_warnings():
+        warnings.simplefilter("always", LabelWarning)
+        show = warnings.showwarning
+
+        def collect(
+            message: Warning | str, category: type[Warning], filename: str, lineno: int,
+            file: TextIO | None = None, line: str | None = None,
+        ) -> None:  # fmt: skip
+            if issubclass(category, LabelWarning):
+                notes.append(str(message))
+            else:
+                show(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = collect
+        yield notes
 
 
 def _leave(message: str, status: int) -> None:

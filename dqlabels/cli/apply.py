@@ -1,4 +1,4 @@
-"""``dqlabels apply``: a copy of a file with the reviewed labels, which keeps the original ones beside them."""
+"""``dqlabels apply``: a copy of a file with the reviewed labels and, beside them, the original ones."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import typer
 
 from dqlabels.cli.app import app
 from dqlabels.cli.files import STANDARD, check_output, read_table, write_table
+from dqlabels.cli.options import BothFormats, OutputFormat
 from dqlabels.errors import OptionError
 
 
 @app.command("apply")
 def apply_command(
     file: Annotated[str, typer.Argument(help="The file that was reviewed.")],
-    decisions: Annotated[str, typer.Option("--decisions", "-d", help="What `dqlabels review` kept.")],
+    decisions: Annotated[str, typer.Option("--decisions", "-d", help="What `dqlabels review` saved.")],
     output: Annotated[str, typer.Option("--output", "-o", help="The copy to write.")],
     original: Annotated[
-        str | None, typer.Option(help="Column for the original labels; default the label's with _original.")
+        str | None, typer.Option(help="Column for the original labels; by default the label's name with _original.")
     ] = None,
-    input_format: Annotated[str | None, typer.Option("--format", help="csv, parquet, ipc or ndjson.")] = None,
-    output_format: Annotated[str | None, typer.Option(help="The format of -o, where it is another.")] = None,
+    input_format: BothFormats = None,
+    output_format: OutputFormat = None,
 ) -> None:
     """Write a copy of FILE with reviewed labels; the original ones stay in another column."""
     from pathlib import Path

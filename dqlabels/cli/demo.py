@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from dqlabels.cli.app import app
-from dqlabels.cli.show import print_summary
+from dqlabels.cli.show import print_audit
 
 FLIPPED_SHARE = 0.03
 
@@ -27,7 +27,7 @@ def demo_command() -> None:
     labels[flipped] = (labels[flipped] + rng.integers(1, 10, flipped.size)) % 10
     table = pl.DataFrame(digits.data, schema=[f"pixel_{at}" for at in range(64)]).with_columns(digit=labels)
     result = audit(table, "digit", task="classes")
-    print_summary(result, None, 10, Console())
+    print_audit(result, None, 10, Console())
     flags = result.frame["is_label_issue"].to_numpy()
     typer.echo(
         f"\n{flipped.size} of {labels.size:,} labels were flipped on purpose. {int(flags[flipped].sum())} of them are "

@@ -1,113 +1,52 @@
-"""Limits as they are written on a command line, read for the gate of whatever kind of label was audited."""
+"""The gate of an audit, from limits as they are written on a command line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from dqlabels.cli.options import split
-from dqlabels.errors import OptionError
+from dqlabels.audits.gate import LIMIT_NAMES
+from dqlabels.cli.options import flag_of
+from dqlabels.errors import LabelWarning, OptionError
 
-KINDS = {
-    "ValueAudit": "numbers",
-    "AnnotatorAudit": "several annotators",
-    "MultilabelAudit": "several labels a row",
-}
+if TYPE_CHECKING:
+    from dqlabels.audits.base import Audit
+    from dqlabels.audits.gate import GateResult
 
 
-def gate_options(result: Any, given: Mapping[str, Any], written: Mapping[str, Sequence[str] | None]) -> dict[str, Any]:
-    """What was given of the options of the result's gate.
+def gate_of(audit: Audit, limits: Mapping[str, object]) -> GateResult:
+    """Hold an audit against limits, those of classes, tags or annotators found by how these are written.
 
     Args:
-        result: An audit.
-        given: Options by name, None where not given.
-        written: Limits by class, pair, tag or annotator, as they were written.
+        audit: An audit.
+        limits: Limits by the name of their option.
 
     Raises:
-        OptionError: An option that this kind of label does not have, or one that is not written as it should be.
+        OptionError: A limit that this kind of label does not have, or an unknown class, tag or annotator.
     """
-    kind = KINDS.get(type(result).__name__, "classes")
-    known = list(result.limits)
-    asked = [name for name, value in {**given, **written}.items() if value is not None]
-    strange = [name for name in asked if name not in known]
+    strange = [name for name in limits if name not in audit.limits]
     if strange:
-        limits = [name for name in known if name.startswith(("max_", "min_"))]
+        known = [name for name in audit.limits if name in LIMIT_NAMES]
         raise OptionError(
-            f"{_listed(strange)}: a gate on {kind} has no such option; its limits are {_listed(limits)}. Column "
-            f"{result.label!r} was audited as {kind}; say --task where it should be another."
+            f"{_listed(strange)}: a gate on {audit.audited_as} has no such option; its limits are {_listed(known)}. "
+            f"Column {audit.label!r} was audited as {audit.audited_as}; say --task where it should be another."
         )
-    options = {name: given[name] for name in asked if name in given}
-    for name in asked:
-        if name in written:
-            reader = pair_limits if name == "max_pair_share" else named_limits
-            options[name] = reader(_names(result), f"--{name.replace('_', '-')}", written[name])
-    return options
+    values = {str(value): value for value in audit.parts}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LabelWarning)  # the verdict says it
+        return audit.gate(**{name: _with_values(limit, values) for name, limit in limits.items()})
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+def _with_values(limit: object, values: Mapping[str, object]) -> object:
+    """Return a limit by name as a limit by value; any other as it is."""
+    if not isinstance(limit, dict):
+        return limit
+    return {
+        tuple(values.get(one, one) for one in name) if isinstance(name, tuple) else values.get(name, name): share
+        for name, share in limit.items()
+    }
 
 
-def _names(result: Any) -> Sequence[Any]:
-    """Classes, tags or annotators, whatever may have a limit of its own."""
-    names: Sequence[Any]
-    if hasattr(result, "findings"):
-        names = result.findings.reading.annotators
-    elif hasattr(result.evidence, "tags"):
-        names = result.evidence.tags.values
-    else:
-        names = result.evidence.classes
-    return names
-
-
-def named_limits(known: Sequence[Any], option: str, given: Sequence[str] | None) -> Any:
-    """One limit (``0.1``), or limits by name (``bad=0.1``), found by how the names are written.
-
-    Raises:
-        OptionError: Not written like that.
-
-    >>> named_limits([1, 2], "--max-class-noise-rate", ["2=0.1"])
-    {2: 0.1}
-    """
-    found = _limits(option, given, "NAME=0.1")
-    if not isinstance(found, dict):
-        return found
-    return dict(zip(_as_known(known, list(found)), found.values(), strict=True))
-
-
-def pair_limits(known: Sequence[Any], option: str, given: Sequence[str] | None) -> Any:
-    """One limit (``0.1``), or limits by given and suggested class (``good,bad=0.1``).
-
-    Raises:
-        OptionError: Not written like that.
-    """
-    found = _limits(option, given, "GIVEN,SUGGESTED=0.1")
-    if not isinstance(found, dict):
-        return found
-    pairs = {}
-    for name, limit in found.items():
-        pair = _as_known(known, split(name) or [])
-        if len(pair) != 2:
-            raise OptionError(f"{option} {name}={limit}: a pair is GIVEN,SUGGESTED, as in {option} good,bad=0.1.")
-        pairs[tuple(pair)] = limit
-    return pairs
-
-
-def _as_known(known: Sequence[Any], names: Sequence[str]) -> list[Any]:
-    written = {str(value): value for value in known}
-    return [written.get(name, name) for name in names]
-
-
-def _limits(option: str, given: Sequence[str] | None, form: str) -> Any:
-    if not given:
-        return None
-    written = dict(text.rpartition("=")[::2] for text in given)
-    try:
-        limits = {name: float(limit) for name, limit in written.items()}
-    except ValueError as error:
-        raise OptionError(f"{option} {' '.join(given)}: a limit is a number, as in 0.1 or {form}.") from error
-    if "" not in limits:
-        return limits
-    if len(limits) > 1 or len(given) > 1:
-        raise OptionError(f"{option} {' '.join(given)}: give one limit for all, or one for each as {form}.")
-    return limits[""]
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(flag_of, names))

@@ -1,157 +1,175 @@
-"""Options that several commands take, as they are written on a command line."""
+"""The options of the commands: those of an audit and its gate are made from the fields that Python has them in."""
 
 from __future__ import annotations
 
-import importlib
-import os
+import inspect
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field, dataclass, fields
+from typing import Annotated, Any, get_args
 
 import typer
 
+from dqlabels.audits.gate import LIMIT_NAMES, Limits
+from dqlabels.audits.options import OPTION_NAMES, Options
+from dqlabels.cli.parsing import embeddings, folds, named_limits, split
 from dqlabels.errors import OptionError
-
-if TYPE_CHECKING:
-    from dqlabels.audits.base import Audit
 
 File = Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")]
 Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")]
-Task = Annotated[str | None, typer.Option(help="'classes', 'ordinal' or 'regression'; default by the column.")]
-Fdr = Annotated[float | None, typer.Option(help="Of numbers: share of right values among the flagged, as in 0.1.")]
-MaxFlaggedShare = Annotated[float | None, typer.Option(help="Of numbers: exit with 1 above this share, as in 0.01.")]
-Labels = Annotated[
-    list[str],
-    typer.Option("--label", "-y", help="The column that holds the labels; one an annotator or a tag (may repeat)."),
+InputFormat = Annotated[str | None, typer.Option("--format", help="Format of FILE: csv, parquet, ipc or ndjson.")]
+BothFormats = Annotated[
+    str | None, typer.Option("--format", help="Format of FILE, and of -o -: csv, parquet, ipc or ndjson.")
 ]
-AnyTask = Annotated[
-    str | None,
-    typer.Option(help="'classes', 'ordinal', 'regression', 'annotators' or 'multilabel'; default by the columns."),
-]
-Annotator = Annotated[str | None, typer.Option(help="Of a row a label: the column of who gave it.")]
-Item = Annotated[str | None, typer.Option(help="Of a row a label: the column of what it was given to.")]
-Consensus = Annotated[str | None, typer.Option(help="Of annotators: crowdlab, ibcc, dawid_skene or majority.")]
-InputFormat = Annotated[str | None, typer.Option(help="csv, parquet, ipc or ndjson; of FILE.")]
-Features = Annotated[str | None, typer.Option(help="Columns to judge by, with commas between.")]
-Exclude = Annotated[str | None, typer.Option(help="Columns not to judge by, with commas between.")]
-PredProbs = Annotated[str | None, typer.Option(help="Probability columns of your own model.")]
-Classes = Annotated[str | None, typer.Option(help="The class of each probability column.")]
-Cv = Annotated[str | None, typer.Option(help="Cross-validate: a number of folds, or 'time'.")]
-Groups = Annotated[str | None, typer.Option(help="Column whose groups stay together.")]
-Embed = Annotated[
-    list[str] | None,
-    typer.Option(help="COLUMN=image, or COLUMN=package.module:function, which runs that code of yours (may repeat)."),
-]
-FilterBy = Annotated[str, typer.Option(help="The rule that flags rows.")]
-Score = Annotated[str, typer.Option(help="The label quality.")]
-Adjust = Annotated[bool, typer.Option("--adjust", help="Score relative to each class's mean.")]
-Compat = Annotated[str | None, typer.Option(help="'cleanlab' for cleanlab 2.9's numbers.")]
-SampleRows = Annotated[int | None, typer.Option(help="Of more than 200,000 rows: how many to fit on.")]
-RandomState = Annotated[int, typer.Option(help="Seed.")]
-NJobs = Annotated[int | None, typer.Option(help="Threads.")]
-MaxNoiseRate = Annotated[float | None, typer.Option(help="Exit with 1 above this share, as in 0.05.")]
-Decide = Annotated[str, typer.Option(help="Hold 'estimate' or the 'confident' interval against it.")]
-OnInconclusive = Annotated[str, typer.Option(help="'warn', 'fail' or 'pass'.")]
+OutputFormat = Annotated[str | None, typer.Option(help="Format of the output; by default its extension says it.")]
+AuditedTable = Annotated[str | None, typer.Option("--output", "-o", help="Write the table with three more columns.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")]
 Reviewed = Annotated[
     str | None, typer.Option(help="What 'dqlabels review-sample' wrote, with its reviewed_label filled in.")
 ]
 
-
-def audit_options(
-    *,
-    features: str | None,
-    exclude: str | None,
-    pred_probs: str | None,
-    cv: str | None,
-    groups: str | None,
-    filter_by: str,
-    score: str,
-    adjust: bool,
-    compat: str | None,
-    embed: Sequence[str] | None = None,
-    random_state: int,
-    n_jobs: int | None,
-) -> dict[str, Any]:
-    """The options of :func:`dqlabels.audit` from those of a command on classes."""
-    options: dict[str, Any] = {
-        "task": "classes",
-        "filter_by": filter_by,
-        "score": score,
-        "adjust": adjust,
-        "compat": compat,
-    }
-    options |= {"features": split(features), "exclude": split(exclude) or (), "groups": groups}
-    options |= {"random_state": random_state, "n_jobs": n_jobs, "cv": folds(cv), "pred_probs": split(pred_probs)}
-    options |= {"embed": embeddings(embed)}
-    return options
-
-
-def with_answers(result: Audit, reviewed: str | None) -> Audit:
-    """The audit with the noise rate that the answers in a file give, where one is named."""
-    if reviewed is None:
-        return result
-    from dqlabels.cli.files import read_table
-
-    return result.with_review(read_table(reviewed))
+# A model, a weight for each row and a callable cannot be written on a command line.
+WRITABLE = tuple(name for name in OPTION_NAMES if name not in ("model", "sample_weight", "progress"))
+LIMITS = tuple(one.name for one in fields(Limits))
+# What stands for the value in --help where the type does not say it.
+METAVARS = {
+    "cv": "FOLDS|time",
+    "embed": "COLUMN=HOW",
+    "groups": "COLUMN",
+    "annotator": "COLUMN",
+    "item": "COLUMN",
+    "reference": "FILE",
+    "max_pair_share": "[GIVEN,SUGGESTED=]SHARE",
+}
+# Instead of Python's meaning, where that speaks of values which a command line cannot hold.
+MEANINGS = {
+    "embed": "Columns to turn into vectors first: COLUMN=image for bytes or paths of images, or "
+    "COLUMN=package.module:function, which imports and runs that code.",
+    "pred_probs": "Columns with your own out-of-sample probabilities, one for each class; no model is trained then.",
+    "cv": "Cross-validate instead of judging out of bag: a number of folds, or 'time'.",
+    "groups": "Column of groups; rows of one group are never on both sides of a split.",
+    "filter_by": "The rule that flags rows.",
+    "score": "The label quality.",
+    "reference": "Trusted data to compare with: what 'dqlabels profile' or 'dqlabels fit' wrote.",
+    "method": "The method of estimating the noise rate; by default that of the audit.",
+    "max_pair_share": "The largest share of a class's rows that may be flagged as one other class.",
+}
+AUDIT_PANEL, GATE_PANEL = "How the labels are audited", "Limits: the exit status is 1 where one is not kept"
 
 
-def embeddings(written: Sequence[str] | None) -> dict[str, Any] | None:
-    """What ``embed=`` takes, of ``COLUMN=image`` and ``COLUMN=package.module:function``.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a value is written: its type for typer, what stands for it in --help, and what reads it."""
 
-    The module is imported, and so its code runs: it is looked for where Python looks, and then in the working folder.
+    type: object
+    metavar: str | None = None
+    read: Callable[[Any], object] = lambda value: value
 
-    Raises:
-        OptionError: Not written like that, or there is no such module or function.
+
+def form_of(one: Field[Any]) -> Form:
+    """Return how the value of a field is written on a command line, by the type it has in Python.
+
+    >>> form_of(fields(Options)[0]).metavar is None
+    True
     """
-    if not written:
-        return None
-    found: dict[str, Any] = {}
-    for text in written:
-        column, _, how = text.rpartition("=")
-        if not column or not how:
-            raise OptionError(f"--embed {text}: write COLUMN=image or COLUMN=package.module:function.")
-        found[column] = how if how == "image" else _imported(text, how)
-    return found
+    written, metavar = str(one.type), METAVARS.get(one.name)
+    if one.name == "cv":
+        return Form(str | None, metavar, folds)
+    if written.startswith("Mapping"):
+        return Form(list[str] | None, metavar, embeddings)
+    if "Mapping" in written:
+        flag, pairs = flag_of(one.name), "tuple" in written
+        return Form(list[str] | None, metavar or "[NAME=]SHARE", lambda value: named_limits(flag, value, pairs=pairs))
+    if written.startswith(("Sequence", "Iterable", "tuple")):
+        return Form(str | None, metavar or "NAME,NAME", split)
+    plain = {"bool": bool, "int": int, "int | None": int | None, "float": float, "float | None": float | None}
+    return Form(plain.get(written, str | None), metavar)
 
 
-def _imported(text: str, how: str) -> Any:
-    """The callable ``package.module:function``, or ``:object.method``."""
-    name, _, path = how.partition(":")
-    if not name or not path:
-        raise OptionError(f"--embed {text}: {how!r} is neither image nor package.module:function.")
-    if os.getcwd() not in sys.path:
-        # Last, so that a file there hides no installed module.
-        sys.path.append(os.getcwd())
-    try:
-        value: Any = importlib.import_module(name)
-    except ImportError as error:
-        raise OptionError(
-            f"--embed {text}: {name} cannot be imported ({error}). Install it, or run from the folder that holds it."
-        ) from error
-    for part in path.split("."):
-        if not hasattr(value, part):
-            raise OptionError(f"--embed {text}: {name} has no {path}.")
-        value = getattr(value, part)
-    if not callable(value):
-        raise OptionError(f"--embed {text}: {name}:{path} is of type {type(value).__name__}, which cannot be called.")
-    return value
+def flag_of(name: str) -> str:
+    """Return an option as it is written.
+
+    >>> flag_of("pred_probs")
+    '--pred-probs'
+    """
+    return f"--{name.replace('_', '-')}"
 
 
-def split(listed: str | None) -> list[str] | None:
-    """Names with commas between."""
-    return None if listed is None else [name.strip() for name in listed.split(",") if name.strip()]
+def parameter(one: Field[Any], panel: str) -> inspect.Parameter:
+    """Return a field of :class:`Options` or :class:`Limits` as a parameter from which typer makes an option."""
+    form = form_of(one)
+    shown = typer.Option(flag_of(one.name), help=_help(one), metavar=form.metavar, rich_help_panel=panel)
+    default = one.default if isinstance(one.default, (str, int, float)) else None
+    return inspect.Parameter(
+        one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[form.type, shown]
+    )
 
 
-def folds(cv: str | None) -> Any:
-    """A number of folds, or the name of a way to split."""
-    return int(cv) if cv is not None and cv.isdecimal() else cv
+def parameters(names: Iterable[str], limits: Iterable[str]) -> list[inspect.Parameter]:
+    """Return the parameters of a command for options of an audit and limits of its gate, in the order of the fields."""
+    options, held = set(names), set(limits)
+    return [
+        *(parameter(one, GATE_PANEL) for one in fields(Limits) if one.name in held),
+        *(parameter(one, AUDIT_PANEL) for one in fields(Options) if one.name in options),
+    ]
 
 
-def as_labels(table: Any, label: str | Sequence[str], classes: list[str]) -> list[Any]:
-    """The classes as the label column holds them, or the columns, found by how they are written."""
-    written: dict[str, Any] = {}
-    for name in [label] if isinstance(label, str) else label:
-        if name in table.columns:
-            column = table[name].explode() if table[name].dtype.is_nested() else table[name]
-            written |= {str(value): value for value in column.unique().to_list()}
-    return [written.get(name, name) for name in classes]
+def _help(one: Field[Any]) -> str:
+    """Return the meaning that Python's help has, and the choices where it does not name them."""
+    meaning: str = MEANINGS.get(one.name, one.metadata["meaning"])
+    alias = str(one.type).removesuffix(" | None")
+    modules = (vars(sys.modules[record.__module__]) for record in (Options, Limits))
+    choices = next((get_args(module[alias]) for module in modules if alias in module), ())
+    unnamed = [choice for choice in choices if f"'{choice}'" not in meaning]
+    listed = f"One of {', '.join(choices)}." if unnamed else ""
+    repeated = "May be repeated." if "Mapping" in str(one.type) else ""
+    return " ".join(filter(None, (meaning, listed, repeated)))
+
+
+@dataclass(frozen=True, slots=True)
+class CommandOptions:
+    """The options of an audit and the limits of its gate that were written on the command line, by name."""
+
+    written: Mapping[str, object]
+
+    def options(self) -> Options:
+        """Return the options of the audit, checked as in Python.
+
+        Raises:
+            OptionError: A value that means nothing here.
+        """
+        return Options(**self.keywords())
+
+    def limits(self) -> dict[str, object]:
+        """Return what was written of limits, checked as in Python; classes, tags and annotators are still text.
+
+        Raises:
+            OptionError: A limit that is not a share, or an unknown choice.
+        """
+        limits = self._read(Limits, LIMITS)
+        Limits(**limits)
+        return limits
+
+    def keywords(self) -> dict[str, Any]:
+        """Return what was written of the options of the audit, as Python takes it."""
+        return self._read(Options, WRITABLE)
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether there is anything for a gate to decide."""
+        return not self.written.keys().isdisjoint(LIMIT_NAMES)
+
+    def refuse(self, names: Iterable[str], why: str) -> None:
+        """Refuse options that mean nothing here.
+
+        Raises:
+            OptionError: Naming those that were written.
+        """
+        found = [flag_of(name) for name in names if name in self.written]
+        if found:
+            raise OptionError(f"{', '.join(found)}: {why}")
+
+    def _read(self, record: type[Options | Limits], names: Iterable[str]) -> dict[str, Any]:
+        taken = {one.name: one for one in fields(record) if one.name in names and one.name in self.written}
+        return {name: form_of(one).read(self.written[name]) for name, one in taken.items()}

@@ -1,96 +1,113 @@
-"""What the commands print on a terminal."""
+"""What the commands print on a terminal. Nothing that comes from data is obeyed as markup or as a control character."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dqlabels.cli.app import FAILED
+
 if TYPE_CHECKING:
+    import polars as pl
+
     from dqlabels.audits.base import Audit
     from dqlabels.audits.gate import GateResult
 
-# Of a suspicious row: its number, label, suggestion, quality and kind, and then some of its values.
-FIRST_COLUMNS, MOST_VALUES = 5, 3
-WIDEST = 10_000
-MOST_PAIRS = 5
-MOST_CLASSES = 12
-LONGEST_VALUE = 32
+# A suspicious row's number, label, suggestion, quality and kind are shown always, and some of its values.
+FIRST_COLUMNS, MAX_VALUES = 5, 3
+MAX_WIDTH = 10_000
+MAX_VALUE_LENGTH = 32
+STYLES = {"headline": "bold", "caution": "yellow", "assumption": "dim"}
+VERDICT_STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+SHARES = ("flagged_share", "noise_rate", "share")
 
 
-def print_summary(result: Audit, gate: GateResult | None, worst: int, console: Console) -> None:
-    """Everything that came from data is printed as it is: no markup of it is obeyed, no control character sent."""
-    facts = result.to_dict()
-    if "confusions" not in facts:  # several labels a row: it sums itself up
-        for line in [*result.summary().splitlines(), *(gate.message.splitlines()[:1] if gate else [])]:
-            console.print(printable(line))
-        return
-    rate = facts["noise_rate"]
-    missing = f", {facts['missing']:,} without a label" if facts["missing"] else ""
-    console.print(
-        printable(
-            f"{facts['label']}: {facts['flagged']:,} of {facts['audited']:,} labels flagged "
-            f"({facts['flagged_share']:.1%}){missing}"
-        ),
-        style="bold",
-    )
-    console.print(
-        f"Estimated noise rate {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} to "
-        f"{rate['high']:.1%}, method {rate['method']}), model error {facts['model_error']:.1%} ({facts['model']})."
-    )
-    if rate["caution"]:
-        console.print(printable(rate["caution"]), style="yellow")
-    console.print(printable(rate["assumption"]), style="dim")
-    heads = ("class", "rows", "flagged", "flagged_share", "noise_rate")
-    ranked = sorted(facts["classes"], key=lambda row: -row["flagged_share"])
-    console.print(_grid("Classes", heads, [[row[head] for head in heads] for row in ranked[:MOST_CLASSES]]))
-    if facts["flagged"]:
-        columns = ("given", "suggested", "rows", "share")
-        pairs = [[pair[head] for head in columns] for pair in facts["confusions"][:MOST_PAIRS]]
-        console.print(_grid("Commonest confusions", columns, pairs))
-        issues = result.issues.head(worst)
-        console.print(as_wide_as_fits("Most suspicious rows", issues, console))
-    print_notes(facts["warnings"], gate, console)
+def finish(
+    result: Audit, gate: GateResult | None, worst: int = 10, *, as_json: bool, quiet: bool, to_stderr: bool
+) -> None:
+    """Print an audit, and exit with 1 where its gate failed.
+
+    Args:
+        result: The audit.
+        gate: Its verdict, which is always printed unless it is a pass.
+        worst: How many suspicious rows to print.
+        as_json: Whether to print JSON in place of the summary.
+        quiet: Whether to print no summary.
+        to_stderr: Whether standard output holds the table.
+    """
+    if as_json:
+        echo_json(result.to_dict() | ({"gate": gate.to_dict()} if gate else {}), to_stderr=to_stderr)
+    elif not quiet:
+        print_audit(result, gate, worst, Console(stderr=to_stderr))
+    if gate is not None and gate.verdict != "pass" and (quiet or as_json):
+        typer.echo(gate.message, err=True)
+    if gate is not None and not gate.passed:
+        raise typer.Exit(FAILED)
 
 
-def print_notes(notes: Sequence[str], gate: GateResult | GateResult | None, console: Console) -> None:
-    """The notes of an audit, and the verdict."""
+def print_audit(audit: Audit, gate: GateResult | None, worst: int, console: Console) -> None:
+    """Print what was found, with so many of the worst rows, and the verdict."""
+    overview = audit.overview()
+    for tone, line in overview.lines:
+        console.print(printable(line), style=STYLES.get(tone))
+    for title, rows in overview.tables.items():
+        heads = list(rows[0]) if rows else []
+        console.print(_grid(title, heads, [list(row.values()) for row in rows]))
+    if overview.lists_issues:
+        console.print(as_wide_as_fits("Most suspicious rows", audit.issues.head(worst), console))
+    print_notes(overview.notes, console)
+    if gate is not None:
+        console.print(printable(gate.message.splitlines()[0]), style=VERDICT_STYLES[gate.verdict])
+
+
+def print_notes(notes: Iterable[str], console: Console) -> None:
+    """Print what the library warned of."""
     for note in notes:
         console.print(printable(f"Note: {note}"))
-    if gate is not None:
-        style = {"pass": "green", "fail": "red", "inconclusive": "yellow"}[gate.verdict]
-        console.print(printable(gate.message.splitlines()[0]), style=style)
 
 
-def as_wide_as_fits(title: str, issues: Any, console: Console) -> Table:
-    """A table of suspicious rows with as many of their values as the terminal has room for."""
-    for values in range(MOST_VALUES, -1, -1):
+def echo_json(facts: Mapping[str, object], *, to_stderr: bool = False) -> None:
+    """Print one line of JSON."""
+    typer.echo(as_json(facts), err=to_stderr)
+
+
+def as_json(facts: Mapping[str, object], *, indent: int | None = None) -> str:
+    """Return JSON in which NaN and infinity are refused."""
+    return json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def as_wide_as_fits(title: str, issues: pl.DataFrame, console: Console) -> Table:
+    """Return a table of suspicious rows with as many of their values as the terminal has room for."""
+    for values in range(MAX_VALUES, -1, -1):
         shown = issues.columns[: FIRST_COLUMNS + values]
         grid = _grid(title, shown, issues.select(shown).rows())
-        if grid.__rich_measure__(console, console.options.update(width=WIDEST)).maximum <= console.width:
+        if grid.__rich_measure__(console, console.options.update(width=MAX_WIDTH)).maximum <= console.width:
             break
     return grid
 
 
-def _grid(title: str, heads: Any, rows: Any) -> Table:
+def _grid(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     grid = Table(title=title, title_justify="left", header_style="bold")
     for head in heads:
-        grid.add_column(printable(str(head).replace("_", " ")), no_wrap=True)
+        grid.add_column(printable(head.replace("_", " ")), no_wrap=True)
     for row in rows:
         grid.add_row(*(printable(_shown(head, value)) for head, value in zip(heads, row, strict=True)))
     return grid
 
 
-def _shown(head: str, value: Any) -> str:
+def _shown(head: str, value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.1%}" if head in ("flagged_share", "noise_rate", "share") else f"{value:.4g}"
+        return f"{value:.1%}" if head in SHARES else f"{value:.4g}"
     return f"{value:,}" if type(value) is int and head != "row" else str(value)
 
 
 def printable(value: str) -> Text:
-    """Text as it is, without control characters."""
+    """Return text without control characters; a long word is cut."""
     clean = "".join(letter if letter.isprintable() else "�" for letter in value)
-    return Text(clean if len(clean) <= LONGEST_VALUE or " " in clean else clean[: LONGEST_VALUE - 1] + "…")
+    return Text(clean if len(clean) <= MAX_VALUE_LENGTH or " " in clean else clean[: MAX_VALUE_LENGTH - 1] + "…")

@@ -1,10 +1,10 @@
-"""Files as the commands take them: small ones in memory, large ones in passes."""
+"""Tables of the commands: small files are read into memory, large ones in passes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dqlabels.cli.files import STANDARD, read_table, write_table
 from dqlabels.cli.lazy_files import scan_table, write_lazily
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Say of which file it was that Polars found a part that it cannot read.
+    """Name the file when Polars finds a part of it that it cannot read.
 
     Raises:
         OptionError: Naming the file.
@@ -30,8 +30,8 @@ def reading(path: str) -> Iterator[None]:
         raise OptionError(f"{path} cannot be read to its end: {reason}. Nothing was written.") from error
 
 
-def open_table(path: str, given_format: str | None = None, *, in_memory: bool = False) -> Any:
-    """The table of a file: a lazy frame where it has more rows than are judged in memory, else a frame.
+def open_table(path: str, file_format: str | None = None) -> pl.DataFrame | pl.LazyFrame:
+    """Open a file: as a lazy frame where it has more rows than are judged in memory, else as a frame.
 
     Raises:
         OptionError: Not a table of its format.
@@ -39,19 +39,19 @@ def open_table(path: str, given_format: str | None = None, *, in_memory: bool = 
     """
     from dqlabels.models import large
 
-    lazy = None if in_memory else scan_table(path, given_format)
+    lazy = scan_table(path, file_format)
     if lazy is None:
-        return read_table(path, given_format)
+        return read_table(path, file_format)
     import polars as pl
 
     from dqlabels.engines.polars import collect
 
-    rows = collect(lazy.select(pl.len())).item()
-    return lazy if rows > large.LARGE_ROWS else read_table(path, given_format)
+    rows: int = collect(lazy.select(pl.len())).item()
+    return lazy if rows > large.LARGE_ROWS else read_table(path, file_format)
 
 
-def write_result(frame: pl.DataFrame | pl.LazyFrame, path: str, given_format: str | None = None) -> None:
-    """Write an audited table: appears whole or not at all.
+def write_result(frame: pl.DataFrame | pl.LazyFrame, path: str, file_format: str | None = None) -> None:
+    """Write an audited table, whole or not at all.
 
     Raises:
         OSError: The disk is full, or the folder cannot be written.
@@ -59,8 +59,8 @@ def write_result(frame: pl.DataFrame | pl.LazyFrame, path: str, given_format: st
     import polars as pl
 
     if isinstance(frame, pl.DataFrame):
-        write_table(frame, path, given_format)
+        write_table(frame, path, file_format)
     elif path == STANDARD:
-        write_table(frame.collect(), path, given_format)
+        write_table(frame.collect(), path, file_format)
     else:
-        write_lazily(frame, path, given_format)
+        write_lazily(frame, path, file_format)

@@ -149,7 +149,9 @@ def test_version():
 
 
 def test_a_fault_of_the_program_is_not_a_failed_gate(table, tmp_path):
-    broken = "import dqlabels.audits.audit as a; a.audit = lambda *x, **y: 1 / 0; from dqlabels.cli import run; run()"
+    broken = (
+        "import dqlabels.audits.audit as a; a.run_audit = lambda *x, **y: 1 / 0; from dqlabels.cli import run; run()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", broken, "audit", str(table), "--label", "label"], capture_output=True, check=False
     )
@@ -160,7 +162,7 @@ def test_a_fault_of_the_program_is_not_a_failed_gate(table, tmp_path):
 def test_an_interruption_is_said_in_words(table):
     broken = (
         "import dqlabels.audits.audit as a\ndef stop(*x, **y): raise KeyboardInterrupt\n"
-        "a.audit = stop\nfrom dqlabels.cli import run\nrun()"
+        "a.run_audit = stop\nfrom dqlabels.cli import run\nrun()"
     )
     done = subprocess.run(
         [sys.executable, "-c", broken, "audit", str(table), "--label", "label"], capture_output=True, check=False

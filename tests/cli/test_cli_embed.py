@@ -11,8 +11,8 @@ from support.media import images, words
 from typer.testing import CliRunner
 
 from dqlabels.cli.app import app
-from dqlabels.cli.fit import saved_embeddings
-from dqlabels.cli.options import embeddings
+from dqlabels.cli.fit import check_embeddings
+from dqlabels.cli.parsing import embeddings
 from dqlabels.errors import OptionError
 
 MODULE = """
@@ -75,6 +75,6 @@ def test_a_mistake_is_named(folder, written, said):
 
 
 def test_an_auditor_that_is_saved_takes_no_function(folder):
-    assert saved_embeddings(["file=image"]) == {"file": "image"}
+    check_embeddings(["file=image"])
     with pytest.raises(OptionError, match="a file holds no code"):
-        saved_embeddings(["text=words_of_mine:encode"])
+        check_embeddings(["text=words_of_mine:encode"])

@@ -97,7 +97,6 @@ def test_an_undecided_gate_exits_as_it_was_told(write, on_inconclusive, status):
         (prices, ["--label", "price", "--max-noise-rate", "0.1"], "a gate on numbers has no such option"),
         (prices, ["--label", "price", "--max-flagged-share", "0.1", "--method", "em"], "--method: a gate on numbers"),
         (prices, ["--label", "price", "--max-flagged-share", "2"], "max_flagged_share=2.0 is not a share"),
-        (prices, ["--label", "price", "--max-flagged-share", "0.1", "--reviewed", "r.csv"], "one class a row"),
         (prices, ["--label", "price", "--task", "numbers", "--max-flagged-share", "0.1"], "task='numbers' is none of"),
         (rated, [*COLUMNS, "--max-flagged-share", "0.1"], "--min-agreement"),
         (rated, [*COLUMNS, "--min-agreement", "2"], "min_agreement=2.0 is not an agreement"),
@@ -115,3 +114,12 @@ def test_what_cannot_be_checked_exits_with_2(write, table, options, said):
     done = run("gate", write(table()), *options)
     assert done.returncode == 2
     assert said in done.stderr.decode()
+
+
+def test_a_review_of_labels_that_have_none_is_refused_as_in_python(write):
+    table = write(prices())
+    done = run("gate", table, "--label", "price", "--max-flagged-share", "0.1", "--reviewed", table)
+    assert (done.returncode, b"with_review() is for classes, and 'price' was audited as numbers" in done.stderr) == (
+        2,
+        True,
+    )

@@ -1,0 +1,55 @@
+"""How a command is made: a function of its own parameters, which is handed the options of the audit as one object."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, get_type_hints
+
+import typer
+
+from dqlabels.cli.app import app
+from dqlabels.cli.options import CommandOptions, parameters
+
+Command = Callable[..., None]
+
+
+def command(name: str, options: Iterable[str] = (), limits: Iterable[str] = ()) -> Callable[[Command], Command]:
+    """Add a function to the command line.
+
+    Args:
+        name: The command.
+        options: Fields of :class:`~dqlabels.audits.options.Options` that it has.
+        limits: Fields of :class:`~dqlabels.audits.gate.Limits` that it has.
+
+    Returns:
+        A decorator of a function whose first parameter is a :class:`CommandOptions` with what the user wrote; its other
+        parameters are typer's.
+    """
+    shared = parameters(options, limits)
+
+    def register(function: Command) -> Command:
+        def run(context: typer.Context, **values: Any) -> None:
+            taken = {one.name: values.pop(one.name) for one in shared}
+            written = {name: value for name, value in taken.items() if _was_written(context, name)}
+            function(CommandOptions(written), **values)
+
+        hints = get_type_hints(function, include_extras=True)
+        _, *own = inspect.signature(function).parameters.values()
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        signed = [
+            one.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints.get(one.name, one.annotation))
+            for one in [context, *own, *shared]
+        ]
+        run.__signature__ = inspect.Signature(signed)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in signed}
+        run.__doc__ = function.__doc__
+        app.command(name)(run)
+        return function
+
+    return register
+
+
+def _was_written(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
