@@ -32,8 +32,14 @@ STILL_PATCH = {
 # A kind's own files: its room, its statistics, and those called after it. Others that name it should be four at most.
 OWN_FILES = {
     "regression": ("audits/values/", "statistics/residuals.py", "models/value_"),
-    "annotators": ("audits/annotators/", "statistics/votes.py", "statistics/consensus.py", "annotators.py"),
-    "multilabel": ("audits/tags/", "tags.py"),
+    "annotators": (
+        "audits/annotators/",
+        "statistics/votes.py",
+        "statistics/consensus.py",
+        "annotators.py",
+        "annotator.py",
+    ),
+    "multilabel": ("audits/tags/", "tags.py", "tag.py"),
 }
 STILL_NAME: dict[str, set[str]] = {
     "regression": {
@@ -50,7 +56,6 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/options.py",
         "audits/signature.py",
         "cli/__init__.py",
-        "integrations/great_expectations/__init__.py",
         "integrations/great_expectations/metric.py",
         "integrations/great_expectations/rendering.py",
         "integrations/sharing.py",

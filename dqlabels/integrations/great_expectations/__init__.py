@@ -18,28 +18,28 @@ except ModuleNotFoundError as error:
         'Great Expectations is not installed: pip install "dqlabels[great-expectations]".'
     ) from error
 
-from dqlabels.integrations.great_expectations.annotators import (
+from dqlabels.integrations.great_expectations.annotator import (
     ExpectAnnotatorAgreementToBeAtLeast,
     ExpectAnnotatorNoiseRateToBeAtMost,
     ExpectEachAnnotatorNoiseRateToBeAtMost,
 )
-from dqlabels.integrations.great_expectations.expectations import (
+from dqlabels.integrations.great_expectations.frames import as_gx_dataframe
+from dqlabels.integrations.great_expectations.label import (
     ExpectClassLabelNoiseRatesToBeAtMost,
     ExpectLabelNoiseIncreaseToBeAtMost,
     ExpectLabelNoiseRateToBeAtMost,
     ExpectLabelQualityToBeAtLeast,
 )
-from dqlabels.integrations.great_expectations.frames import as_gx_dataframe
 from dqlabels.integrations.great_expectations.suites import (
     SuiteIncompleteError,
     assert_suite_complete,
     materialised_suite,
 )
-from dqlabels.integrations.great_expectations.tags import (
+from dqlabels.integrations.great_expectations.tag import (
     ExpectEachTagNoiseRateToBeAtMost,
     ExpectTagNoiseRateToBeAtMost,
 )
-from dqlabels.integrations.great_expectations.values import ExpectFlaggedValueShareToBeAtMost
+from dqlabels.integrations.great_expectations.value import ExpectFlaggedValueShareToBeAtMost
 
 __all__ = [
     "ExpectAnnotatorAgreementToBeAtLeast",
