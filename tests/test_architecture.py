@@ -47,7 +47,6 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/options.py",
         "audits/signature.py",
         "audits/spark.py",
-        "integrations/great_expectations/metric.py",
         "integrations/sharing.py",
     },
     "annotators": {
@@ -56,8 +55,6 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/options.py",
         "audits/signature.py",
         "cli/__init__.py",
-        "integrations/great_expectations/metric.py",
-        "integrations/great_expectations/rendering.py",
         "integrations/sharing.py",
         "noise/rate.py",
         "statistics/agreement.py",
@@ -66,7 +63,6 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/kinds.py",
         "audits/options.py",
         "audits/signature.py",
-        "integrations/great_expectations/metric.py",
         "integrations/sharing.py",
     },
 }

@@ -6,16 +6,17 @@ import hashlib
 import pickle
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import narwhals as nw
 
 from dqlabels.audits.audit import audit
 from dqlabels.audits.base import Audit, NativeFrame
+from dqlabels.audits.gate import Limits
 from dqlabels.audits.kinds import KINDS, Kind
-from dqlabels.audits.options import Options, choice, option
+from dqlabels.audits.options import Options, checked_field, choice, option
 from dqlabels.errors import OptionError
 from dqlabels.frames.reading import read_frame
 
@@ -83,14 +84,20 @@ _cached: OrderedDict[bytes, Audit] = OrderedDict()
 _lock = threading.Lock()
 
 
-def defaults(record: type[object], names: Iterable[str]) -> dict[str, object]:
-    """Default values of the fields of a dataclass."""
-    chosen = set(names)
-    return {one.name: one.default for one in fields(record) if one.name in chosen}  # type: ignore[arg-type]
+def checked_share(name: str, value: object) -> float:
+    """Return a share as a float.
+
+    Raises:
+        OptionError: Not a number in [0, 1].
+    """
+    share: float | None = checked_field(Limits, "max_noise_rate", value, name)
+    if share is None:
+        raise OptionError(f"{name}=None is not a share of rows between 0 and 1; for 5% pass 0.05.")
+    return share
 
 
 def task_options(subject: str, options: Mapping[str, object]) -> dict[str, object]:
-    """The options of an audit for a check on ``subject``: the kind of label is always said, never guessed."""
+    """The options of an audit for a check on ``subject``: the kind of label is always named, never guessed."""
     return {"task": SUBJECTS[subject].kind.name, **options}
 
 

@@ -188,6 +188,7 @@ EVERY_FIELD = {
     "score": "self_confidence",
     "adjust": True,
     "compat": "cleanlab",
+    "sample_rows": 100,
     "random_state": 7,
     "task": "ordinal",
 }
@@ -203,7 +204,7 @@ def test_every_field_of_the_audit_reaches_it(monkeypatch):
     monkeypatch.setattr(metric, "audit", record)
     validate(clean(), Rate(column="label", max_value=0.1, **EVERY_FIELD))
     assert {key: reached[key] for key in EVERY_FIELD} == EVERY_FIELD
-    assert set(EVERY_FIELD) == set(metric.AUDIT_KEYS) - {"column"}
+    assert set(EVERY_FIELD) == set(metric.metric_keys("label")) - {"column"}
 
 
 @pytest.mark.parametrize("kind", [Rate, Classes, Increase, Quality])
@@ -213,7 +214,7 @@ def test_no_field_is_missing_from_the_keys_that_carry_it(kind):
 
 
 def test_limits_are_no_part_of_the_metric():
-    assert not {"max_value", "min_value", "mostly", "reference", "method", "decide"} & set(metric.AUDIT_KEYS)
+    assert not {"max_value", "min_value", "mostly", "reference", "method", "decide"} & set(metric.metric_keys("label"))
 
 
 @pytest.mark.parametrize("kind", [Rate, Classes])
@@ -225,14 +226,20 @@ def test_a_limit_is_required(kind):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"max_value": 5}, "max_value=5 is not a share between 0 and 1; for 5% pass 0.05"),
+        ({"max_value": 5}, "max_value=5 is not a share of rows between 0 and 1; for 5% pass 0.05"),
         ({"max_value": True}, "max_value=True is not a share"),
         ({"max_value": float("nan")}, "max_value=nan is not a share"),
         ({"max_value": 0.1, "decide": "sure"}, "decide='sure' is none of 'estimate', 'confident'"),
         ({"max_value": 0.1, "filter_by": "best"}, "filter_by='best' is none of 'prune_by_noise_rate'"),
         ({"max_value": 0.1, "method": "guess"}, "method='guess' is none of 'default'"),
         ({"max_value": 0.1, "random_state": -1}, "random_state=-1 is not a whole number"),
-        ({"max_value": 0.1, "mostly": 0.9}, "extra fields not permitted"),
+        ({"max_value": 0.1, "mostly": 0.9}, "ExpectLabelNoiseRateToBeAtMost has no option 'mostly'"),
+        ({"max_value": 0.1, "seed": 1}, "no option 'seed'. Did you mean random_state=?"),
+        ({"max_value": 0.1, "adjust": "no"}, "adjust='no' is neither True nor False"),
+        ({"max_value": 0.1, "sample_rows": 1.5}, "sample_rows=1.5 is not a whole number"),
+        ({"max_value": 0.1, "cv": 1}, "cv=1 is not a whole number of at least 2"),
+        ({"max_value": 0.1, "features": 3}, "features=3 is not a list of column names"),
+        ({"max_value": 0.1, "task": "regression"}, "This check is for one class per row"),
     ],
 )
 def test_a_mistake_is_refused_where_it_is_made(options, said):

@@ -100,9 +100,9 @@ def test_the_names_in_users_suites_stay(kind):
 def test_every_field_reaches_the_audit_or_the_gate(kind):
     own = set(kind.__fields__) - set(gx.expectations.ExpectTableRowCountToEqual.__fields__) - {"row_condition"}
     assert own <= {*kind.success_keys, *kind.domain_keys, "condition_parser"}
-    of_audits = {field for keys in (metric.AUDIT_KEYS, metric.AnnotatorAuditMetric.value_keys) for field in keys}
-    (made,) = [one for one in metric.AuditMetric.__subclasses__() if one.metric_name == kind.metric_dependencies[0]]
-    assert own & {*of_audits, "fdr"} == set(made.value_keys)
+    of_audits = {field for about in metric.METRICS for field in metric.metric_keys(about)}
+    (made,) = [one for one in metric.METRICS.values() if one.metric_name == kind.metric_dependencies[0]]
+    assert own & of_audits == set(made.value_keys)
 
 
 # --- What an audit says of the batch
@@ -257,7 +257,7 @@ def test_what_cannot_be_checked_is_an_error_and_no_success(table, expectation, s
     ("make", "said"),
     [
         (lambda: Share(column="price", max_value=2), "max_value=2 is not a share"),
-        (lambda: Share(column="price", max_value=0.1, fdr=10), "fdr=10 is not between 0 and 1"),
+        (lambda: Share(column="price", max_value=0.1, fdr=10), "fdr=10 is not a share between 0 and 1"),
         (lambda: Share(column="price", max_value=0.1, method="anchor"), "method='anchor' is none of 'default'"),
         (lambda: Agreement(min_value=0.5), "Name the label columns"),
         (lambda: Agreement(column_list=["a"], min_value=0.5), "two or more different columns"),
@@ -265,11 +265,11 @@ def test_what_cannot_be_checked_is_an_error_and_no_success(table, expectation, s
         (lambda: Agreement(column_list=["a", "b"], item="c", min_value=0.5), "Give one or the other"),
         (lambda: Agreement(**WIDE, min_value=0.5, consensus="vote"), "consensus='vote' is none of"),
         (lambda: Each(**WIDE, max_value={}), "names no annotator"),
-        (lambda: Tags(max_value=0.5), "one of both"),
-        (lambda: Tags(column="a", column_list=["b", "c"], max_value=0.5), "one of both"),
+        (lambda: Tags(max_value=0.5), "one or the other"),
+        (lambda: Tags(column="a", column_list=["b", "c"], max_value=0.5), "one or the other"),
         (
             lambda: ExpectLabelNoiseRateToBeAtMost(column="a", max_value=0.5, task="regression"),
-            "have expectations of their own",
+            "have checks of their own",
         ),
     ],
 )

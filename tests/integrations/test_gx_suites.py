@@ -24,7 +24,7 @@ from dqlabels.integrations.great_expectations import (
     assert_suite_complete,
     materialised_suite,
 )
-from dqlabels.integrations.great_expectations.metric import LabelAuditMetric
+from dqlabels.integrations.great_expectations.metric import METRICS
 
 PROJECT = ROOT / "expectations" / "great_expectations"
 IN_FLIGHT = ["labels_in_flight", "numbers_in_flight", "annotators_in_flight"]
@@ -355,4 +355,4 @@ def test_an_audit_in_flight_is_refused_in_a_database_with_the_way_out(table):
 
 def test_spark_is_refused_by_name_with_the_way_out():
     with pytest.raises(dqlabels.DQLabelsError, match=r"labels of a Spark frame .* materialised_suite\(\)"):
-        _ = LabelAuditMetric._spark(LabelAuditMetric, None, {}, {}, {}, {}).audit
+        _ = METRICS["label"]._spark(METRICS["label"], None, {}, {}, {}, {}).audit

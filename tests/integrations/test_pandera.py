@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import pickle
 from functools import cache
@@ -312,6 +313,10 @@ def test_an_option_that_cannot_be_compared_costs_an_audit_a_check_and_nothing_el
         (lambda: label_noise_at_most("y", 0.05, decide="sure"), "'estimate', 'confident'"),
         (lambda: label_noise_at_most("y", 0.05, on_inconclusive="shrug"), "'warn', 'fail', 'pass'"),
         (lambda: label_noise_at_most("y", 0.05, modle=None), "no option 'modle'. Did you mean model="),
+        (lambda: label_noise_at_most("y", 0.05, seed=1), "no option 'seed'. Did you mean random_state="),
+        (lambda: label_noise_at_most("y", 0.05, n_jobs=0), "n_jobs=0 is not a whole number"),
+        (lambda: label_noise_at_most("y", 0.05, adjust="no"), "adjust='no' is neither True nor False"),
+        (lambda: label_noise_at_most("y", 0.05, names="abc"), "names='abc' must be three different names"),
         (lambda: label_noise_at_most(3, 0.05), "label=3 is no column name"),
         (lambda: class_label_noise_at_most("y", {"a": 7}), "max_value=7"),
         (lambda: class_label_noise_at_most("y", []), "neither a limit nor"),
@@ -343,3 +348,10 @@ def test_checks_that_differ_in_anything_differ():
         class_label_noise_at_most("y", 0.05),
     ]
     assert all(a != b for k, a in enumerate(checks) for b in checks[:k])
+
+
+def test_a_check_shows_the_options_that_it_takes_and_no_others():
+    shown = inspect.signature(label_noise_at_most).parameters
+    assert {"filter_by", "sample_rows", "method", "decide", "task", "n_failure_cases"} <= set(shown)
+    assert not {"fdr", "annotator", "consensus", "options"} & set(shown)
+    assert "filter_by: The rule that flags rows" in inspect.getdoc(label_noise_at_most)

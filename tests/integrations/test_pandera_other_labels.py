@@ -219,6 +219,7 @@ def test_what_cannot_be_checked_fails_with_the_reason(library, table, check, wor
             "has no option 'model'",
         ),
         (lambda: flagged_value_share_at_most(["y", "z"], 0.1), "give the name of the column"),
+        (lambda: flagged_value_share_at_most("y", 0.1, fdr=2), "fdr=2 is not a share between 0 and 1"),
         (lambda: annotator_agreement_at_least(3, 0.1), "a column, or a list of columns"),
         (lambda: annotator_agreement_at_least(["a", "b"], 0.1, score="x"), "has no option 'score'"),
         (lambda: annotator_noise_at_most(["a", "b"], 0.1, decide="sure"), "'estimate', 'confident'"),

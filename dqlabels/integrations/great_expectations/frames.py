@@ -1,12 +1,13 @@
-"""Frames of other libraries as Great Expectations takes them."""
+"""Frames of other libraries, turned into what Great Expectations takes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals as nw
 
+from dqlabels.audits.base import NativeFrame
 from dqlabels.errors import MissingExtraError, OptionError
 from dqlabels.frames.columns import require
 
@@ -14,19 +15,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def as_gx_dataframe(frame: Any, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """A frame as the pandas frame that a dataframe asset wants; Great Expectations takes no other in memory.
+def as_gx_dataframe(frame: NativeFrame, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a frame as the pandas frame that a dataframe asset wants; Great Expectations takes no other in memory.
 
     Args:
         frame: pandas or Polars DataFrame, Polars LazyFrame (collected here), or PyArrow table; n rows.
-        columns: The columns to keep; default all. A LazyFrame reads no others.
+        columns: The columns to keep; by default all. A LazyFrame reads no others.
 
     Returns:
         The same rows in the same order; a pandas frame keeps its index, and is itself where nothing is left out.
 
     Raises:
         FeatureError: A column is not in the frame.
-        OptionError: Not a frame that fits here.
+        OptionError: Not a frame that can be converted here.
         MissingExtraError: PyArrow, which the conversion needs, is not installed.
 
     >>> import polars as pl

@@ -1,89 +1,81 @@
-"""Expectations on one class a row. Great Expectations stores them by class name, which is never to change."""
+"""Expectations on one class per row. Great Expectations stores them by class name, which is never to change."""
 
 from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from great_expectations.compatibility import pydantic
-from great_expectations.core.suite_parameters import is_suite_parameter
 
-from dqlabels.audits.base import AuditedRows
-from dqlabels.audits.classes.result import LabelAudit
-from dqlabels.audits.gate import GateResult
 from dqlabels.errors import OptionError
-from dqlabels.integrations.great_expectations.base import (
-    Fields,
-    GateExpectation,
-    Parameter,
-    RuleExpectation,
-    Verdict,
-    checked_limits,
-    checked_share,
-    limits_of,
-)
-from dqlabels.integrations.great_expectations.metric import METRIC_NAME
-from dqlabels.integrations.great_expectations.rendering import Sentence, limits_sentence, number, percent
+from dqlabels.integrations.great_expectations.base import Answer, AuditExpectation, GateExpectation
+from dqlabels.integrations.great_expectations.fields import Parameter
+from dqlabels.integrations.great_expectations.rendering import Sentence, number, percent, text_or_parameter
+from dqlabels.integrations.great_expectations.tables import Table, count, share, shown
 from dqlabels.noise.methods import METHODS
 
+if TYPE_CHECKING:
+    from dqlabels.audits.base import Audit, AuditedRows
+    from dqlabels.audits.gate import GateResult
+    from dqlabels.integrations.great_expectations.results import Fields
 
-class LabelExpectation(RuleExpectation, ABC):
-    """Fields of the expectations on one class a row."""
+
+class LabelExpectation(AuditExpectation, ABC):
+    """Fields of the expectations on one class per row."""
 
     column: pydantic.StrictStr = pydantic.Field(min_length=1, description="The column that holds the labels.")
-    task: str | Parameter = pydantic.Field(
-        default="classes", description='"classes", or "ordinal" for grades, where distance counts.'
-    )
 
-    fixed: ClassVar[tuple[str, ...]] = ("task",)
+    about: ClassVar[str] = "label"
     estimators: ClassVar[tuple[str, ...]] = ("default", *METHODS)
-    metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC_NAME,)
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "max_value")
+    tables: ClassVar[Mapping[str, Table]] = {
+        "classes": Table(
+            "Worst classes",
+            {
+                "Label": shown("class"),
+                "Rows": count("rows"),
+                "Flagged": count("flagged"),
+                "Estimated wrong": share("noise_rate"),
+            },
+        ),
+        "confusions": Table(
+            "Commonest confusions",
+            {
+                "Given": shown("given"),
+                "Suggested": shown("suggested"),
+                "Rows": count("rows"),
+                "Share of the class": share("share"),
+            },
+        ),
+    }
 
 
 class ExpectLabelNoiseRateToBeAtMost(LabelExpectation, GateExpectation):
     """Expect the share of wrong labels in a column to be at most a limit.
 
-    The batch is audited by a model that does not see the row it judges; the estimated share of wrong labels is
-    held against the limit. Expectations that differ in their limits alone share one audit.
+    The batch is audited by a model that does not see the row it judges; the estimated share of wrong labels is held
+    against the limit. Expectations that differ in their limits alone share one audit.
 
     Args:
         column: The column that holds the labels.
-        max_value: The most that may be wrong, a share of the rows with a label in [0, 1]: 0.05 for 5%.
+        max_value: The largest share of the rows with a label that may be wrong, in [0, 1]: 0.05 for 5%.
 
     Options:
-        - features, exclude, pred_probs, classes, groups, sample_weight, cv, filter_by, score, adjust, compat and
-          random_state: As in ``dqlabels.audit``; columns are given by name.
-        - task: ``"classes"``, or ``"ordinal"`` for grades.
-        - method: The estimator of the rate and its version, as in ``"variational/1"``; ``"default/1"`` unless given.
+        - The options of ``dqlabels.audit`` for such a column, under the same names; columns are given by name.
+        - method: The estimator of the rate and its version, as in ``"variational/1"``; by default ``"default/1"``.
         - decide: ``"estimate"``, or ``"confident"``: fail only when the whole interval exceeds the limit.
         - on_inconclusive: What an undecided ``"confident"`` does: ``"warn"`` and pass, ``"fail"`` or ``"pass"``.
         - row_condition: Rows to audit, as ``Column("split") == "train"``.
     """
 
     max_value: float | Parameter = pydantic.Field(
-        description="The most labels that may be wrong, as a share of the rows with a label: 0.05 for 5%."
+        description="The largest share of the rows with a label that may be wrong: 0.05 for 5%."
     )
 
-    args_keys = ("column", "max_value")
+    limit: ClassVar[str] = "max_noise_rate"
+    sentence: ClassVar[str] = "at most $limit of the labels may be wrong"
     open_tables: ClassVar[tuple[str, ...]] = ("classes", "confusions", "rows")
-
-    class Config:
-        """Of the forms that Great Expectations builds."""
-
-        title = "Expect label noise rate to be at most"
-
-    @pydantic.validator("max_value", pre=True)
-    def _limit(cls, value: Any) -> Any:
-        return checked_share("max_value", value)
-
-    def _gate(self, audit: LabelAudit, options: Fields) -> GateResult:
-        limit: Any = self.max_value
-        return audit.gate(max_noise_rate=limit, **options)
-
-    @classmethod
-    def _sentence(cls, kwargs: Mapping[str, Any]) -> Sentence:
-        return Sentence("at most $limit of the labels may be wrong", {"limit": percent(kwargs.get("max_value"))})
 
 
 class ExpectClassLabelNoiseRatesToBeAtMost(LabelExpectation, GateExpectation):
@@ -91,51 +83,36 @@ class ExpectClassLabelNoiseRatesToBeAtMost(LabelExpectation, GateExpectation):
 
     Args:
         column: The column that holds the labels.
-        max_value: The most that may be wrong of the rows given any class, a share in [0, 1]; or limits by class,
-            as ``{"fraud": 0.02, "other": 0.1}``, where classes that are not named have none.
+        max_value: The largest share of the rows given any class that may be wrong, in [0, 1]; or limits by class, as
+            ``{"fraud": 0.02, "other": 0.1}``, where classes that are not named have none.
 
     Options:
         As in ``ExpectLabelNoiseRateToBeAtMost``.
     """
 
     max_value: float | Parameter = pydantic.Field(
-        description="The most labels of any class that may be wrong, as a share of its rows; or a share by class."
+        description="The largest share of a class's rows that may be wrong; or a share by class."
     )
 
-    args_keys = ("column", "max_value")
+    limit: ClassVar[str] = "max_class_noise_rate"
+    part: ClassVar[str] = "class"
+    sentence: ClassVar[str] = "at most $limit of the labels of any class may be wrong"
+    sentence_by_part: ClassVar[str] = "at most $limits may be wrong"
+    of_part: ClassVar[str] = "of those labelled"
     open_tables: ClassVar[tuple[str, ...]] = ("classes",)
-
-    class Config:
-        """Of the forms that Great Expectations builds."""
-
-        title = "Expect class label noise rates to be at most"
-
-    @pydantic.validator("max_value", pre=True)
-    def _limits(cls, value: Any) -> Any:
-        return checked_limits("max_value", value, "class")
-
-    def _gate(self, audit: LabelAudit, options: Fields) -> GateResult:
-        return audit.gate(max_class_noise_rate=limits_of(self.max_value, audit.evidence.classes), **options)
-
-    @classmethod
-    def _sentence(cls, kwargs: Mapping[str, Any]) -> Sentence:
-        return limits_sentence(
-            kwargs.get("max_value"), "at most $limit of the labels of any class may be wrong",
-            "at most $limits may be wrong", "of those labelled",
-        )  # fmt: skip
 
 
 class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
     """Expect the share of wrong labels to exceed that of trusted data by at most a limit.
 
-    The bias of an estimate from one label a row cancels in the difference, so this is steadier than a limit on
-    the rate itself where data to be trusted exist.
+    The bias of an estimate from one label per row cancels in the difference, so where you have data to trust this is
+    steadier than a limit on the rate itself.
 
     Args:
         column: The column that holds the labels.
         reference: Path of what was kept of the trusted data: the JSON of ``audit.profile()``. A relative path
             is taken from the directory where the validation runs.
-        max_value: The most that the rate may lie above, a share in [0, 1]: 0.02 for two percentage points.
+        max_value: How far the rate may lie above, a share in [0, 1]: 0.02 for two percentage points.
 
     Options:
         As in ``ExpectLabelNoiseRateToBeAtMost``; the estimator is always ``"reference"``.
@@ -143,26 +120,17 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
 
     reference: str | Parameter = pydantic.Field(description="Path of the profile of trusted data.")
     max_value: float | Parameter = pydantic.Field(
-        description="The most that the noise rate may lie above that of the trusted data: 0.02 for two points."
+        description="How far the noise rate may lie above that of the trusted data: 0.02 for two points."
     )
 
-    args_keys = ("column", "reference", "max_value")
+    limit: ClassVar[str] = "max_increase"
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "reference", "max_value")
     open_tables: ClassVar[tuple[str, ...]] = ("confusions",)
 
-    class Config:
-        """Of the forms that Great Expectations builds."""
-
-        title = "Expect label noise increase to be at most"
-
-    @pydantic.validator("max_value", pre=True)
-    def _limit(cls, value: Any) -> Any:
-        return checked_share("max_value", value)
-
-    def _gate(self, audit: LabelAudit, options: Fields) -> GateResult:
-        limit: Any = self.max_value
+    def _gate(self, audit: Audit, options: Fields) -> GateResult:
         try:
             # By that estimator the message has the assumption that matters here.
-            return audit.gate(max_increase=limit, reference=self.reference, **(options | {"method": "reference"}))
+            return super()._gate(audit, options | {"reference": self.reference, "method": "reference"})
         except OSError as error:
             raise OptionError(
                 f"reference={self.reference!r} cannot be read: {error.strerror or error}. Pass the path of the JSON "
@@ -170,12 +138,13 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
             ) from error
 
     @classmethod
-    def _sentence(cls, kwargs: Mapping[str, Any]) -> Sentence:
-        reference = kwargs.get("reference")
-        named = f"${reference['$PARAMETER']}" if is_suite_parameter(reference) else str(reference)
+    def _sentence(cls, kwargs: Mapping[str, object]) -> Sentence:
         return Sentence(
             "the share of wrong labels may lie at most $limit above that of $reference",
-            {"limit": percent(kwargs.get("max_value"), "percentage points"), "reference": named},
+            {
+                "limit": percent(kwargs.get("max_value"), " percentage points"),
+                "reference": text_or_parameter(kwargs.get("reference")),
+            },
         )
 
 
@@ -184,32 +153,22 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
 
     Args:
         column: The column that holds the labels.
-        min_value: The least quality that a label may have, in [0, 1]; 0 is suspicious.
+        min_value: The lowest quality that a label may have, in [0, 1]; 0 is suspicious.
         mostly: The share of the rows with a label that must reach it, in [0, 1].
 
     Options:
         As in ``ExpectLabelNoiseRateToBeAtMost``, but for ``decide`` and ``on_inconclusive``.
     """
 
-    min_value: float | Parameter = pydantic.Field(description="The least quality a label may have, in [0, 1].")
+    min_value: float | Parameter = pydantic.Field(description="The lowest quality a label may have, in [0, 1].")
     mostly: float | Parameter = pydantic.Field(
         default=1.0, description="The share of the rows with a label that must reach it."
     )
 
-    fixed: ClassVar[tuple[str, ...]] = ("mostly",)
-    args_keys = ("column", "min_value", "mostly")
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "min_value", "mostly")
     open_tables: ClassVar[tuple[str, ...]] = ("rows",)
 
-    class Config:
-        """Of the forms that Great Expectations builds."""
-
-        title = "Expect label quality to be at least"
-
-    @pydantic.validator("min_value", "mostly", pre=True)
-    def _shares(cls, value: Any, field: Any) -> Any:
-        return checked_share(field.name, value)
-
-    def _judge(self, audit: LabelAudit, rows: AuditedRows, method: str | None) -> Verdict:
+    def _judge(self, audit: Audit, rows: AuditedRows, method: str | None) -> Answer:
         least, mostly = float(self.min_value), float(self.mostly)  # type: ignore[arg-type]
         below = rows.quality < least
         count = int(below.sum())
@@ -220,7 +179,7 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
             f"{'PASS' if success else 'FAIL'}: {reached:.1%} of {audit.audited:,} labels have a quality of at least "
             f"{least:g}, and {mostly:.1%} {'were' if success else 'are'} needed."
         )
-        facts = {
+        facts: Fields = {
             "headline": message,
             "message": message,
             "verdict": "pass" if success else "fail",
@@ -228,10 +187,10 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
             "min_value": least,
             "mostly": mostly,
         }
-        return Verdict(success, None, facts, below, f"have a quality below {least:g}")
+        return Answer(success, None, facts, below, f"have a quality below {least:g}")
 
     @classmethod
-    def _sentence(cls, kwargs: Mapping[str, Any]) -> Sentence:
+    def _sentence(cls, kwargs: Mapping[str, object]) -> Sentence:
         mostly = kwargs.get("mostly", 1.0)
         params = {"least": number(kwargs.get("min_value"))}
         if mostly == 1.0:

@@ -1,4 +1,4 @@
-"""The metric behind the expectations, one a kind of label: an audit, made once however many expectations ask."""
+"""The metrics behind the expectations, one for each kind of label: an audit, made once for all expectations on it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from great_expectations.core.metric_domain_types import MetricDomainTypes
 from great_expectations.execution_engine import (
@@ -18,19 +18,16 @@ from great_expectations.expectations.metrics.metric_provider import metric_value
 from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
 
 from dqlabels.audits.audit import audit
-from dqlabels.audits.base import Audit
+from dqlabels.audits.base import Audit, NativeFrame
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS
+from dqlabels.integrations.great_expectations.fields import stored_options
+from dqlabels.integrations.sharing import SUBJECTS, task_options
 
-METRIC_NAME = "dqlabels.label_audit"
-# Fields of an expectation that change the audit. Limits are no part of it: expectations that differ in their
-# limits alone share one audit.
-COMMON = ("column", "features", "exclude", "groups", "sample_weight", "random_state")
-MODEL = ("pred_probs", "classes", "cv", "compat")
-RULES = ("filter_by", "score", "adjust")
-AUDIT_KEYS = (*COMMON, *MODEL, *RULES, "task")
 # For a batch that has columns of an earlier audit already.
 SPARE_COLUMNS = ("dqlabels_quality", "dqlabels_suggestion", "dqlabels_flag")
+# What Great Expectations hands to a metric.
+Given: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,31 +56,31 @@ class AuditOutcome:
 
 
 class AuditMetric(TableMetricProvider):
-    """An audit on each engine; what an engine cannot do is an outcome too. Its subclasses are the kinds of label."""
+    """An audit on each engine; what an engine cannot do is an outcome too."""
 
     domain_keys = ("batch_id", "table", "row_condition", "condition_parser")
-    task: ClassVar[str]
+    about: ClassVar[str]
 
     @metric_value(engine=PandasExecutionEngine)
     def _pandas(
         cls,
         execution_engine: PandasExecutionEngine,
-        metric_domain_kwargs: dict[str, Any],
-        metric_value_kwargs: dict[str, Any],
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any],
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        metrics: Given,
+        runtime_configuration: Given,
     ) -> AuditOutcome:
         frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
-        return audit_outcome(frame, cls.task, metric_value_kwargs)
+        return audit_outcome(frame, cls.about, metric_value_kwargs)
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _sql(
         cls,
         execution_engine: SqlAlchemyExecutionEngine,
-        metric_domain_kwargs: dict[str, Any],
-        metric_value_kwargs: dict[str, Any],
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any],
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        metrics: Given,
+        runtime_configuration: Given,
     ) -> AuditOutcome:
         return _refused("a SQL table", "Read it into pandas and validate it as a dataframe asset")
 
@@ -91,57 +88,50 @@ class AuditMetric(TableMetricProvider):
     def _spark(
         cls,
         execution_engine: SparkDFExecutionEngine,
-        metric_domain_kwargs: dict[str, Any],
-        metric_value_kwargs: dict[str, Any],
-        metrics: dict[str, Any],
-        runtime_configuration: dict[str, Any],
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        metrics: Given,
+        runtime_configuration: Given,
     ) -> AuditOutcome:
         return _refused("a Spark frame", "Validate frame.toPandas() as a pandas dataframe asset where it fits")
 
 
-class LabelAuditMetric(AuditMetric):
-    """Of one class a row; grades where ``task`` is among the values."""
-
-    metric_name = METRIC_NAME
-    value_keys = AUDIT_KEYS
-    task = "classes"
+def metric_name(about: str) -> str:
+    """Name of the metric for a key of ``SUBJECTS``."""
+    return f"dqlabels.{about}_audit"
 
 
-class ValueAuditMetric(AuditMetric):
-    """Of numbers."""
+def metric_keys(about: str) -> tuple[str, ...]:
+    """The fields of an expectation that change the audit.
 
-    metric_name = "dqlabels.value_audit"
-    value_keys = (*COMMON, "fdr")
-    task = "regression"
-
-
-class AnnotatorAuditMetric(AuditMetric):
-    """Of several annotators."""
-
-    metric_name = "dqlabels.annotator_audit"
-    value_keys = ("column_list", *COMMON, *MODEL, "annotator", "item", "consensus")
-    task = "annotators"
+    Limits are no part of it: expectations that differ in their limits alone share one audit.
+    """
+    columns = ("column_list", "column") if SUBJECTS[about].kind.several else ("column",)
+    return (*columns, *stored_options(about))
 
 
-class TagAuditMetric(AuditMetric):
-    """Of several labels a row."""
+# Great Expectations registers a metric when its class is made.
+METRICS: dict[str, type[AuditMetric]] = {
+    about: type(
+        f"{about.title()}AuditMetric",
+        (AuditMetric,),
+        {"metric_name": metric_name(about), "value_keys": metric_keys(about), "about": about},
+    )
+    for about in SUBJECTS
+}
 
-    metric_name = "dqlabels.tag_audit"
-    value_keys = ("column_list", *COMMON, *MODEL, *RULES)
-    task = "multilabel"
 
-
-def audit_outcome(frame: Any, task: str, options: Mapping[str, Any]) -> AuditOutcome:
-    """The audit of a frame under the fields of an expectation, or the error that stood in its way."""
-    given = {"task": task} | {key: value for key, value in options.items() if value is not None}
-    columns, column = given.pop("column_list", None), given.pop("column", None)
-    label = column if columns is None else columns
+def audit_outcome(frame: NativeFrame, about: str, options: Mapping[str, Any]) -> AuditOutcome:
+    """Return the audit of a frame under the fields of an expectation, or the error that stood in its way."""
+    asked = task_options(about, {key: value for key, value in options.items() if value is not None})
+    columns, column = asked.pop("column_list", None), asked.pop("column", None)
+    label: Any = column if columns is None else columns
     taken = {str(name) for name in frame.columns}
-    names = SPARE_COLUMNS if taken & set(AUDIT_COLUMNS) else AUDIT_COLUMNS
+    asked |= {"names": SPARE_COLUMNS if taken & set(AUDIT_COLUMNS) else AUDIT_COLUMNS, "progress": False}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LabelWarning)  # the result carries them as notes
-            return AuditOutcome(audit(frame, label, names=names, progress=False, **given))
+            return AuditOutcome(audit(frame, label, **asked))  # type: ignore[arg-type]
     except DQLabelsError as error:
         return AuditOutcome(error=error, origin=error.__traceback__)
 

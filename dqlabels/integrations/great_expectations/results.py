@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import narwhals as nw
 from great_expectations.expectations.expectation_configuration import parse_result_format
 
-from dqlabels.audits.base import Audit, AuditedRows, Mask
+from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame
 from dqlabels.frames.columns import require
+from dqlabels.integrations.great_expectations.tables import MAX_ROWS
 from dqlabels.report.evidence import plain
 from dqlabels.version import __version__ as version
 
-Fields = dict[str, Any]
+# Fields of an expectation, or of its result, as Great Expectations has them: by name, ready for JSON.
+Fields: TypeAlias = dict[str, Any]
 
 MAX_TABLE_ROWS = 20
-MAX_ROWS = 10
 
 
 def audit_facts(audit: Audit) -> Fields:
@@ -48,14 +48,14 @@ def format_result(
     details: Fields,
     result_format: str | Fields,
 ) -> Fields:
-    """The result in one of the four formats of Great Expectations, which takes all of it away for BOOLEAN_ONLY.
+    """Return the result in one of the formats of Great Expectations, which itself empties it for BOOLEAN_ONLY.
 
     Args:
-        audit: Of the batch.
-        judged: Its rows.
-        chosen: (m,) bool, the audited rows to list, m of them.
+        audit: The audit of the batch.
+        judged: The m rows that it judged.
+        chosen: (m,) bool, the rows to list.
         observed: The number that was held against the limit, or None.
-        details: Plain values.
+        details: Plain values, which get the rows to list.
         result_format: As a Checkpoint has it; ``unexpected_index_column_names`` are columns that name a row.
 
     Raises:
@@ -99,7 +99,7 @@ def format_result(
 class Listed:
     """Audited rows of an audit, worst first."""
 
-    def __init__(self, audit: Audit, judged: AuditedRows, chosen: Mask, wanted: Mapping[str, Any]) -> None:
+    def __init__(self, audit: Audit, judged: AuditedRows, chosen: Mask, wanted: Fields) -> None:
         self._audit, self._judged = audit, judged
         self._order = judged.worst_first(chosen)
         self._positions = judged.positions[self._order]
@@ -112,14 +112,14 @@ class Listed:
         given = self._judged.labels(self._order)
         values: Fields = {"partial_unexpected_list": given[:few]}
         if level in ("SUMMARY", "COMPLETE"):
-            texts = [json.dumps(value) for value in given]  # several labels a row are no key
+            texts = [json.dumps(value) for value in given]  # a list of labels cannot be a key
             written, counted = dict(zip(texts, given, strict=True)), Counter(texts).most_common(few)
             values["partial_unexpected_counts"] = [{"value": written[text], "count": rows} for text, rows in counted]
         if level == "COMPLETE":
             values["unexpected_list"] = given
         return values
 
-    def index(self, most: int | None) -> list[Any]:
+    def index(self, most: int | None) -> list[object]:
         """What names each row: its index, or the labels with the columns that were asked for."""
         frame, positions = self._audit.frame, self._positions[:most]
         if not self.id_columns:
@@ -134,16 +134,16 @@ class Listed:
     def rows(self, most: int) -> list[Fields]:
         """The worst rows with what the audit says of each."""
         order = self._order[:most]
-        told = zip(
+        rows = zip(
             self.index(most), self._judged.labels(order), self._judged.suggestions(order),
             self._judged.quality[order].tolist(), strict=True,
         )  # fmt: skip
-        return [dict(zip(("index", "given", "suggested", "quality"), row, strict=True)) for row in told]
+        return [dict(zip(("index", "given", "suggested", "quality"), row, strict=True)) for row in rows]
 
-    def frame(self) -> Any:
+    def frame(self) -> NativeFrame:
         """The rows with all their columns, those of the audit among them."""
         return self._audit.frame.iloc[self._positions]
 
 
-def _name(value: Any) -> Any:
+def _name(value: object) -> object:
     return [plain(part) for part in value] if isinstance(value, tuple) else plain(value)

@@ -11,30 +11,29 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from great_expectations.core.data_context_key import DataContextKey
 from great_expectations.data_context.store import ExpectationsStore as _ExpectationsStore
 from great_expectations.exceptions import ExpectationNotFoundError
 from great_expectations.expectations.registry import get_expectation_impl
 
 import dqlabels.integrations.great_expectations as _registers_the_expectations  # noqa: F401
+from dqlabels.integrations.great_expectations.results import Fields
 from dqlabels.integrations.great_expectations.suites import SuiteIncompleteError, refuse_lost
 
 
 class ExpectationsStore(_ExpectationsStore):
-    """Great Expectations' own store, but for two things.
+    """Great Expectations' own store, which knows the expectations of dqlabels.
 
-    Where it is named the expectations of dqlabels are registered, and a suite with an expectation of a type that
-    nobody registered is refused rather than handed out without it.
+    A suite with an expectation of a type that nobody registered is refused rather than handed out without it.
     """
 
-    def get(self, key: Any) -> dict[str, Any]:
-        """The stored suite.
+    def get(self, key: DataContextKey) -> Fields:
+        """Return the stored suite.
 
         Raises:
             SuiteIncompleteError: An expectation in it is of an unknown type.
         """
-        stored: dict[str, Any] = super().get(key)
+        stored: Fields = super().get(key)
         refuse_lost(stored["name"], [item["type"] for item in stored["expectations"] if not _known(item["type"])])
         return stored
 

@@ -1,22 +1,26 @@
-"""Suites that gate the columns of an audit, and the check that a suite is whole."""
+"""A suite that gates the columns of an audit, and the check that a loaded suite is whole."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from great_expectations import expectations as gxe
-from great_expectations.core import ExpectationSuite
+from great_expectations.checkpoint import Checkpoint
+from great_expectations.core import ExpectationSuite, ValidationDefinition
 from great_expectations.expectations.expectation import Expectation
+from great_expectations.expectations.metadata_types import FailureSeverity
 
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS
+from dqlabels.integrations.sharing import checked_share
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
 
-# A limit of 0.07 is a least share of 0.93, not of 0.9299999999999999.
+Loaded: TypeAlias = ExpectationSuite | ValidationDefinition | Checkpoint
+# A limit of 0.07 means a share of at least 0.93, not of 0.9299999999999999.
 DIGITS = 12
 
 
@@ -34,20 +38,20 @@ def materialised_suite(
     names: tuple[str, str, str] = AUDIT_COLUMNS,
     severity: str = "critical",
 ) -> ExpectationSuite:
-    """A suite of core expectations that gate the columns which an audit wrote, on any engine.
+    """Return a suite of core expectations that gate the columns which an audit wrote, on any engine.
 
-    Nothing needs to be imported where it runs. It asks that the columns are there, that they are filled, and that
-    the limits hold; an empty table, or one that was never audited, fails.
+    Nothing needs to be imported where it runs. It expects the columns to be there and filled, and the limits to hold;
+    an empty table, or one that was never audited, fails.
 
     Args:
-        name: Of the suite.
-        max_flagged_share: The most rows that may be flagged, a share of those with a label; this is the flagged
-            share, not the estimated noise rate, which no column holds.
-        min_quality: The least quality of a label, in [0, 1].
+        name: Name of the suite.
+        max_flagged_share: The largest share of the rows with a label that may be flagged. This is the flagged share,
+            not the estimated noise rate, which no column holds.
+        min_quality: The lowest quality that a label may have, in [0, 1].
         mostly: The share of the rows with a label that must reach it.
-        min_audited_share: The least share of all rows that must carry a quality; the others have no label.
+        min_audited_share: The lowest share of all rows that must have a quality; the others have no label.
         names: The three columns of the audit: quality, suggestion, flag.
-        severity: ``"critical"``, ``"warning"`` or ``"info"``, of the limits.
+        severity: What a broken limit is: ``"critical"``, ``"warning"`` or ``"info"``.
 
     Raises:
         OptionError: No limit, or a share outside [0, 1].
@@ -61,25 +65,28 @@ def materialised_suite(
         raise OptionError("The suite has no limit. Set max_flagged_share= or min_quality=, or both.")
     shares = {"max_flagged_share": max_flagged_share, "min_quality": min_quality, "mostly": mostly}
     for option, value in {**shares, "min_audited_share": min_audited_share}.items():
-        if value is not None and (isinstance(value, bool) or not 0 <= value <= 1):
-            raise OptionError(f"{option}={value!r} is not a share between 0 and 1; for 5% pass 0.05.")
+        if value is not None:
+            checked_share(option, value)
+    level = FailureSeverity(severity)
     checks: list[Expectation] = [gxe.ExpectTableRowCountToBeBetween(min_value=1)]
     checks += [gxe.ExpectColumnToExist(column=column) for column in names]
     checks += [gxe.ExpectColumnValuesToNotBeNull(column=column, mostly=min_audited_share) for column in (quality, flag)]
-    limit: Any = {"severity": severity}
     if min_quality is not None:
-        limits: Any = {"min_value": min_quality, "max_value": 1, "mostly": mostly}
-        checks.append(gxe.ExpectColumnValuesToBeBetween(column=quality, **limits, **limit))
+        checks.append(
+            gxe.ExpectColumnValuesToBeBetween(
+                column=quality, min_value=min_quality, max_value=1, mostly=mostly, severity=level
+            )
+        )
     if max_flagged_share is not None:
         least = round(1 - max_flagged_share, DIGITS)
         # Not the mean of the flags: several databases take no mean of a boolean.
-        checks.append(gxe.ExpectColumnValuesToBeInSet(column=flag, value_set=[False], mostly=least, **limit))
+        checks.append(gxe.ExpectColumnValuesToBeInSet(column=flag, value_set=[False], mostly=least, severity=level))
     # In one go: to add to a suite, Great Expectations wants a data context to be there.
     return ExpectationSuite(name=name, expectations=checks)
 
 
-def assert_suite_complete(context: AbstractDataContext, suite: Any) -> None:
-    """Raise where a suite in hand has fewer expectations than are stored for it.
+def assert_suite_complete(context: AbstractDataContext, suite: str | Loaded) -> None:
+    """Raise where a loaded suite has fewer expectations than are stored for it.
 
     Great Expectations drops an expectation whose class is not imported from a suite that it loads, runs the rest
     and reports success; saving such a suite deletes what was dropped. Call this before either.
@@ -100,7 +107,7 @@ def assert_suite_complete(context: AbstractDataContext, suite: Any) -> None:
 
 
 def refuse_lost(suite: str, types: Sequence[str]) -> None:
-    """Raise where types of a suite's expectations are lost.
+    """Raise where expectations of some types were lost from a suite.
 
     Raises:
         SuiteIncompleteError: Naming them, and the way out.
@@ -116,9 +123,9 @@ def refuse_lost(suite: str, types: Sequence[str]) -> None:
     )
 
 
-def _suites(context: AbstractDataContext, suite: Any) -> Iterable[ExpectationSuite]:
+def _suites(context: AbstractDataContext, suite: str | Loaded) -> Iterable[ExpectationSuite]:
     if isinstance(suite, str):
         return [context.suites.get(suite)]
-    if hasattr(suite, "validation_definitions"):
+    if isinstance(suite, Checkpoint):
         return [definition.suite for definition in suite.validation_definitions]
-    return [suite.suite if hasattr(suite, "batch_definition") else suite]
+    return [suite.suite if isinstance(suite, ValidationDefinition) else suite]

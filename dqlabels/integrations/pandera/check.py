@@ -14,8 +14,8 @@ from dqlabels.audits.gate import Limits
 from dqlabels.audits.options import refuse_unknown
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.integrations.pandera.answers import CheckUseError, Judgement, answer, unwrapped
-from dqlabels.integrations.pandera.forms import PANDERA_OPTIONS, CheckForm, checked_share
-from dqlabels.integrations.sharing import shared_audit
+from dqlabels.integrations.pandera.forms import PANDERA_OPTIONS, CheckForm
+from dqlabels.integrations.sharing import checked_share, shared_audit
 
 # The checks that have answered, where someone wants to know: see ``run.validate``.
 answered: ContextVar[list[Check] | None] = ContextVar("answered", default=None)
@@ -62,12 +62,12 @@ class LabelCheck(Check):
         usual = form.defaults()
         self.settings = {name: options.get(name, default) for name, default in usual.items()}
         Limits(**self.settings)  # type: ignore[arg-type]
-        told = {name: given for name, given in self.settings.items() if given != usual[name]}
+        changed = {name: given for name, given in self.settings.items() if given != usual[name]}
         self._messages: dict[int, str] = {}
         super().__init__(
             made_by,
             ignore_na=False,
-            statistics={"label": self.label, form.value_name: self.value, **(stored or {}), **told, **self.options},
+            statistics={"label": self.label, form.value_name: self.value, **(stored or {}), **changed, **self.options},
             **{name: options[name] for name in PANDERA_OPTIONS if name in options},  # type: ignore[arg-type]
         )
 

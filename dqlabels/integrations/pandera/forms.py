@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeVar
 
 from dqlabels.audits.gate import DECIDING, Deciding, Limits
-from dqlabels.audits.options import AuditOptions, Options, checked_field, documented_fields, option
+from dqlabels.audits.options import AuditOptions, Options, documented_fields, option
 from dqlabels.errors import OptionError
-from dqlabels.integrations.sharing import SUBJECTS, GradeOptions, Subject, defaults
+from dqlabels.integrations.sharing import SUBJECTS, GradeOptions, Subject, checked_share
 
 if TYPE_CHECKING:
     from pandera.api.checks import Check
@@ -77,7 +77,7 @@ class CheckForm:
 
     def defaults(self) -> dict[str, object]:
         """The settings where a caller says nothing."""
-        return defaults(Limits, self.settings)
+        return {one.name: one.default for one in fields(Limits) if one.name in self.settings}
 
     def checked_limit(self, value: object) -> Limit:
         """Return the limit, or limits one by one as YAML and JSON can hold them.
@@ -100,18 +100,6 @@ class CheckForm:
         if not isinstance(value, list):
             return value
         return {tuple(names) if self.names > 1 else names[0]: limit for *names, limit in value}
-
-
-def checked_share(name: str, value: object) -> float:
-    """Return a share as a float.
-
-    Raises:
-        OptionError: Not a number in [0, 1].
-    """
-    share: float | None = checked_field(Limits, "max_noise_rate", value, name)
-    if share is None:
-        raise OptionError(f"{name}=None is not a share of rows between 0 and 1; for 5% pass 0.05.")
-    return share
 
 
 def documented(form: CheckForm) -> Callable[[Maker], Maker]:

@@ -1,28 +1,36 @@
-"""Seeing to it that label checks run: pandera skips the data of a LazyFrame, and all checks where it is told to."""
+"""Make sure that label checks run: pandera skips the data of a LazyFrame, and every check where it is told to."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pandera.api.checks import Check
 from pandera.config import ValidationDepth, config_context, get_config_context, get_config_global
 
+from dqlabels.audits.base import NativeFrame
 from dqlabels.errors import GateNotRunError, LabelWarning, OptionError
 from dqlabels.integrations.pandera.check import LabelCheck, answered
 
-# The library, where pandera keeps its schema, and the frames that the schema takes.
+if TYPE_CHECKING:
+    from pandera.api.base.error_handler import ErrorHandler
+
+# A DataFrameSchema or DataFrameModel of pandera, which has one of each for each frame library.
+Schema: TypeAlias = Any
+# A frame library, the module of its schema in pandera, and the frames that the schema takes.
 GUARDED = (
     ("polars", "pandera.api.polars.container", ("LazyFrame", "DataFrame")),
     ("pandas", "pandera.api.pandas.container", ("DataFrame",)),
 )
 
 
-def validate(schema: Any, frame: Any, *, lazy: bool = False) -> Any:
-    """Validate a frame, and prove that every label check of the schema has looked at the data.
+def validate(schema: Schema, frame: NativeFrame, *, lazy: bool = False) -> NativeFrame:
+    """Validate a frame, and make sure that every label check of the schema has looked at the data.
 
-    As ``schema.validate(frame)``, but a Polars LazyFrame is checked with its data unless pandera was told otherwise.
+    Works as ``schema.validate(frame)``, except that a Polars LazyFrame is checked with its data unless pandera was told
+    otherwise.
 
     Args:
         schema: A ``DataFrameSchema`` or ``DataFrameModel``, of pandas or Polars.
@@ -52,38 +60,37 @@ def validate(schema: Any, frame: Any, *, lazy: bool = False) -> Any:
             "one with checks=[label_noise_at_most(...)], or call schema.validate(frame)."
         )
     guard_lazy_frames()
-    depth = _told_depth()
+    depth = _configured_depth()
     if not get_config_context().validation_enabled or depth is ValidationDepth.SCHEMA_ONLY:
-        told = (
-            "validation_enabled=False" if depth is not ValidationDepth.SCHEMA_ONLY else "validation_depth=SCHEMA_ONLY"
-        )
+        skips_data = depth is ValidationDepth.SCHEMA_ONLY
+        setting = "validation_depth=SCHEMA_ONLY" if skips_data else "validation_enabled=False"
         raise GateNotRunError(
-            f"pandera is configured with {told}, so {_named(wanted)} would not run. Remove the setting (the "
+            f"pandera is configured with {setting}, so {_named(wanted)} would not run. Remove the setting (the "
             "environment variables PANDERA_VALIDATION_ENABLED and PANDERA_VALIDATION_DEPTH set it too)."
         )
-    said: list[Any] = []
-    token = answered.set(said)
+    ran: list[Check] = []
+    token = answered.set(ran)
     try:
         with config_context(validation_depth=depth or ValidationDepth.SCHEMA_AND_DATA):
-            found = schema.validate(frame, lazy=lazy)
+            validated = schema.validate(frame, lazy=lazy)
     finally:
         answered.reset(token)
-    missing = [check for check in wanted if not any(check is ran for ran in said)]
+    missing = [check for check in wanted if not any(check is one for one in ran)]
     if missing:
         raise GateNotRunError(f"{_named(missing)} did not run, though the schema {schema.name!r} holds it.")
-    return found
+    return validated
 
 
-def label_checks(schema: Any) -> list[LabelCheck]:
+def label_checks(schema: Schema) -> list[LabelCheck]:
     """The label checks of a schema."""
     return [check for check in schema.checks if isinstance(check, LabelCheck)]
 
 
 def guard_lazy_frames() -> None:
-    """Make pandera's back ends say when a schema with a label check is validated without its data.
+    """Make pandera's back ends refuse or warn when a schema with a label check is validated without its data.
 
-    Given a LazyFrame pandera checks types only, unless configured, and passes; nothing in a check can see that, so
-    the back end is asked to. Schemas without a label check are not affected.
+    Given a LazyFrame, pandera by default checks only types, and passes. A check that does not run cannot notice, so
+    the back end does. Schemas without a label check are not affected.
     """
     for library, module, frames in GUARDED:
         if importlib.util.find_spec(library) is None:
@@ -99,12 +106,12 @@ def guard_lazy_frames() -> None:
 
 
 class _Guard:
-    """In front of a back end: refuses, or at least says, that label checks are skipped or their errors dropped."""
+    """Stands before a back end: refuses, or at least warns, where label checks are skipped or their errors dropped."""
 
-    def validate(self, check_obj: Any, schema: Any, **options: Any) -> Any:
+    def validate(self, check_obj: NativeFrame, schema: Schema, **options: object) -> NativeFrame:
         checks = label_checks(schema)
         if checks and get_config_context().validation_depth is ValidationDepth.SCHEMA_ONLY:
-            if _told_globally() is not ValidationDepth.SCHEMA_ONLY and hasattr(check_obj, "collect_schema"):
+            if _global_depth() is not ValidationDepth.SCHEMA_ONLY and hasattr(check_obj, "collect_schema"):
                 raise GateNotRunError(
                     f"{_named(checks)} would not run: given a LazyFrame, pandera checks its types and skips its data. "
                     "Call dqlabels.integrations.pandera.validate(schema, frame), collect the frame first, or set "
@@ -118,8 +125,8 @@ class _Guard:
         backend: Any = super()
         return backend.validate(check_obj, schema, **options)
 
-    def drop_invalid_rows(self, check_obj: Any, error_handler: Any) -> Any:
-        """Raise what dropping rows cannot mend: an error of a label check, or a failed one that names no row."""
+    def drop_invalid_rows(self, check_obj: NativeFrame, error_handler: ErrorHandler) -> NativeFrame:
+        """Raise what dropping rows cannot mend: an error of a label check, or a failed check that names no row."""
         for failed in error_handler.schema_errors:
             if isinstance(failed.check, LabelCheck) and not hasattr(failed.failure_cases, "columns"):
                 raise failed
@@ -127,11 +134,11 @@ class _Guard:
         return backend.drop_invalid_rows(check_obj, error_handler)
 
 
-def _told_depth() -> ValidationDepth | None:
-    return get_config_context(validation_depth_default=None).validation_depth or _told_globally()
+def _configured_depth() -> ValidationDepth | None:
+    return get_config_context(validation_depth_default=None).validation_depth or _global_depth()
 
 
-def _told_globally() -> ValidationDepth | None:
+def _global_depth() -> ValidationDepth | None:
     return get_config_global().validation_depth
 
 
