@@ -62,7 +62,7 @@ def audit(frame: Any, label: str | Sequence[str], **options: Unpack[AuditOptions
 
 
 def run_audit(frame: Any, label: str | Sequence[str], options: Options) -> Audit:
-    """The audit, without its warnings given: they are its ``warnings``.
+    """Return the audit without issuing its warnings, which are in its ``warnings``.
 
     Raises:
         DQLabelsError: As :func:`audit`.
@@ -75,7 +75,7 @@ def run_audit(frame: Any, label: str | Sequence[str], options: Options) -> Audit
 
 
 def audit_lazily(frame: pl.LazyFrame, label: str, options: Options) -> pl.LazyFrame:
-    """A lazy frame with three more columns; no row is read before its rows are asked for.
+    """Return a lazy frame with three more columns; no row is read before the rows of the answer are asked for.
 
     Args:
         frame: n rows, in the same order each time they are read.
@@ -83,7 +83,7 @@ def audit_lazily(frame: pl.LazyFrame, label: str, options: Options) -> pl.LazyFr
         options: What the caller asks for.
 
     Raises:
-        DQLabelsError: At once, what the schema gives away; the rest when rows are asked for.
+        DQLabelsError: At once where the schema shows the fault; otherwise when rows are asked for.
     """
     kind = kind_of_schema(frame, label, options)
     plan = plan_of(frame, label, options)
@@ -98,7 +98,7 @@ def module_of(kind: Kind) -> KindModule:
 
 
 def _blocks(frame: pl.LazyFrame, label: str, options: Options) -> Iterator[pl.DataFrame]:
-    """The audited frame in blocks, whichever rule its size asks for."""
+    """Yield the audited frame in blocks, by the rule for its size."""
     if (rows := row_count(frame)) > large.LARGE_ROWS:
         kind, notes = kind_of_lazy_frame(frame, label, options)
         if kind.streams:
@@ -114,7 +114,7 @@ def _blocks(frame: pl.LazyFrame, label: str, options: Options) -> Iterator[pl.Da
 
 
 def _streamed(frame: pl.LazyFrame, label: str | Sequence[str], options: Options) -> Audit | None:
-    """The audit of a large lazy frame whose kind of label streams; None of any other, which belongs in memory."""
+    """Audit a large lazy frame whose kind of label streams; return None for any other, which is audited in memory."""
     if not isinstance(label, str):
         return None
     kind = kind_of_schema(frame, label, options)

@@ -1,4 +1,4 @@
-"""What every audit can do, whatever kind of label it is of: the verbs, and where one cannot be done, why not."""
+"""What every audit can do, whatever its kind of label, and what a kind says where it cannot do something."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ class Audit(abc.ABC):
     """What was found in one label column, or in several that label the same rows.
 
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those with a
-    label, ``flagged`` those suspected. ``model`` says in words what judged, and ``model_error`` how far it differs from
-    the labels; both are None where no model judged. ``table`` is the audited frame as narwhals knows it.
+    label, ``flagged`` those suspected. ``model`` describes what judged, ``model_error`` how far it differs from the
+    labels; both are None where no model judged. ``table`` is the audited frame as narwhals knows it.
     """
 
     label: str
@@ -411,14 +411,14 @@ def issue_rows(table: Frame, label: str, names: Names, positions: IntArray, kind
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """A column name that is not taken: underscores are added until it is none of these."""
+    """Return the name, with underscores added until it is not taken."""
     while name in taken:
         name += "_"
     return name
 
 
 def column_values(table: Frame, name: str, positions: IntArray) -> Values:
-    """Plain values of a column by place among ``positions``."""
+    """Return a function from places among ``positions`` to the plain values of a column."""
     return lambda at: [plain(value) for value in table[name][positions[at].tolist()].to_list()]
 
 

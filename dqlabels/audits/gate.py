@@ -156,7 +156,7 @@ class Deciding(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class GateCheck:
-    """One limit held against one estimate.
+    """One limit compared with one estimate.
 
     A ``"share"`` of rows, in [0, 1] but for an increase, which may be negative, is to be at most the limit; a
     coefficient of ``"agreement"``, at most 1, at least the limit. ``rows_to_review`` is, where the check is
@@ -176,7 +176,7 @@ class GateCheck:
 
     @property
     def excess(self) -> float:
-        """How far the estimate lies beyond the limit; negative where it keeps it."""
+        """How far the estimate lies beyond the limit; negative where it is within it."""
         return self.estimate - self.limit if self.measure == "share" else self.limit - self.estimate
 
     @property
@@ -249,8 +249,8 @@ class GateResult:
 class Measured:
     """A share with its interval, and the most it may be, or an agreement and the least; ``name`` is the limit's option.
 
-    ``rows`` counts what it is a share of, None where no review tells it; ``table`` the rows a review is drawn from.
-    Not ``supported``, it decides nothing.
+    ``rows`` counts what it is a share of, None where no review can decide it; ``table`` the rows that a review draws.
+    Where it is not ``supported``, it decides nothing.
     """
 
     name: str
@@ -338,7 +338,7 @@ def _known(label: str, classes: Sequence[Any], values: Iterable[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What a gate's message says of the estimate: ``where`` it was made, by which ``method`` and ``assumption``.
+    """What a gate's message says about the estimate: ``where`` it was made, by which ``method`` and ``assumption``.
 
     ``caution`` says why the table cannot support it; ``undecided`` what to do where the gate is inconclusive.
     """
@@ -367,14 +367,14 @@ def decide_gate(
     details: Sequence[str] = (),
     stacklevel: int = 2,
 ) -> GateResult:
-    """Hold shares against their limits: the worst verdict among them is the gate's.
+    """Compare shares with their limits; the worst verdict is the gate's.
 
     ``decide="estimate"`` fails when an estimate exceeds its limit. ``decide="confident"`` fails when a whole
     interval does, passes when none of any does, and is otherwise inconclusive. What the table cannot support is
     inconclusive either way.
 
     Args:
-        grounds: What the message says of the estimate.
+        grounds: What the message says about the estimate.
         measured: What to hold against which limit, at least one.
         decide: What must exceed the limit.
         on_inconclusive: Whether an inconclusive gate warns and passes, fails, or passes.
@@ -416,7 +416,7 @@ def hold(
 def conclusion(
     checks: Sequence[GateCheck], on_inconclusive: OnInconclusive, message: str, *, stacklevel: int
 ) -> tuple[Verdict, bool]:
-    """The verdict of checks in order and whether it passes; warns where it is undecided and that is asked for."""
+    """Return the worst verdict and whether it passes; warn where it is inconclusive and a warning is asked for."""
     verdict = checks[0].verdict
     if verdict == "inconclusive" and on_inconclusive == "warn":
         warnings.warn(message, LabelWarning, stacklevel=stacklevel)

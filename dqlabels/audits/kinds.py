@@ -1,4 +1,4 @@
-"""The kinds of label, and which of them a label column is: said by the caller, or read off the column once.
+"""The kinds of label, and which of them a label column holds: as the caller says, or as the column shows.
 
 A new kind of label is one line in :data:`KINDS`, a file in ``statistics/`` and a folder in ``audits/``.
 """
@@ -83,7 +83,7 @@ class Resolved(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LabelLook:
-    """What must be known of a label column to tell its kind: counts that do not depend on where its rows lie.
+    """What must be known of a label column to find its kind: counts that do not depend on where its rows lie.
 
     ``finite`` rows hold a finite number, ``distinct`` of which differ (counted up to a bound that decides the same);
     ``least`` and ``largest`` are the ends of their range, ``fractional`` where one is no whole number; ``ordered``
@@ -133,7 +133,7 @@ def kind_of_table(table: Frame, label: str | Sequence[str], options: Options) ->
 
 
 def kind_of_lazy_frame(frame: pl.LazyFrame, label: str | Sequence[str], options: Options) -> Resolved:
-    """The same of a lazy Polars frame, the same answer; its label column is read where the schema does not tell.
+    """The same for a lazy Polars frame, with the same answer; its labels are read only where the schema is not enough.
 
     Args:
         frame: n rows.
@@ -153,7 +153,7 @@ def kind_of_lazy_frame(frame: pl.LazyFrame, label: str | Sequence[str], options:
 
 
 def kind_of_schema(frame: pl.LazyFrame, label: str | Sequence[str], options: Options) -> Kind | None:
-    """The kind of label as far as the schema tells it; None where the values must be looked at. No row is read."""
+    """The kind of label if the schema settles it; None where the values must be looked at. No row is read."""
     schema = nw.from_native(frame).collect_schema()
     columns = [label] if isinstance(label, str) else list(label)
     require_names(schema.names(), columns, "label")
@@ -213,7 +213,7 @@ def max_fractional_classes(finite: int) -> int:
 
 
 def look_at(column: Column) -> LabelLook:
-    """What a column in memory shows of its kind.
+    """Look at a column in memory for its kind.
 
     >>> import polars as pl
     >>> look_at(nw.from_native(pl.Series("y", [1, 2, 2]), series_only=True)).distinct
@@ -232,7 +232,7 @@ def look_at(column: Column) -> LabelLook:
 
 
 def look_at_lazily(frame: pl.LazyFrame, label: str) -> LabelLook:
-    """What a column of a lazy Polars frame shows of its kind; different values are counted no further than decides."""
+    """Look at a column of a lazy Polars frame for its kind; values are counted only as far as they can decide it."""
     import polars as pl
 
     dtype = nw.from_native(frame).collect_schema()[label]

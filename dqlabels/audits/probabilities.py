@@ -168,7 +168,7 @@ def trained_probabilities(training: Training, labels: Labels) -> ClassProbabilit
 def _halves_to_keep(matrix: NDArray[np.float32], labels: Labels, training: Training) -> OutOfSample | None:
     """Boosted trees alone, where an auditor keeps the model of a table with many rows per class.
 
-    They find more than a bag there, and sooner.
+    They find more wrong labels there than a bag does, in less time.
     """
     n_classes, options = len(labels.classes), training.options
     if not (training.is_plain and training.keep_model):
@@ -182,7 +182,7 @@ def _halves_to_keep(matrix: NDArray[np.float32], labels: Labels, training: Train
 
 
 def _few_for_folds(labels: Labels, options: Options) -> list[str]:
-    """Names the classes of fewer rows than there are folds: some folds are judged by models that know none of them."""
+    """Name the classes with fewer rows than there are folds: some folds are judged by models that know none of them."""
     folds = FOLDS if options.cv is None else options.cv
     if (options.model is None and options.cv is None) or not isinstance(folds, int):
         return []
@@ -257,7 +257,7 @@ def given_probabilities(
 
 
 def judged_again(training: Training, labels: Labels, codes: IntArray) -> Probs:
-    """Probabilities (m, K) of the rows that have a label, had they these labels (m,) instead."""
+    """Return the probabilities (m, K) that the rows with a label would get under these labels (m,) instead."""
     changed = labels.codes.copy()
     changed[labels.known] = codes
     other = Labels(labels.column, changed, labels.classes, labels.first_rows)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Request:
     """What a kind of label is asked to audit.
 
-    ``label`` is a column or the columns; ``lazy`` says that the frame came lazily and goes back so; ``notes`` are what
+    ``label`` is a column or the columns; ``lazy`` where the frame was lazy and the result is to be; ``notes`` are what
     a reader should know of how the kind was chosen; ``started`` is a :func:`time.monotonic` reading.
     """
 
@@ -55,7 +55,7 @@ class KindModule(Protocol):
         """Audit a table in memory."""
 
     def check_schema(self, column: Column, options: Options) -> None:
-        """Refuse, before any row is read, a label column of this type; of kinds that stream."""
+        """Refuse, before any row is read, a label column whose type cannot hold this kind; for kinds that stream."""
 
     def stream_task(self, plan: Plan) -> Task:
         """The three steps of the engines out of memory, from a first look at the label column."""

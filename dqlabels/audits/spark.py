@@ -100,7 +100,7 @@ def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequen
 
 
 def _let_go(judged: Any) -> None:
-    """Free what is kept between the passes; with its session it is gone by itself."""
+    """Free what is stored between the passes; it also goes when its session ends."""
     with contextlib.suppress(Exception):
         judged.unpersist()
 

@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def label_of_no_rows(self) -> Column:
-        """The label column without rows: what can be said of its type is said before any row is read."""
+        """The label column without rows, whose type can be checked before any row is read."""
         return schema_column(self.frame, self.label)
 
     @property
@@ -77,7 +77,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
-    """What the passes over a large lazy frame found; ``spill`` holds what the model said of each row.
+    """What the passes over a large lazy frame found; ``spill`` holds the model's output for each row.
 
     ``task``, ``fitted`` and ``rule`` are the three steps of :mod:`dqlabels.engines.task`, for this kind of label.
     """
@@ -122,14 +122,14 @@ def plan_of(frame: pl.LazyFrame, label: str, options: Options) -> Plan:
 
 
 def schema_column(frame: pl.LazyFrame, label: str) -> Column:
-    """The label column of no rows: what can be said of its type is said before any is read."""
+    """Return the label column without rows, whose type can be checked before any row is read."""
     import polars as pl
 
     return nw.from_native(pl.Series(label, [], dtype=frame.collect_schema()[label]), series_only=True)
 
 
 def refuse_in_memory_options(options: Options, where: str) -> None:
-    """Raise where an option is given that needs all rows in one memory.
+    """Raise where an option is set that needs all rows in memory.
 
     Raises:
         OptionError: Naming it.
@@ -155,7 +155,7 @@ def stream(plan: Plan, module: KindModule, notes: Sequence[str], rows: int) -> S
 
     Args:
         plan: What was asked.
-        module: Of the kind of label.
+        module: The module of the kind of label.
         notes: What a reader should know beforehand.
         rows: How many there are.
 
@@ -187,7 +187,7 @@ def stream(plan: Plan, module: KindModule, notes: Sequence[str], rows: int) -> S
 
 
 def streamed_blocks(streamed: Streamed) -> Iterator[pl.DataFrame]:
-    """The blocks of a frame that nobody keeps an audit of: what lies on disk goes with the last one."""
+    """Yield the blocks of a frame without an audit to keep: what lies on disk goes with the last block."""
     from dqlabels.engines.polars import closing
 
     with closing(streamed.spill):

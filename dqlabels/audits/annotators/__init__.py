@@ -1,1 +1,1 @@
-"""Several labels a row from several annotators, systems or extracts: consensus, trust, agreement, what to ask next."""
+"""Labels of the same rows by several annotators, systems or extracts: consensus, trust, agreement, what to ask next."""

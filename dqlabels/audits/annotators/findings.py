@@ -22,7 +22,7 @@ UNIT = 2.0**36
 class Findings:
     """N items, V labels, J annotators, K classes.
 
-    ``posterior`` (N, K) of the true class, ``consensus`` (N,) its class, -1 where neither label nor model speaks;
+    ``posterior`` (N, K) of the true class, ``consensus`` (N,) its class, -1 where there is neither a label nor a model;
     ``weights`` (J,) and ``model_weight`` of CROWDLAB, None without a model; ``active`` (N,) low for what to label next.
     """
 
@@ -66,7 +66,7 @@ class Findings:
         return self.posterior[votes.item, votes.code]
 
     def row_facts(self) -> tuple[FloatArray, IntArray, NDArray[np.bool_], NDArray[np.bool_]]:
-        """Of every row of the frame: quality, suggested code (-1 none), flag, and whether it was judged.
+        """Quality, suggested code (-1 for none), flag, and whether it was judged, for every row of the frame.
 
         A row of a wide frame is an item; a row of a long one is a label.
         """
@@ -108,10 +108,10 @@ class Findings:
         return numbers
 
     def annotator_quality(self) -> FloatArray:
-        """(J,) in [0, 1]: how far an annotator's labels can be trusted, NaN where there are none.
+        """How far each annotator's labels can be trusted, (J,) in [0, 1], NaN where there are none.
 
-        With CROWDLAB the mean quality of his labels and his agreement with the consensus on items with several
-        labels, averaged by the weights of model and annotators; else the mean quality of his labels.
+        With CROWDLAB the mean quality of their labels and their agreement with the consensus on items with several
+        labels, averaged by the weights of model and annotators; else the mean quality of their labels.
 
         Source: Goh, Tkachenko & Mueller (2022, arXiv 2210.06812), as in cleanlab 2.9.
         """
@@ -131,7 +131,7 @@ class Findings:
         return np.asarray(share * mean + (1 - share) * agreed)
 
     def worst_classes(self) -> IntArray:
-        """(J,) the given class of each annotator that is least often the consensus, the commoner where two tie; -1."""
+        """The class of each annotator (J,) that is least often the consensus, the commoner of a tie; -1 for none."""
         votes = self.reading.votes
         k = votes.n_classes
         cells, right = votes.who * k + votes.code, votes.code == self.consensus[votes.item]

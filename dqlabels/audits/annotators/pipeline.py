@@ -34,8 +34,8 @@ JUDGING = ("features", "pred_probs", "model", "cv", "groups", "sample_weight")
 def audit_table(request: Request) -> AnnotatorAudit:
     """Read the votes, find the consensus, and measure annotators, agreement and noise.
 
-    The table has an item per row where the label names J columns, and a label per row where ``annotator`` and ``item``
-    name columns.
+    The table has one item per row where the label names J columns, and one label per row where ``annotator`` and
+    ``item`` name columns.
 
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong.
@@ -70,7 +70,7 @@ def audit_table(request: Request) -> AnnotatorAudit:
 def _judged(
     table: Frame, reading: Reading, options: Options, *, required: bool
 ) -> tuple[ClassProbabilities | None, str]:
-    """The model's probabilities of every item, or why there are none."""
+    """Return the model's probabilities for every item, or the reason why there are none."""
     rows, differing, taken = rows_with_items(reading, table)
     others = [name for name in table.columns if name not in reading.names and name not in differing]
     if not others and not required:

@@ -1,4 +1,4 @@
-"""Columns -> votes: label columns side by side, or a row a label with its annotator and item."""
+"""Columns -> votes: label columns side by side, or one row per label with its annotator and item."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Reading:
 
 
 def read_wide(table: Frame, columns: Sequence[str]) -> Reading:
-    """Two or more columns, each the labels of one annotator; a missing label is one not given.
+    """Read two or more columns, each with the labels of one annotator; a missing label was not given.
 
     Raises:
         LabelColumnError: A column that is missing, labels of different types, or nothing to compare.
@@ -86,7 +86,7 @@ def _stacked(table: Frame, columns: Sequence[str], title: str) -> Column:
 
 
 def _as_text(column: Column) -> Column:
-    """The values as text, missing ones missing: pandas 2 casts those of a categorical to words."""
+    """Return the values as text, with missing ones missing: pandas 2 turns those of a categorical into words."""
     missing = column.is_null().to_list()
     texts = [None if gone else str(value) for value, gone in zip(column.to_list(), missing, strict=True)]
     return nw.new_series(column.name, texts, nw.String, backend=column.implementation)
@@ -97,7 +97,7 @@ def _native_dtype(column: Column) -> Any:
 
 
 def read_long(table: Frame, label: str, annotator: str | None, item: str | None) -> Reading:
-    """A row a label: the columns of the label, of who gave it and of what it was given to.
+    """Read one label per row, with the columns that name who gave it and what was labelled.
 
     Raises:
         LabelColumnError: A column that is missing or holds nulls, or nothing to compare.
@@ -106,8 +106,8 @@ def read_long(table: Frame, label: str, annotator: str | None, item: str | None)
     if annotator is None or item is None:
         given, other = ("annotator", "item") if item is None else ("item", "annotator")
         raise OptionError(
-            f"{given}= was given without {other}=. A row a label needs both: the column of who gave it and the column "
-            "of what it was given to."
+            f"{given}= was given without {other}=. One row per label needs both: annotator= names the column of "
+            "who gave the label, item= the column of what was labelled."
         )
     if len({label, annotator, item}) < 3:
         raise OptionError(f"label={label!r}, annotator={annotator!r} and item={item!r} must be three columns.")
@@ -168,7 +168,7 @@ def _notes(votes: Votes, annotators: Sequence[Any]) -> tuple[str, ...]:
 
 
 def rows_with_items(reading: Reading, table: Frame) -> tuple[Frame, list[str], NDArray[np.int64]]:
-    """A row an item for the model to see, the columns whose values differ within an item, and the rows taken."""
+    """One row per item for the model to see, the columns whose values differ within an item, and the rows taken."""
     if reading.given is None:
         return table, [], reading.first_row
     first = reading.first_row

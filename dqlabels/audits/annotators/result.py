@@ -58,7 +58,7 @@ class AnnotatorLimits(Deciding, total=False):
 class AnnotatorAudit(Audit):
     """What was found in the labels that several annotators, systems or extracts gave to the same items.
 
-    In a wide frame a row is an item with a label column an annotator: ``suggested_label`` is the consensus,
+    In a wide frame a row is an item, with one label column per annotator: ``suggested_label`` is the consensus,
     ``label_quality`` the probability that it is right, and ``is_label_issue`` is true where at least half of the row's
     labels are another one. In a long frame a row is one label: quality and flag are those of that label, and it is
     flagged exactly where it is not the consensus of its item. With one label an item the two are the same.
@@ -204,20 +204,20 @@ class AnnotatorAudit(Audit):
         return krippendorff_alpha(self.findings.reading.votes, confidence=confidence, random_state=seed)
 
     def estimate_noise(self, method: str = "annotators", *, of: Any = "labels", confidence: float = 0.90) -> NoiseRate:
-        """The share that is wrong of all labels, of the ``"consensus"``, or of one annotator's labels.
+        """Estimate the share of wrong labels among all labels, the ``"consensus"``, or one annotator's labels.
 
         Args:
-            method: ``"annotators"``: several labels an item need no other.
+            method: ``"annotators"``: several labels per item need no other.
             of: ``"labels"``, ``"consensus"``, or an annotator's name.
             confidence: Of the interval, in (0, 1).
 
         Raises:
-            OptionError: Another method, an annotator who is not there or gave no label, or a confidence that is none.
+            OptionError: Another method, an annotator who is not there or gave no label, or a confidence outside (0, 1).
         """
         if method != "annotators":
             raise OptionError(
                 f"method={method!r}: several labels an item give the rate by 'annotators'. For methods that take one "
-                "label a row audit a single column."
+                "label per row audit a single column."
             )
         names = self.findings.reading.annotators
         if of in names:
@@ -350,7 +350,7 @@ class AnnotatorAudit(Audit):
         return AnnotatorCharts(marks, records(self.annotators), records(self.pairs))
 
     def audited_rows(self) -> AuditedRows:
-        """The rows that were judged; each with a label that is not the consensus is suspect, few as these may be."""
+        """Return the judged rows; every row with a label that is not the consensus is suspect."""
         findings, names = self.findings, self.findings.reading.names
         quality, _, _, judged = findings.row_facts()
         positions = np.flatnonzero(judged)

@@ -13,7 +13,7 @@ COLUMNS = ("annotator", "labels", "quality", "agreement_with_consensus", "noise_
 
 
 def summary(summary: Mapping[str, Any]) -> str:
-    """How many labels, how far they agree, how many are wrong, whose, and what to label next."""
+    """Say how many labels there are, how far they agree, how many are wrong, whose, and what to label next."""
     rate, missing = summary["noise_rate"], f", {summary['missing']:,} without one" if summary["missing"] else ""
     lines = [
         f"Labels in {summary['label']!r}: {summary['labels']:,} of {summary['items']:,} items by "

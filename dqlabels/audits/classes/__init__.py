@@ -1,1 +1,1 @@
-"""Labels of one class a row, with or without an order."""
+"""Labels of one class per row, with or without an order."""

@@ -1,7 +1,7 @@
 """Grades: classes in an order, where two grades off is worse than one.
 
 K grades are K - 1 questions, "is it above grade k?", each audited as two classes by the rules of confident learning;
-a label is wrong where one of its answers is, and the more of them the further off it is.
+a label is wrong where one of its answers is, and the more answers are wrong, the further off it is.
 """
 
 from __future__ import annotations

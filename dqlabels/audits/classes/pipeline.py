@@ -60,7 +60,7 @@ def check_schema(column: Column, options: Options) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Again:
-    """What it takes to judge the same rows under other labels: data alone, so that an audit can be pickled."""
+    """What is needed to judge the same rows under other labels. It is plain data, so that an audit can be pickled."""
 
     training: Training
     labels: Labels

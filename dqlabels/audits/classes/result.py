@@ -109,7 +109,7 @@ class ClassAudit(Audit):
 
     @cached_property
     def _modelled(self) -> NoiseRate:
-        """The rate by the default method, whatever a review has put in its place."""
+        """The rate by the default method, even where a review has replaced it."""
         evidence = self.evidence
         return default_noise(evidence.codes, evidence.probs, evidence.counts, random_state=self.options.random_state)
 
@@ -146,7 +146,7 @@ class ClassAudit(Audit):
             method: One of ``dqlabels.noise.METHODS``, or ``"reference"``: the change against trusted data.
             confidence: Of the interval, in (0, 1).
             reference: For that: an audit of trusted data, what its ``profile()`` gave, or the path of its JSON
-                or of a saved auditor. Of a batch that a fitted auditor judged, the default is its trusted table.
+                or of a saved auditor. For a batch that a fitted auditor judged, the default is its trusted table.
 
         Raises:
             OptionError: An unknown method, a reference that is none, or a confidence outside (0, 1).
@@ -180,7 +180,7 @@ class ClassAudit(Audit):
 
     @property
     def _reference(self) -> Mapping[str, Any] | None:
-        """What a change is measured against where the caller names nothing."""
+        """The reference of a change where the caller names none."""
         return None
 
     def profile(self) -> dict[str, Any]:
@@ -199,8 +199,8 @@ class ClassAudit(Audit):
         """Every method that needs no further input, and the one in use: estimate, interval and assumption, a row each.
 
         Args:
-            by: ``"method"`` for a row a method; ``"class"`` for a row a method and class: the share of the rows
-                given that class whose label is wrong, with its interval; ``"pair"`` for a row a method and pair of
+            by: ``"method"`` for one row per method; ``"class"`` for one per method and class: the share of the rows
+                given that class whose label is wrong, with its interval; ``"pair"`` for one per method and pair of
                 classes: P(given | true) and P(true | given).
 
         Raises:
@@ -268,7 +268,7 @@ class ClassAudit(Audit):
         return lines + text.worst_lines(shown["worst"])
 
     def _rate_for(self, method: str | None, decide: str, reference: Any) -> NoiseRate:
-        """The rate that a gate holds against its limit: a review or a reference, where one is at hand, settles it."""
+        """The rate that a gate compares with its limit: by a review or a reference, where there is one."""
         if method is not None:
             return self.estimate_noise(method, reference=reference)
         if decide != "confident" or reference is None or self.noise_rate.method == "reviewed":
@@ -278,11 +278,11 @@ class ClassAudit(Audit):
     def review_plan(
         self, *, width: float | None = None, max_noise_rate: float | None = None, confidence: float = 0.90
     ) -> ReviewPlan:
-        """How many rows of :meth:`review_sample` to review, at the noise rate that is estimated now.
+        """Return how many rows of :meth:`review_sample` to review, if the present estimate is right.
 
         Args:
-            width: Of the interval wanted, high less low, in (0, 1).
-            max_noise_rate: Or a limit from which the rate is to be told.
+            width: The width of the interval that you want, high minus low, in (0, 1).
+            max_noise_rate: Or the limit that the interval of the rate should exclude.
             confidence: Of the interval, in (0, 1).
 
         Raises:

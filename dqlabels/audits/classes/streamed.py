@@ -42,7 +42,7 @@ NOISE_VALUES = 4_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tallied(Evidence):
-    """Evidence of which only counts are kept, with a sample of the rows for the noise rate and the worst of them.
+    """Evidence as counts, with a sample of the rows for the noise rate and the worst rows.
 
     ``codes`` and ``probs`` are of the sample; ``positions``, ``quality`` and ``suggested`` of the worst rows, worst
     first, whose labels are ``worst_codes``; ``rows``, ``flags``, ``quality_units`` (K,) are by class, ``pair_counts``

@@ -76,7 +76,7 @@ class ClassTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedClassTask:
-    """A fitted judge, and by which rule to flag."""
+    """A fitted judge, and the rule that flags."""
 
     fitted: large.LargeTableModel
     labels: LabelSet
@@ -102,7 +102,7 @@ class FittedClassTask:
         return self.fitted.probs(block, n_jobs)
 
     def first(self) -> ClassTally:
-        """The thresholds are made on the way."""
+        """Return the empty tally from which the thresholds follow."""
         return ClassTally.empty(len(self.labels.classes))
 
     @property
@@ -122,7 +122,7 @@ class FittedClassTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassRule:
-    """What the passes ``found``, and the classes it speaks of."""
+    """What the passes ``found``, and the classes that it is about."""
 
     found: passes.Rule
     labels: LabelSet

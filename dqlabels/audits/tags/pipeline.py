@@ -1,4 +1,4 @@
-"""From a frame with several labels a row to a :class:`MultilabelAudit`."""
+"""From a frame with several labels per row to a :class:`MultilabelAudit`."""
 
 from __future__ import annotations
 

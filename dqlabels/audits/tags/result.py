@@ -99,7 +99,7 @@ class TagEvidence:
         return np.where(codes < 0, self.probs >= 0.5, (codes == 1) ^ flagged)
 
     def suggested_lists(self) -> list[list[Any]]:
-        """The same as a list a row: the given labels that stay, in their order, then the added ones."""
+        """The same as one list per row: the given labels that stay, in their order, then the added ones."""
         values, wanted = self.tags.values, self.suggested()
         found = []
         for at, row in enumerate(wanted):
@@ -114,7 +114,7 @@ class TagEvidence:
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MultilabelAudit(Audit):
-    """What was found in labels of which a row may have several, or none.
+    """What was found where a row may have several labels, or none.
 
     In ``frame`` ``label_quality`` is the row's, in which its worst label weighs most; ``suggested_label`` is the list
     of labels the row should have; ``is_label_issue`` is true where that is not the list it has. ``rows`` counts all
@@ -169,7 +169,7 @@ class MultilabelAudit(Audit):
 
     @property
     def qualities(self) -> NativeFrame:
-        """A row per row of the frame and a column per label: the quality of its presence or absence, NaN if unknown."""
+        """Quality of each label's presence or absence: the rows of the frame, one column per label, NaN if unknown."""
         columns: dict[str, Any] = {"row": np.arange(self.rows)}
         for tag, value in enumerate(self.evidence.tags.values):
             name = str(value)

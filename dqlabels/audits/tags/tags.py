@@ -1,4 +1,4 @@
-"""Columns -> tags: a list of labels a row, or a yes/no column a label."""
+"""Columns -> tags: a list of labels per row, or one yes/no column per label."""
 
 from __future__ import annotations
 

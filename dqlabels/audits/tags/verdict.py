@@ -89,9 +89,9 @@ def judge_tags(
 
 
 def worst_first(quality: FloatArray) -> FloatArray:
-    """(n,) the mean of each row's qualities (n, L) in which the worst weigh most, NaN where all are.
+    """Mean (n,) of each row's qualities (n, L), in which the worst weigh most; NaN where all of them are.
 
-    From the best to the worst, each takes 0.8 of the mean so far.
+    From the best to the worst, each counts 0.8 and the mean of those before it 0.2.
 
     >>> worst_first(np.array([[1.0, 0.5], [np.nan, 0.5]])).round(2).tolist()
     [0.6, 0.5]

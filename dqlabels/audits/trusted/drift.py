@@ -51,13 +51,13 @@ class Shift:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drift:
-    """The trusted profile that a batch was held against, and how far it moved; the model's error comes first."""
+    """The trusted profile that a batch was compared with, and how far it moved; the model's error comes first."""
 
     profile: Mapping[str, Any]
     shifts: tuple[Shift, ...]
 
     def with_rate(self, rate: NoiseRate, rows: int) -> Drift:
-        """The same with the noise rate of the batch and of its ``rows`` the increase, which only those pay who ask."""
+        """Add the noise rate of the batch and its increase over ``rows``, which are computed only when asked for."""
         before, error, *others = self.profile["noise_rate"], *self.shifts
         apart = rate.low > before["high"] or rate.high < before["low"]
         trusted = float(before["estimate"])

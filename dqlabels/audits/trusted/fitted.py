@@ -38,7 +38,7 @@ class Seen:
     """Out-of-sample answers for the rows a model was fitted on, so that no copy of one is judged in sample.
 
     ``keys`` (m,) are ascending hashes of their features, and where ``by_label`` of their label as well;
-    ``probs`` (m, K) are what models that had not seen them said. Both are empty for a model that knows itself which
+    ``probs`` (m, K) are the answers of models that had not seen them. Both are empty where a model itself knows which
     rows it saw.
     """
 
@@ -190,7 +190,7 @@ def _as_moment(value: datetime.date, kind: type[datetime.date]) -> datetime.date
 
 
 def batch_options(fitted: Fitted, options: Options) -> Options:
-    """The options of a batch's audit: those that were settled by the fit, on the threads that are asked for now."""
+    """Return the options of a batch's audit: those of the fit, with the number of threads asked for now."""
     settings = fitted.settings
     return Options(
         task="classes", filter_by=settings["filter_by"], score=settings["score"], adjust=settings["adjust"],

@@ -96,10 +96,10 @@ class LabelAuditor:
         return dict(self.fitted.profile)
 
     def fit(self, trusted: Any) -> LabelAuditor:
-        """Learn from a table; a former fit is forgotten.
+        """Learn from a table, in place of any earlier fit.
 
         Args:
-            trusted: pandas or Polars frame or PyArrow table. Its own wrong labels do less harm the fewer they are.
+            trusted: pandas or Polars frame or PyArrow table. The fewer of its labels are wrong, the better.
 
         Returns:
             Itself.
@@ -241,7 +241,7 @@ def _keep(
 
 
 def _embedded(table: Frame, seen: Frame, embed: Mapping[str, Embedding]) -> dict[str, Embedding]:
-    """The columns that were turned into vectors, and how: as asked, or because their bytes are images."""
+    """Return the columns that were turned into vectors, and how: as asked, or because their bytes are images."""
     turned = [name for name in table.columns if name in embed or _kind_of(seen[name]) != _kind_of(table[name])]
     return {name: embed.get(name, "image") for name in turned}
 

@@ -141,7 +141,7 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
 
 
 def _embed(saved: Mapping[str, Any], encoder: FeatureEncoder) -> dict[str, str]:
-    """Columns of images; files from before there were any say nothing of them."""
+    """Return the columns of images; files of earlier versions have none."""
     if any(how != "image" or encoder.kinds.get(name) != "vector" for name, how in saved.items()):
         raise AuditorFileError(f"It turns columns into vectors in a way that means nothing here: {dict(saved)}.")
     return dict.fromkeys(saved, "image")
@@ -188,7 +188,7 @@ def _model(archive: Archive, width: int, k: int, trusted_types: tuple[str, ...])
 
 
 def _own(archive: Archive, prefix: str) -> dict[str, NDArray[np.generic]]:
-    """The arrays whose names begin so, without that."""
+    """Return the arrays whose names begin with the prefix, by the names without it."""
     found = {name: array for name, array in archive.arrays.items() if name.startswith(prefix)}
     return {name.removeprefix(prefix): array for name, array in found.items()}
 

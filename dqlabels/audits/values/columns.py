@@ -1,4 +1,4 @@
-"""What an audit of numbers says of any rows: predictions, scores, qualities and flags, and the three columns."""
+"""What an audit of numbers finds for any rows: predictions, scores, qualities and flags, and the three columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dqlabels.statistics.residuals import ValueRule, ValueScale
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedValues:
-    """Of n rows: ``predicted`` amounts that the label's dtype holds; ``scores``, ``quality`` and ``flagged``.
+    """Judgement of n rows: ``predicted`` amounts that the label's dtype holds; ``scores``, ``quality`` and ``flagged``.
 
     The last three are NaN, NaN and false where the row has no value.
     """
@@ -54,6 +54,6 @@ class ValueJudge:
     def interval(
         self, targets: Targets, mean: FloatArray, spread: FloatArray, share: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Between which amounts (n,) each row's value lies in this ``share`` of the cases where it is right."""
+        """Return the amounts (n,) between which right values lie in this ``share`` of the cases."""
         reach = self.rule.reach(spread, 1 - share)
         return targets.possible(self.scale.undo(mean - reach)), targets.possible(self.scale.undo(mean + reach))

@@ -66,8 +66,8 @@ NO_REVIEW = (
     'audit.to_html("report.html"), and correct the values in the table.'
 )
 NO_RATE = (
-    "is not told: column {label!r} was audited as numbers, which have no noise rate, since errors within the scatter "
-    "of right values cannot be counted. Use flagged_share and gate(max_flagged_share=0.01), or audit classes."
+    "is not estimated: column {label!r} was audited as numbers, which have no noise rate, since errors within the "
+    "scatter of right values cannot be counted. Use flagged_share and gate(max_flagged_share=0.01), or audit classes."
 )
 
 
@@ -119,9 +119,9 @@ class AmountAudit(Audit):
     def gate(self, **limits: Unpack[AmountLimits]) -> GateResult:
         """Hold the flagged share against a limit.
 
-        Where the features hardly predict the column, a share that keeps the limit is inconclusive. With
-        ``decide="confident"`` the limit is held against the share's Wilson interval, as that of one of many tables
-        alike.
+        Where the features hardly predict the column, a share within the limit is inconclusive. With
+        ``decide="confident"`` the limit is compared with the share's Wilson interval, as if the table were one of many
+        like it.
 
         Args:
             {options}
@@ -260,7 +260,7 @@ class ValueAudit(AmountAudit):
     def predictions(self) -> NativeFrame:
         """A row per audited row: its number, the out-of-sample prediction, an interval around it, and the score.
 
-        Of right values 90% are expected between ``low`` and ``high``. The score is the residual over what is usual
+        90% of right values are expected between ``low`` and ``high``. The score is the residual over what is usual
         for the row, with its sign: above 0 where the value is high.
         """
         evidence, backend = self.evidence, self.table.implementation

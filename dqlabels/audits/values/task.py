@@ -28,7 +28,7 @@ from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, ValueScale, residual_scores
 from dqlabels.threads import thread_count
 
-# The features predict so little beyond this that only gross errors can be told.
+# The features predict so little beyond this that only gross errors can be found.
 POOR = 0.9
 
 
@@ -50,7 +50,7 @@ def check_values(column: Column, options: Options) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueTask:
-    """A column of amounts, of which ``seen`` says what a first look found; ``step`` as in its :class:`Targets`."""
+    """A column of amounts; ``seen`` is what a first look found; ``step`` as in its :class:`Targets`."""
 
     label: str
     columns: list[str]
@@ -156,7 +156,7 @@ class FittedValueTask:
             return np.concatenate(list(judged))
 
     def first(self) -> ResidualTally:
-        """The mean residual is made on the way."""
+        """Return the empty tally from which the mean residual follows."""
         return ResidualTally()
 
     @property
@@ -213,7 +213,7 @@ def residuals_of(scale: ValueScale, given: FloatArray, outputs: RealArray) -> Fl
 
 
 def kinds_of(matrix: NDArray[np.float32], values: FloatArray, *, coarse: bool) -> NDArray[np.uint64]:
-    """A hash (n,) of what makes rows alike: the features, and of a ``coarse`` table the value too."""
+    """Hash (n,) of what makes rows alike: the features, and in a ``coarse`` table the value too."""
     hashes = hash_matrix(matrix)
     if not coarse:
         return hashes
@@ -222,10 +222,10 @@ def kinds_of(matrix: NDArray[np.float32], values: FloatArray, *, coarse: bool) -
 
 
 def poor_notes(error: float) -> tuple[str, ...]:
-    """What to say where the values lie hardly nearer to their prediction than to the median."""
+    """Return the note for a table whose values lie hardly nearer to their prediction than to the median."""
     if error <= POOR:
         return ()
     return (
         f"The features hardly predict this column: the values lie {error:.0%} as far from their prediction as from "
-        "the median, so only gross errors can be told. Add features that say more of it.",
+        "the median, so only gross errors can be found. Add features that say more about it.",
     )
