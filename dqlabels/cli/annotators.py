@@ -13,6 +13,7 @@ from dqlabels.cli.limits import gate_of
 from dqlabels.cli.options import AsJson, AuditedTable, BothFormats, CommandOptions, File, Quiet
 from dqlabels.cli.parsing import split
 from dqlabels.cli.show import finish
+from dqlabels.cli.tables import audit_table
 
 OPTIONS = ("annotator", "item", "consensus", "features", "exclude", "random_state", "n_jobs")
 LIMITS = ("max_noise_rate", "min_agreement", "decide", "on_inconclusive")
@@ -34,8 +35,6 @@ def annotators_command(
     quiet: Quiet = False,
 ) -> None:
     """Audit the labels that several annotators gave to the rows of FILE."""
-    from dqlabels.audits.audit import run_audit
-
     table = read_table(file, input_format)
     output_format = input_format if output == STANDARD else None
     if output is not None:
@@ -44,7 +43,7 @@ def annotators_command(
     long = chosen.annotator is not None or chosen.item is not None
     limits = options.limits()
     with working():
-        result = run_audit(table, label if long else split(label), chosen)
+        result = audit_table(table, label if long else split(label), chosen)
         gate = gate_of(result, limits) if options.has_limit else None
     if output is not None:
         write_table(result.frame, output, output_format)

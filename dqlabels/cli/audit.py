@@ -21,9 +21,8 @@ from dqlabels.cli.options import (
     Quiet,
     Reviewed,
 )
-from dqlabels.cli.parsing import with_classes
 from dqlabels.cli.show import finish
-from dqlabels.cli.tables import open_table, reading, write_result
+from dqlabels.cli.tables import audit_table, open_table, reading, write_result
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -88,14 +87,9 @@ def _needs_memory(options: CommandOptions) -> bool:
 
 
 def _by_training(table: pl.DataFrame | pl.LazyFrame, label: str | None, options: CommandOptions) -> Audit:
-    from dqlabels.audits.audit import run_audit
-
     if label is None:
         raise OptionError("--label is needed: the column that holds the labels.")
-    chosen = options.options()
-    if chosen.classes is not None:
-        chosen = with_classes(chosen, table.lazy().collect(), label)
-    return run_audit(table, label, chosen)
+    return audit_table(table, label, options.options())
 
 
 def _by_saved(path: str, table: pl.DataFrame | pl.LazyFrame, label: str | None, options: CommandOptions) -> Audit:

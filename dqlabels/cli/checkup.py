@@ -12,8 +12,9 @@ from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD, check_output, read_table, write_table
 from dqlabels.cli.options import AsJson, CommandOptions, File, InputFormat, Label, OutputFormat, Quiet
-from dqlabels.cli.parsing import split, with_classes
+from dqlabels.cli.parsing import split
 from dqlabels.cli.show import echo_json, print_notes, printable
+from dqlabels.cli.tables import audit_table
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -48,7 +49,6 @@ def checkup_command(
     quiet: Quiet = False,
 ) -> None:
     """Look for copies, outliers, rare classes, failing groups, drift and empty columns in FILE."""
-    from dqlabels.audits.audit import run_audit
     from dqlabels.checks.result import check_options
 
     chosen, wanted = options.options(), None if checks is None else split(checks)
@@ -59,7 +59,7 @@ def checkup_command(
     if output is not None:
         check_output(table, output, output_format)
     with working() as notes:
-        audit = run_audit(table, label, with_classes(chosen, table, label))
+        audit = audit_table(table, label, chosen)
         result = audit.checkup(wanted, time=time, columns=added, alpha=alpha, most_rows=most_rows, n_jobs=chosen.n_jobs)
     failing = _failing(result, [] if fail_on is None else split(fail_on))
     if output is not None:

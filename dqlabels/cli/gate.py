@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +13,15 @@ from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD, check_folder, read_table
 from dqlabels.cli.limits import gate_of
 from dqlabels.cli.options import LIMITS, WRITABLE, CommandOptions, File, Label, Reviewed
-from dqlabels.cli.parsing import with_classes
 from dqlabels.cli.show import as_json as json_text
+from dqlabels.cli.tables import audit_table
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.report import gate as report
+
+if TYPE_CHECKING:
+    from dqlabels.audits.base import Audit
+    from dqlabels.audits.gate import GateResult
 
 FORMATS = ("text", "json", "github", "junit")
 # A gate writes no table, and is of rows that are read at once.
@@ -40,12 +44,23 @@ class Answer:
         """Whether somebody who reads the log finds the message in it."""
         return self.output in (None, STANDARD) and self.format in ("text", "github")
 
+    def write(self, audit: Audit, gate: GateResult) -> None:
+        """Write the verdict on an audit."""
+        content = {"file": self.file, "label": audit.label, **gate.to_dict(), "warnings": list(audit.warnings)}
+        texts = {
+            "text": "\n".join([gate.message, *(f"Note: {note}" for note in audit.warnings)]) + "\n",
+            "json": json_text(content) + "\n",
+            "github": report.github_annotations(self.file, audit.label, gate),
+            "junit": report.junit_xml(self.file, audit.label, gate),
+        }
+        write_text(texts[self.format], self.output)
+
     def write_error(self, message: str) -> None:
         """Say that the gate did not run, so that no former file there is taken for its answer."""
-        facts = {"file": self.file, "label": self.label, "verdict": "error", "passed": False, "message": message}
+        content = {"file": self.file, "label": self.label, "verdict": "error", "passed": False, "message": message}
         texts = {
             "text": f"ERROR: {message}\n" if self.output is not None else "",
-            "json": json_text(facts) + "\n",
+            "json": json_text(content) + "\n",
             "github": report.github_error(self.file, self.label, message),
             "junit": report.junit_error(self.file, self.label, message),
         }
@@ -69,8 +84,6 @@ def gate_command(
     input_format: TableFormat = None,
 ) -> None:
     """Hold the labels of FILE against limits: exit with 0 where they pass, with 1 where they fail."""
-    from dqlabels.audits.audit import run_audit
-
     answer = Answer(file, ", ".join(label), "json" if as_json else answer_format, output)
     if answer.format not in FORMATS:
         raise OptionError(f"--format {answer.format!r} is none of {', '.join(FORMATS)}.")
@@ -82,20 +95,13 @@ def gate_command(
         limits, chosen, table = options.limits(), options.options(), read_table(file, input_format)
         answers = None if reviewed is None else read_table(reviewed)
         with working():
-            result = run_audit(table, label[0] if len(label) == 1 else label, with_classes(chosen, table, label))
+            result = audit_table(table, label[0] if len(label) == 1 else label, chosen)
             result = result if answers is None else result.with_review(answers)
             gate = gate_of(result, limits)
     except (DQLabelsError, OSError) as error:
         answer.write_error(str(error))
         raise
-    facts = {"file": file, "label": result.label, **gate.to_dict(), "warnings": list(result.warnings)}
-    texts = {
-        "text": "\n".join([gate.message, *(f"Note: {note}" for note in result.warnings)]) + "\n",
-        "json": json_text(facts) + "\n",
-        "github": report.github_annotations(file, result.label, gate),
-        "junit": report.junit_xml(file, result.label, gate),
-    }
-    write_text(texts[answer.format], output)
+    answer.write(result, gate)
     if gate.verdict != "pass" and not answer.read_by_people:
         typer.echo(gate.message, err=True)
     if not gate.passed:
@@ -111,13 +117,11 @@ def profile_command(
     input_format: TableFormat = None,
 ) -> None:
     """Write what later gates of the same label compare themselves with: run it on data you trust."""
-    from dqlabels.audits.audit import run_audit
-
     if output not in (None, STANDARD):
         check_folder(str(output))
     chosen, table = options.options().changed(task="classes"), read_table(file, input_format)
     with working():
-        result = run_audit(table, label, with_classes(chosen, table, label))
+        result = audit_table(table, label, chosen)
         profile = result.profile()
     write_text(json_text(profile, indent=1) + "\n", output)
     for note in result.warnings:

@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from dqlabels.audits.options import Options
     from dqlabels.frames.media import Embedding
 
 # A limit for all, or one by class, annotator or tag, or by a pair of classes.
@@ -72,18 +69,6 @@ def _imported(text: str, how: str) -> Callable[[list[Any]], Any]:
     if not callable(value):
         raise OptionError(f"--embed {text}: {name}:{path} is of type {type(value).__name__}, which cannot be called.")
     return value
-
-
-def with_classes(options: Options, table: pl.DataFrame, label: str | Sequence[str]) -> Options:
-    """Return the options with ``classes`` as the label columns hold them, found by how these are written."""
-    if options.classes is None:
-        return options
-    written: dict[str, object] = {}
-    for name in [label] if isinstance(label, str) else label:
-        if name in table.columns:
-            column = table[name].explode() if table[name].dtype.is_nested() else table[name]
-            written |= {str(value): value for value in column.unique().to_list()}
-    return options.changed(classes=[written.get(name, name) for name in options.classes])
 
 
 def named_limits(option: str, written: Sequence[str], *, pairs: bool = False) -> NamedLimits:

@@ -12,7 +12,7 @@ from dqlabels.cli.app import working
 from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD, check_folder, read_table
 from dqlabels.cli.options import CommandOptions, InputFormat, Label
-from dqlabels.cli.parsing import with_classes
+from dqlabels.cli.tables import audit_table
 from dqlabels.errors import OptionError
 
 OPTIONS = ("features", "exclude", "pred_probs", "classes", "random_state")
@@ -33,7 +33,6 @@ def review_command(
     browser: Annotated[bool, typer.Option(help="Open the page in the default browser.")] = True,
 ) -> None:
     """Review suspicious rows of FILE in a local page; every decision is saved as it is made."""
-    from dqlabels.audits.audit import run_audit
     from dqlabels.review.server import require_server
 
     if file == STANDARD:
@@ -43,7 +42,7 @@ def review_command(
     check_folder(path)
     chosen, table = options.options(), read_table(file, input_format)
     with working():
-        result = run_audit(table, label, with_classes(chosen, table, label))
+        result = audit_table(table, label, chosen)
         session = result.review(path, sample=sample, port=port, start=False)
     known = len(session.decisions.standing)
     typer.echo(f"{len(session.queue):,} rows to review, {known:,} decided. Decisions are kept in {path}.")

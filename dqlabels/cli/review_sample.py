@@ -10,7 +10,7 @@ from dqlabels.cli.app import working
 from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD, read_table, write_table
 from dqlabels.cli.options import CommandOptions, File, InputFormat, Label
-from dqlabels.cli.parsing import with_classes
+from dqlabels.cli.tables import audit_table
 
 OPTIONS = ("features", "exclude", "pred_probs", "classes", "cv", "groups", "embed", "random_state", "n_jobs")
 
@@ -31,11 +31,9 @@ def review_sample_command(
 
     Audit with the same options then: the rows are drawn by how well their labels fit.
     """
-    from dqlabels.audits.audit import run_audit
-
     chosen, table = options.options(), read_table(file, input_format)
     with working():
-        result = run_audit(table, label, with_classes(chosen, table, label))
+        result = audit_table(table, label, chosen)
         sample = result.review_sample(rows)
     write_table(sample, output, output_format or ("csv" if output == STANDARD else None))
     for note in result.warnings:

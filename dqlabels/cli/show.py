@@ -72,14 +72,14 @@ def print_notes(notes: Iterable[str], console: Console) -> None:
         console.print(printable(f"Note: {note}"))
 
 
-def echo_json(facts: Mapping[str, object], *, to_stderr: bool = False) -> None:
+def echo_json(content: Mapping[str, object], *, to_stderr: bool = False) -> None:
     """Print one line of JSON."""
-    typer.echo(as_json(facts), err=to_stderr)
+    typer.echo(as_json(content), err=to_stderr)
 
 
-def as_json(facts: Mapping[str, object], *, indent: int | None = None) -> str:
+def as_json(content: Mapping[str, object], *, indent: int | None = None) -> str:
     """Return JSON in which NaN and infinity are refused."""
-    return json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=indent)
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 def as_wide_as_fits(title: str, issues: pl.DataFrame, console: Console) -> Table:

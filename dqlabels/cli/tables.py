@@ -1,8 +1,8 @@
-"""Tables of the commands: small files are read into memory, large ones in passes."""
+"""Tables of the commands, from file to audit and back: small files in memory, large ones in passes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,9 @@ from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from dqlabels.audits.base import Audit
+    from dqlabels.audits.options import Options
 
 
 @contextmanager
@@ -48,6 +51,28 @@ def open_table(path: str, file_format: str | None = None) -> pl.DataFrame | pl.L
 
     rows: int = collect(lazy.select(pl.len())).item()
     return lazy if rows > large.LARGE_ROWS else read_table(path, file_format)
+
+
+def audit_table(table: pl.DataFrame | pl.LazyFrame, label: str | Sequence[str], options: Options) -> Audit:
+    """Audit a table; ``classes``, which are text, are found in the label columns by how they are written there.
+
+    Raises:
+        DQLabelsError: As :func:`dqlabels.audit`.
+    """
+    from dqlabels.audits.audit import run_audit
+
+    if options.classes is not None:
+        options = options.changed(classes=_as_labels(table.lazy().collect(), label, options.classes))
+    return run_audit(table, label, options)
+
+
+def _as_labels(table: pl.DataFrame, label: str | Sequence[str], classes: Sequence[str]) -> list[object]:
+    written: dict[str, object] = {}
+    for name in [label] if isinstance(label, str) else label:
+        if name in table.columns:
+            column = table[name].explode() if table[name].dtype.is_nested() else table[name]
+            written |= {str(value): value for value in column.unique().to_list()}
+    return [written.get(name, name) for name in classes]
 
 
 def write_result(frame: pl.DataFrame | pl.LazyFrame, path: str, file_format: str | None = None) -> None:
