@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 import narwhals as nw
 import numpy as np
@@ -38,6 +38,7 @@ Values = Callable[[IntArray], list[Any]]
 Tone = Literal["plain", "headline", "caution", "assumption"]
 # A frame of the caller's library: pandas, Polars, PyArrow or Spark, none of which is imported to say so.
 NativeFrame: TypeAlias = Any
+AnyAudit = TypeVar("AnyAudit", bound="Audit")
 # Verbs that are read, not called.
 PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot")
 
@@ -292,9 +293,19 @@ class Audit(abc.ABC):
         """The audit as a terminal shows it; by default its summary."""
         return Overview(tuple(("plain", line) for line in self.summary().splitlines()))
 
-    @abc.abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
+        """Plain values, ready for JSON: the counts, what was estimated, and the worst rows."""
+        from dqlabels.version import __version__
+
+        counts = ("rows", "audited", "missing", "flagged", "flagged_share", "model", "model_error")
+        return {
+            "label": str(self.label),
+            **{name: getattr(self, name) for name in counts},
+            **self._own_values(),
+            "warnings": list(self.warnings),
+            "settings": self.settings,
+            "version": __version__,
+        }
 
     def to_html(
         self,
@@ -341,6 +352,10 @@ class Audit(abc.ABC):
         return self.summary()
 
     @abc.abstractmethod
+    def _own_values(self) -> Mapping[str, object]:
+        """What ``to_dict`` says of this kind of label alone."""
+
+    @abc.abstractmethod
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         """The report as HTML."""
 
@@ -381,9 +396,9 @@ class Audit(abc.ABC):
         raise OptionError(f"{call} {why.format(label=self.label)}")
 
 
-def detached(audit: Audit, **changes: Any) -> Any:
+def detached(audit: AnyAudit, **changes: object) -> AnyAudit:
     """The audit without its frame, with other fields changed."""
-    return replace(audit, frame=None, **changes)
+    return replace(audit, frame=None, **changes)  # type: ignore[arg-type]
 
 
 def issue_rows(table: Frame, label: str, names: Names, positions: IntArray, kinds: Sequence[str]) -> NativeFrame:

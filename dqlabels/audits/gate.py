@@ -32,18 +32,18 @@ MOST_FURTHER_CHECKS = 5
 
 
 def _limit(name: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real)) or not 0 <= float(value) <= 1:
-        raise OptionError(f"{name}={value!r} is not a share of rows between 0 and 1; for 5% pass 0.05.")
-    return float(value)
+    return _between_0_and_1(name, value, "a share of rows between 0 and 1; for 5% pass 0.05")
 
 
 def _agreement(name: str, value: object) -> float | None:
+    return _between_0_and_1(name, value, "an agreement between 0 and 1")
+
+
+def _between_0_and_1(name: str, value: object, what: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real)) or not 0 <= float(value) <= 1:
-        raise OptionError(f"{name}={value!r} is not an agreement between 0 and 1.")
+        raise OptionError(f"{name}={value!r} is not {what}.")
     return float(value)
 
 
@@ -266,26 +266,30 @@ class Measured:
     of: Any = None
 
 
-def table_limit(rate: NoiseRate, limit: float | None) -> list[Measured]:
-    """The noise rate of the table, where it is limited."""
-    if limit is None:
-        return []
-    what = "the label-noise rate"
+def rate_limit(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
+    """A noise rate that a review of the rows would tell, or its increase.
+
+    Args:
+        name: The option of the limit.
+        what: What the rate is of, for the message.
+        rate: The noise rate.
+        limit: The most it may be.
+    """
     numbers = (rate.estimate, rate.low, rate.high, limit, rate.rows, rate.rows)
-    return [Measured("max_noise_rate", what, *numbers, supported=rate.supported)]
-
-
-def increase_limit(change: NoiseRate, limit: float) -> list[Measured]:
-    """The increase of the noise rate over a reference."""
-    what = "the increase of the noise rate"
-    numbers = (change.estimate, change.low, change.high, limit, change.rows, change.rows)
-    return [Measured("max_increase", what, *numbers, supported=change.supported)]
+    return Measured(name, what, *numbers, supported=rate.supported)
 
 
 def class_limits(
     rate: NoiseRate, label: str, classes: Sequence[Any], class_rows: IntArray, limits: Any
 ) -> list[Measured]:
-    """The noise rate of each limited class; ``limits`` is one for all classes, or a limit by class, or None.
+    """The noise rate of each limited class.
+
+    Args:
+        rate: The noise rate, with that of each class.
+        label: The label column, for the message.
+        classes: The K classes.
+        class_rows: (K,) audited rows that carry each.
+        limits: One for all classes, a limit by class, or None for no limit.
 
     Raises:
         OptionError: A limit for a class that the label column does not hold.
@@ -305,7 +309,14 @@ def class_limits(
 def pair_limits(
     rate: NoiseRate, label: str, classes: Sequence[Any], pairs: tuple[NDArray[Any], ...], limits: Any
 ) -> list[Measured]:
-    """The flagged share of each limited given → suggested pair; ``pairs`` are given, suggested, rows and share.
+    """The flagged share of each limited given → suggested pair of classes.
+
+    Args:
+        rate: The noise rate, whose confidence the intervals take.
+        label: The label column, for the message.
+        classes: The K classes.
+        pairs: Given and suggested positions, rows, and share of the given class, of each pair that was flagged.
+        limits: One for all pairs, a limit by (given, suggested), or None for no limit.
 
     Raises:
         OptionError: A limit for a class that the label column does not hold.
@@ -382,50 +393,19 @@ def decide_gate(
         stacklevel: Of the warning, as of :func:`warnings.warn` in the caller.
 
     Raises:
-        OptionError: No limit, a limit outside [0, 1] or an unknown choice.
-    """
-    checks = hold(measured, decide=decide, on_inconclusive=on_inconclusive, confidence=grounds.confidence)
-    message = _message(grounds, checks, details)
-    verdict, passed = conclusion(checks, on_inconclusive, message, stacklevel=stacklevel + 1)
-    return GateResult(
-        verdict, passed, message, decide, checks, grounds.noise_rate, grounds.confidence, grounds.assumption
-    )
-
-
-def hold(
-    measured: Sequence[Measured], *, decide: Decide, on_inconclusive: OnInconclusive, confidence: float
-) -> tuple[GateCheck, ...]:
-    """The checks, worst first.
-
-    Raises:
-        OptionError: No limit, a limit outside [0, 1] or an unknown choice.
+        OptionError: Nothing is held against a limit.
     """
     if not measured:
         raise OptionError("The gate has no limit. Set max_noise_rate=, max_class_noise_rate= or another.")
-    for item in measured:
-        if isinstance(item.limit, bool) or not 0 <= item.limit <= 1:
-            ought = "a share of rows between 0 and 1; for 5% pass 0.05"
-            ought = ought if item.measure == "share" else "an agreement between 0 and 1"
-            raise OptionError(f"{item.name}={item.limit!r} is not {ought}.")
-    _check_choice("decide", decide, DECIDE)
-    _check_choice("on_inconclusive", on_inconclusive, ON_INCONCLUSIVE)
-    checks = [_check(item, decide, confidence) for item in measured]
-    return tuple(sorted(checks, key=lambda check: WORST_FIRST.index(check.verdict)))
-
-
-def conclusion(
-    checks: Sequence[GateCheck], on_inconclusive: OnInconclusive, message: str, *, stacklevel: int
-) -> tuple[Verdict, bool]:
-    """Return the worst verdict and whether it passes; warn where it is inconclusive and a warning is asked for."""
-    verdict = checks[0].verdict
+    unsorted = [_check(one, decide, grounds.confidence) for one in measured]
+    checks = tuple(sorted(unsorted, key=lambda check: WORST_FIRST.index(check.verdict)))
+    message, verdict = _message(grounds, checks, details), checks[0].verdict
     if verdict == "inconclusive" and on_inconclusive == "warn":
         warnings.warn(message, LabelWarning, stacklevel=stacklevel)
-    return verdict, verdict == "pass" or (verdict == "inconclusive" and on_inconclusive != "fail")
-
-
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise OptionError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}.")
+    passed = verdict == "pass" or (verdict == "inconclusive" and on_inconclusive != "fail")
+    return GateResult(
+        verdict, passed, message, decide, checks, grounds.noise_rate, grounds.confidence, grounds.assumption
+    )
 
 
 def _check(measured: Measured, decide: Decide, confidence: float) -> GateCheck:

@@ -218,7 +218,15 @@ def blocks_when_asked(plan: Plan, blocks: Callable[[], Iterator[pl.DataFrame]]) 
 def issues_of(
     frame: pl.LazyFrame, label: str, names: tuple[str, str, str], positions: IntArray, kinds: Sequence[str]
 ) -> pl.DataFrame:
-    """The rows at ``positions`` (m,) of an audited lazy frame, in that order, with their ``kinds`` (m,)."""
+    """Rows of an audited lazy frame, each with its number and kind, label and answer first.
+
+    Args:
+        frame: The audited frame.
+        label: Its label column.
+        names: Quality, suggestion and flag.
+        positions: (m,) row numbers, in the order to show.
+        kinds: (m,) what each row is called.
+    """
     import polars as pl
 
     from dqlabels.engines.polars import collect

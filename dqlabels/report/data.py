@@ -193,10 +193,9 @@ def confusion_matrix(evidence: Evidence) -> Matrix:
     inside = (place[given] >= 0) & (place[suggested] >= 0)
     cells[place[given[inside]], place[suggested[inside]]] = rows[inside]
     class_rows = evidence.class_rows
-    flagged = np.bincount(evidence.codes[evidence.flagged], minlength=k)
     shares = cells / np.maximum(class_rows[codes], 1)[:, None]
     strength = shares / max(float(shares.max(initial=0.0)), 1e-9)
-    np.fill_diagonal(cells, (class_rows - flagged)[codes])
+    np.fill_diagonal(cells, (class_rows - evidence.class_flags)[codes])
     return {
         "codes": codes.tolist(),
         "classes": [shown_value(evidence.classes[code]) for code in codes],

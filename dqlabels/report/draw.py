@@ -79,7 +79,13 @@ def _height(counts: Sequence[int], at: int, most: int) -> float:
 
 
 def svg(width: int, height: int, description: str, parts: Sequence[str]) -> str:
-    """Return a drawing with these parts; its description, and any text in the parts, must be escaped already.
+    """Return a drawing made of parts.
+
+    Args:
+        width: In units of the drawing.
+        height: In the same units.
+        description: What it shows, for who cannot see it; escaped already.
+        parts: SVG elements, the text in them escaped already.
 
     >>> svg(10, 5, "A line", ['<line x2="10"/>'])[:27]
     '<svg class="drawn" viewBox='

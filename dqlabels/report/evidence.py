@@ -47,6 +47,21 @@ class Evidence:
         """(K,) audited rows that carry each label."""
         return np.bincount(self.codes, minlength=len(self.classes))
 
+    @property
+    def class_flags(self) -> NDArray[np.int64]:
+        """(K,) flagged rows that carry each label."""
+        return np.bincount(self.codes[self.flagged], minlength=len(self.classes))
+
+    @property
+    def class_quality(self) -> NDArray[np.float64]:
+        """(K,) sum of the qualities of the rows that carry each label."""
+        return np.bincount(self.codes, weights=self.quality, minlength=len(self.classes)).astype(np.float64)
+
+    @property
+    def worst_codes(self) -> NDArray[np.int64]:
+        """Labels of the rows among which ``worst`` gives positions."""
+        return self.codes
+
     def worst(self) -> tuple[NDArray[np.int64], list[str]]:
         """Return the audited positions of the flagged rows, worst first, with the kind of each."""
         found = np.flatnonzero(self.flagged)
@@ -64,28 +79,28 @@ class Evidence:
         self, noise_rates: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
     ) -> dict[str, NDArray[Any]]:
         """Return the columns (K,) of the class table, given the noise rate of each class with its interval."""
-        rows, k = self.class_rows, len(self.classes)
-        flagged = np.bincount(self.codes[self.flagged], minlength=k)
-        quality = np.bincount(self.codes, weights=self.quality, minlength=k)
         return {
-            "rows": rows,
-            "flagged": flagged,
-            "flagged_share": flagged / np.maximum(rows, 1),
+            "rows": self.class_rows,
+            "flagged": self.class_flags,
+            "flagged_share": self.class_flags / np.maximum(self.class_rows, 1),
             "noise_rate": noise_rates,
             "noise_rate_low": low,
             "noise_rate_high": high,
             "threshold": self.thresholds,
-            "mean_quality": quality / np.maximum(rows, 1),
+            "mean_quality": self.class_quality / np.maximum(self.class_rows, 1),
         }
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Return flagged pairs, most common first: given, suggested, rows, share of the given class."""
-        k = len(self.classes)
-        cells = self.codes[self.flagged] * k + self.suggested[self.flagged]
-        found, rows = np.unique(cells, return_counts=True)
-        order = np.lexsort((found, -rows))
-        given = found[order] // k
-        return given, found[order] % k, rows[order], rows[order] / self.class_rows[given]
+        cells, rows = self._flagged_cells()
+        order = np.lexsort((cells, -rows))
+        given, suggested = np.divmod(cells[order], len(self.classes))
+        return given, suggested, rows[order], rows[order] / self.class_rows[given]
+
+    def _flagged_cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Cells of the (K, K) table of given and suggested class that hold flagged rows, and how many each."""
+        cells = self.codes[self.flagged] * len(self.classes) + self.suggested[self.flagged]
+        return np.unique(cells, return_counts=True)
 
     def worst_facts(self, most: int, index: Any = None) -> list[dict[str, Any]]:
         """Return the ``most`` most suspicious rows as plain values, with their value in ``index``, if any."""
@@ -94,7 +109,7 @@ class Evidence:
             {
                 "row": int(self.positions[at]),
                 **({} if index is None else {"index": plain(index[int(self.positions[at])])}),
-                "given": plain(self.classes[self.codes[at]]),
+                "given": plain(self.classes[self.worst_codes[at]]),
                 "suggested": plain(self.classes[self.suggested[at]]),
                 "quality": float(self.quality[at]),
                 "kind": kind,

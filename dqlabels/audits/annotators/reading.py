@@ -99,6 +99,12 @@ def _native_dtype(column: Column) -> Any:
 def read_long(table: Frame, label: str, annotator: str | None, item: str | None) -> Reading:
     """Read one label per row, with the columns that name who gave it and what was labelled.
 
+    Args:
+        table: n rows.
+        label: The column of the labels.
+        annotator: The column that says who gave each label.
+        item: The column that says what each label was given to.
+
     Raises:
         LabelColumnError: A column that is missing or holds nulls, or nothing to compare.
         OptionError: ``annotator`` or ``item`` is not given, or a column is named twice.

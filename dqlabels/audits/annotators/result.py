@@ -277,25 +277,16 @@ class AnnotatorAudit(Audit):
         """The audit in about a dozen lines of text."""
         return wording.summary(self.to_dict())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        from dqlabels.version import __version__
-
-        summary = {
-            "label": str(self.label),
-            **{name: getattr(self, name) for name in ("rows", "items", "labels", "audited", "flagged")},
-            "missing": self.missing,
-            "flagged_share": self.flagged_share,
+    def _own_values(self) -> dict[str, object]:
+        return {
+            "items": self.items,
+            "labels": self.labels,
             "noise_rate": self.noise_rate.to_dict(),
             "consensus_noise_rate": self.estimate_noise(of="consensus").to_dict(),
             "agreement": self.agreement.to_dict(),
-            "model": self.model,
-            "model_error": self.model_error,
             "annotators": records(self.annotators),
             "worst": records(self.next_to_label(MAX_ROWS_IN_DICT)),
         }
-        ends = {"warnings": list(self.warnings), "settings": self.settings, "version": __version__}
-        return {**summary, **ends}
 
     def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[np.generic]]) -> NativeFrame:
         found = self.findings
@@ -393,8 +384,7 @@ class AnnotatorAudit(Audit):
     def without_frame(self) -> Self:
         """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
         columns = [*self.findings.reading.names, *self.names]
-        without: Self = detached(self, table=self.table.select(*columns))
-        return without
+        return detached(self, table=self.table.select(*columns))
 
     def __repr__(self) -> str:
         return (

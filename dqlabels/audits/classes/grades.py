@@ -17,7 +17,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 
-def flag_cuts(codes: IntArray, probs: NDArray[np.floating], filter_by: str, n_threads: int | None) -> BoolArray:
+def _flag_cuts(codes: IntArray, probs: NDArray[np.floating], filter_by: str, n_threads: int | None) -> BoolArray:
     """(n,) flagged at any cut: each "is it above grade k?" is audited as two classes."""
     flagged = np.zeros(codes.size, dtype=bool)
     at_most = np.clip(np.cumsum(probs, axis=1, dtype=np.float64), 0.0, 1.0)
@@ -60,7 +60,7 @@ def judge_grades(
     """
     distances = expected_distances(probs)
     best = distances.argmin(axis=1)
-    flagged = flag_cuts(codes, probs, filter_by, n_threads) & (best != codes)
+    flagged = _flag_cuts(codes, probs, filter_by, n_threads) & (best != codes)
     if frozen_classes is not None:
         flagged &= ~frozen_classes[codes]
     plain = flag(codes, probs, filter_by="predicted_neq_given", n_threads=n_threads)

@@ -68,13 +68,20 @@ class Again:
     def __call__(self, codes: IntArray) -> NDArray[np.bool_]:
         """Which rows (m,) are flagged if they carry these labels (m,)."""
         probs = judged_again(self.training, self.labels, codes)
-        return judge_classes(codes, probs, self.training.options).flagged
+        return _judge_classes(codes, probs, self.training.options).flagged
 
 
 def conclude(
     request: Request, labels: Labels, probabilities: ClassProbabilities, again: Again | None = None
 ) -> LabelAudit:
-    """The result that follows from the rows' probabilities."""
+    """The result that follows from the rows' probabilities.
+
+    Args:
+        request: What was asked for.
+        labels: The labels of the n rows.
+        probabilities: What a model, or the caller, says of each row.
+        again: What it takes to judge the rows under other labels, where a model was trained.
+    """
     table, options = request.table, request.options
     known = labels.known
     positions = np.flatnonzero(known)
@@ -82,7 +89,7 @@ def conclude(
     codes = labels.codes if everyone else labels.codes[positions]
     probs = probabilities.probs if everyone else probabilities.probs[positions]
     tiny = labels.counts < MIN_ROWS_PER_CLASS
-    verdict = judge_classes(codes, probs, options, frozen_classes=tiny if tiny.any() else None)
+    verdict = _judge_classes(codes, probs, options, frozen_classes=tiny if tiny.any() else None)
     notes = [*probabilities.notes]
     if tiny.any():
         named = ", ".join(repr(value) for value, few in zip(labels.classes, tiny, strict=True) if few)
@@ -149,7 +156,7 @@ def audit_of(
     )
 
 
-def judge_classes(
+def _judge_classes(
     codes: IntArray,
     probs: RealArray,
     options: Options,

@@ -35,9 +35,8 @@ from dqlabels.audits.gate import (
     Limits,
     Measured,
     class_limits,
-    increase_limit,
     pair_limits,
-    table_limit,
+    rate_limit,
 )
 from dqlabels.audits.options import documented_fields
 from dqlabels.errors import LabelWarning, OptionError
@@ -253,10 +252,12 @@ class ClassAudit(Audit):
         rate = self._rate_for(limits.method, limits.decide, limits.reference)
         evidence = self.evidence
         by_class = self.noise_rate if rate.method == "reference" else rate
-        measured = table_limit(rate, limits.max_noise_rate)
+        measured = []
+        if limits.max_noise_rate is not None:
+            measured.append(rate_limit("max_noise_rate", "the label-noise rate", rate, limits.max_noise_rate))
         if limits.max_increase is not None:
             change = self._change(limits.reference, rate.confidence)
-            measured += increase_limit(change, limits.max_increase)
+            measured.append(rate_limit("max_increase", "the increase of the noise rate", change, limits.max_increase))
         classes, rows = evidence.classes, evidence.class_rows
         measured += class_limits(by_class, self.label, classes, rows, limits.max_class_noise_rate)
         measured += pair_limits(rate, self.label, classes, evidence.pairs(), limits.max_pair_share)
@@ -300,23 +301,12 @@ class ClassAudit(Audit):
         """The audit as a terminal shows it."""
         return class_overview(cast("ClassSummary", self.to_dict()))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: the counts, rates, classes, commonest confusions and worst rows."""
-        from dqlabels.version import __version__
-
+    def _own_values(self) -> dict[str, object]:
         numbers = {name: values.tolist() for name, values in self._class_numbers().items()}
         classes = [plain(value) for value in self.evidence.classes]
         pairs = zip(*(part[:MAX_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
         return {
-            "label": str(self.label),
-            "rows": self.rows,
-            "audited": self.audited,
-            "missing": self.missing,
-            "flagged": self.flagged,
-            "flagged_share": self.flagged_share,
             "noise_rate": self.noise_rate.to_dict(),
-            "model": self.model,
-            "model_error": self.model_error,
             "classes": [
                 {"class": value, **{name: plain(numbers[name][k]) for name in numbers}}
                 for k, value in enumerate(classes)
@@ -325,18 +315,8 @@ class ClassAudit(Audit):
                 {"given": classes[given], "suggested": classes[likely], "rows": rows, "share": share}
                 for given, likely, rows, share in pairs
             ],
-            "worst": self._worst_rows(),
-            **self._drift_data(),
-            "warnings": list(self.warnings),
-            "settings": self.settings,
-            "version": __version__,
+            "worst": self.evidence.worst_facts(MAX_ROWS_IN_DICT, index_values(self.table)),
         }
-
-    def _worst_rows(self) -> list[dict[str, Any]]:
-        return self.evidence.worst_facts(MAX_ROWS_IN_DICT)
-
-    def _drift_data(self) -> dict[str, Any]:
-        return {}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         from dqlabels.report.page import page
@@ -452,13 +432,11 @@ class LabelAudit(ClassAudit):
     def _reference(self) -> Mapping[str, Any] | None:
         return None if self.moved is None else self.moved.profile
 
-    def _drift_data(self) -> dict[str, Any]:
-        if self.moved is None:
-            return {}
-        return {"drift": self.moved.with_rate(self._modelled, self.audited).to_list()}
-
-    def _worst_rows(self) -> list[dict[str, Any]]:
-        return self.evidence.worst_facts(MAX_ROWS_IN_DICT, index_values(self.table))
+    def _own_values(self) -> dict[str, object]:
+        values = super()._own_values()
+        if self.moved is not None:
+            values["drift"] = self.moved.with_rate(self._modelled, self.audited).to_list()
+        return values
 
     def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> NativeFrame:
         """Rows to review by hand, stratified by quality, in random order, with an empty ``reviewed_label`` column.
@@ -571,8 +549,7 @@ class LabelAudit(ClassAudit):
         column: Any = None
         labels = replace(self.evidence.labels, column=column)
         evidence = replace(self.evidence, labels=labels)
-        without: Self = detached(self, table=column, again=None, evidence=evidence)
-        return without
+        return detached(self, table=column, again=None, evidence=evidence)
 
     def _repr_html_(self) -> str:
         return html.fragment(cast("ClassSummary", self.to_dict()), quality_histogram(self.evidence))

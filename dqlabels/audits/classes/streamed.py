@@ -26,7 +26,7 @@ from dqlabels.audits.streaming import (
 from dqlabels.frames.columns import Labels, LabelSet
 from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.mixture import MAX_ROWS
-from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence, plain
+from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.selection import UNIT
 
@@ -45,11 +45,11 @@ class Tallied(Evidence):
     """Evidence as counts, with a sample of the rows for the noise rate and the worst rows.
 
     ``codes`` and ``probs`` are of the sample; ``positions``, ``quality`` and ``suggested`` of the worst rows, worst
-    first, whose labels are ``worst_codes``; ``rows``, ``flags``, ``quality_units`` (K,) are by class, ``pair_counts``
-    (K, K) of flagged rows by given and suggested class.
+    first, whose labels are ``codes_of_worst``; ``rows`` and ``quality_units`` (K,) are by class, ``pair_counts`` (K, K)
+    of flagged rows by given and suggested class.
     """
 
-    worst_codes: IntArray
+    codes_of_worst: IntArray
     kinds: tuple[str, ...]
     rows: IntArray
     quality_units: IntArray
@@ -64,43 +64,24 @@ class Tallied(Evidence):
         """Places of the worst rows among the worst, so in order, with the kind of each."""
         return np.arange(self.positions.size), list(self.kinds)
 
-    def class_facts(
-        self, noise_rates: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-    ) -> dict[str, NDArray[np.generic]]:
-        """Columns (K,) of the class table; ``noise_rates`` (K,) by given class, between ``low`` and ``high`` (K,)."""
-        rows = np.maximum(self.rows, 1)
-        flagged = self.pair_counts.sum(axis=1)
-        return {
-            "rows": self.rows,
-            "flagged": flagged,
-            "flagged_share": flagged / rows,
-            "noise_rate": noise_rates,
-            "noise_rate_low": low,
-            "noise_rate_high": high,
-            "threshold": self.thresholds,
-            "mean_quality": self.quality_units / UNIT / rows,
-        }
+    @property
+    def class_flags(self) -> IntArray:
+        """(K,) flagged rows that carry each label."""
+        return np.asarray(self.pair_counts.sum(axis=1))
 
-    def pairs(self) -> tuple[IntArray, IntArray, IntArray, NDArray[np.float64]]:
-        """Flagged given → suggested pairs, commonest first: given, suggested, rows, share of the given class."""
-        found = np.flatnonzero(self.pair_counts)
-        rows = self.pair_counts.ravel()[found]
-        order = np.lexsort((found, -rows))
-        given, suggested = found[order] // len(self.classes), found[order] % len(self.classes)
-        return given, suggested, rows[order], rows[order] / self.rows[given]
+    @property
+    def class_quality(self) -> NDArray[np.float64]:
+        """(K,) sum of the qualities of the rows that carry each label."""
+        return self.quality_units / UNIT
 
-    def worst_facts(self, most: int, index: Any = None) -> list[dict[str, Any]]:
-        """The ``most`` most suspicious rows as plain values."""
-        return [
-            {
-                "row": int(self.positions[at]),
-                "given": plain(self.classes[self.worst_codes[at]]),
-                "suggested": plain(self.classes[self.suggested[at]]),
-                "quality": float(self.quality[at]),
-                "kind": self.kinds[at],
-            }
-            for at in range(min(most, self.positions.size))
-        ]
+    @property
+    def worst_codes(self) -> IntArray:
+        """Labels of the worst rows."""
+        return self.codes_of_worst
+
+    def _flagged_cells(self) -> tuple[IntArray, IntArray]:
+        cells = np.flatnonzero(self.pair_counts)
+        return cells, self.pair_counts.ravel()[cells]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -125,8 +106,7 @@ class StreamedAudit(ClassAudit):
         """The audit with its counts alone."""
         column: Any = None
         labels = replace(self.evidence.labels, column=column)
-        without: Self = detached(self, table=column, streamed=None, evidence=replace(self.evidence, labels=labels))
-        return without
+        return detached(self, table=column, streamed=None, evidence=replace(self.evidence, labels=labels))
 
 
 def stream_task(plan: Plan) -> ClassTask:

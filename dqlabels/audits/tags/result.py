@@ -285,16 +285,12 @@ class MultilabelAudit(Audit):
         ]
         return "\n".join([*lines, *self._worst_lines(), *(f"Note: {note}" for note in self.warnings)])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        from dqlabels.version import __version__
-
-        summary = {name: getattr(self, name) for name in ("label", "rows", "audited", "flagged", "flagged_share")}
-        summary |= {"missing": self.missing, "noise_rate": self.noise_rate.to_dict()}
-        summary |= {"model": self.model, "model_error": self.model_error}
-        summary |= {"classes": records(self.classes), "worst": records(self.issues)[:MAX_IN_DICT]}
-        ends = {"warnings": list(self.warnings), "settings": self.settings, "version": __version__}
-        return {**summary, **ends}
+    def _own_values(self) -> dict[str, object]:
+        return {
+            "noise_rate": self.noise_rate.to_dict(),
+            "classes": records(self.classes),
+            "worst": records(self.issues)[:MAX_IN_DICT],
+        }
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         from dqlabels.report.page import tables_page
@@ -342,8 +338,7 @@ class MultilabelAudit(Audit):
         """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
         table: Any = None
         evidence = replace(self.evidence, tags=replace(self.evidence.tags, lists=None))
-        without: Self = detached(self, table=table, evidence=evidence)
-        return without
+        return detached(self, table=table, evidence=evidence)
 
     def __repr__(self) -> str:
         shown = f"{self.flagged:,} of {self.audited:,} rows flagged"

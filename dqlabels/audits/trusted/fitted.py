@@ -48,10 +48,14 @@ class Seen:
 
     @classmethod
     def of(cls, matrix: NDArray[np.float32], codes: IntArray, probs: FloatArray, by_label: bool) -> Seen:
-        """From fitted rows (m, d) with labels (m,); rows alike share the mean of their answers.
+        """The answers for fitted rows; rows alike share the mean of theirs.
 
-        On coarse tables rows alike judge each other, each without itself: what they have in common is then
-        features and label.
+        Args:
+            matrix: (m, d) features of the fitted rows.
+            codes: (m,) their labels.
+            probs: (m, K) what models that had not seen them said.
+            by_label: Whether rows alike have their label in common too. On coarse tables they judge each other, each
+                without itself.
         """
         if not len(matrix):
             return cls(np.empty(0, dtype=np.uint64), np.empty((0, probs.shape[1])), by_label)
@@ -204,7 +208,7 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     fitted.encoder.check(table.columns)
     others = [name for name in table.columns if name not in fitted.embed]
     encoded = fitted.encoder.encode(embed_columns(table, fitted.embed, others))
-    probs, copies = batch_probs(fitted, encoded.matrix, labels.codes, options.n_jobs)
+    probs, copies = _batch_probs(fitted, encoded.matrix, labels.codes, options.n_jobs)
     notes = _notes(encoded, labels, copies)
     positions = _judged(fitted, labels)
     everyone = positions.size == len(table)
@@ -238,7 +242,7 @@ def _judged(fitted: Fitted, labels: BatchLabels) -> IntArray:
     return positions
 
 
-def batch_probs(
+def _batch_probs(
     fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None
 ) -> tuple[FloatArray, int]:
     """Probabilities (n, K), and how many rows are copies of fitted ones, judged as those were: out of sample."""

@@ -46,7 +46,14 @@ class ValueJudge:
         return JudgedValues(predicted, scores, quality, flagged)
 
     def add_columns(self, block: Frame, names: tuple[str, str, str], targets: Targets, found: JudgedValues) -> Frame:
-        """The rows with three more columns; one without a value gets the prediction, no quality and no flag."""
+        """The rows with three more columns; one without a value gets the prediction, no quality and no flag.
+
+        Args:
+            block: n rows.
+            names: Quality, suggestion and flag.
+            targets: Their values.
+            found: What was found in them.
+        """
         changed = np.flatnonzero(found.flagged | ~targets.known)
         suggested = targets.replaced(changed, found.predicted[changed])
         return with_columns(block, names, found.quality, suggested, found.flagged, targets.known)
@@ -54,6 +61,13 @@ class ValueJudge:
     def interval(
         self, targets: Targets, mean: FloatArray, spread: FloatArray, share: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the amounts (n,) between which right values lie in this ``share`` of the cases."""
+        """Return the amounts (n,) between which the value of each row is expected.
+
+        Args:
+            targets: The values of the n rows.
+            mean: (n,) prediction of the trees that did not see the row, on the value scale.
+            spread: (n,) spread of these trees.
+            share: The share of right values that lie in the interval.
+        """
         reach = self.rule.reach(spread, 1 - share)
         return targets.possible(self.scale.undo(mean - reach)), targets.possible(self.scale.undo(mean + reach))

@@ -45,7 +45,7 @@ def value_facts(
         **summary,
         "histogram": histogram(picture, evidence.judge),
         "cloud": cloud(picture, evidence.targets, evidence.judge),
-        "shown": shown_rows(evidence, worst, order, summary["label"]),
+        "shown": _shown_rows(evidence, worst, order, summary["label"]),
         "method": METHOD,
         "expected": EXPECTED,
         "notes": list(summary["warnings"]),
@@ -77,7 +77,7 @@ def cloud(picture: Picture, targets: Targets, judge: ValueJudge) -> Cloud:
     return {"side": SIDE, "ticks": [shown_amount(each, 4) for each in amounts], "kept": kept, "flagged": flagged}
 
 
-def shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> list[dict[str, Any]]:
+def _shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> list[dict[str, Any]]:
     """The worst rows with what was expected of them and their values."""
     names = [name for name in worst.columns if name != label]
     values = {name: [shown_value(value) for value in worst[name].to_list()] for name in names[:MAX_VALUES]}

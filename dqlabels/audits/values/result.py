@@ -153,22 +153,8 @@ class AmountAudit(Audit):
         """The audit as a terminal shows it."""
         return value_overview(self.to_dict())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: the counts, the assumption and the worst rows."""
-        from dqlabels.version import __version__
-
-        keys = ("rows", "audited", "flagged", "flagged_share", "fdr", "model", "model_error")
-        return {
-            "label": str(self.label),
-            "task": "regression",
-            **{key: getattr(self, key) for key in keys},
-            "missing": self.missing,
-            "assumption": ASSUMPTION,
-            "worst": self._worst_rows(),
-            "warnings": list(self.warnings),
-            "settings": self.settings,
-            "version": __version__,
-        }
+    def _own_values(self) -> dict[str, object]:
+        return {"task": "regression", "fdr": self.fdr, "assumption": ASSUMPTION, "worst": self._worst_rows()}
 
     def _worst_rows(self) -> list[dict[str, Any]]:
         order, _ = self.evidence.worst()
@@ -273,5 +259,4 @@ class ValueAudit(AmountAudit):
 
     def without_frame(self) -> Self:
         """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
-        without: Self = detached(self, table=self.table.select(self.label, *self.names))
-        return without
+        return detached(self, table=self.table.select(self.label, *self.names))

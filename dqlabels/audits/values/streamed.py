@@ -59,8 +59,7 @@ class StreamedValueAudit(AmountAudit):
 
     def without_frame(self) -> Self:
         """The audit with its counts and worst rows alone."""
-        without: Self = detached(self, streamed=None)
-        return without
+        return detached(self, streamed=None)
 
     @property
     def table_columns(self) -> list[str]:

@@ -60,7 +60,13 @@ class ValueTask:
 
     @classmethod
     def of(cls, label: str, blocks: Iterable[Column], columns: list[str], options: Options) -> ValueTask:
-        """From a first look at the label column in blocks.
+        """Take a first look at the label column.
+
+        Args:
+            label: Its name.
+            blocks: The column, in parts.
+            columns: The columns that may be features.
+            options: What the caller asks for.
 
         Raises:
             LabelColumnError: What cannot be audited as amounts.
