@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Names = tuple[str, str, str]
-Values = Callable[[IntArray], list[Any]]
+Values = Callable[[IntArray], list[object]]
 Tone = Literal["plain", "headline", "caution", "assumption"]
 # A frame of the caller's library: pandas, Polars, PyArrow or Spark, none of which is imported to say so.
 NativeFrame: TypeAlias = Any
@@ -134,7 +134,7 @@ class Audit(abc.ABC):
     settled: ClassVar[tuple[str, ...]] = ()
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """The options that shaped the answer, as plain values."""
         return {name: getattr(self.options, name) for name in self.settled}
 
@@ -375,7 +375,7 @@ class Audit(abc.ABC):
         """Further lines of a gate's message."""
         return []
 
-    def _gate(self, given: Mapping[str, Any]) -> GateResult:
+    def _gate(self, given: Mapping[str, object]) -> GateResult:
         if "max_noise_rate" in given and "noise_rate" in self.cannot:
             self._refuse("noise_rate")
         limits = Limits.of(given, f"gate() of {type(self).__name__}", self.limits)

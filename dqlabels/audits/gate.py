@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
@@ -47,7 +47,7 @@ def _between_0_and_1(name: str, value: object, what: str) -> float | None:
     return float(value)
 
 
-def _limits(name: str, value: object) -> float | dict[Any, float] | None:
+def _limits(name: str, value: object) -> float | dict[Hashable, float] | None:
     if isinstance(value, Mapping):
         return {of: checked(_limit, name, limit) for of, limit in value.items()}
     return _limit(name, value)
@@ -118,11 +118,11 @@ class Limits:
                 object.__setattr__(self, one.name, check(one.name, getattr(self, one.name)))
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], call: str, only: Collection[str]) -> Limits:
+    def of(cls, values: Mapping[str, Any], call: str, only: Collection[str]) -> Limits:
         """Check what a caller passed by keyword.
 
         Args:
-            given: Values by the name that the caller wrote.
+            values: Values by the name that the caller wrote.
             call: What was called, for the message.
             only: The limits that this kind of label has.
 
@@ -130,8 +130,8 @@ class Limits:
             OptionError: A value that means nothing here, or no limit at all.
             UnknownOptionError: A limit that this kind of label does not have.
         """
-        refuse_unknown(given, only, call)
-        limits = cls(**given)
+        refuse_unknown(values, only, call)
+        limits = cls(**values)
         if all(getattr(limits, name) is None for name in LIMIT_NAMES):
             raise OptionError(
                 f"The gate has no limit. Set {' or '.join(f'{name}=' for name in only if name in LIMIT_NAMES)}."
@@ -172,7 +172,7 @@ class GateCheck:
     verdict: Verdict
     rows_to_review: int | None = None
     measure: Measure = "share"
-    of: Any = None
+    of: object = None
 
     @property
     def excess(self) -> float:
@@ -263,7 +263,7 @@ class Measured:
     table: int = 0
     supported: bool = True
     measure: Measure = "share"
-    of: Any = None
+    of: object = None
 
 
 def rate_limit(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
@@ -280,7 +280,11 @@ def rate_limit(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
 
 
 def class_limits(
-    rate: NoiseRate, label: str, classes: Sequence[Any], class_rows: IntArray, limits: Any
+    rate: NoiseRate,
+    label: str,
+    classes: Sequence[Hashable],
+    class_rows: IntArray,
+    limits: float | Mapping[Any, float] | None,
 ) -> list[Measured]:
     """The noise rate of each limited class.
 
@@ -307,7 +311,11 @@ def class_limits(
 
 
 def pair_limits(
-    rate: NoiseRate, label: str, classes: Sequence[Any], pairs: tuple[NDArray[Any], ...], limits: Any
+    rate: NoiseRate,
+    label: str,
+    classes: Sequence[Hashable],
+    pairs: tuple[NDArray[np.generic], ...],
+    limits: float | Mapping[tuple[Any, Any], float] | None,
 ) -> list[Measured]:
     """The flagged share of each limited given → suggested pair of classes.
 
@@ -323,22 +331,21 @@ def pair_limits(
     """
     if limits is None:
         return []
-    every = not isinstance(limits, Mapping)
-    if not every:
+    if isinstance(limits, Mapping):
         _known(label, classes, (value for pair in limits for value in pair))
     found = []
     for given, suggested, rows, share in zip(*(part.tolist() for part in pairs), strict=True):
         pair = (classes[given], classes[suggested])
-        if every or pair in limits:
+        limit = limits.get(pair) if isinstance(limits, Mapping) else limits
+        if limit is not None:
             low, high = share_interval(share, rows / share, rate.confidence)
             what = f"the share of {pair[0]!r} flagged as {pair[1]!r}"
-            limit = limits if every else limits[pair]
             found.append(Measured("max_pair_share", what, share, low, high, limit, of=pair))
     none = Measured("max_pair_share", "the share flagged in any limited pair", 0.0, 0.0, 0.0, 0.0)
     return found or [none]
 
 
-def _known(label: str, classes: Sequence[Any], values: Iterable[Any]) -> None:
+def _known(label: str, classes: Sequence[Hashable], values: Iterable[Hashable]) -> None:
     unknown = [value for value in values if value not in classes]
     if unknown:
         raise OptionError(

@@ -113,7 +113,7 @@ def choice(choices: Any, *, optional: bool = False) -> Check:
     """Return a check that a value is one of a ``Literal``'s, or None where that is allowed."""
     values = get_args(choices)
 
-    def check(name: str, value: Any) -> Any:
+    def check(name: str, value: object) -> object:
         if (value is None and optional) or (isinstance(value, str) and value in values):
             return value
         close = difflib.get_close_matches(str(value), values, 1)
@@ -188,7 +188,7 @@ def _column_or_values(name: str, value: object) -> Any:
     raise OptionError(f"{name}={value!r} is neither the name of a column nor one value for each row.")
 
 
-def _classes(name: str, value: object) -> tuple[Any, ...] | None:
+def _classes(name: str, value: object) -> tuple[object, ...] | None:
     if value is None:
         return None
     if isinstance(value, (str, bytes, set, frozenset)) or not isinstance(value, Iterable):
@@ -202,7 +202,7 @@ def _probabilities(name: str, value: object) -> Any:
     raise OptionError(f"{name}={value!r} is neither a list of column names nor an array of one row per row.")
 
 
-def _embeddings(name: str, value: object) -> dict[str, Any] | None:
+def _embeddings(name: str, value: object) -> dict[str, Embedding] | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -335,11 +335,11 @@ class Options:
                 object.__setattr__(self, one.name, check(one.name, getattr(self, one.name)))
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], call: str, only: Collection[str] | None = None) -> Self:
+    def of(cls, values: Mapping[str, Any], call: str, only: Collection[str] | None = None) -> Self:
         """Check what a caller passed by keyword.
 
         Args:
-            given: Values by the name that the caller wrote.
+            values: Values by the name that the caller wrote.
             call: What was called, for the message.
             only: The options that this call takes; by default all.
 
@@ -351,8 +351,8 @@ class Options:
         Traceback (most recent call last):
         dqlabels.errors.UnknownOptionError: dqlabels.audit has no option 'seed'. Did you mean random_state=?
         """
-        refuse_unknown(given, OPTION_NAMES if only is None else only, call)
-        return cls(**given)
+        refuse_unknown(values, OPTION_NAMES if only is None else only, call)
+        return cls(**values)
 
     def changed(self, **values: Any) -> Self:
         """The same options with other values for some."""
@@ -369,7 +369,7 @@ def _same(value: object, default: object) -> bool:
 
 
 OPTION_NAMES = tuple(one.name for one in fields(Options))
-DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Options)}
+DEFAULTS: dict[str, object] = {one.name: one.default for one in fields(Options)}
 MEANINGS: dict[str, str] = {one.name: one.metadata["meaning"] for one in fields(Options)}
 # By what an auditor is fitted, and by what it flags; what was settled when it was fitted is no option of a batch.
 FITTING = (

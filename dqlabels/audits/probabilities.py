@@ -55,8 +55,8 @@ class Training:
     label: str
     options: Options
     exclude: tuple[str, ...]
-    groups: NDArray[Any] | None
-    sample_weight: NDArray[Any] | None
+    groups: NDArray[np.generic] | None
+    sample_weight: NDArray[np.float64] | None
     keep_model: bool = False
 
     @classmethod
@@ -209,12 +209,12 @@ def _from_a_sample(training: Training, labels: Labels) -> ClassProbabilities:
     return ClassProbabilities(probs, fitted.model, fitted.notes, encoder.names, encoder, encoder.encode(table), answer)
 
 
-def _are_names(given: Any) -> bool:
+def _are_names(given: object) -> bool:
     return isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
 
 
 def given_probabilities(
-    table: Frame, labels: Labels, label: str, pred_probs: Any, classes: Sequence[Any] | None
+    table: Frame, labels: Labels, label: str, pred_probs: Any, classes: Sequence[object] | None
 ) -> ClassProbabilities:
     """The caller's own probabilities, checked, in the order of the classes.
 

@@ -23,6 +23,7 @@ from dqlabels.models import large
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 # A label with more values than this is no class, and its values are not collected.
 MAX_CLASSES = 50_000
@@ -99,7 +100,7 @@ def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequen
     return result
 
 
-def _let_go(judged: Any) -> None:
+def _let_go(judged: DataFrame) -> None:
     """Free what is stored between the passes; it also goes when its session ends."""
     with contextlib.suppress(Exception):
         judged.unpersist()
@@ -133,7 +134,7 @@ def _in_memory(frame: DataFrame, label: str, options: Options) -> DataFrame:
     return audited
 
 
-def _check_frame(frame: Any) -> None:
+def _check_frame(frame: object) -> None:
     try:
         import pyarrow  # noqa: F401
         import pyspark
@@ -149,7 +150,7 @@ def _check_frame(frame: Any) -> None:
         )
 
 
-def _check_columns(frame: Any, label: str, names: Sequence[str]) -> None:
+def _check_columns(frame: DataFrame, label: str, names: Sequence[str]) -> None:
     check_columns(frame.columns)
     require_names(frame.columns, [label], "label")
     there = [name for name in names if name in frame.columns]
@@ -160,7 +161,7 @@ def _check_columns(frame: Any, label: str, names: Sequence[str]) -> None:
         )
 
 
-def _labels(frame: Any, label: str) -> LabelSet:
+def _labels(frame: DataFrame, label: str) -> LabelSet:
     from dqlabels.engines.spark import quoted
 
     counted = frame.groupBy(frame[quoted(label)].alias(label)).count().limit(MAX_CLASSES + 1).toArrow()
@@ -173,7 +174,7 @@ def _labels(frame: Any, label: str) -> LabelSet:
     return LabelSet.of(table[label], table["count"].to_numpy().astype(np.int64))
 
 
-def _schema(frame: Any, label: str, names: Sequence[str]) -> Any:
+def _schema(frame: DataFrame, label: str, names: Sequence[str]) -> StructType:
     from pyspark.sql.types import BooleanType, DoubleType, StructField, StructType
 
     added = [

@@ -24,6 +24,7 @@ from dqlabels.threads import thread_count
 
 if TYPE_CHECKING:
     import polars as pl
+    from polars._typing import PolarsDataType
 
     from dqlabels.engines.polars import Spill
 
@@ -56,12 +57,12 @@ class Plan:
     options: Options
 
     @property
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> dict[str, PolarsDataType]:
         """The columns of the answer."""
         import polars as pl
 
-        schema, names = dict(self.frame.collect_schema()), self.options.names
-        return schema | {names[0]: pl.Float64, names[1]: schema[self.label], names[2]: pl.Boolean}
+        schema, names = self.frame.collect_schema(), self.options.names
+        return {**schema, names[0]: pl.Float64, names[1]: schema[self.label], names[2]: pl.Boolean}
 
     @property
     def label_of_no_rows(self) -> Column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Frame, Labels
+from dqlabels.report.summary import Plain
+from dqlabels.statistics.arrays import RealArray
 
 # A flagged row whose two likeliest classes are closer in probability than this is overlap, not an error.
 AMBIGUOUS_MARGIN = 0.25
@@ -28,7 +31,7 @@ class Evidence:
     labels: Labels
     positions: NDArray[np.int64]
     codes: NDArray[np.int64]
-    probs: NDArray[Any]
+    probs: RealArray
     suggested: NDArray[np.int64]
     quality: NDArray[np.float64]
     flagged: NDArray[np.bool_]
@@ -38,7 +41,7 @@ class Evidence:
     ordered: bool = field(default=False, kw_only=True)
 
     @property
-    def classes(self) -> tuple[Any, ...]:
+    def classes(self) -> tuple[Hashable, ...]:
         """The K classes in order."""
         return self.labels.classes
 
@@ -77,7 +80,7 @@ class Evidence:
 
     def class_facts(
         self, noise_rates: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-    ) -> dict[str, NDArray[Any]]:
+    ) -> dict[str, NDArray[np.generic]]:
         """Return the columns (K,) of the class table, given the noise rate of each class with its interval."""
         return {
             "rows": self.class_rows,
@@ -102,7 +105,7 @@ class Evidence:
         cells = self.codes[self.flagged] * len(self.classes) + self.suggested[self.flagged]
         return np.unique(cells, return_counts=True)
 
-    def worst_facts(self, most: int, index: Any = None) -> list[dict[str, Any]]:
+    def worst_facts(self, most: int, index: Any = None) -> list[dict[str, object]]:
         """Return the ``most`` most suspicious rows as plain values, with their value in ``index``, if any."""
         order, kinds = self.worst()
         return [
@@ -127,7 +130,7 @@ def index_values(table: Frame | None) -> Any:
     return None if counted else index
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Plain:
     """Return a value for JSON: numbers, booleans and strings as they are, NaN as None, and all else as text.
 
     >>> plain(np.int64(3)), plain(float("nan"))

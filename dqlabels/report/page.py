@@ -43,7 +43,7 @@ def page(data: ReportData, gate: GateData | None = None) -> str:
 def tables_page(
     label: str,
     summary: str,
-    sections: Sequence[tuple[str, Sequence[str], Sequence[Mapping[str, Any]]]],
+    sections: Sequence[tuple[str, Sequence[str], Sequence[Mapping[str, object]]]],
     notes: Sequence[str],
     gate: GateData | None = None,
 ) -> str:

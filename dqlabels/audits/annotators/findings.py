@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.annotators.reading import Reading
+from dqlabels.frames.columns import Column
 from dqlabels.noise.annotators import Draws, annotators_noise
 from dqlabels.statistics.agreement import Agreement
 from dqlabels.statistics.arrays import FloatArray, IntArray
@@ -80,13 +80,14 @@ class Findings:
         quality = np.where(judged, self.posterior[item, np.maximum(given, 0)], np.nan)
         return quality, suggested, judged & (given != suggested), judged
 
-    def values(self, codes: IntArray, name: str) -> Any:
+    def values(self, codes: IntArray, name: str) -> Column:
         """A column of the label's dtype over rows of the frame; where the code is -1, the row's own missing label."""
         labels = self.reading.labels
         at = np.where(codes >= 0, labels.first_rows[np.maximum(codes, 0)], np.arange(codes.size))
-        return labels.column[at.tolist()].alias(name)
+        column: Column = labels.column[at.tolist()].alias(name)
+        return column
 
-    def annotator_facts(self, confidence: float) -> dict[str, NDArray[Any]]:
+    def annotator_facts(self, confidence: float) -> dict[str, NDArray[np.generic]]:
         """Columns (J,) of the table of annotators, in their order."""
         votes = self.reading.votes
         number = votes.labels_an_annotator
@@ -94,7 +95,7 @@ class Findings:
         with np.errstate(invalid="ignore", divide="ignore"):
             agreement = np.bincount(votes.who, right, votes.n_annotators) / number
         rates = [annotators_noise(self.draws, of=j, confidence=confidence) for j in np.flatnonzero(number).tolist()]
-        numbers: dict[str, NDArray[Any]] = {
+        numbers: dict[str, NDArray[np.generic]] = {
             "labels": number,
             "quality": self.annotator_quality(),
             "agreement_with_consensus": agreement,

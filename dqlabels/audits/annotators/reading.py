@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import narwhals as nw
 import numpy as np
@@ -29,11 +28,11 @@ class Reading:
 
     votes: Votes
     labels: Labels
-    annotators: tuple[Any, ...]
+    annotators: tuple[Hashable, ...]
     item_of_row: IntArray
     first_row: IntArray
     given: IntArray | None
-    items: tuple[Any, ...] | None
+    items: tuple[Hashable, ...] | None
     names: tuple[str, ...]
     title: str
     notes: tuple[str, ...]
@@ -92,7 +91,7 @@ def _as_text(column: Column) -> Column:
     return nw.new_series(column.name, texts, nw.String, backend=column.implementation)
 
 
-def _native_dtype(column: Column) -> Any:
+def _native_dtype(column: Column) -> object:
     return getattr(column.to_native(), "dtype", None)
 
 
@@ -132,7 +131,7 @@ def read_long(table: Frame, label: str, annotator: str | None, item: str | None)
     return Reading(votes, labels, annotators, items, first, labels.codes, names, (label, annotator, item), label, notes)
 
 
-def _whole(column: Column, role: str) -> tuple[IntArray, tuple[Any, ...]]:
+def _whole(column: Column, role: str) -> tuple[IntArray, tuple[Hashable, ...]]:
     codes, values = encode(column)
     missing = int((codes < 0).sum())
     if missing:
@@ -153,7 +152,7 @@ def _check_overlap(votes: Votes, title: str, otherwise: str) -> None:
         )
 
 
-def _notes(votes: Votes, annotators: Sequence[Any]) -> tuple[str, ...]:
+def _notes(votes: Votes, annotators: Sequence[object]) -> tuple[str, ...]:
     notes = []
     given = votes.labels_an_annotator
     for few, words in ((0, "gave no label and is left out of every estimate"), (1, "gave a single label")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -203,7 +203,9 @@ class AnnotatorAudit(Audit):
         seed = self.options.random_state
         return krippendorff_alpha(self.findings.reading.votes, confidence=confidence, random_state=seed)
 
-    def estimate_noise(self, method: str = "annotators", *, of: Any = "labels", confidence: float = 0.90) -> NoiseRate:
+    def estimate_noise(
+        self, method: str = "annotators", *, of: Hashable = "labels", confidence: float = 0.90
+    ) -> NoiseRate:
         """Estimate the share of wrong labels among all labels, the ``"consensus"``, or one annotator's labels.
 
         Args:
@@ -290,7 +292,7 @@ class AnnotatorAudit(Audit):
 
     def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[np.generic]]) -> NativeFrame:
         found = self.findings
-        numbers: dict[str, Any] = {
+        numbers: dict[str, NDArray[np.generic]] = {
             "quality": found.quality[at],
             "labels": found.labels_an_item[at],
             "agreeing": found.agreeing[at],
@@ -307,7 +309,7 @@ class AnnotatorAudit(Audit):
             return nw.new_series("item", at, backend=backend)
         return nw.new_series("item", [items[item] for item in at.tolist()], backend=backend)
 
-    def _named(self, names: tuple[Any, ...], at: NDArray[np.int64], title: str) -> Column:
+    def _named(self, names: Sequence[object], at: NDArray[np.int64], title: str) -> Column:
         values = [names[position] for position in at.tolist()]
         return nw.new_series(title, values, backend=self.table.implementation)
 
@@ -347,7 +349,7 @@ class AnnotatorAudit(Audit):
         positions = np.flatnonzero(judged)
         columns = [column_values(self.table, name, positions) for name in names]
 
-        def labels(at: NDArray[np.int64]) -> list[Any]:
+        def labels(at: NDArray[np.int64]) -> list[object]:
             rows = zip(*(column(at) for column in columns), strict=True)
             return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -396,7 +398,7 @@ class AnnotatorAudit(Audit):
         return wording.fragment(self.to_dict())
 
 
-def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: Any = None) -> Measured:
+def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: object = None) -> Measured:
     return Measured(name, what, rate.estimate, rate.low, rate.high, limit, of=of)
 
 

@@ -81,7 +81,7 @@ class ClassLimits(Deciding, total=False):
     max_class_noise_rate: float | Mapping[Any, float] | None
     max_pair_share: float | Mapping[tuple[Any, Any], float] | None
     max_increase: float | None
-    reference: Any
+    reference: object
     method: str | None
 
 
@@ -137,7 +137,7 @@ class ClassAudit(Audit):
         return self._by_pair(self.noise_rate)
 
     def estimate_noise(
-        self, method: str = "variational", *, confidence: float = 0.90, reference: Any = None
+        self, method: str = "variational", *, confidence: float = 0.90, reference: object = None
     ) -> NoiseRate:
         """The noise rate by another method or at another confidence.
 
@@ -164,7 +164,7 @@ class ClassAudit(Audit):
             raise OptionError(f"method={method!r} is none of {', '.join(map(repr, (*METHODS, 'reference')))}.")
         return with_support(rate, self.model_error, self._modelled)
 
-    def _change(self, reference: Any, confidence: float) -> NoiseRate:
+    def _change(self, reference: object, confidence: float) -> NoiseRate:
         if reference is None:
             reference = self._reference
         profile = read_profile(reference)
@@ -178,7 +178,7 @@ class ClassAudit(Audit):
         return reference_noise(self.model_error, self.audited, profile, self.noise_rate, confidence=confidence)
 
     @property
-    def _reference(self) -> Mapping[str, Any] | None:
+    def _reference(self) -> Mapping[str, object] | None:
         """The reference of a change where the caller names none."""
         return None
 
@@ -268,7 +268,7 @@ class ClassAudit(Audit):
         lines = [*text.class_lines(shown["classes"]), *text.confusion_lines(shown["confusions"])]
         return lines + text.worst_lines(shown["worst"])
 
-    def _rate_for(self, method: str | None, decide: str, reference: Any) -> NoiseRate:
+    def _rate_for(self, method: str | None, decide: str, reference: object) -> NoiseRate:
         """The rate that a gate compares with its limit: by a review or a reference, where there is one."""
         if method is not None:
             return self.estimate_noise(method, reference=reference)
@@ -423,13 +423,13 @@ class LabelAudit(ClassAudit):
     @property
     def probabilities(self) -> NativeFrame:
         """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
-        columns: dict[str, Any] = {"row": self.evidence.positions}
+        columns: dict[str, NDArray[np.generic]] = {"row": self.evidence.positions}
         for k, value in enumerate(self.evidence.classes):
             columns[free_name(str(value), set(columns))] = self.evidence.probs[:, k]
         return nw.from_dict(columns, backend=self.table.implementation).to_native()
 
     @property
-    def _reference(self) -> Mapping[str, Any] | None:
+    def _reference(self) -> Mapping[str, object] | None:
         return None if self.moved is None else self.moved.profile
 
     def _own_values(self) -> dict[str, object]:

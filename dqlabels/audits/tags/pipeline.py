@@ -90,7 +90,7 @@ def _model_probs(table: Frame, tags: Tags, options: Options) -> tuple[FloatArray
 
 
 def _given_probs(
-    table: Frame, tags: Tags, pred_probs: Any, classes: Sequence[Any] | None
+    table: Frame, tags: Tags, pred_probs: Any, classes: Sequence[object] | None
 ) -> tuple[FloatArray, str, list[str]]:
     named = isinstance(pred_probs, (list, tuple)) and all(isinstance(name, str) for name in pred_probs)
     if named:

@@ -19,6 +19,7 @@ from dqlabels.audits.tags.charts import TagCharts
 from dqlabels.audits.tags.tags import Tags
 from dqlabels.audits.tags.verdict import TagVerdict
 from dqlabels.errors import OptionError
+from dqlabels.frames.columns import Column
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.report.evidence import plain
@@ -98,7 +99,7 @@ class TagEvidence:
         codes, flagged = self.tags.codes, self.verdict.flagged
         return np.where(codes < 0, self.probs >= 0.5, (codes == 1) ^ flagged)
 
-    def suggested_lists(self) -> list[list[Any]]:
+    def suggested_lists(self) -> list[list[object]]:
         """The same as one list per row: the given labels that stay, in their order, then the added ones."""
         values, wanted = self.tags.values, self.suggested()
         found = []
@@ -191,11 +192,11 @@ class MultilabelAudit(Audit):
         table = nw.from_dict(columns, backend=self.table.implementation).with_columns(self._labels(order))
         return table.select("label", *numbers).to_native()
 
-    def _class_numbers(self) -> dict[str, NDArray[Any]]:
+    def _class_numbers(self) -> dict[str, NDArray[np.int64] | FloatArray]:
         codes, flagged = self.evidence.tags.codes, self.evidence.verdict.flagged
         known = np.maximum((codes >= 0).sum(axis=0), 1)
         wrong, missing = (flagged & (codes == 1)).sum(axis=0), (flagged & (codes == 0)).sum(axis=0)
-        numbers: dict[str, NDArray[Any]] = {
+        numbers: dict[str, NDArray[np.int64] | FloatArray] = {
             "rows": (codes == 1).sum(axis=0),
             "wrong": wrong,
             "missing": missing,
@@ -256,7 +257,7 @@ class MultilabelAudit(Audit):
         has = self.evidence.tags.codes[rows, tags] == 1
         return rows, tags, ["wrong" if there else "missing" for there in has]
 
-    def _labels(self, tags: NDArray[np.int64]) -> Any:
+    def _labels(self, tags: NDArray[np.int64]) -> Column:
         values = [self.evidence.tags.values[tag] for tag in tags.tolist()]
         return nw.new_series("label", values, backend=self.table.implementation)
 
@@ -315,7 +316,7 @@ class MultilabelAudit(Audit):
         positions = np.flatnonzero(tags.known)
         quality = verdict.row_quality[positions]
 
-        def listed(has: Mask) -> list[Any]:
+        def listed(has: Mask) -> list[object]:
             return [[plain(tags.values[tag]) for tag in np.flatnonzero(row)] for row in has]
 
         def concerning(parts: Iterable[object]) -> Mask:
@@ -352,5 +353,5 @@ class MultilabelAudit(Audit):
         return f"<div class='dqlabels'>{lines}{classes}{worst}</div>"
 
 
-def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: Any = None) -> Measured:
+def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: object = None) -> Measured:
     return Measured(name, what, rate.estimate, rate.low, rate.high, limit, supported=rate.supported, of=of)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import LabelColumnError, OptionError
-from dqlabels.frames.columns import Frame, require
+from dqlabels.frames.columns import Column, Frame, require
 
 IntArray = NDArray[np.int64]
 # A tag for every other row names rows, not kinds of row.
@@ -28,7 +27,7 @@ class Tags:
     """
 
     codes: IntArray
-    values: tuple[Any, ...]
+    values: tuple[Hashable, ...]
     columns: tuple[str, ...]
     title: str
     lists: list[Any] | None
@@ -90,7 +89,7 @@ def _from_lists(table: Frame, label: str) -> Tags:
     return Tags(codes, values, (label,), label, lists)
 
 
-def _as_list(row: Any, label: str, at: int) -> list[Any] | None:
+def _as_list(row: object, label: str, at: int) -> list[Any] | None:
     if row is None or (isinstance(row, float) and np.isnan(row)):
         return None
     if isinstance(row, (set, frozenset)):
@@ -103,11 +102,11 @@ def _as_list(row: Any, label: str, at: int) -> list[Any] | None:
     )
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and np.isnan(value))
 
 
-def _in_order(values: set[Any], label: str) -> tuple[Any, ...]:
+def _in_order(values: set[Any], label: str) -> tuple[Hashable, ...]:
     try:
         return tuple(sorted(values))
     except TypeError:
@@ -121,7 +120,7 @@ def _from_flags(table: Frame, columns: Sequence[str]) -> Tags:
     return Tags(codes, tuple(columns), tuple(columns), ", ".join(columns), None)
 
 
-def _yes_no(column: nw.Series[Any]) -> IntArray:
+def _yes_no(column: Column) -> IntArray:
     values = column.to_list()
     codes = np.full(len(values), -1, dtype=np.int64)
     for at, value in enumerate(values):

@@ -66,11 +66,11 @@ class Drift:
         increase = Shift("noise increase", "", None, None, change.estimate, change.low, change.high, error.drifted)
         return Drift(self.profile, (level, error, increase, *others))
 
-    def columns(self) -> dict[str, list[Any]]:
+    def columns(self) -> dict[str, list[object]]:
         """The shifts by column."""
         return {name: [getattr(shift, name) for shift in self.shifts] for name in COLUMNS}
 
-    def to_list(self) -> list[dict[str, Any]]:
+    def to_list(self) -> list[dict[str, object]]:
         """Plain values, ready for JSON."""
         return [{name: getattr(shift, name) for name in COLUMNS} for shift in self.shifts]
 
@@ -134,7 +134,7 @@ class Baseline:
             spreads[name] = ColumnSpread(edges, _binned(values, edges))
         return cls(spreads)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, dict[str, list[float]]]:
         """Plain values, ready for JSON; ``from_dict`` reads them back."""
         return {name: {"edges": s.edges.tolist(), "rows": s.rows.tolist()} for name, s in self.spreads.items()}
 
@@ -208,7 +208,9 @@ def stability_index(trusted: IntArray, batch: IntArray) -> tuple[float, bool]:
     return index, index > max(LARGE_SHIFT, by_chance)
 
 
-def label_shifts(profile: Mapping[str, Any], classes: Sequence[Any], class_rows: IntArray, error: float) -> list[Shift]:
+def label_shifts(
+    profile: Mapping[str, Any], classes: Sequence[object], class_rows: IntArray, error: float
+) -> list[Shift]:
     """The model's error and the class shares of a batch against the trusted profile.
 
     Args:

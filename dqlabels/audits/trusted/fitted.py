@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,7 +95,7 @@ class Fitted:
     """
 
     label: str
-    classes: tuple[Any, ...]
+    classes: tuple[Hashable, ...]
     label_dtype: str
     encoder: FeatureEncoder
     model: FittedModel
@@ -119,7 +119,7 @@ class BatchLabels:
 
     codes: IntArray
     foreign: IntArray
-    values: tuple[Any, ...]
+    values: tuple[Hashable, ...]
     column: Column
 
 
@@ -130,7 +130,7 @@ def trusted_tally(codes: IntArray, probs: RealArray, n_classes: int) -> ClassTal
     return tally
 
 
-def read_batch_labels(column: Column, classes: tuple[Any, ...], expected: str) -> BatchLabels:
+def read_batch_labels(column: Column, classes: tuple[Hashable, ...], expected: str) -> BatchLabels:
     """A batch's labels by value; numbers written as strings, or strings that are numbers, count as such.
 
     Raises:
@@ -151,7 +151,9 @@ def read_batch_labels(column: Column, classes: tuple[Any, ...], expected: str) -
     return BatchLabels(codes, np.where(foreign, at, -1), tuple(values), palette(column, values))
 
 
-def _as_written(classes: tuple[Any, ...], present: tuple[Any, ...], column: Column, expected: str) -> tuple[Any, ...]:
+def _as_written(
+    classes: tuple[Hashable, ...], present: tuple[Hashable, ...], column: Column, expected: str
+) -> tuple[Hashable, ...]:
     """The classes as this batch writes them: themselves, or what they are in the type of its values."""
     kinds = {type(value) for value in present}
     if kinds & {type(value) for value in classes}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,7 +82,7 @@ class LabelAuditor:
         return self._fitted
 
     @property
-    def classes(self) -> tuple[Any, ...]:
+    def classes(self) -> tuple[Hashable, ...]:
         """The classes it can judge, in order."""
         return self.fitted.classes
 
@@ -246,7 +246,7 @@ def _embedded(table: Frame, seen: Frame, embed: Mapping[str, Embedding]) -> dict
     return {name: embed.get(name, "image") for name in turned}
 
 
-def _kind_of(column: Column) -> Any:
+def _kind_of(column: Column) -> object:
     """Its dtype, and of Python objects the type of the first there is."""
     if column.dtype != nw.Object:
         return column.dtype

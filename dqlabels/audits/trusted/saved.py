@@ -140,7 +140,7 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
     )
 
 
-def _embed(saved: Mapping[str, Any], encoder: FeatureEncoder) -> dict[str, str]:
+def _embed(saved: Mapping[str, object], encoder: FeatureEncoder) -> dict[str, str]:
     """Return the columns of images; files of earlier versions have none."""
     if any(how != "image" or encoder.kinds.get(name) != "vector" for name, how in saved.items()):
         raise AuditorFileError(f"It turns columns into vectors in a way that means nothing here: {dict(saved)}.")
@@ -193,7 +193,7 @@ def _own(archive: Archive, prefix: str) -> dict[str, NDArray[np.generic]]:
     return {name.removeprefix(prefix): array for name, array in found.items()}
 
 
-def _dump(estimator: Any) -> bytes:
+def _dump(estimator: object) -> bytes:
     skops = _skops()
     try:
         dumped: bytes = skops.dumps(estimator)
@@ -235,7 +235,7 @@ def _skops() -> Any:
     return skops.io
 
 
-def _value(value: Any) -> list[Any]:
+def _value(value: object) -> list[str]:
     for name, (kind, write, _) in VALUES.items():
         if type(value) is kind or (kind is datetime.datetime and isinstance(value, kind)):
             return [name, write(value)]

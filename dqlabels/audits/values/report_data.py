@@ -77,7 +77,7 @@ def cloud(picture: Picture, targets: Targets, judge: ValueJudge) -> Cloud:
     return {"side": SIDE, "ticks": [shown_amount(each, 4) for each in amounts], "kept": kept, "flagged": flagged}
 
 
-def _shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> list[dict[str, Any]]:
+def _shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> list[dict[str, object]]:
     """The worst rows with what was expected of them and their values."""
     names = [name for name in worst.columns if name != label]
     values = {name: [shown_value(value) for value in worst[name].to_list()] for name in names[:MAX_VALUES]}
@@ -92,7 +92,7 @@ def _shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: s
     ]
 
 
-def row_facts(evidence: ValueEvidence, order: IntArray, table: Frame | None = None) -> list[dict[str, Any]]:
+def row_facts(evidence: ValueEvidence, order: IntArray, table: Frame | None = None) -> list[dict[str, object]]:
     """Flagged rows (s,) as plain values: given and predicted amount, between which a right one is expected, quality."""
     targets, outputs, index = evidence.targets, evidence.outputs[order], index_values(table)
     bounds = evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1], EXPECTED)
@@ -113,13 +113,13 @@ def row_facts(evidence: ValueEvidence, order: IntArray, table: Frame | None = No
     ]
 
 
-def shown_amount(value: Any, digits: int = 6) -> str:
+def shown_amount(value: object, digits: int = 6) -> str:
     """An amount as a person reads it: so many digits of a fraction, all of a whole number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return shown_value(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}g}"
 
 
-def shown_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def shown_row(row: Mapping[str, object]) -> dict[str, object]:
     """A row of :func:`row_facts` with its amounts as a person reads them."""
     return {key: shown_amount(value) if key in AMOUNTS else value for key, value in row.items()}

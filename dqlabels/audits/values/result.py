@@ -156,7 +156,7 @@ class AmountAudit(Audit):
     def _own_values(self) -> dict[str, object]:
         return {"task": "regression", "fdr": self.fdr, "assumption": ASSUMPTION, "worst": self._worst_rows()}
 
-    def _worst_rows(self) -> list[dict[str, Any]]:
+    def _worst_rows(self) -> list[dict[str, object]]:
         order, _ = self.evidence.worst()
         return row_facts(self.evidence, order[:MAX_ROWS_IN_DICT], self.table)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import narwhals as nw
 import numpy as np
@@ -25,6 +25,7 @@ from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.picture import Axis, Picture
 from dqlabels.audits.values.result import AmountAudit
 from dqlabels.audits.values.task import ValueTask
+from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import Targets
 
 if TYPE_CHECKING:
@@ -50,12 +51,12 @@ class StreamedValueAudit(AmountAudit):
         order, kinds = self.evidence.worst()
         return issues_of(self.frame, self.label, self.names, self.evidence.positions[order], kinds)
 
-    def _shown_table(self, places: IntArray) -> Any:
+    def _shown_table(self, places: IntArray) -> Frame:
         rows = nw.from_native(self.issues, eager_only=True)
         order, _ = self.evidence.worst()
         place = {at: number for number, at in enumerate(order.tolist())}
-        asked = rows[[place[at] for at in places.tolist()]]
-        return asked.select(name for name in self.table_columns if name in asked.columns)
+        shown: Frame = rows[[place[at] for at in places.tolist()]]
+        return shown.select(name for name in self.table_columns if name in shown.columns)
 
     def without_frame(self) -> Self:
         """The audit with its counts and worst rows alone."""

@@ -68,7 +68,7 @@ def answer(
     right = np.ones(n_rows, dtype=bool)
     right[rows.positions[found]] = False
     listed = found[: check.n_failure_cases]
-    cases = {
+    cases: dict[str, Sequence[object]] = {
         "given": rows.labels(listed),
         "suggested": rows.suggestions(listed),
         "quality": [round(float(value), 4) for value in rows.quality[listed]],
