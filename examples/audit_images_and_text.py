@@ -16,7 +16,7 @@ import dqlabels  # noqa: F401 puts .labels on every frame
 
 
 def change(labels: list[str], share: float) -> tuple[list[str], np.ndarray]:
-    """``share`` of the labels replaced by another one, and which."""
+    """Return the labels with ``share`` of them replaced by another one, and which were replaced."""
     rng = np.random.default_rng(0)
     changed = rng.permutation(len(labels)) < round(share * len(labels))
     names = np.unique(labels)
@@ -42,7 +42,7 @@ labels, changed = change([str(digit) for digit in digits[:600]], 0.05)
 found = report("images", pl.DataFrame({"image": files, "digit": labels}).labels.audit("digit"), changed)
 assert found > 0.6
 
-# What Python's documentation says of its own functions, by what they are for.
+# The docstrings of Python's own functions, by topic.
 TOPICS = {"numbers": ["numpy", "numpy.linalg", "math"], "network": ["http.client", "urllib.request", "email.message"]}
 texts: dict[str, str] = {}
 for topic, modules in TOPICS.items():

@@ -26,7 +26,7 @@ try:
 except dqlabels.LabelNoiseError as error:
     print(f"\nA limit of 1% stops the job:\n{error.result.message.splitlines()[0]}")
 
-# The frame itself is what went in, with three more columns; assigning the suggestions would be the repair.
+# The frame itself is what went in, with three more columns. Read the rows before you take over a suggestion.
 audited = audit.frame
 sure = audited.loc[audit.issues.query("kind == 'error'")["row"]]
 print(f"\n{len(sure)} rows to look at first. The three most suspicious:")

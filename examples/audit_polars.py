@@ -1,4 +1,4 @@
-"""Flip known labels of a Polars frame, audit it, and count how many of them are found and repaired.
+"""Flip known labels of a Polars frame, audit it, and count how many of them are found.
 
 Run from the repository's root: python examples/audit_polars.py
 """
@@ -18,7 +18,7 @@ flipped = pl.int_range(pl.len()).shuffle(seed=0) < FLIPPED_SHARE * pl.len()
 other = pl.when(pl.col("truth") == "benign").then(pl.lit("malignant")).otherwise(pl.lit("benign"))
 table = table.with_columns(diagnosis=pl.when(flipped).then(other).otherwise("truth"))
 
-# The audit must not see the truth. A LazyFrame would do as well, and come back as one.
+# The audit must not see the truth. A LazyFrame works as well, and comes back as one.
 audit = dqlabels.audit(table, "diagnosis", exclude=["truth"])
 audited = audit.frame.with_columns(wrong=pl.col("diagnosis") != pl.col("truth"))
 

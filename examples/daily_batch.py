@@ -20,14 +20,14 @@ wednesday = wednesday.with_columns(risk=pl.when(pl.int_range(pl.len()) % 3 == 0)
 
 
 def fit_once(trusted: pl.DataFrame, path: Path) -> None:
-    """Monday's job: train, and keep what was learned in one file that holds no code."""
+    """Monday's job: train, and save what was learned in one file that holds no code."""
     auditor = dqlabels.LabelAuditor("risk").fit(trusted)
     auditor.save(path)
     print(f"{auditor}\nsaved in {path.stat().st_size / 1024:,.0f} KiB\n")
 
 
 def audit_batch(batch: pl.DataFrame, path: Path) -> bool:
-    """The job of every other day: load, audit, gate; true where the batch may go on."""
+    """The job of every other day: load, audit, gate; true where the batch may pass."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dqlabels.LabelWarning)  # audit.warnings holds the same
         audit = dqlabels.load(path).audit(batch)
@@ -46,4 +46,4 @@ with tempfile.TemporaryDirectory() as folder:
     fit_once(monday, saved)
     for day, batch in (("Tuesday", tuesday), ("Wednesday", wednesday)):
         print(f"--- {day}")
-        print(f"{day}'s batch {'goes on' if audit_batch(batch, saved) else 'is held back'}.\n")
+        print(f"{day}'s batch {'passes' if audit_batch(batch, saved) else 'is held back'}.\n")
