@@ -93,7 +93,7 @@ class AnnotatorAudit(Audit):
 
     @cached_property
     def noise_rate(self) -> NoiseRate:
-        """The share of the labels that are wrong, by method ``"annotators"``; estimated when first asked for."""
+        """The share of the labels that are wrong, by method ``"annotators"``, from the draws that the audit made."""
         return annotators_noise(self.findings.draws)
 
     @property
