@@ -127,7 +127,7 @@ class MultilabelAudit(Audit):
     model_error: float
     evidence: TagEvidence
 
-    audited_as: ClassVar[str] = "several labels a row"
+    audited_as: ClassVar[str] = "several labels per row"
     limits: ClassVar[tuple[str, ...]] = LIMITS
     settled: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "compat", "random_state")
     cannot: ClassVar[Mapping[str, str]] = {
