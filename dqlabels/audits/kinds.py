@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import narwhals as nw
 import numpy as np
 
-from dqlabels.audits.options import Options, Task
+from dqlabels.audits.options import OPTION_NAMES, Options, Task
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require, require_names
 from dqlabels.frames.targets import MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE
@@ -26,12 +26,16 @@ MIN_VALUES_TO_ASK = 5
 CLASS_OPTIONS = ("pred_probs", "classes", "model", "cv", "compat", "sample_rows", "filter_by", "score", "adjust")
 
 
-# Options of every kind of label; those of the kinds that a caller's model may judge; and of those flagged by a rule.
-COMMON_OPTIONS = (
-    "features", "exclude", "embed", "groups", "sample_weight", "names", "random_state", "n_jobs", "progress",
-)  # fmt: skip
+# Options of the kinds of label that a caller's model may judge, of those flagged by a rule, and of several annotators.
 MODEL_OPTIONS = ("pred_probs", "classes", "model", "cv", "compat")
 RULE_OPTIONS = ("filter_by", "score", "adjust")
+ANNOTATOR_OPTIONS = ("annotator", "item", "consensus")
+# What is not listed is an option of every kind.
+COMMON_OPTIONS = tuple(
+    name
+    for name in OPTION_NAMES
+    if name not in {*MODEL_OPTIONS, *RULE_OPTIONS, *ANNOTATOR_OPTIONS, "task", "sample_rows", "fdr"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ KINDS: dict[str, Kind] = {
         Kind("regression", "dqlabels.audits.values.pipeline", "numbers", (*COMMON_OPTIONS, "fdr"), streams=True),
         Kind(
             "annotators", "dqlabels.audits.annotators.pipeline", "several annotators",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, "annotator", "item", "consensus"), several=True,
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *ANNOTATOR_OPTIONS), several=True,
         ),
         Kind(
             "multilabel", "dqlabels.audits.tags.pipeline", "several labels per row",

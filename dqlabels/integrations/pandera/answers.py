@@ -33,7 +33,7 @@ class Judgement:
 
 
 def unwrapped(check_obj: NativeFrame) -> tuple[bool, NativeFrame]:
-    """Whether pandera's narwhals back end asks, and the caller's own frame.
+    """Return whether pandera's narwhals back end asks, and the caller's own frame.
 
     Raises:
         CheckUseError: It is a Spark frame.

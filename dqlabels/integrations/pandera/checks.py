@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from pandera.api.checks import Check
 
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
     from dqlabels.audits.classes.result import LabelAudit
     from dqlabels.integrations.pandera.forms import CheckOptions
-
-# A limit for all classes, annotators or tags, or limits one by one.
-Limits: TypeAlias = "float | Mapping[Hashable, float] | Sequence[tuple[Hashable, float]]"
-PairLimits: TypeAlias = "float | Mapping[tuple[Hashable, Hashable], float] | Sequence[tuple[Hashable, Hashable, float]]"
 
 NOISE = CheckForm("label", "max_noise_rate", ("method", "decide", "on_inconclusive"))
 CLASS_NOISE = CheckForm("label", "max_class_noise_rate", NOISE.settings, names=1)
@@ -64,7 +60,9 @@ def label_noise_at_most(label: str, max_value: float, **options: Unpack[CheckOpt
 
 
 @documented(CLASS_NOISE)
-def class_label_noise_at_most(label: str, max_value: Limits, **options: Unpack[CheckOptions]) -> Check:
+def class_label_noise_at_most(
+    label: str, max_value: float | Mapping[Any, float] | Sequence[tuple[Any, float]], **options: Unpack[CheckOptions]
+) -> Check:
     """Return a check that the noise rate of each class is at most ``max_value``.
 
     The failure cases are the flagged rows of the classes beyond their limit.
@@ -85,7 +83,11 @@ def class_label_noise_at_most(label: str, max_value: Limits, **options: Unpack[C
 
 
 @documented(PAIRS)
-def label_pair_share_at_most(label: str, max_value: PairLimits, **options: Unpack[CheckOptions]) -> Check:
+def label_pair_share_at_most(
+    label: str,
+    max_value: float | Mapping[tuple[Any, Any], float] | Sequence[tuple[Any, Any, float]],
+    **options: Unpack[CheckOptions],
+) -> Check:
     """Return a check that at most ``max_value`` of the rows of a class are flagged as one other class.
 
     The failure cases are the flagged rows of the pairs beyond their limit.
@@ -235,7 +237,9 @@ def annotator_noise_at_most(label: str | Sequence[str], max_value: float, **opti
 
 @documented(EACH_ANNOTATOR)
 def each_annotator_noise_at_most(
-    label: str | Sequence[str], max_value: Limits, **options: Unpack[CheckOptions]
+    label: str | Sequence[str],
+    max_value: float | Mapping[Any, float] | Sequence[tuple[Any, float]],
+    **options: Unpack[CheckOptions],
 ) -> Check:
     """Return a check that at most ``max_value`` of each annotator's labels are wrong.
 
@@ -275,7 +279,11 @@ def tag_noise_at_most(label: str | Sequence[str], max_value: float, **options: U
 
 
 @documented(EACH_TAG)
-def each_tag_noise_at_most(label: str | Sequence[str], max_value: Limits, **options: Unpack[CheckOptions]) -> Check:
+def each_tag_noise_at_most(
+    label: str | Sequence[str],
+    max_value: float | Mapping[Any, float] | Sequence[tuple[Any, float]],
+    **options: Unpack[CheckOptions],
+) -> Check:
     """Return a check that at most ``max_value`` of the answers to each label are wrong.
 
     The failure cases are the rows where a label beyond its limit is wrong or missing.

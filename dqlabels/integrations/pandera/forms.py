@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandera.api.checks import Check
 
 Maker = TypeVar("Maker", bound="Callable[..., Check]")
-# Limits for each class, annotator or tag, or pair of classes, as YAML and JSON hold them: names, then the share.
+# One limit; or limits by class, pair of classes, annotator or tag, as YAML and JSON hold them: names, then the share.
 Limit = float | list[list[object]]
 
 
@@ -51,8 +51,8 @@ class CheckOptions(AuditOptions, Deciding, total=False):
 class CheckForm:
     """What a check is about, a key of ``SUBJECTS``, and which limit it holds the audit against.
 
-    ``settings`` are the fields of :class:`Limits` that a caller may set beside the limit. A limit of ``names`` more
-    than none may be set one by one: 1 for classes, annotators or tags, 2 for pairs of classes.
+    ``settings`` are the fields of :class:`Limits` that a caller may set beside the limit. ``names`` says by how many
+    names a limit may be set: none where there is one limit, 1 for a class, annotator or tag, 2 for a pair of classes.
     """
 
     about: str
