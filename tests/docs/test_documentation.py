@@ -112,13 +112,35 @@ def test_the_page_on_the_layout_has_the_layers_of_the_contract():
     assert shown.splitlines() == [layer.replace("dqlabels.", "") for layer in layers]
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "docs/architecture.md", ROOT / "docs/streaming.md"], ids=lambda page: page.name
-)
-def test_a_path_in_the_package_that_a_page_names_is_there(page: Path):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_file_that_a_page_names_is_there(page: Path):
     named = re.findall(r"`((?:\w+/)+\w+\.py)`", page.read_text(encoding="utf-8"))
-    assert named
     assert [path for path in named if not any((ROOT / part / path).exists() for part in ("", "dqlabels"))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_name_in_the_package_that_a_page_writes_is_there(page: Path):
+    skip_unless_there(NEEDS.get(page.name))
+    named = set(re.findall(r"\bdqlabels(?:\.\w+)+", page.read_text(encoding="utf-8")))
+    assert sorted(name for name in named if importable(name) and not resolves(name)) == []
+
+
+def importable(name: str) -> bool:
+    """Whether what an integration adds itself to is installed."""
+    needed = re.match(r"dqlabels\.integrations\.(\w+)", name)
+    return needed is None or importlib.util.find_spec(needed[1]) is not None
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name leads to a module of the package, or to something in one."""
+    parts, found = name.split(".")[1:], importlib.import_module("dqlabels")
+    for at, part in enumerate(parts):
+        if not hasattr(found, part) and importlib.util.find_spec(".".join(["dqlabels", *parts[: at + 1]])):
+            importlib.import_module(".".join(["dqlabels", *parts[: at + 1]]))
+        if not hasattr(found, part):
+            return False
+        found = getattr(found, part)
+    return True
 
 
 def test_mypy_accepts_the_page_on_types(tmp_path: Path):
