@@ -62,8 +62,8 @@ class AuditedRows:
 
     def worst_first(self, chosen: Mask) -> IntArray:
         """Positions among the m of the chosen rows (m,), the worst first."""
-        found = np.flatnonzero(chosen)
-        return found[np.argsort(self.rank[found], kind="stable")]
+        places = np.flatnonzero(chosen)
+        return places[np.argsort(self.rank[places], kind="stable")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,8 +414,8 @@ def issue_rows(table: Frame, label: str, names: Names, positions: IntArray, kind
     rows = table[positions.tolist()]
     quality, suggested, _ = names
     first = [label, suggested, quality]
-    taken = {*rows.columns}
-    row, kind = free_name("row", taken), free_name("kind", taken)
+    columns = {*rows.columns}
+    row, kind = free_name("row", columns), free_name("kind", columns)
     backend = rows.implementation
     rows = rows.with_columns(
         nw.new_series(row, positions, backend=backend),

@@ -300,13 +300,13 @@ def class_limits(
     """
     if limits is None:
         return []
-    wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(classes, limits)
-    _known(label, classes, wanted)
+    limit_of = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(classes, limits)
+    _known(label, classes, limit_of)
     shares, low, high = (part.tolist() for part in (rate.by_given_class, rate.class_low, rate.class_high))
     return [
         Measured("max_class_noise_rate", f"the noise rate of class {value!r}", shares[k], low[k], high[k],
-                 wanted[value], int(class_rows[k]), rate.rows, rate.supported and high[k] - low[k] < 1, of=value)
-        for k, value in enumerate(classes) if value in wanted
+                 limit_of[value], int(class_rows[k]), rate.rows, rate.supported and high[k] - low[k] < 1, of=value)
+        for k, value in enumerate(classes) if value in limit_of
     ]  # fmt: skip
 
 
@@ -333,16 +333,16 @@ def pair_limits(
         return []
     if isinstance(limits, Mapping):
         _known(label, classes, (value for pair in limits for value in pair))
-    found = []
+    measured = []
     for given, suggested, rows, share in zip(*(part.tolist() for part in pairs), strict=True):
         pair = (classes[given], classes[suggested])
         limit = limits.get(pair) if isinstance(limits, Mapping) else limits
         if limit is not None:
             low, high = share_interval(share, rows / share, rate.confidence)
             what = f"the share of {pair[0]!r} flagged as {pair[1]!r}"
-            found.append(Measured("max_pair_share", what, share, low, high, limit, of=pair))
+            measured.append(Measured("max_pair_share", what, share, low, high, limit, of=pair))
     none = Measured("max_pair_share", "the share flagged in any limited pair", 0.0, 0.0, 0.0, 0.0)
-    return found or [none]
+    return measured or [none]
 
 
 def _known(label: str, classes: Sequence[Hashable], values: Iterable[Hashable]) -> None:

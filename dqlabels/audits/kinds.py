@@ -179,20 +179,20 @@ def kind_of_look(look: Callable[[], LabelLook], options: Options) -> Resolved:
         return Resolved(KINDS[options.task])
     if class_options(options):
         return Resolved(KINDS["classes"])
-    found = look()
-    if looks_continuous(found):
+    column = look()
+    if looks_continuous(column):
         note = (
-            f"Column {found.name!r} holds fractional numbers of many values and was audited as numbers. Say "
+            f"Column {column.name!r} holds fractional numbers of many values and was audited as numbers. Say "
             "task='regression' to keep that without this note, task='classes' if each number is a class."
         )
         return Resolved(KINDS["regression"], (note,))
-    if found.ordered:
+    if column.ordered:
         note = (
-            f"Column {found.name!r} is an ordered categorical and was audited as grades, where distance counts. Say "
+            f"Column {column.name!r} is an ordered categorical and was audited as grades, where distance counts. Say "
             "task='ordinal' to keep that without this note, task='classes' to leave the order out."
         )
         return Resolved(KINDS["ordinal"], (note,))
-    return Resolved(KINDS["classes"], _questions(found))
+    return Resolved(KINDS["classes"], _questions(column))
 
 
 def class_options(options: Options) -> list[str]:

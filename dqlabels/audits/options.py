@@ -475,7 +475,7 @@ def documented_fields(
         marker: The line of the docstring that stands for them.
     """
     chosen = set(names)
-    taken = [one for one in fields(record) if one.name in chosen]
+    chosen_fields = [one for one in fields(record) if one.name in chosen]
 
     def decorate(function: Function) -> Function:
         written = inspect.signature(function)
@@ -484,11 +484,11 @@ def documented_fields(
             inspect.Parameter(
                 one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=_shown(record, one)
             )
-            for one in taken
+            for one in chosen_fields
         ]
         function.__signature__ = written.replace(parameters=[*own, *by_keyword])  # type: ignore[attr-defined]
         if function.__doc__:
-            function.__doc__ = _with_meanings(function.__doc__, taken, marker)
+            function.__doc__ = _with_meanings(function.__doc__, chosen_fields, marker)
         return function
 
     return decorate
@@ -501,13 +501,13 @@ def _shown(record: type[Any], one: dataclasses.Field[Any]) -> str:
     return " | ".join([str(choices).replace("typing.", ""), *rest]) if get_args(choices) else str(one.type)
 
 
-def _with_meanings(text: str, taken: Iterable[dataclasses.Field[Any]], placeholder: str) -> str:
+def _with_meanings(text: str, chosen_fields: Iterable[dataclasses.Field[Any]], placeholder: str) -> str:
     marker = next((line for line in text.splitlines() if line.strip() == placeholder), None)
     if marker is None:
         return text
     indent = marker[: len(marker) - len(marker.lstrip())]
     lines = []
-    for one in taken:
+    for one in chosen_fields:
         meaning = f"{one.name}: {one.metadata['meaning']}"
         lines += textwrap.wrap(meaning, 116, initial_indent=indent, subsequent_indent=indent + "    ")
     return text.replace(marker, "\n".join(lines), 1)

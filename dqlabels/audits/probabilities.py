@@ -93,8 +93,8 @@ class Training:
     @property
     def is_plain(self) -> bool:
         """Whether the default model is trained on all rows alike, so that a sample may stand for them."""
-        given = (self.options.model, self.options.cv, self.groups, self.sample_weight)
-        return all(value is None for value in given)
+        special = (self.options.model, self.options.cv, self.groups, self.sample_weight)
+        return all(value is None for value in special)
 
 
 def _values_of(table: Frame, given: Any, name: str, rows: IntArray | None) -> NDArray[Any] | None:
@@ -125,8 +125,8 @@ def class_probabilities(
         DQLabelsError: One of its subclasses, by what is wrong.
     """
     if options.pred_probs is not None:
-        given = options.pred_probs
-        chosen = given if rows is None or _are_names(given) else np.asarray(given)[rows]
+        probs = options.pred_probs
+        chosen = probs if rows is None or _are_names(probs) else np.asarray(probs)[rows]
         return given_probabilities(table, labels, label, chosen, options.classes), None
     if options.classes is not None:
         raise OptionError("classes= names the columns of pred_probs=, which was not given.")

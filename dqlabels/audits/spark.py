@@ -86,17 +86,17 @@ def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequen
     from dqlabels.engines.spark import SparkBlocks, add_columns, draw_sample, judge_rows
 
     fitted = task.learn(draw_sample(frame, task), None)
-    judged = judge_rows(frame, task, fitted).persist(StorageLevel.DISK_ONLY)
+    rows = judge_rows(frame, task, fitted).persist(StorageLevel.DISK_ONLY)
     try:
-        blocks = SparkBlocks(judged, task.layout)
+        blocks = SparkBlocks(rows, task.layout)
         rule = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
     except BaseException:
-        _let_go(judged)
+        _let_go(rows)
         raise
     for note in (*notes, *fitted.notes, *rule.notes):
         warnings.warn(note, LabelWarning, stacklevel=4)
-    result: DataFrame = add_columns(judged, _schema(frame, task.label, names), task.layout, rule)
-    weakref.finalize(result, _let_go, judged).atexit = False
+    result: DataFrame = add_columns(rows, _schema(frame, task.label, names), task.layout, rule)
+    weakref.finalize(result, _let_go, rows).atexit = False
     return result
 
 

@@ -233,15 +233,15 @@ def issues_of(
     from dqlabels.engines.polars import collect
 
     quality, suggested, flag = names
-    taken = set(frame.collect_schema().names())
-    row = free_name("row", taken)
-    kind = free_name("kind", {*taken, row})
+    columns = set(frame.collect_schema().names())
+    row = free_name("row", columns)
+    kind = free_name("kind", {*columns, row})
     numbers = pl.Series(row, positions, dtype=pl.get_index_type())
-    asked = pl.DataFrame([numbers, pl.Series(kind, kinds, dtype=pl.String)])
+    numbered = pl.DataFrame([numbers, pl.Series(kind, kinds, dtype=pl.String)])
     rows = collect(frame.with_row_index(row).filter(pl.col(row).is_in(numbers.implode())))
-    found = asked.join(rows, on=row, how="left", maintain_order="left")
+    joined = numbered.join(rows, on=row, how="left", maintain_order="left")
     first = [row, label, suggested, quality, kind]
-    return found.select(*first, pl.exclude(*first, flag))
+    return joined.select(*first, pl.exclude(*first, flag))
 
 
 @dataclass(slots=True, eq=False)
@@ -265,8 +265,8 @@ class Lowest:
         self.parts.append({"key": keys, **columns})
         self.waiting += keys.size
         if self.waiting > 2 * self.most:
-            kept = self.finish()
-            self.parts, self.waiting = [{**kept, "bar": kept["key"][-1:]}], kept["key"].size
+            lowest = self.finish()
+            self.parts, self.waiting = [{**lowest, "bar": lowest["key"][-1:]}], lowest["key"].size
 
     def finish(self) -> dict[str, NDArray[Any]]:
         """The columns of the rows kept, their keys among them as ``key``."""

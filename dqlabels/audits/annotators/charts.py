@@ -28,15 +28,15 @@ class AnnotatorCharts:
 
     def noise(self) -> altair.LayerChart:
         """Noise rate of each annotator's labels: columns annotator, estimate, low, high; the least trusted first."""
-        judged = [one for one in self.annotators if one["noise_rate"] is not None]
-        shown = sorted(judged, key=lambda one: -one["noise_rate"])[:MAX_ANNOTATORS]
+        rated = [one for one in self.annotators if one["noise_rate"] is not None]
+        shown = sorted(rated, key=lambda one: -one["noise_rate"])[:MAX_ANNOTATORS]
         columns: Columns = {
             "annotator": distinct([str(one["annotator"]) for one in shown]),
             "estimate": [one["noise_rate"] for one in shown],
             "low": [one["noise_low"] for one in shown],
             "high": [one["noise_high"] for one in shown],
         }
-        every = len(judged)
+        every = len(rated)
         title = f"the worst {len(shown)} of {every:,} annotators" if every > len(shown) else "noise rate by annotator"
         return self.marks.intervals(columns, "annotator", title, "share of wrong labels")
 

@@ -127,8 +127,8 @@ class Findings:
             several = (self.labels_an_item > 1)[votes.item]
             who, right = votes.who[several], (votes.code == self.consensus[votes.item])[several]
             agreed = np.bincount(who, right, number.size) / np.bincount(who, minlength=number.size)
-        asked = self.labels_an_item[self.labels_an_item > 0].mean() / (number > 0).sum()
-        share = self.model_weight / (self.model_weight + self.weights[number > 0].sum() * asked)
+        labels_per_item = self.labels_an_item[self.labels_an_item > 0].mean() / (number > 0).sum()
+        share = self.model_weight / (self.model_weight + self.weights[number > 0].sum() * labels_per_item)
         return np.asarray(share * mean + (1 - share) * agreed)
 
     def worst_classes(self) -> IntArray:
@@ -136,17 +136,17 @@ class Findings:
         votes = self.reading.votes
         k = votes.n_classes
         cells, right = votes.who * k + votes.code, votes.code == self.consensus[votes.item]
-        given = np.bincount(cells, minlength=votes.n_annotators * k).reshape(-1, k)
+        labels = np.bincount(cells, minlength=votes.n_annotators * k).reshape(-1, k)
         agreed = np.bincount(cells, right, votes.n_annotators * k).reshape(-1, k)
-        share = np.where(given > 0, agreed / np.maximum(given, 1), np.inf)
+        share = np.where(labels > 0, agreed / np.maximum(labels, 1), np.inf)
         tied = share == share.min(axis=1, keepdims=True)
-        return np.where(given.sum(axis=1) > 0, np.where(tied, given, -1).argmax(axis=1), -1)
+        return np.where(labels.sum(axis=1) > 0, np.where(tied, labels, -1).argmax(axis=1), -1)
 
     def confusion_cells(self) -> tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]:
         """Annotator, consensus, given class, labels, and share of the annotator's labels of that consensus."""
         votes = self.reading.votes
         k = votes.n_classes
         cells = (votes.who * k + self.consensus[votes.item]) * k + votes.code
-        found, number = np.unique(cells, return_counts=True)
-        whole = np.bincount(found // k, number, votes.n_annotators * k)
-        return found // k // k, found // k % k, found % k, number, number / whole[found // k]
+        present, number = np.unique(cells, return_counts=True)
+        whole = np.bincount(present // k, number, votes.n_annotators * k)
+        return present // k // k, present // k % k, present % k, number, number / whole[present // k]

@@ -52,33 +52,36 @@ def audit_table(request: Request) -> AnnotatorAudit:
         )
     check_outputs(table, reading.title, options.names)
     # Doing without a model is an error where the caller asked for one.
-    asked = options.not_default(JUDGING)
-    judged, skipped = None, ""
+    model_options = options.not_default(JUDGING)
+    probabilities, skipped = None, ""
     if options.consensus in (None, "crowdlab"):
-        judged, skipped = _judged(table, reading, options, required=options.consensus is not None or bool(asked))
-    elif asked:
+        required = options.consensus is not None or bool(model_options)
+        probabilities, skipped = _model_probabilities(table, reading, options, required=required)
+    elif model_options:
         raise OptionError(
             f"consensus={options.consensus!r} looks at the labels alone; features=, model= and pred_probs= go with "
             "'crowdlab'."
         )
-    method = options.consensus or ("ibcc" if judged is None else "crowdlab")
-    findings = _findings(reading, method, judged, options.random_state, options.compat)
-    notes = [*reading.notes, *([skipped] if skipped else []), *(judged.notes if judged is not None else ())]
-    return _conclude(request, findings, judged, options.changed(consensus=method), (*request.notes, *notes))
+    method = options.consensus or ("ibcc" if probabilities is None else "crowdlab")
+    findings = _findings(reading, method, probabilities, options.random_state, options.compat)
+    notes = [*reading.notes, *([skipped] if skipped else [])]
+    if probabilities is not None:
+        notes += probabilities.notes
+    return _conclude(request, findings, probabilities, options.changed(consensus=method), (*request.notes, *notes))
 
 
-def _judged(
+def _model_probabilities(
     table: Frame, reading: Reading, options: Options, *, required: bool
 ) -> tuple[ClassProbabilities | None, str]:
     """Return the model's probabilities for every item, or the reason why there are none."""
-    rows, differing, taken = rows_with_items(reading, table)
+    rows, differing, positions = rows_with_items(reading, table)
     others = [name for name in table.columns if name not in reading.names and name not in differing]
     if not others and not required:
         return None, ""
     labels = Labels(reading.labels.column, majority(reading.votes), reading.labels.classes, reading.labels.first_rows)
-    held = [*reading.names[1:], *differing]
+    excluded = [*reading.names[1:], *differing]
     try:
-        return class_probabilities(rows, labels, reading.names[0], options, held, taken)[0], ""
+        return class_probabilities(rows, labels, reading.names[0], options, excluded, positions)[0], ""
     except FeatureError as error:
         if required:
             raise
@@ -86,25 +89,25 @@ def _judged(
 
 
 def _findings(
-    reading: Reading, method: str, judged: ClassProbabilities | None, seed: int, compat: str | None
+    reading: Reading, method: str, probabilities: ClassProbabilities | None, seed: int, compat: str | None
 ) -> Findings:
     votes = reading.votes
     weights, model_weight = None, None
-    if judged is not None:
-        first = majority(votes, judged.probs)
-        averaged = crowdlab(votes, judged.probs, first)
+    if probabilities is not None:
+        first = majority(votes, probabilities.probs)
+        averaged = crowdlab(votes, probabilities.probs, first)
         label = np.where(first >= 0, best_or(averaged.posterior, first), -1)
-        found = crowdlab(votes, judged.probs, label)
-        posterior, weights, model_weight = found.posterior, found.annotator_weights, found.model_weight
-        consensus = np.where(label >= 0, label, judged.probs.argmax(axis=1))
-        active = activelab_scores(votes, judged.probs, compat=compat)
+        crowd = crowdlab(votes, probabilities.probs, label)
+        posterior, weights, model_weight = crowd.posterior, crowd.annotator_weights, crowd.model_weight
+        consensus = np.where(label >= 0, label, probabilities.probs.argmax(axis=1))
+        active = activelab_scores(votes, probabilities.probs, compat=compat)
     else:
         by_pattern = _by_labels_alone(reading, method)
         posterior = by_pattern[votes.pattern]
         first = majority(votes)
         consensus = first if method == "majority" else np.where(first >= 0, best_or(posterior, first), -1)
         active = scores_without_model(votes, by_pattern, agreement_with_others(votes))
-    model = judged.probs.argmax(axis=1) if judged is not None else None
+    model = probabilities.probs.argmax(axis=1) if probabilities is not None else None
     return Findings(
         reading, posterior, consensus, weights, model_weight, active,
         krippendorff_alpha(votes, random_state=seed), draw_truth(votes, consensus, model=model, random_state=seed),
@@ -121,28 +124,28 @@ def _by_labels_alone(reading: Reading, method: str) -> FloatArray:
 def _conclude(
     request: Request,
     findings: Findings,
-    judged: ClassProbabilities | None,
+    probabilities: ClassProbabilities | None,
     options: Options,
     notes: tuple[str, ...],
 ) -> AnnotatorAudit:
     table, names, reading = request.table, options.names, findings.reading
-    quality, suggested, flagged, judged_rows = findings.row_facts()
+    quality, suggested, flagged, judged = findings.row_facts()
     suggestion = findings.values(suggested, names[1])
-    whole = with_columns(table, names, quality, suggestion, flagged, judged_rows)
+    whole = with_columns(table, names, quality, suggestion, flagged, judged)
     error = None
-    if judged is not None:
+    if probabilities is not None:
         labelled = findings.labels_an_item > 0
-        error = model_error(findings.consensus[labelled], judged.probs[labelled].argmax(axis=1))
+        error = model_error(findings.consensus[labelled], probabilities.probs[labelled].argmax(axis=1))
     return AnnotatorAudit(
         label=reading.title,
         frame=request.returned(whole),
         rows=len(table),
         items=reading.votes.n_items,
         labels=reading.votes.item.size,
-        audited=int(judged_rows.sum()),
+        audited=int(judged.sum()),
         flagged=int(flagged.sum()),
         agreement=findings.agreement,
-        model=judged.model if judged is not None else None,
+        model=probabilities.model if probabilities is not None else None,
         model_error=error,
         warnings=notes,
         names=names,

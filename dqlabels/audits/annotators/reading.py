@@ -109,9 +109,9 @@ def read_long(table: Frame, label: str, annotator: str | None, item: str | None)
         OptionError: ``annotator`` or ``item`` is not given, or a column is named twice.
     """
     if annotator is None or item is None:
-        given, other = ("annotator", "item") if item is None else ("item", "annotator")
+        named, other = ("annotator", "item") if item is None else ("item", "annotator")
         raise OptionError(
-            f"{given}= was given without {other}=. One row per label needs both: annotator= names the column of "
+            f"{named}= was given without {other}=. One row per label needs both: annotator= names the column of "
             "who gave the label, item= the column of what was labelled."
         )
     if len({label, annotator, item}) < 3:
@@ -154,9 +154,9 @@ def _check_overlap(votes: Votes, title: str, otherwise: str) -> None:
 
 def _notes(votes: Votes, annotators: Sequence[object]) -> tuple[str, ...]:
     notes = []
-    given = votes.labels_an_annotator
+    labels = votes.labels_an_annotator
     for few, words in ((0, "gave no label and is left out of every estimate"), (1, "gave a single label")):
-        named = [repr(annotators[j]) for j in np.flatnonzero(given == few).tolist()]
+        named = [repr(annotators[j]) for j in np.flatnonzero(labels == few).tolist()]
         if named:
             more = f" and {len(named) - MOST_NAMED:,} more" if len(named) > MOST_NAMED else ""
             notes.append(f"Annotator {', '.join(named[:MOST_NAMED])}{more} {words}.")

@@ -103,8 +103,8 @@ class AnnotatorAudit(Audit):
         An item is its row number in a wide frame, the value of its column in a long one; ``unsettled`` is true where
         at least half of its labels are not the consensus.
         """
-        found = self.findings
-        return self._items(np.arange(found.consensus.size), {"unsettled": found.unsettled})
+        findings = self.findings
+        return self._items(np.arange(findings.consensus.size), {"unsettled": findings.unsettled})
 
     @property
     def issues(self) -> NativeFrame:
@@ -127,11 +127,11 @@ class AnnotatorAudit(Audit):
         ``noise_rate`` of the annotator's labels with its interval; ``weight`` in CROWDLAB; and ``worst_class``, the
         class whose labels by this annotator are least often the consensus.
         """
-        found = self.findings
-        numbers = found.annotator_facts(self.noise_rate.confidence)
+        findings = self.findings
+        numbers = findings.annotator_facts(self.noise_rate.confidence)
         order = np.lexsort((numbers["agreement_with_consensus"], numbers["quality"]))
-        names = self._named(found.reading.annotators, order, "annotator")
-        worst = self._values(found.worst_classes()[order], "worst_class")
+        names = self._named(findings.reading.annotators, order, "annotator")
+        worst = self._values(findings.worst_classes()[order], "worst_class")
         columns = {name: values[order] for name, values in numbers.items()}
         table = nw.from_dict(columns, backend=self.table.implementation).with_columns(names, worst)
         return table.select("annotator", *numbers, "worst_class").to_native()
@@ -144,10 +144,10 @@ class AnnotatorAudit(Audit):
         the annotator's probability of giving that class to an item that is truly of the other, by the posterior of
         the noise rate.
         """
-        found = self.findings
-        who, true, given, number, share = found.confusion_cells()
-        numbers = {"labels": number, "share": share, "given_if_true": found.draws.matrices[who, true, given]}
-        names = self._named(found.reading.annotators, who, "annotator")
+        findings = self.findings
+        who, true, given, number, share = findings.confusion_cells()
+        numbers = {"labels": number, "share": share, "given_if_true": findings.draws.matrices[who, true, given]}
+        names = self._named(findings.reading.annotators, who, "annotator")
         table = nw.from_dict(numbers, backend=self.table.implementation)
         table = table.with_columns(names, self._values(true, "consensus"), self._values(given, "given"))
         return table.select("annotator", "consensus", "given", *numbers).to_native()
@@ -169,12 +169,12 @@ class AnnotatorAudit(Audit):
     @property
     def pairs(self) -> NativeFrame:
         """A row per pair of annotators with items in common: how many, the share that agrees, and Cohen's kappa."""
-        found = self.findings
-        pairs = pair_agreements(found.reading.votes)
+        findings = self.findings
+        pairs = pair_agreements(findings.reading.votes)
         numbers = {"items": pairs.items, "agreement": pairs.agreement, "kappa": pairs.kappa}
         table = nw.from_dict(numbers, backend=self.table.implementation).with_columns(
-            self._named(found.reading.annotators, pairs.first, "first"),
-            self._named(found.reading.annotators, pairs.second, "second"),
+            self._named(findings.reading.annotators, pairs.first, "first"),
+            self._named(findings.reading.annotators, pairs.second, "second"),
         )
         return table.select("first", "second", *numbers).to_native()
 
@@ -258,10 +258,10 @@ class AnnotatorAudit(Audit):
 
     def _annotator_limits(self, limits: float | Mapping[Any, float]) -> list[Measured]:
         reading = self.findings.reading
-        given = reading.votes.labels_an_annotator
-        known = [name for name, labels in zip(reading.annotators, given, strict=True) if labels]
-        wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
-        unknown = [name for name in wanted if name not in known]
+        counts = reading.votes.labels_an_annotator
+        known = [name for name, labels in zip(reading.annotators, counts, strict=True) if labels]
+        limit_of = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
+        unknown = [name for name in limit_of if name not in known]
         if unknown:
             raise OptionError(
                 f"max_annotator_noise_rate: {', '.join(map(repr, unknown[:10]))} gave no label here; the annotators "
@@ -272,7 +272,7 @@ class AnnotatorAudit(Audit):
                 "max_annotator_noise_rate", f"the share of wrong labels by {name!r}",
                 self.estimate_noise(of=name, confidence=self.noise_rate.confidence), limit, of=name,
             )
-            for name, limit in wanted.items()
+            for name, limit in limit_of.items()
         ]  # fmt: skip
 
     def summary(self) -> str:
@@ -291,15 +291,15 @@ class AnnotatorAudit(Audit):
         }
 
     def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[np.generic]]) -> NativeFrame:
-        found = self.findings
+        findings = self.findings
         numbers: dict[str, NDArray[np.generic]] = {
-            "quality": found.quality[at],
-            "labels": found.labels_an_item[at],
-            "agreeing": found.agreeing[at],
+            "quality": findings.quality[at],
+            "labels": findings.labels_an_item[at],
+            "agreeing": findings.agreeing[at],
         }
         numbers.update(more)
         table = nw.from_dict(numbers, backend=self.table.implementation)
-        table = table.with_columns(self._item_names(at), self._values(found.consensus[at], "consensus"))
+        table = table.with_columns(self._item_names(at), self._values(findings.consensus[at], "consensus"))
         return table.select("item", "consensus", *numbers).to_native()
 
     def _item_names(self, at: NDArray[np.int64]) -> Column:

@@ -41,10 +41,11 @@ def details(summary: Mapping[str, Any]) -> list[str]:
 
 def agreement_line(summary: Mapping[str, Any]) -> str:
     """Krippendorff's alpha with its interval."""
-    found = summary["agreement"]
+    agreement = summary["agreement"]
+    interval = f"{agreement['confidence']:.0%} interval {agreement['low']:.3f} to {agreement['high']:.3f}"
     return (
-        f"Agreement: Krippendorff's alpha {found['alpha']:.3f} ({found['confidence']:.0%} interval {found['low']:.3f} "
-        f"to {found['high']:.3f}) over {found['items']:,} items; {found['observed']:.1%} of pairs of labels agree."
+        f"Agreement: Krippendorff's alpha {agreement['alpha']:.3f} ({interval}) over {agreement['items']:,} items; "
+        f"{agreement['observed']:.1%} of pairs of labels agree."
     )
 
 

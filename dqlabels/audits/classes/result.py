@@ -450,8 +450,8 @@ class LabelAudit(ClassAudit):
         seed = self.options.random_state if random_state is None else random_state
         positions = self.evidence.positions[draw_sample(self.evidence.quality, rows, seed)]
         drawn = self.table[positions.tolist()]
-        taken = {*drawn.columns}
-        numbers = nw.new_series(free_name("row", taken), positions, backend=drawn.implementation)
+        columns = {*drawn.columns}
+        numbers = nw.new_series(free_name("row", columns), positions, backend=drawn.implementation)
         empty = nw.new_series("reviewed_label", [None] * positions.size, nw.String, backend=drawn.implementation)
         drawn = fresh_rows(drawn).with_columns(numbers, empty)
         rest = [name for name in self.table.columns if name not in {self.label, *self.names}]

@@ -120,7 +120,7 @@ def stream_task(plan: Plan) -> ClassTask:
 
 def streamed_audit(streamed: Streamed) -> StreamedAudit:
     """The audit that the passes over the rows give."""
-    plan, rule, labels = streamed.plan, streamed.rule.found, streamed.task.labels
+    plan, rule, labels = streamed.plan, streamed.rule.rule, streamed.task.labels
     evidence, errors = _tally(streamed)
     rows = int(rule.class_counts.sum())
     return StreamedAudit(
@@ -144,7 +144,7 @@ def streamed_audit(streamed: Streamed) -> StreamedAudit:
 def _tally(streamed: Streamed) -> tuple[Tallied, int]:
     """One more pass over the spill: counts by class and pair, the worst rows, and a sample for the noise rate."""
     labels = streamed.task.labels
-    rule, spill, k = streamed.rule.found, streamed.spill, len(labels.classes)
+    rule, spill, k = streamed.rule.rule, streamed.spill, len(labels.classes)
     units, pairs, errors, start = np.zeros(k, dtype=np.int64), np.zeros(k * k, dtype=np.int64), 0, 0
     worst = Lowest.empty(MAX_WORST)
     drawn = Lowest.empty(max(min(NOISE_ROWS, NOISE_VALUES // k), min(MAX_ROWS, NOISE_VALUES // k)))
@@ -156,10 +156,10 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int]:
         units += np.bincount(codes, weights=np.rint(quality * UNIT), minlength=k).astype(np.int64)
         pairs += np.bincount(codes[flagged] * k + suggested[flagged], minlength=k * k)
         errors += int((likeliest(probs)[0] != codes).sum())
-        found = np.flatnonzero(flagged)
-        columns = {"row": rows[found] + start, "code": codes[found], "suggested": suggested[found]}
-        top = np.partition(probs[found], -2, axis=1)[:, -2:]
-        worst.offer(quality[found], {**columns, "close": (top[:, 1] - top[:, 0]) < AMBIGUOUS_MARGIN})
+        places = np.flatnonzero(flagged)
+        columns = {"row": rows[places] + start, "code": codes[places], "suggested": suggested[places]}
+        top = np.partition(probs[places], -2, axis=1)[:, -2:]
+        worst.offer(quality[places], {**columns, "close": (top[:, 1] - top[:, 0]) < AMBIGUOUS_MARGIN})
         words = np.column_stack([codes, np.rint(probs * 2**24)]).astype(np.uint32)
         drawn.offer(hash_words(words), {"code": codes, "probs": probs})
         start += spill.sizes[at]

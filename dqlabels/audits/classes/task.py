@@ -113,25 +113,25 @@ class FittedClassTask:
     def rule(self, blocks: Blocks, first: ClassTally) -> ClassRule:
         """The passes of confident learning."""
         options = self.options
-        found = passes.find_rule(
+        rule = passes.find_rule(
             blocks, len(self.labels.classes), filter_by=options.filter_by, score=options.score, adjust=options.adjust,
             tally=first, least_rows=MIN_ROWS_PER_CLASS,
         )  # fmt: skip
-        return ClassRule(found, self.labels, options.names)
+        return ClassRule(rule, self.labels, options.names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassRule:
-    """What the passes ``found``, and the classes that it is about."""
+    """What the passes ``rule``, and the classes that it is about."""
 
-    found: passes.Rule
+    rule: passes.Rule
     labels: LabelSet
     names: Names
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Which classes are too small to be judged."""
-        few = self.found.frozen & (self.found.class_counts > 0)
+        few = self.rule.frozen & (self.rule.class_counts > 0)
         if not few.any():
             return ()
         named = ", ".join(repr(value) for value, tiny in zip(self.labels.classes, few, strict=True) if tiny)
@@ -141,7 +141,7 @@ class ClassRule:
         """The block with quality, suggestion and flag."""
         known = given >= 0
         quality, flag, suggested = np.full(given.size, np.nan), np.zeros(given.size, dtype=bool), given.copy()
-        quality[known], flag[known], suggested[known] = self.found.judge(given[known], outputs[known])
+        quality[known], flag[known], suggested[known] = self.rule.judge(given[known], outputs[known])
         suggested[~known] = outputs[~known].argmax(axis=1)
-        asked = self.labels.values[self.labels.places[suggested].tolist()]
-        return with_columns(block, self.names, quality, asked, flag, known)
+        suggestions = self.labels.values[self.labels.places[suggested].tolist()]
+        return with_columns(block, self.names, quality, suggestions, flag, known)

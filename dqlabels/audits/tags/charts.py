@@ -50,13 +50,13 @@ class TagCharts:
 
     def noise(self) -> altair.LayerChart:
         """Noise rate of each label that can be judged: columns label, estimate, low, high; worst first."""
-        judged = sorted(
+        rated = sorted(
             (one for one in self.classes if one["noise_rate"] is not None), key=lambda one: -one["noise_rate"]
         )[:MAX_LABELS]
         columns: Columns = {
-            "label": distinct([str(one["label"]) for one in judged]),
-            "estimate": [one["noise_rate"] for one in judged],
-            "low": [one["noise_low"] for one in judged],
-            "high": [one["noise_high"] for one in judged],
+            "label": distinct([str(one["label"]) for one in rated]),
+            "estimate": [one["noise_rate"] for one in rated],
+            "low": [one["noise_low"] for one in rated],
+            "high": [one["noise_high"] for one in rated],
         }
         return self.marks.intervals(columns, "label", "noise rate by label", "share of wrong answers")

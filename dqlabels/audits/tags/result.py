@@ -76,7 +76,7 @@ class TagEvidence:
         """
         rates = self.tag_rates(random_state, confidence)
         if not rates:
-            raise OptionError("No label can be judged: each is on every row or on none.")
+            raise OptionError("No label can be codes: each is on every row or on none.")
         weights = np.array([float((self.tags.codes[:, tag] >= 0).sum()) for tag in rates])
         weights /= weights.sum()
         one = next(iter(rates.values()))
@@ -88,8 +88,8 @@ class TagEvidence:
             np.einsum("t,tij->ij", weights, [getattr(rate, name) for rate in rates.values()])
             for name in ("matrix", "inverse")
         )
-        judged = self.tags.codes[:, list(rates)]
-        answers = np.array([(judged == 0).sum(), (judged == 1).sum()])
+        codes = self.tags.codes[:, list(rates)]
+        answers = np.array([(codes == 0).sum(), (codes == 1).sum()])
         rate = noise_rate((estimate, low, high), confidence, one.method, answers, matrix, inverse)
         doubted = [rate.caution for rate in rates.values() if not rate.supported]
         return replace(rate, supported=False, caution=doubted[0]) if len(doubted) > len(rates) / 2 else rate
@@ -101,16 +101,16 @@ class TagEvidence:
 
     def suggested_lists(self) -> list[list[object]]:
         """The same as one list per row: the given labels that stay, in their order, then the added ones."""
-        values, wanted = self.tags.values, self.suggested()
-        found = []
-        for at, row in enumerate(wanted):
+        values, suggested = self.tags.values, self.suggested()
+        lists = []
+        for at, row in enumerate(suggested):
             should = [values[tag] for tag in np.flatnonzero(row)]
             given = self.tags.lists[at] if self.tags.lists is not None else None
             if given is not None:
-                kept = [value for value in given if value in should]
-                should = kept + [value for value in should if value not in kept]
-            found.append(should)
-        return found
+                staying = [value for value in given if value in should]
+                should = staying + [value for value in should if value not in staying]
+            lists.append(should)
+        return lists
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -235,8 +235,8 @@ class MultilabelAudit(Audit):
     def _label_limits(self, limits: float | Mapping[Any, float]) -> list[Measured]:
         rates, values = self._rates(), self.evidence.tags.values
         known = {values[tag]: rate for tag, rate in rates.items()}
-        wanted = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
-        unknown = [value for value in wanted if value not in known]
+        limit_of = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
+        unknown = [value for value in limit_of if value not in known]
         if unknown:
             raise OptionError(
                 f"{', '.join(map(repr, unknown[:10]))} is no label of {self.label!r} that can be judged; these are "
@@ -244,7 +244,7 @@ class MultilabelAudit(Audit):
             )
         return [
             _held("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit, of=value)
-            for value, limit in wanted.items()
+            for value, limit in limit_of.items()
         ]
 
     def _gate_details(self) -> list[str]:

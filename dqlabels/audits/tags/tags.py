@@ -66,15 +66,15 @@ def _from_lists(table: Frame, label: str) -> Tags:
     row_of, listed = [], []
     lists: list[Any] = []
     for at, row in enumerate(rows):
-        held = _as_list(row, label, at)
-        lists.append(held)
-        if held is not None:
-            row_of += [at] * len(held)
-            listed += held
+        labels = _as_list(row, label, at)
+        lists.append(labels)
+        if labels is not None:
+            row_of += [at] * len(labels)
+            listed += labels
     if any(_is_missing(value) for value in listed):
         where = next(at for at, value in zip(row_of, listed, strict=True) if _is_missing(value))
         raise LabelColumnError(f"Column {label!r}: the list in row {where} holds a missing label. Take it out.")
-    known = np.array([held is not None for held in lists])
+    known = np.array([labels is not None for labels in lists])
     values = _in_order(set(listed), label)
     if not values and known.any():
         raise LabelColumnError(f"Column {label!r}: all {int(known.sum()):,} lists are empty, so there is no label.")

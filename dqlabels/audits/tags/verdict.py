@@ -76,9 +76,11 @@ def judge_tags(
         if not given.size:
             continue
         both = np.column_stack([1 - likely, likely])
-        found = judge(given, both, filter_by=filter_by, score=score, adjust=adjust, compat=compat, n_threads=n_threads)
-        quality[known, tag], thresholds[tag] = found.quality, found.thresholds
-        flagged[known, tag] = found.flagged & (compat is not None or 0 < given.sum() < given.size)
+        judgement = judge(
+            given, both, filter_by=filter_by, score=score, adjust=adjust, compat=compat, n_threads=n_threads
+        )
+        quality[known, tag], thresholds[tag] = judgement.quality, judgement.thresholds
+        flagged[known, tag] = judgement.flagged & (compat is not None or 0 < given.sum() < given.size)
     row_quality = worst_first(quality)
     row_flagged: BoolArray = np.asarray(flagged.any(axis=1))
     if compat == "cleanlab" and filter_by in BY_ROW:

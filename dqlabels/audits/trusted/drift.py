@@ -160,14 +160,14 @@ class Baseline:
 
     def shifts(self, matrix: FloatMatrix, encoder: FeatureEncoder) -> list[Shift]:
         """The stability index of each column of a batch's features (n, d), the largest first."""
-        found = []
+        shifts = []
         for name, spread in self.spreads.items():
             part = matrix[:, encoder.blocks[name]]
             one_hot = not spread.edges.size and part.shape[1] > 2
             rows = _one_hot_rows(part) if one_hot else _binned(np.ascontiguousarray(part[:, 0]), spread.edges)
             change, drifted = stability_index(spread.rows, rows)
-            found.append(Shift("feature", name, None, None, change, None, None, drifted))
-        return sorted(found, key=lambda shift: -shift.change)
+            shifts.append(Shift("feature", name, None, None, change, None, None, drifted))
+        return sorted(shifts, key=lambda shift: -shift.change)
 
 
 def _one_hot_rows(part: FloatMatrix) -> IntArray:

@@ -34,7 +34,7 @@ MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class FittedRows:
     """Out-of-sample answers for the rows a model was fitted on, so that no copy of one is judged in sample.
 
     ``keys`` (m,) are ascending hashes of their features, and where ``by_label`` of their label as well;
@@ -47,7 +47,7 @@ class Seen:
     by_label: bool
 
     @classmethod
-    def of(cls, matrix: NDArray[np.float32], codes: IntArray, probs: FloatArray, by_label: bool) -> Seen:
+    def of(cls, matrix: NDArray[np.float32], codes: IntArray, probs: FloatArray, by_label: bool) -> FittedRows:
         """The answers for fitted rows; rows alike share the mean of theirs.
 
         Args:
@@ -100,7 +100,7 @@ class Fitted:
     encoder: FeatureEncoder
     model: FittedModel
     tally: ClassTally
-    seen: Seen
+    fitted_rows: FittedRows
     profile: Mapping[str, Any]
     baseline: Baseline
     settings: Mapping[str, Any]
@@ -138,14 +138,14 @@ def read_batch_labels(column: Column, classes: tuple[Hashable, ...], expected: s
     """
     if len(column) == 0:
         raise LabelColumnError(f"The batch has no rows, so column {column.name!r} has no labels to audit.")
-    found, present = encode(column)
+    present_codes, present = encode(column)
     if not present:
         raise LabelColumnError(f"Column {column.name!r}: all {len(column):,} labels of the batch are missing.")
     known = _as_written(classes, present, column, expected)
     place = {value: at for at, value in enumerate(known)}
     values = [*known, *(value for value in present if value not in place)]
     place = {value: at for at, value in enumerate(values)}
-    at = np.array([*(place[value] for value in present), -1], dtype=np.int64)[found]
+    at = np.array([*(place[value] for value in present), -1], dtype=np.int64)[present_codes]
     foreign = at >= len(classes)
     codes = np.where(foreign, -1, at)
     return BatchLabels(codes, np.where(foreign, at, -1), tuple(values), palette(column, values))
@@ -250,12 +250,12 @@ def _batch_probs(
     """Probabilities (n, K), and how many rows are copies of fitted ones, judged as those were: out of sample."""
     if isinstance(fitted.model, HalvesModel):
         return fitted.model.judge(matrix, n_jobs)
-    known, at = fitted.seen.answers(matrix, codes)
+    known, at = fitted.fitted_rows.answers(matrix, codes)
     copies = int(known.sum())
     if not copies:
         return fitted.model.predict_proba(matrix, n_threads=n_jobs), 0
     probs: FloatArray = np.empty((len(matrix), len(fitted.classes)))
-    probs[known] = fitted.seen.probs[at]
+    probs[known] = fitted.fitted_rows.probs[at]
     if copies < len(matrix):
         probs[~known] = fitted.model.predict_proba(matrix[~known], n_threads=n_jobs)
     return probs, copies

@@ -16,7 +16,14 @@ from dqlabels.audits.options import FITTING, Options, documented
 from dqlabels.audits.probabilities import ClassProbabilities, Training, trained_probabilities
 from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline
-from dqlabels.audits.trusted.fitted import Fitted, Seen, batch_options, judge_batch, read_batch_labels, trusted_tally
+from dqlabels.audits.trusted.fitted import (
+    Fitted,
+    FittedRows,
+    batch_options,
+    judge_batch,
+    read_batch_labels,
+    trusted_tally,
+)
 from dqlabels.audits.trusted.saved import read_fitted, write_fitted
 from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
@@ -175,10 +182,10 @@ class LabelAuditor:
     def __repr__(self) -> str:
         if self._fitted is None:
             return f"<LabelAuditor of {self.label!r}, not fitted>"
-        kept = self._fitted
+        fitted = self._fitted
         return (
-            f"<LabelAuditor of {self.label!r}: {len(kept.classes)} classes, {len(kept.encoder.names)} features, "
-            f"{kept.model.name} on {kept.profile['rows']:,} rows>"
+            f"<LabelAuditor of {self.label!r}: {len(fitted.classes)} classes, {len(fitted.encoder.names)} features, "
+            f"{fitted.model.name} on {fitted.profile['rows']:,} rows>"
         )
 
 
@@ -231,7 +238,7 @@ def _keep(
         encoder,
         answer.fitted,
         trusted_tally(codes[labels.known], answer.probs[labels.known], len(labels.classes)),
-        Seen.of(matrix[seen], codes[seen], answer.probs[seen].astype(float), by_label=answer.coarse),
+        FittedRows.of(matrix[seen], codes[seen], answer.probs[seen].astype(float), by_label=answer.coarse),
         result.profile(),
         Baseline.of(matrix, encoder),
         {name: value for name, value in result.settings.items() if name != "task"},

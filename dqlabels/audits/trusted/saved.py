@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.trusted.drift import Baseline
-from dqlabels.audits.trusted.fitted import Fitted, Seen
+from dqlabels.audits.trusted.fitted import Fitted, FittedRows
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
 from dqlabels.frames.archive import MAX_UNPACKED_RATIO, Archive, read_archive, write_archive
 from dqlabels.frames.features import FeatureEncoder
@@ -47,9 +47,9 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
         MissingExtraError: A model of the user's own needs skops.
         OSError: The disk is full, or the folder cannot be written.
     """
-    tally, seen = fitted.tally, fitted.seen
+    tally, rows = fitted.tally, fitted.fitted_rows
     arrays: dict[str, NDArray[np.generic]] = {"tally.rows": tally.rows, "tally.confidence": tally.confidence}
-    arrays |= {"seen.keys": seen.keys, "seen.probs": seen.probs}
+    arrays |= {"seen.keys": rows.keys, "seen.probs": rows.probs}
     blobs: dict[str, bytes] = {}
     if isinstance(fitted.model, Forest):
         model = {"type": "forest"}
@@ -74,7 +74,7 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
         "label": {"name": fitted.label, "dtype": fitted.label_dtype, "classes": [_value(v) for v in fitted.classes]},
         "encoder": fitted.encoder.to_dict(),
         "model": model,
-        "by_label": fitted.seen.by_label,
+        "by_label": fitted.fitted_rows.by_label,
         "profile": dict(fitted.profile),
         "baseline": fitted.baseline.to_dict(),
         "settings": dict(fitted.settings),
@@ -131,7 +131,7 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
         encoder,
         _model(archive, encoder.width, k, trusted_types),
         tally,
-        _seen(arrays, k, facts),
+        _fitted_rows(arrays, k, facts),
         profile,
         Baseline.from_dict(facts["baseline"], encoder),
         settings,
@@ -148,12 +148,12 @@ def _embed(saved: Mapping[str, object], encoder: FeatureEncoder) -> dict[str, st
 
 
 def _settings(saved: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: saved[key] for key in ("filter_by", "score", "adjust", "compat", "random_state")}
-    seed = kept["random_state"]
-    sound = kept["filter_by"] in FILTERS and kept["score"] in SCORES and kept["compat"] is None
-    if not sound or type(kept["adjust"]) is not bool or type(seed) is not int or seed < 0:
-        raise AuditorFileError(f"Its settings mean nothing here: {kept}.")
-    return kept
+    settings = {key: saved[key] for key in ("filter_by", "score", "adjust", "compat", "random_state")}
+    seed = settings["random_state"]
+    sound = settings["filter_by"] in FILTERS and settings["score"] in SCORES and settings["compat"] is None
+    if not sound or type(settings["adjust"]) is not bool or type(seed) is not int or seed < 0:
+        raise AuditorFileError(f"Its settings mean nothing here: {settings}.")
+    return settings
 
 
 def _vector(array: NDArray[Any], size: int) -> NDArray[np.int64]:
@@ -162,7 +162,7 @@ def _vector(array: NDArray[Any], size: int) -> NDArray[np.int64]:
     return array
 
 
-def _seen(arrays: Mapping[str, NDArray[Any]], k: int, facts: Mapping[str, Any]) -> Seen:
+def _fitted_rows(arrays: Mapping[str, NDArray[Any]], k: int, facts: Mapping[str, Any]) -> FittedRows:
     keys, probs, by_label = arrays["seen.keys"], arrays["seen.probs"], facts["by_label"] is True
     # Halves know the rows they saw; of any other model a file must say what it is to say of them.
     if (facts["model"]["type"] == "halves") != (keys.size == 0):
@@ -173,7 +173,7 @@ def _seen(arrays: Mapping[str, NDArray[Any]], k: int, facts: Mapping[str, Any]) 
         raise AuditorFileError("The answers for the fitted rows do not fit their keys.")
     if (probs < 0).any() or (np.abs(probs.sum(axis=1) - 1) > 1e-6).any():
         raise AuditorFileError("The answers for the fitted rows are no probabilities.")
-    return Seen(keys, probs, by_label)
+    return FittedRows(keys, probs, by_label)
 
 
 def _model(archive: Archive, width: int, k: int, trusted_types: tuple[str, ...]) -> FittedModel:
@@ -189,8 +189,8 @@ def _model(archive: Archive, width: int, k: int, trusted_types: tuple[str, ...])
 
 def _own(archive: Archive, prefix: str) -> dict[str, NDArray[np.generic]]:
     """Return the arrays whose names begin with the prefix, by the names without it."""
-    found = {name: array for name, array in archive.arrays.items() if name.startswith(prefix)}
-    return {name.removeprefix(prefix): array for name, array in found.items()}
+    own = {name: array for name, array in archive.arrays.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): array for name, array in own.items()}
 
 
 def _dump(estimator: object) -> bytes:

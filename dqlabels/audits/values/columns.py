@@ -45,18 +45,20 @@ class ValueJudge:
         flagged[known] = verdict.flagged & (predicted[known] != targets.values[known])
         return JudgedValues(predicted, scores, quality, flagged)
 
-    def add_columns(self, block: Frame, names: tuple[str, str, str], targets: Targets, found: JudgedValues) -> Frame:
+    def add_columns(
+        self, block: Frame, names: tuple[str, str, str], targets: Targets, judgement: JudgedValues
+    ) -> Frame:
         """The rows with three more columns; one without a value gets the prediction, no quality and no flag.
 
         Args:
             block: n rows.
             names: Quality, suggestion and flag.
             targets: Their values.
-            found: What was found in them.
+            judgement: What was found in them.
         """
-        changed = np.flatnonzero(found.flagged | ~targets.known)
-        suggested = targets.replaced(changed, found.predicted[changed])
-        return with_columns(block, names, found.quality, suggested, found.flagged, targets.known)
+        changed = np.flatnonzero(judgement.flagged | ~targets.known)
+        suggested = targets.replaced(changed, judgement.predicted[changed])
+        return with_columns(block, names, judgement.quality, suggested, judgement.flagged, targets.known)
 
     def interval(
         self, targets: Targets, mean: FloatArray, spread: FloatArray, share: float

@@ -33,7 +33,7 @@ class ValueEvidence:
 
     def worst(self) -> tuple[NDArray[np.int64], list[str]]:
         """Audited positions of the flagged rows, worst first, and whether each is too ``high`` or too ``low``."""
-        found = np.flatnonzero(self.flagged)
+        flagged = np.flatnonzero(self.flagged)
         # The p-values of the very worst may all be 0; their scores still tell them apart.
-        order = found[np.lexsort((-np.abs(self.scores[found]), self.quality[found]))]
+        order = flagged[np.lexsort((-np.abs(self.scores[flagged]), self.quality[flagged]))]
         return order, ["high" if score > 0 else "low" for score in self.scores[order].tolist()]

@@ -37,8 +37,8 @@ def value_features(
     kinds, notes = choose_features(table, label, features, exclude)
     encoder, encoded = FeatureEncoder.fit_encode(table, kinds)
     copies = _copies(encoded, kinds, values)
-    kept = [name for name in kinds if name not in copies]
-    if not kept:
+    names = [name for name in kinds if name not in copies]
+    if not names:
         raise FeatureError(
             f"Every feature is a copy of the label {label!r} ({', '.join(map(repr, copies))}), so nothing can "
             "judge it. Add columns that were not derived from the label."
@@ -53,7 +53,7 @@ def value_features(
 
 def _copies(encoded: Encoded, kinds: Mapping[str, ColumnKind], values: NDArray[np.float64]) -> list[str]:
     """Columns that are the label, in its own or in another unit."""
-    found = []
+    copies = []
     for name, kind in kinds.items():
         if kind not in ("number", "date"):
             continue
@@ -61,5 +61,5 @@ def _copies(encoded: Encoded, kinds: Mapping[str, ColumnKind], values: NDArray[n
         both = ~np.isnan(values) & ~np.isnan(feature)
         x, y = feature[both], values[both]
         if x.size > 2 and np.ptp(x) > 0 and np.ptp(y) > 0 and abs(np.corrcoef(x, y)[0, 1]) > 1 - COPY:
-            found.append(name)
-    return found
+            copies.append(name)
+    return copies

@@ -48,14 +48,14 @@ class Picture:
         shapes = ((2, QUALITY_BINS), (2, SIDE, SIDE))
         return cls(axis, *(np.zeros(shape, dtype=np.int64) for shape in shapes))
 
-    def update(self, judge: ValueJudge, targets: Targets, found: JudgedValues) -> None:
+    def update(self, judge: ValueJudge, targets: Targets, judgement: JudgedValues) -> None:
         """Count the rows (b,) of a block that have a value."""
         known = targets.known
-        flagged, quality = found.flagged[known].astype(np.int64), found.quality[known]
+        flagged, quality = judgement.flagged[known].astype(np.int64), judgement.quality[known]
         bins = np.minimum((quality * QUALITY_BINS).astype(np.int64), QUALITY_BINS - 1)
         self.quality += np.bincount(flagged * QUALITY_BINS + bins, minlength=self.quality.size).reshape(2, -1)
         given = self.axis.cells(judge.scale.apply(targets.values[known]))
-        predicted = self.axis.cells(judge.scale.apply(found.predicted[known]))
+        predicted = self.axis.cells(judge.scale.apply(judgement.predicted[known]))
         cells = (flagged * SIDE + predicted) * SIDE + given
         self.values += np.bincount(cells, minlength=self.values.size).reshape(self.values.shape)
 

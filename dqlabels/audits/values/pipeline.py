@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from dqlabels.audits.options import Options
@@ -40,17 +42,17 @@ def audit_table(request: Request) -> ValueAudit:
     check_outputs(table, label, options.names)
     training = Training.of(table, label, options)
     alone = training.is_plain and options.embed is None
-    judged = _by_sample if alone and len(table) > large.LARGE_ROWS else _by_bag
-    judge, outputs, model, error, features, more = judged(training, targets, table)
-    found = judge.judge(targets, outputs[:, 0], outputs[:, 1])
+    judge_rows = _by_sample if alone and len(table) > large.LARGE_ROWS else _by_bag
+    judge, outputs, model, error, features, more = judge_rows(training, targets, table)
+    judgement = judge.judge(targets, outputs[:, 0], outputs[:, 1])
     known = targets.known
     evidence = ValueEvidence(
-        targets, np.flatnonzero(known), found.predicted[known], found.scores[known], found.quality[known],
-        found.flagged[known], judge, outputs[known], np.flatnonzero(known),
+        targets, np.flatnonzero(known), judgement.predicted[known], judgement.scores[known], judgement.quality[known],
+        judgement.flagged[known], judge, outputs[known], np.flatnonzero(known),
     )  # fmt: skip
     picture = Picture.empty(Axis.of(judge, targets))
-    picture.update(judge, targets, found)
-    whole = judge.add_columns(table, options.names, targets, found)
+    picture.update(judge, targets, judgement)
+    whole = judge.add_columns(table, options.names, targets, judgement)
     return ValueAudit(
         label=label,
         frame=request.returned(whole),
@@ -75,11 +77,18 @@ def check_schema(column: Column, options: Options) -> None:
     check_values(column, options)
 
 
-# The judge, mean and spread (n, 2), the model and its error, the features, and notes.
-Judged = tuple[ValueJudge, FloatArray, str, float, tuple[str, ...], list[str]]
+class ModelAnswer(NamedTuple):
+    """How to judge a table, by which model: ``outputs`` (n, 2) are the mean and spread of its trees."""
+
+    judge: ValueJudge
+    outputs: FloatArray
+    model: str
+    error: float
+    features: tuple[str, ...]
+    notes: list[str]
 
 
-def _by_bag(training: Training, targets: Targets, table: Frame) -> Judged:
+def _by_bag(training: Training, targets: Targets, table: Frame) -> ModelAnswer:
     """A table that is fitted whole."""
     options, rows = training.options, len(table)
     encoder, matrix, notes = value_features(
@@ -103,10 +112,10 @@ def _by_bag(training: Training, targets: Targets, table: Frame) -> Judged:
         )
     outputs = np.column_stack([answer.mean, answer.spread])
     notes += poor_notes(tally.error())
-    return ValueJudge(scale, rule), outputs, answer.model, tally.error(), tuple(encoder.names), notes
+    return ModelAnswer(ValueJudge(scale, rule), outputs, answer.model, tally.error(), encoder.names, notes)
 
 
-def _by_sample(training: Training, targets: Targets, table: Frame) -> Judged:
+def _by_sample(training: Training, targets: Targets, table: Frame) -> ModelAnswer:
     """A large table, by the rule that holds on every engine."""
     label, options = training.label, training.options
     columns = large.sampled_columns(table.columns, label, options.features, options.exclude)
@@ -118,6 +127,7 @@ def _by_sample(training: Training, targets: Targets, table: Frame) -> Judged:
     fitted = task.learn(sample.finish(), options.n_jobs, options.progress)
     parts = [fitted.judge(table[at], targets.values[at], options.n_jobs) for at in large.row_blocks(len(table))]
     blocks = ArrayBlocks(task.layout, targets.values, np.concatenate(parts))
-    ruled = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
+    rule = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
     outputs = blocks.outputs.astype(np.float64)
-    return ruled.judge, outputs, fitted.model, ruled.error, tuple(fitted.columns), [*fitted.notes, *ruled.notes]
+    notes = [*fitted.notes, *rule.notes]
+    return ModelAnswer(rule.judge, outputs, fitted.model, rule.error, tuple(fitted.columns), notes)

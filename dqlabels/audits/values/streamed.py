@@ -108,13 +108,13 @@ def _tally(streamed: Streamed) -> tuple[ValueEvidence, Picture]:
     worst, start = Lowest.empty(MAX_WORST), 0
     for at, size in enumerate(spill.sizes):
         given, outputs = spill.block(at)
-        found = rule.judged(none, given, outputs)
-        picture.update(rule.judge, rule.targets(none, given), found)
-        rows = np.flatnonzero(found.flagged)
-        columns = {"row": rows + start, "given": given[rows], "predicted": found.predicted[rows]}
-        columns |= {"quality": found.quality[rows], "score": found.scores[rows]}
+        judgement = rule.judged(none, given, outputs)
+        picture.update(rule.judge, rule.targets(none, given), judgement)
+        rows = np.flatnonzero(judgement.flagged)
+        columns = {"row": rows + start, "given": given[rows], "predicted": judgement.predicted[rows]}
+        columns |= {"quality": judgement.quality[rows], "score": judgement.scores[rows]}
         columns |= {"mean": outputs[rows, 0], "spread": outputs[rows, 1]}
-        worst.offer(-np.abs(found.scores[rows]), columns)
+        worst.offer(-np.abs(judgement.scores[rows]), columns)
         start += size
     last = worst.finish()
     column = rule.targets(none, np.empty(0)).written(last["given"])

@@ -158,8 +158,8 @@ class FittedValueTask:
         if len(parts) == 1:
             return self.trees.judge(matrix, hashes)
         with ThreadPoolExecutor(threads) as pool:
-            judged = pool.map(lambda part: self.trees.judge(matrix[part], hashes[part]), parts)
-            return np.concatenate(list(judged))
+            outputs = pool.map(lambda part: self.trees.judge(matrix[part], hashes[part]), parts)
+            return np.concatenate(list(outputs))
 
     def first(self) -> ResidualTally:
         """Return the empty tally from which the mean residual follows."""
@@ -208,8 +208,8 @@ class ValueColumns:
     def add_columns(self, block: Frame, given: FloatArray, outputs: RealArray) -> Frame:
         """The block with quality, suggestion and flag."""
         column = block[self.task.label]
-        found = self.judged(column, given, outputs)
-        return self.judge.add_columns(block, self.task.options.names, self.targets(column, given), found)
+        judgement = self.judged(column, given, outputs)
+        return self.judge.add_columns(block, self.task.options.names, self.targets(column, given), judgement)
 
 
 def residuals_of(scale: ValueScale, given: FloatArray, outputs: RealArray) -> FloatArray:
