@@ -236,7 +236,7 @@ def look_at(column: Column) -> LabelLook:
 
 
 def look_at_lazily(frame: pl.LazyFrame, label: str) -> LabelLook:
-    """Look at a column of a lazy Polars frame for its kind; values are counted only as far as they can decide it."""
+    """Look at a column of a lazy Polars frame for its kind, as :func:`look_at` looks at one in memory."""
     import polars as pl
 
     dtype = nw.from_native(frame).collect_schema()[label]
@@ -247,15 +247,17 @@ def look_at_lazily(frame: pl.LazyFrame, label: str) -> LabelLook:
     values = frame.select(pl.col(label).cast(pl.Float64).alias("value")).filter(pl.col("value").is_finite())
     value = pl.col("value")
     rows = collect(frame.select(pl.len())).item()
-    finite, least, largest, fractional = collect(
+    finite, distinct, least, largest, fractional = collect(
         values.select(
-            pl.len(), value.min().alias("a"), value.max().alias("b"), (value != value.round()).any().alias("c")
+            pl.len(),
+            value.n_unique().alias("distinct"),
+            value.min().alias("least"),
+            value.max().alias("largest"),
+            (value != value.round()).any().alias("fractional"),
         )
     ).row(0)
     if not finite:
         return LabelLook(label, dtype, rows)
-    most = max_fractional_classes(finite) if fractional else finite // 2
-    distinct = collect(values.unique().head(most + 1).select(pl.len())).item()
     return LabelLook(label, dtype, rows, finite, distinct, least, largest, bool(fractional))
 
 
