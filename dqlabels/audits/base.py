@@ -353,7 +353,7 @@ class Audit(abc.ABC):
 
     @abc.abstractmethod
     def _own_values(self) -> Mapping[str, object]:
-        """What ``to_dict`` says of this kind of label alone."""
+        """What ``to_dict`` has for this kind of label alone."""
 
     @abc.abstractmethod
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
@@ -369,7 +369,7 @@ class Audit(abc.ABC):
 
     @abc.abstractmethod
     def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
-        """What a gate's message says of the estimate, and what is held against which limit."""
+        """What a gate's message says about the estimate, and what is compared with which limit."""
 
     def _gate_details(self) -> list[str]:
         """Further lines of a gate's message."""

@@ -191,7 +191,7 @@ class GateCheck:
     def __str__(self) -> str:
         beyond, limit = ("exceeds", "limit") if self.measure == "share" else ("falls short of", "minimum")
         words = {"pass": "reaches" if limit == "minimum" else "is within", "fail": beyond}
-        words["inconclusive"] = "cannot be told from"
+        words["inconclusive"] = "cannot be distinguished from"
         estimate, low, high, bound = map(self.written, (self.estimate, self.low, self.high, self.limit))
         return f"{self.what}, {estimate} (interval {low} to {high}), {words[self.verdict]} the {limit} of {bound}"
 
@@ -400,7 +400,7 @@ def decide_gate(
         stacklevel: Of the warning, as of :func:`warnings.warn` in the caller.
 
     Raises:
-        OptionError: Nothing is held against a limit.
+        OptionError: There is nothing to compare with a limit.
     """
     if not measured:
         raise OptionError("The gate has no limit. Set max_noise_rate=, max_class_noise_rate= or another.")

@@ -118,7 +118,7 @@ class Baseline:
 
     @classmethod
     def of(cls, matrix: FloatMatrix, encoder: FeatureEncoder) -> Baseline:
-        """From the features (n, d) of the trusted rows."""
+        """Count the features (n, d) of the trusted rows."""
         spreads = {}
         for name, block in encoder.blocks.items():
             kind, part = encoder.kinds[name], matrix[:, block]

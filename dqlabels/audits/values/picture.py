@@ -17,7 +17,7 @@ SIDE = 48
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """From the least to the largest value of a column, in ``SIDE`` equal steps of the value scale."""
+    """Axis from the least to the largest value of a column, in ``SIDE`` equal steps of the value scale."""
 
     low: float
     high: float

@@ -51,12 +51,12 @@ ASSUMPTION = (
 )
 
 UNDECIDED = (
-    "The interval is that of the share over tables like this one: more rows, or the limit held against the estimate, "
-    "would decide it."
+    "The interval is that of the share over tables like this one: more rows would decide it, and so would "
+    "decide='estimate'."
 )
 BLIND = (
     "The features hardly predict this column, so all but gross errors go unseen, and that few are flagged does not say "
-    "that few are wrong. Add features that say more of it."
+    "that few are wrong. Add features that say more about it."
 )
 
 
