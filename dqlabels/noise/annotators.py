@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate
+from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
+from dqlabels.noise.resampling import percentile_interval
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.consensus import ibcc, prior_counts, softmax
 from dqlabels.statistics.votes import Votes, shares
@@ -224,12 +225,10 @@ def annotators_noise(draws: Draws, *, of: str | int = "labels", confidence: floa
     else:
         drawn, given = draws.wrong[:, int(of)], draws.given[int(of)]
         joint = draws.matrices[int(of)] * draws.joint.sum(axis=1)[:, None]
-    tail = (1 - confidence) / 2
     estimate = float(drawn.mean())
-    low, high = (float(value) for value in np.quantile(drawn, [tail, 1 - tail]))
-    interval = (estimate, max(min(low, estimate) - METHOD_ERROR, 0.0), min(max(high, estimate) + METHOD_ERROR, 1.0))
-    matrix, inverse = (_sure_rows(cells) for cells in (joint, joint.T))
-    rate = noise_rate(interval, confidence, "annotators", given, matrix, inverse)
+    low, high = percentile_interval(drawn, estimate, confidence)
+    interval = (estimate, max(low - METHOD_ERROR, 0.0), min(high + METHOD_ERROR, 1.0))
+    rate = noise_rate(interval, confidence, "annotators", given, normalise_rows(joint), normalise_rows(joint.T))
     return replace(rate, assumption=rate.assumption + _more_assumed(draws))
 
 
@@ -237,8 +236,3 @@ def _more_assumed(draws: Draws) -> str:
     if draws.with_model:
         return WITH_MODEL
     return OF_TWO if len(draws.matrices) == 2 else ""
-
-
-def _sure_rows(cells: FloatArray) -> FloatArray:
-    """Rows as shares; a class about which nothing is known counts as labelled right."""
-    return np.where(cells.sum(axis=1, keepdims=True) > 0, shares(cells), np.eye(len(cells)))

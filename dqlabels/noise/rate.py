@@ -88,6 +88,10 @@ class NoiseRate:
     supported: bool = True
     caution: str = ""
 
+    def __post_init__(self) -> None:
+        for array in (self.matrix, self.inverse, self.by_given_class, self.class_low, self.class_high):
+            array.setflags(write=False)
+
     def __str__(self) -> str:
         return (
             f"{self.estimate:.1%} ({self.confidence:.0%} interval {self.low:.1%} to {self.high:.1%}, "
@@ -158,13 +162,11 @@ def noise_rate(
         inverse: (K, K) P(true class | given label).
     """
     by_class = _class_rates(interval, confidence, label_counts, inverse)
-    for array in (matrix, inverse, *by_class):
-        array.setflags(write=False)
     rows = int(label_counts.sum())
     return NoiseRate(*interval, confidence, method, ASSUMPTIONS[method], rows, matrix, inverse, *by_class)
 
 
-def normalise_rows(counts: RealArray) -> FloatArray:
+def normalise_rows(counts: RealArray | IntArray) -> FloatArray:
     """Divide rows by their sums; a class without rows counts as labelled right, which adds no noise."""
     totals = counts.sum(axis=1, keepdims=True)
     empty = totals[:, 0] == 0

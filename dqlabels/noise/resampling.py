@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from dqlabels.statistics.arrays import FloatArray
 
 REPLICATES = 200
 MIN_REPLICATES = 20

@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from dqlabels.errors import OptionError
-from dqlabels.noise.rate import NoiseRate, check_confidence
+from dqlabels.noise.rate import NoiseRate, check_confidence, normalise_rows
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 
 # Strata by label quality, worst first: the share of the rows in each, and the share of the sample drawn from it.
@@ -210,7 +210,7 @@ def reviewed_noise(
     unclear = f" {int((~clear).sum()):,} of {clear.size:,} answers were unclear." if not clear.all() else ""
     return NoiseRate(
         estimate, low, high, confidence, "reviewed", ASSUMPTION + unclear, int(sizes.sum()),
-        _shares(joint), _shares(joint.T), *by_class,
+        normalise_rows(joint), normalise_rows(joint.T), *by_class,
     )  # fmt: skip
 
 
@@ -263,17 +263,7 @@ def _by_class(
         if answered[k].sum() >= MIN_CLASS_ANSWERS and covered >= MIN_CLASS_REACH * class_rows[k]:
             _, below, above = _stratified(errors[k], answered[k], sizes[k], confidence)
             low[k], high[k] = min(below, rate[k]), max(above, rate[k])
-    for array in (rate, low, high):
-        array.setflags(write=False)
     return rate, low, high
-
-
-def _shares(counts: FloatArray | IntArray) -> FloatArray:
-    """Rows as shares, read-only; an empty row counts as labelled right."""
-    totals = counts.sum(axis=1, keepdims=True)
-    shares: FloatArray = np.where(totals > 0, counts / np.where(totals > 0, totals, 1), np.eye(len(counts)))
-    shares.setflags(write=False)
-    return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,46 +314,13 @@ def plan_review(
         raise OptionError(f"A review needs at least one row; this table has {population}.")
     share = min(max(rate, MIN_RATE), 1 - MIN_RATE)
     if width is not None:
-        usual, worst = (
-            rows_for_width(width, rate=share, confidence=confidence, population=population, wrong=wrong)
-            for wrong in (WRONG_USUALLY, WRONG_AT_WORST)
-        )
-        purpose = f"an interval {width:.1%} wide"
+        _check_shares(width=width, confidence=confidence)
+        purpose, enough = f"an interval {width:.1%} wide", _no_wider(width)
     else:
         _check_shares(max_noise_rate=limit, confidence=confidence)
-        usual, worst = (
-            rows_to_decide(share, limit or 0.0, population=population, confidence=confidence, wrong=wrong)
-            for wrong in (WRONG_USUALLY, WRONG_AT_WORST)
-        )
-        purpose = f"telling it from {limit:.1%}"
+        purpose, enough = f"telling it from {limit:.1%}", _on_its_side(share, limit or 0.0)
+    usual, worst = (_fewest(share, population, confidence, wrong, enough) for wrong in (WRONG_USUALLY, WRONG_AT_WORST))
     return ReviewPlan(usual, max(usual, worst), purpose, share, confidence, population)
-
-
-def rows_for_width(
-    width: float,
-    *,
-    rate: float = 0.05,
-    confidence: float = 0.90,
-    population: int = 1_000_000,
-    wrong: tuple[float, ...] = WRONG_USUALLY,
-) -> int:
-    """Return how many rows of ``review_sample`` to review for an interval about ``width`` wide.
-
-    Args:
-        width: Width of the interval, high minus low, in (0, 1).
-        rate: The noise rate expected.
-        confidence: Confidence of the interval.
-        population: Rows of the table; the answer is never more.
-        wrong: Share of the wrong labels expected in each stratum, worst quality first.
-
-    Raises:
-        OptionError: A number outside (0, 1).
-
-    >>> rows_for_width(0.04, rate=0.05) < rows_for_width(0.02, rate=0.05)
-    True
-    """
-    _check_shares(width=width, rate=rate, confidence=confidence)
-    return _fewest(rate, population, confidence, wrong, lambda low, high: high - low <= width)
 
 
 def _check_shares(**numbers: float | None) -> None:
@@ -378,7 +335,6 @@ def rows_to_decide(
     *,
     population: int,
     confidence: float = 0.90,
-    wrong: tuple[float, ...] = WRONG_USUALLY,
 ) -> int:
     """Return how many rows of ``review_sample`` to review so that the interval lies on one side of ``limit``.
 
@@ -387,17 +343,21 @@ def rows_to_decide(
         limit: The limit to tell it from, in (0, 1).
         population: Rows of the table; the answer is at least 50 of them (if it has so many), at most all.
         confidence: Confidence of the interval.
-        wrong: Share of the wrong labels expected in each stratum, worst quality first.
 
     >>> rows_to_decide(0.02, 0.05, population=10_000) < rows_to_decide(0.04, 0.05, population=10_000)
     True
     """
     share = min(max(rate, MIN_RATE), 1 - MIN_RATE)
+    return _fewest(share, population, confidence, WRONG_USUALLY, _on_its_side(share, limit))
 
-    def decided(low: float, high: float) -> bool:
-        return low > limit if share > limit else high <= limit
 
-    return _fewest(share, population, confidence, wrong, decided)
+def _no_wider(width: float) -> Callable[[float, float], bool]:
+    return lambda low, high: high - low <= width
+
+
+def _on_its_side(rate: float, limit: float) -> Callable[[float, float], bool]:
+    """Whether an interval lies on the side of the limit that the rate is on."""
+    return (lambda low, high: low > limit) if rate > limit else (lambda low, high: high <= limit)
 
 
 def _fewest(

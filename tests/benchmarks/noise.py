@@ -21,11 +21,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from tables import load, plant
 
-from dqlabels import noise
 from dqlabels.engines.memory import flag
 from dqlabels.noise import mixture
-from dqlabels.noise.mixture import NoisePrior
+from dqlabels.noise.anchor import anchor_noise
+from dqlabels.noise.joint import confident_noise
+from dqlabels.noise.methods import default_noise
+from dqlabels.noise.mixture import NoisePrior, mixture_noise
 from dqlabels.noise.rate import NoiseRate
+from dqlabels.noise.reference import reference_noise
 
 # Every table of the first kind in the wheel with 360 rows or more.
 TABLES = (
@@ -53,10 +56,10 @@ PRIORS = tuple(NoisePrior(*numbers) for numbers in (
 ))  # fmt: skip
 TEMPERS = (1.0, 0.3, 0.1)
 METHODS: dict[str, Callable[[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]], NoiseRate]] = {
-    "variational": lambda codes, probs, counts: noise.default_noise(codes, probs, counts),
-    "em": lambda codes, probs, counts: noise.mixture_noise(codes, probs, method="em"),
-    "anchor": lambda codes, probs, counts: noise.anchor_noise(codes, probs),
-    "confident": lambda codes, probs, counts: noise.confident_noise(counts, np.bincount(codes)),
+    "variational": lambda codes, probs, counts: default_noise(codes, probs, counts),
+    "em": lambda codes, probs, counts: mixture_noise(codes, probs, method="em"),
+    "anchor": lambda codes, probs, counts: anchor_noise(codes, probs),
+    "confident": lambda codes, probs, counts: confident_noise(counts, np.bincount(codes)),
 }
 
 
@@ -155,12 +158,12 @@ def print_changes(found: pd.DataFrame) -> None:
     """The change against the same table without noise, and the change of the joint."""
     clean = found[found.noise == "none"].set_index(["table", "method"])
     cells_of = found[found.method == "confident"]
-    base = noise.mixture_noise(np.arange(100) % 2, np.full((100, 2), 0.5))
+    base = mixture_noise(np.arange(100) % 2, np.full((100, 2), 0.5))
     rows = []
     for cell in cells_of.itertuples():
         trusted = clean.loc[(cell.table, "confident")]
         profile = {"model_error": trusted.error, "rows": cell.rows, "classes": range(cell.classes)}
-        change = noise.reference_noise(cell.error, cell.rows, profile, base)
+        change = reference_noise(cell.error, cell.rows, profile, base)
         joint = cell.estimate - trusted.estimate
         rows.append((cell.noise, abs(change.estimate - cell.rate), abs(joint - cell.rate),
                      change.low <= cell.rate <= change.high))  # fmt: skip
@@ -205,7 +208,7 @@ def choose(names: tuple[str, ...], folder: Path) -> None:
 
             mixture._fit = fit_once
             for mixture.TEMPER in TEMPERS:
-                line.append(abs(noise.default_noise(cell.codes, cell.probs, counts).estimate - cell.rate))
+                line.append(abs(default_noise(cell.codes, cell.probs, counts).estimate - cell.rate))
         tables.append(cell.table)
         clean.append(cell.rate == 0)
         off.append(line)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 import numpy as np
 from regression import TABLES, load
 
-from dqlabels import noise
 from dqlabels.models.out_of_sample import out_of_sample
 from dqlabels.noise import mixture
 from dqlabels.noise.mixture import NoisePrior
@@ -90,7 +89,7 @@ def main() -> None:
                     probs = out_of_sample(matrix.astype(np.float32), given, k).probs
                     for told, prior in priors.items():
                         mixture.PRIOR = prior
-                        rate = noise.mixture_noise(given, probs)
+                        rate = mixture.mixture_noise(given, probs)
                         off = float(np.abs(rate.matrix - truth).sum(axis=1).mean() / 2)
                         wrong = abs(rate.estimate - float((given != grades).mean()))
                         found.setdefault((share, decay, told), []).append((off, wrong))

@@ -19,7 +19,6 @@ from dqlabels.noise.reviewed import (
     plan_review,
     read_answers,
     reviewed_noise,
-    rows_for_width,
     rows_to_decide,
     strata,
 )
@@ -214,11 +213,11 @@ def test_the_rate_is_unbiased_and_its_interval_honest_on_a_ranking_that_tells_no
 @given(width=st.floats(0.01, 0.3), rate=st.floats(0.01, 0.5), rows=st.integers(1, 100_000))
 @settings(max_examples=60, deadline=None)
 def test_a_plan_never_asks_for_more_rows_than_there_are(width, rate, rows):
-    assert 1 <= rows_for_width(width, rate=rate, population=rows) <= rows
+    assert 1 <= plan_review(rate, rows, width=width).rows <= rows
 
 
 def test_a_narrower_interval_takes_more_rows():
-    needed = [rows_for_width(width, rate=0.05) for width in (0.08, 0.04, 0.02)]
+    needed = [plan_review(0.05, 1_000_000, width=width).rows for width in (0.08, 0.04, 0.02)]
     assert needed == sorted(needed)
 
 
@@ -233,7 +232,7 @@ def as_planned(rows: int, noise: float):
 
 def test_a_plan_for_a_width_keeps_its_word():
     quality, codes, truth = as_planned(10_000, 0.05)
-    planned, widths = rows_for_width(0.04, rate=0.05, population=10_000), []
+    planned, widths = plan_review(0.05, 10_000, width=0.04).rows, []
     for seed in range(40):
         rows = draw_sample(quality, planned, seed)
         rate = reviewed_noise(quality, codes, 2, ReviewAnswers(rows, truth[rows]))
