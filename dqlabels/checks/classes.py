@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
+from dqlabels.statistics.arrays import IntArray
 
 # A class is rare below this share of an even one, as in cleanlab's Datalab.
 RARE = 0.1
@@ -19,9 +19,7 @@ MIN_NAME_LENGTH, TIMES_RARER = 5, 10
 MAX_LISTED = 5
 
 
-def check_classes(
-    names: Sequence[str], codes: NDArray[np.int64], counts: NDArray[np.int64], *, words: bool = True
-) -> Finding:
+def check_classes(names: Sequence[str], codes: IntArray, counts: IntArray, *, words: bool = True) -> Finding:
     """Find rare classes, and class names that look like another.
 
     A class is rare if it has fewer than 5 rows, or less than a tenth of an even share (1/K) of the labelled rows. Two
@@ -71,7 +69,7 @@ def check_classes(
     )
 
 
-def look_alikes(names: Sequence[str], counts: NDArray[np.int64]) -> dict[int, int]:
+def look_alikes(names: Sequence[str], counts: IntArray) -> dict[int, int]:
     """Return, for each class that looks like one with more rows, that class.
 
     >>> look_alikes(["benign", "benin", "malignant"], np.array([90, 2, 40]))

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from dqlabels.checks.finding import Details, Finding, counted
 from dqlabels.checks.space import Space, dimension, log_ratios
 from dqlabels.frames.hashing import groups_alike, row_marks
+from dqlabels.statistics.arrays import BoolArray, IntArray
 from dqlabels.statistics.multiple_testing import benjamini_hochberg
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Near copies differ in no column by more than this share of its interquartile range, or of the usual distance between
 # two texts or vectors.
@@ -175,17 +173,17 @@ def _kinds(group: IntArray, exact: IntArray) -> list[str]:
     return ["copy" if same else "near copy" for same in (low == high).tolist()]
 
 
-def _conflicts(group: IntArray, labels: IntArray, n_groups: int) -> NDArray[np.bool_]:
+def _conflicts(group: IntArray, labels: IntArray, n_groups: int) -> BoolArray:
     """Whether each group has rows with different labels, (groups,)."""
     rows = np.flatnonzero((group >= 0) & (labels >= 0))
     low, high = np.full(n_groups, np.iinfo(np.int64).max), np.full(n_groups, -1)
     np.minimum.at(low, group[rows], labels[rows])
     np.maximum.at(high, group[rows], labels[rows])
-    differ: NDArray[np.bool_] = (high >= 0) & (low != high)
+    differ: BoolArray = (high >= 0) & (low != high)
     return differ
 
 
-def _message(copies: Copies, found: NDArray[np.bool_], conflicts: NDArray[np.bool_], mixed: NDArray[np.bool_]) -> str:
+def _message(copies: Copies, found: BoolArray, conflicts: BoolArray, mixed: BoolArray) -> str:
     parts = []
     if conflicts.size:
         parts.append(
@@ -207,7 +205,7 @@ def _message(copies: Copies, found: NDArray[np.bool_], conflicts: NDArray[np.boo
 
 
 def _details(
-    group: IntArray, kinds: list[str], conflicts: NDArray[np.bool_], labels: IntArray, names: Sequence[str]
+    group: IntArray, kinds: list[str], conflicts: BoolArray, labels: IntArray, names: Sequence[str]
 ) -> Details:
     rows = np.flatnonzero(group >= 0)
     rows = rows[np.argsort(group[rows], kind="stable")]

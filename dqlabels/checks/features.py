@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted, listed
+from dqlabels.statistics.arrays import IntArray
 
 # A column that is missing in at least this share of the rows is worth mentioning.
 MOSTLY_MISSING = 0.5
 
 
-def check_features(codes: Mapping[str, NDArray[np.int64]], features: Iterable[str]) -> Finding:
+def check_features(codes: Mapping[str, IntArray], features: Iterable[str]) -> Finding:
     """Report columns that are empty, constant or missing in half of the rows, and rows without a single feature.
 
     These are facts about the table: nothing is tested, so nothing can be a false alarm.

@@ -13,11 +13,8 @@ from dqlabels.checks.finding import Finding, counted
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.encoders import MAX_ONE_HOT, CategoryEncoder, DateEncoder
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.multiple_testing import holm
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 # At most this many conditions per rule, and this many groups.
 DEPTH, MAX_GROUPS = 3, 5

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted, listed
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.multiple_testing import holm
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 # Smaller changes are not worth mentioning, however certain: the largest difference between the shares before and after
 # a row, and the correlation of each row with the next.
@@ -66,7 +62,7 @@ class Change:
         return (shifts and self.shift >= MIN_SHIFT) or self.correlation >= MIN_CORRELATION
 
 
-def follow(values: FloatArray, moments: NDArray[np.int64] | None = None) -> Change | None:
+def follow(values: FloatArray, moments: IntArray | None = None) -> Change | None:
     """Test a series (n,), in its order, for a shift and for neighbours that are alike; None if it cannot be tested.
 
     The shift is the largest distance of the running sum of ranks from a straight line; if every order is equally likely
@@ -150,7 +146,7 @@ def _ends(values: FloatArray, moments: IntArray) -> tuple[float, float]:
 
 
 def check_order(
-    series: Sequence[Series], along: str, alpha: float, order: IntArray, moments: NDArray[np.int64] | None = None
+    series: Sequence[Series], along: str, alpha: float, order: IntArray, moments: IntArray | None = None
 ) -> Finding:
     """Find which of the labels, the label quality and the features change along the rows.
 

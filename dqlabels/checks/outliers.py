@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.checks.finding import Finding, counted
 from dqlabels.checks.space import Space, dimension
+from dqlabels.statistics.arrays import BoolArray, FloatArray
 from dqlabels.statistics.multiple_testing import benjamini_hochberg
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 # Denser rows count as if they had the density at this quantile; next to a knot of near copies, anything looks far.
 DENSEST = 0.25

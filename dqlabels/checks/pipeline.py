@@ -25,8 +25,7 @@ from dqlabels.frames.hashing import row_marks
 from dqlabels.frames.values import codes_of
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import shown_value
-
-IntArray = NDArray[np.int64]
+from dqlabels.statistics.arrays import FloatArray, IntArray
 
 CHECKS = ("features", "classes", "duplicates", "outliers", "groups", "order")
 # The time to compare all pairs of rows grows with the square of their number: about 20 s on two cores for this many.
@@ -206,12 +205,12 @@ def _feature_series(subject: Subject) -> list[Series]:
     return found
 
 
-def _numbers(questions: Questions, name: str) -> NDArray[np.float64]:
+def _numbers(questions: Questions, name: str) -> FloatArray:
     at = next(at for at, question in enumerate(questions.asked) if question.name == name)
     return questions.matrix[:, at]
 
 
-def time_values(table: Frame, time: str) -> NDArray[np.float64]:
+def time_values(table: Frame, time: str) -> FloatArray:
     """Return the moment (n,) of each row, NaN where it is unknown.
 
     Raises:
@@ -233,7 +232,7 @@ def time_values(table: Frame, time: str) -> NDArray[np.float64]:
     return values
 
 
-def _moments(column: Column) -> NDArray[np.float64]:
+def _moments(column: Column) -> FloatArray:
     zone = getattr(column.dtype, "time_zone", None) if column.dtype == nw.Datetime else None
     return as_floats(as_moments(column, "a date or a number", zone).dt.timestamp("us"), "a date")
 

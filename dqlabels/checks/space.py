@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.encoders import MAX_ONE_HOT, CategoryEncoder
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.residuals import ValueScale
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Neighbours of each point, as in cleanlab's Datalab.
 NEIGHBOURS = 10

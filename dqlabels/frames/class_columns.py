@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ProbabilityError
+from dqlabels.frames.arrays import IntArray
 from dqlabels.frames.columns import Labels
 
 # If another order of the probability columns agrees with the labels in so many more rows, the order is wrong.
@@ -68,7 +69,7 @@ def _classes_by_name(carried: list[object], columns: Sequence[str], width: int) 
     return named if len(set(map(str, named))) == len(columns) else None
 
 
-def check_order(probs: NDArray[np.floating], codes: NDArray[np.int64], labels: Labels, label: str) -> None:
+def check_order(probs: NDArray[np.floating], codes: IntArray, labels: Labels, label: str) -> None:
     """Raise if another order of the probability columns agrees with the labels far better.
 
     Args:

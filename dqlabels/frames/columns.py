@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError, LabelColumnError, OptionError
+from dqlabels.frames.arrays import BoolArray, IntArray
 
 Frame = nw.DataFrame[Any]
 Column = nw.Series[Any]
@@ -41,21 +42,21 @@ class Labels:
     """
 
     column: Column
-    codes: NDArray[np.int64]
+    codes: IntArray
     classes: tuple[Any, ...]
-    first_rows: NDArray[np.int64]
+    first_rows: IntArray
 
     @property
-    def known(self) -> NDArray[np.bool_]:
+    def known(self) -> BoolArray:
         """True (n,) where the row has a label."""
         return self.codes >= 0
 
     @property
-    def counts(self) -> NDArray[np.int64]:
+    def counts(self) -> IntArray:
         """Number of rows carrying each class, shape (K,)."""
         return np.bincount(self.codes[self.known], minlength=len(self.classes))
 
-    def values(self, codes: NDArray[np.int64], name: str) -> Column:
+    def values(self, codes: IntArray, name: str) -> Column:
         """Labels of these ``codes`` in the dtype of the label column."""
         values: Column = self.column[self.first_rows[codes].tolist()].alias(name)
         return values
@@ -171,12 +172,12 @@ class LabelSet:
 
     values: Column
     classes: tuple[Any, ...]
-    places: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    places: IntArray
+    rows: IntArray
     missing: int
 
     @classmethod
-    def of(cls, values: Column, rows: NDArray[np.int64]) -> LabelSet:
+    def of(cls, values: Column, rows: IntArray) -> LabelSet:
         """Build it from the different values (m,) of a label column, missing included, and their number of rows (m,).
 
         Raises:
@@ -195,7 +196,7 @@ class LabelSet:
         places[codes[known]] = np.flatnonzero(known)
         return cls(values, classes, places, counts, int(rows.sum() - counts.sum()))
 
-    def codes(self, column: Column) -> NDArray[np.int64]:
+    def codes(self, column: Column) -> IntArray:
         """Class positions (b,) of a block's labels, -1 where missing.
 
         Raises:
@@ -204,7 +205,7 @@ class LabelSet:
         return label_codes(column, self.classes)
 
 
-def label_codes(column: Column, classes: Sequence[Any]) -> NDArray[np.int64]:
+def label_codes(column: Column, classes: Sequence[Any]) -> IntArray:
     """Positions (n,) of labels in ``classes``, -1 where missing.
 
     Raises:
@@ -222,7 +223,7 @@ def label_codes(column: Column, classes: Sequence[Any]) -> NDArray[np.int64]:
     return places[codes]
 
 
-def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
+def encode(column: Column) -> tuple[IntArray, tuple[Any, ...]]:
     """Position (n,) of each row's value among the different ones, -1 where missing (null or NaN), and these in order.
 
     Raises:
@@ -265,7 +266,7 @@ def encode(column: Column) -> tuple[NDArray[np.int64], tuple[Any, ...]]:
     return codes, tuple(order)
 
 
-def string_codes(column: Column) -> tuple[NDArray[np.int64], list[str]] | None:
+def string_codes(column: Column) -> tuple[IntArray, list[str]] | None:
     """Place (n,) of each string among the different ones, -1 where missing, and these; None without PyArrow.
 
     This is eight times as fast as a Python object for each row.

@@ -9,12 +9,11 @@ from typing import Any, NoReturn, TypeGuard, cast
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from dqlabels.errors import FeatureError
+from dqlabels.frames.arrays import BoolArray, FloatArray, FloatMatrix
 from dqlabels.frames.columns import Column
-
-FloatArray = NDArray[np.float64]
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|nan)\s*", re.IGNORECASE)
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?")
@@ -22,7 +21,7 @@ TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 STRINGS = (nw.String, nw.Categorical)
 
 
-def missing_rows(column: Column) -> NDArray[np.bool_]:
+def missing_rows(column: Column) -> BoolArray:
     """True (n,) where there is no value: null, or NaN in a column of floats."""
     missing = column.is_null().to_numpy().astype(bool)
     if column.dtype.is_float():
@@ -79,7 +78,7 @@ def as_truth(column: Column, expected: str) -> FloatArray:
     return values
 
 
-def as_texts(column: Column, expected: str) -> tuple[list[Any], NDArray[np.bool_]]:
+def as_texts(column: Column, expected: str) -> tuple[list[Any], BoolArray]:
     """Convert to strings (n,), and tell which are missing (n,); the string of a missing value means nothing.
 
     Whole numbers become their digits, so that codes which a CSV reader took for numbers are recognised.
@@ -139,7 +138,7 @@ def _parsed_moments(column: Column, expected: str) -> Column:
     return nw.new_series(column.name, moments, backend=column.implementation)
 
 
-def as_vectors(column: Column, size: int, expected: str) -> NDArray[np.float32]:
+def as_vectors(column: Column, size: int, expected: str) -> FloatMatrix:
     """Convert lists of numbers to a matrix (n, size), whose rows are NaN where a list is missing.
 
     Raises:
@@ -183,7 +182,7 @@ def _floats(column: Column) -> FloatArray:
     return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
 
 
-def _rows(column: Column, missing: NDArray[np.bool_]) -> Iterator[tuple[Any, bool]]:
+def _rows(column: Column, missing: BoolArray) -> Iterator[tuple[Any, bool]]:
     """Yield each value, and whether it is missing."""
     return zip(column.to_list(), missing.tolist(), strict=True)
 
@@ -197,7 +196,7 @@ def _number(value: Any, column: Column, expected: str) -> float:
         refuse(column, expected, f"{_shown(value)} is not a number")
 
 
-def _vector(row: object, name: str) -> NDArray[np.float32]:
+def _vector(row: object, name: str) -> FloatMatrix:
     try:
         return np.asarray(cast("ArrayLike", row), dtype=np.float32).ravel()
     except (TypeError, ValueError) as error:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError
+from dqlabels.frames.arrays import FloatMatrix, IntArray
 from dqlabels.frames.columns import Column, ColumnKind, string_codes
 from dqlabels.frames.conversion import (
     as_floats,
@@ -31,7 +31,6 @@ from dqlabels.frames.conversion import (
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-FloatMatrix = NDArray[np.float32]
 DateForm = Literal["date", "datetime", "duration", "time"]
 # Plain values read from a file, of which nothing is known yet.
 Saved = Mapping[str, Any]
@@ -209,7 +208,7 @@ class CategoryEncoder:
         places[absent] = 0 if self.missing else -1
         return self._features(places), int((places[~absent] < 0).sum())
 
-    def _features(self, places: NDArray[np.int64]) -> FloatMatrix:
+    def _features(self, places: IntArray) -> FloatMatrix:
         """Return features (n, width) for places (n,), which are -1 for values that did not occur."""
         unseen = places < 0
         if self._distinct > MAX_ONE_HOT:
@@ -304,7 +303,7 @@ class TextTally:
 
     dtype: str
     documents: int
-    words: NDArray[np.int64]
+    words: IntArray
 
     def update(self, column: Column) -> None:
         """Count a block's documents."""

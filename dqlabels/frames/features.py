@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError
+from dqlabels.frames.arrays import FloatMatrix, IntArray
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.conversion import missing_rows
 from dqlabels.frames.encoders import (
     CategoryTally,
     ColumnEncoder,
-    FloatMatrix,
     Tally,
     TextTally,
     encoder_from_dict,
@@ -248,7 +248,7 @@ def without_leaks(
     encoder: FeatureEncoder,
     encoded: Encoded,
     kinds: Mapping[str, ColumnKind],
-    codes: NDArray[np.int64],
+    codes: IntArray,
     label: str,
     *,
     rows: str = "rows",
@@ -290,7 +290,7 @@ def without_leaks(
     return encoder, encoded, notes
 
 
-def leaks(encoded: Encoded, kinds: Mapping[str, ColumnKind], codes: NDArray[np.int64]) -> tuple[list[str], list[str]]:
+def leaks(encoded: Encoded, kinds: Mapping[str, ColumnKind], codes: IntArray) -> tuple[list[str], list[str]]:
     """Find columns that give the label away: copies of it, and other columns that determine it alone.
 
     A copy has one value per class. A column determines the label if none of its values occurs with two classes, and the
@@ -316,11 +316,11 @@ def leaks(encoded: Encoded, kinds: Mapping[str, ColumnKind], codes: NDArray[np.i
     return copies, determining
 
 
-def _value_codes(part: FloatMatrix, labels: NDArray[np.int64]) -> NDArray[np.int64] | None:
+def _value_codes(part: FloatMatrix, labels: IntArray) -> IntArray | None:
     """Number the distinct rows of ``part``; None as soon as some rows show that it does not determine the labels."""
     n_classes, rows = int(labels.max()) + 1, len(labels)
     for first in (min(2_000, rows), rows // 4, rows):
-        inverse: NDArray[np.int64] = np.unique(_row_keys(part[:first]), return_inverse=True)[1].astype(np.int64)
+        inverse: IntArray = np.unique(_row_keys(part[:first]), return_inverse=True)[1].astype(np.int64)
         distinct = int(inverse.max(initial=-1)) + 1
         pairs = len(np.unique(inverse * n_classes + labels[:first]))
         if pairs > distinct or distinct * REPEATS > rows:

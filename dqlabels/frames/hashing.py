@@ -15,11 +15,10 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.frames.arrays import FloatArray, Hashes, IntArray
 from dqlabels.frames.columns import Column, Frame
 
-Hashes = NDArray[np.uint64]
-IntArray = NDArray[np.int64]
-Floats = TypeVar("Floats", NDArray[np.float32], NDArray[np.float64])
+Floats = TypeVar("Floats", NDArray[np.float32], FloatArray)
 
 SEED = np.uint64(0x9E3779B97F4A7C15)
 # Odd, so that a step is one to one in the hash and in the word; the finish is that of splitmix64 (Vigna 2015).

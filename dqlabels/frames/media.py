@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError, MissingExtraError
+from dqlabels.frames.arrays import FloatMatrix
 from dqlabels.frames.columns import Column, Frame, require
 
-FloatMatrix = NDArray[np.float32]
 Embedding = Callable[[list[Any]], Any] | str
 
 # First bytes of the image formats that every Pillow reads; WebP files have their name at byte 8.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import LabelColumnError, OutputColumnError
+from dqlabels.frames.arrays import BoolArray, FloatArray
 from dqlabels.frames.columns import Column, Frame
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ def check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:
 def with_columns(
     table: Frame,
     names: tuple[str, str, str],
-    quality: NDArray[np.float64],
+    quality: FloatArray,
     suggested: Column,
-    flag: NDArray[np.bool_],
-    judged: NDArray[np.bool_],
+    flag: BoolArray,
+    judged: BoolArray,
 ) -> Frame:
     """Add the three columns of an audit.
 
@@ -85,7 +86,7 @@ def new_column(table: Frame, name: str, values: NDArray[np.generic], dtype: Into
     return _aligned(nw.new_series(name, values.tolist(), dtype, backend=table.implementation), table)
 
 
-def _nullable(name: str, values: NDArray[np.generic], known: NDArray[np.bool_], table: Frame) -> Column:
+def _nullable(name: str, values: NDArray[np.generic], known: BoolArray, table: Frame) -> Column:
     """Make a column of these values (n,), null where they are not ``known`` (n,)."""
     backend = table.implementation
     if known.all():

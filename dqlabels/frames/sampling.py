@@ -6,12 +6,9 @@ from dataclasses import dataclass
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
 
+from dqlabels.frames.arrays import Hashes, IntArray
 from dqlabels.frames.columns import Frame
-from dqlabels.frames.hashing import Hashes
-
-IntArray = NDArray[np.int64]
 
 # Candidates wait until there are this many times the rows wanted; then the surplus is dropped.
 SURPLUS = 2

@@ -9,12 +9,10 @@ from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import LabelColumnError
+from dqlabels.frames.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require
-
-FloatArray = NDArray[np.float64]
 
 # Fractional numbers with more different values than both this number and this share of the rows are amounts.
 MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE = 20, 0.02
@@ -37,7 +35,7 @@ class Targets:
     largest: float
 
     @property
-    def known(self) -> NDArray[np.bool_]:
+    def known(self) -> BoolArray:
         """True (n,) where the row has a value."""
         return ~np.isnan(self.values)
 
@@ -47,7 +45,7 @@ class Targets:
         clipped: FloatArray = np.clip(rounded, self.least, self.largest)
         return clipped
 
-    def replaced(self, rows: NDArray[np.int64], amounts: FloatArray) -> Column:
+    def replaced(self, rows: IntArray, amounts: FloatArray) -> Column:
         """Return the label column with these amounts (m,) in these rows (m,); the dtype stays."""
         if not rows.size:
             return self.column

@@ -7,12 +7,10 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
 
+from dqlabels.frames.arrays import IntArray
 from dqlabels.frames.columns import Column, Frame, string_codes
 from dqlabels.frames.conversion import as_floats, missing_rows
-
-IntArray = NDArray[np.int64]
 
 
 def value_codes(column: Column) -> IntArray:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
-from dqlabels.frames.hashing import Hashes, hash_columns
+from dqlabels.frames.arrays import Hashes
+from dqlabels.frames.hashing import hash_columns
 from dqlabels.models.bag import fit_tree, unjudged_rows
 from dqlabels.models.out_of_sample import MAX_FITTED_ROWS
 from dqlabels.models.units import GroupNames, content_units, fitting_sample, row_weights

@@ -16,8 +16,7 @@ from dqlabels.report.data import RowData, row_data
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import Explanation, explain, shown_value
 from dqlabels.review.decisions import Decision
-
-IntArray = NDArray[np.int64]
+from dqlabels.statistics.arrays import IntArray
 
 MAX_VALUE_LENGTH = 2_000
 MAX_COLUMNS = 200

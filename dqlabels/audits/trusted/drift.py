@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import AuditorFileError
-from dqlabels.frames.encoders import FloatMatrix
+from dqlabels.frames.arrays import FloatMatrix
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.noise.reference import reference_noise
