@@ -1,7 +1,7 @@
 """Confident learning over blocks that can be read several times, for every engine out of memory.
 
 An engine gives :class:`~dqlabels.engines.task.Blocks`, whose ``reduce`` merges a statistic over all labelled rows. The
-passes find a :class:`Rule`, which flags the rows of any block by itself and holds nothing per row.
+passes find a :class:`ClassJudge`, which flags the rows of any block by itself and holds nothing per row.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rule:
+class ClassJudge:
     """What the passes found, which is enough to judge any block by itself.
 
     ``class_counts`` (K,) are the labelled rows, ``thresholds`` (K,) NaN for a class without rows, ``bars`` (K,) the
@@ -76,7 +76,7 @@ class Rule:
         return flagged
 
 
-def find_rule(
+def find_judge(
     blocks: Blocks,
     n_classes: int,
     *,
@@ -85,7 +85,7 @@ def find_rule(
     adjust: bool,
     tally: ClassTally | None = None,
     least_rows: int = 0,
-) -> Rule:
+) -> ClassJudge:
     """Read the rows until every cut is known: once for thresholds, once for the joint, twice or more for the cuts.
 
     Args:
@@ -115,7 +115,7 @@ def find_rule(
     rows = int(tally.rows.sum())
     margins, own, top = _cuts(blocks, filter_by, prune_counts(counts, tally.rows))
     joint = calibrate(counts, tally.rows) / max(rows, 1)
-    return Rule(
+    return ClassJudge(
         filter_by, score, adjust, tally.rows, tally.finish(), bars, counts, joint, tally.rows < least_rows,
         margins, own, top,
     )  # fmt: skip

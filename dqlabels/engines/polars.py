@@ -157,7 +157,7 @@ def draw_sample(frame: pl.LazyFrame, task: Task, on_rows: Callable[[int], None])
     sample, done = ContentSample.empty(task.quotas), 0
     for native in read_blocks(frame, [*task.columns, task.label]):
         block = nw.from_native(native, eager_only=True)
-        labels = task.given(block[task.label])
+        labels = task.read_labels(block[task.label])
         sample.update(block, task.strata(labels), task.hashes(block, labels))
         done += len(block)
         on_rows(done)
@@ -179,7 +179,7 @@ def judge_rows(
     first, done = fitted.first(), 0
     for native in read_blocks(frame, [*fitted.columns, task.label]):
         block = nw.from_native(native, eager_only=True)
-        labels = task.given(block[task.label])
+        labels = task.read_labels(block[task.label])
         outputs, known = fitted.judge(block, labels, spill.n_jobs), task.layout.known(labels)
         fitted.observe(first, labels[known], outputs[known])
         spill.append(labels, outputs)
@@ -210,7 +210,7 @@ def add_columns(frame: pl.LazyFrame, task: Task, rule: Rule, spill: Spill) -> It
             raise LabelColumnError(changed)
         labels, outputs = spill.block(at)
         block = nw.from_native(native, eager_only=True)
-        now = task.given(block[task.label])
+        now = task.read_labels(block[task.label])
         if not np.array_equal(now, labels, equal_nan=labels.dtype.kind == "f"):
             raise LabelColumnError(changed)
         done += len(native)

@@ -119,7 +119,7 @@ def _drawing(task: Task, bars: NDArray[np.float64]) -> Callable[[Tables], Batche
         sample.bars = limits.copy()
         for table in tables:
             block = nw.from_native(table, eager_only=True)
-            labels = task.given(block[task.label])
+            labels = task.read_labels(block[task.label])
             sample.update(block, task.strata(labels), task.hashes(block, labels))
         sample.settle()
         if sample.frames:
@@ -137,7 +137,7 @@ def judge_rows(frame: DataFrame, task: Task, fitted: FittedTask) -> DataFrame:
     def judged(tables: Tables) -> Batches:
         for table in tables:
             block = nw.from_native(table, eager_only=True)
-            labels = task.given(block[task.label])
+            labels = task.read_labels(block[task.label])
             outputs = fitted.judge(block, labels, 1)
             labelled = table.append_column(LABELS, pa.array(labels))
             yield from labelled.append_column(OUTPUTS, _packed(outputs)).to_batches()

@@ -118,7 +118,7 @@ class Task(Protocol):
     def learn(self, sample: Sample, n_jobs: int | None, progress: ProgressOption = False) -> FittedTask:
         """Fit the model on a sample."""
 
-    def given(self, column: Column) -> LabelArray:
+    def read_labels(self, column: Column) -> LabelArray:
         """Return the labels (b,) of a block, as they are stored."""
 
     def strata(self, labels: LabelArray, /) -> IntArray:

@@ -19,7 +19,7 @@ import dqlabels
 from dqlabels import LabelWarning
 from dqlabels.engines import polars as engine
 from dqlabels.engines.memory import judge
-from dqlabels.engines.passes import find_rule
+from dqlabels.engines.passes import find_judge
 from dqlabels.engines.task import RowLayout
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
 from dqlabels.frames.hashing import content_hashes
@@ -287,7 +287,7 @@ def test_the_passes_find_what_the_judge_in_memory_finds(seed, k, filter_by, cut)
     probs = np.rint(probs * rng.choice([4, 2**24])) + 1
     probs = np.rint(probs / probs.sum(axis=1, keepdims=True) * 2**24).astype(np.float32) / np.float32(2**24)
     codes = rng.integers(0, k, 90)
-    rule = find_rule(InTwo(codes, probs, cut), k, filter_by=filter_by, score="normalized_margin", adjust=False)
+    rule = find_judge(InTwo(codes, probs, cut), k, filter_by=filter_by, score="normalized_margin", adjust=False)
     quality, flagged, suggested = rule.judge(codes, probs)
     known = judge(codes, probs, filter_by=filter_by)
     assert np.array_equal(flagged, known.flagged)

@@ -52,7 +52,7 @@ class ClassTask:
         """(K,) rows of each class."""
         return self.labels.rows
 
-    def given(self, column: Column) -> IntArray:
+    def read_labels(self, column: Column) -> IntArray:
         """The class positions (b,), -1 where missing."""
         return self.labels.codes(column)
 
@@ -113,7 +113,7 @@ class FittedClassTask:
     def rule(self, blocks: Blocks, first: ClassTally) -> ClassRule:
         """The passes of confident learning."""
         options = self.options
-        rule = passes.find_rule(
+        rule = passes.find_judge(
             blocks, len(self.labels.classes), filter_by=options.filter_by, score=options.score, adjust=options.adjust,
             tally=first, least_rows=MIN_ROWS_PER_CLASS,
         )  # fmt: skip
@@ -122,9 +122,9 @@ class FittedClassTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassRule:
-    """What the passes ``rule``, and the classes that it is about."""
+    """The ``rule`` that the passes found, and the classes that it is about."""
 
-    rule: passes.Rule
+    rule: passes.ClassJudge
     labels: LabelSet
     names: Names
 

@@ -93,7 +93,7 @@ class ValueTask:
         """(1,) rows to sample."""
         return np.minimum(self.strata_rows, large.LARGE_ROWS)
 
-    def given(self, column: Column) -> FloatArray:
+    def read_labels(self, column: Column) -> FloatArray:
         """The amounts (b,), NaN where missing."""
         return amounts(column)[0]
 
@@ -111,7 +111,7 @@ class ValueTask:
         Raises:
             FeatureError: No feature is left.
         """
-        values = self.given(sample.frame[self.label])
+        values = self.read_labels(sample.frame[self.label])
         exclude = [name for name in self.options.exclude if name in sample.frame.columns]
         encoder, matrix, notes = value_features(sample.frame, self.label, values, self.options.features, exclude)
         alike = np.unique(hash_matrix(matrix)).size
