@@ -22,7 +22,7 @@ from dqlabels.errors import FeatureError, OptionError
 from dqlabels.frames.columns import Column, ColumnKind, Frame, require
 from dqlabels.frames.conversion import as_floats, as_moments
 from dqlabels.frames.hashing import row_marks
-from dqlabels.frames.values import codes_of
+from dqlabels.frames.values import value_codes
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import shown_value
 from dqlabels.statistics.arrays import FloatArray, IntArray
@@ -54,7 +54,7 @@ class Subject:
     @cached_property
     def codes(self) -> dict[str, IntArray]:
         """Codes (n,) of the values of each column except the label."""
-        return codes_of(self.table, [name for name in self.table.columns if name != self.label])
+        return {name: value_codes(self.table[name]) for name in self.table.columns if name != self.label}
 
     @cached_property
     def marks(self) -> NDArray[np.uint64]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError, LabelColumnError, OptionError
-from dqlabels.frames.arrays import BoolArray, IntArray
+from dqlabels.frames.arrays import BoolArray, FloatArray, IntArray
 
 Frame = nw.DataFrame[Any]
 Column = nw.Series[Any]
@@ -149,16 +149,8 @@ def read_labels(frame: Frame, label: str) -> Labels:
             f"Column {label!r} holds {column.dtype}, but each row needs one label. "
             "Explode it, or turn it into one column per label."
         )
-    if len(column) == 0:
-        raise LabelColumnError(f"The frame has no rows, so column {label!r} has no labels to audit.")
-    codes, classes = encode(column)
-    if not classes:
-        raise LabelColumnError(f"Column {label!r}: all {len(column):,} labels are missing. Nothing can be audited.")
-    _check_classes(label, int((codes >= 0).sum()), classes)
-    first_rows = np.full(len(classes), -1, dtype=np.int64)
-    known = np.flatnonzero(codes >= 0)[::-1]
-    first_rows[codes[known]] = known
-    return Labels(column, codes, classes, first_rows)
+    codes, classes, _ = _checked(column, np.ones(len(column), dtype=np.int64))
+    return Labels(column, codes, classes, _first_rows(codes, len(classes)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -183,18 +175,8 @@ class LabelSet:
         Raises:
             LabelColumnError: The column is empty, constant, continuous, or (nearly) unique per row.
         """
-        label = values.name
-        if not rows.sum():
-            raise LabelColumnError(f"The frame has no rows, so column {label!r} has no labels to audit.")
-        codes, classes = encode(values)
-        if not classes:
-            raise LabelColumnError(f"Column {label!r}: all {int(rows.sum()):,} labels are missing.")
-        known = codes >= 0
-        counts = np.bincount(codes[known], weights=rows[known], minlength=len(classes)).astype(np.int64)
-        _check_classes(label, int(counts.sum()), classes)
-        places = np.full(len(classes), -1, dtype=np.int64)
-        places[codes[known]] = np.flatnonzero(known)
-        return cls(values, classes, places, counts, int(rows.sum() - counts.sum()))
+        codes, classes, counts = _checked(values, rows)
+        return cls(values, classes, _first_rows(codes, len(classes)), counts, int(rows.sum() - counts.sum()))
 
     def codes(self, column: Column) -> IntArray:
         """Class positions (b,) of a block's labels, -1 where missing.
@@ -202,25 +184,50 @@ class LabelSet:
         Raises:
             LabelColumnError: A label did not occur when the table was first read.
         """
-        return label_codes(column, self.classes)
+        codes, values = encode(column)
+        place = {value: at for at, value in enumerate(self.classes)}
+        new = [value for value in values if value not in place]
+        if new:
+            raise LabelColumnError(
+                f"Column {column.name!r} changed while it was read: it now holds {', '.join(map(repr, new[:5]))}, "
+                "which did not occur at first. Read from a source that does not change, such as a file."
+            )
+        places = np.array([*(place[value] for value in values), -1], dtype=np.int64)
+        return places[codes]
 
 
-def label_codes(column: Column, classes: Sequence[Any]) -> IntArray:
-    """Positions (n,) of labels in ``classes``, -1 where missing.
+def _checked(column: Column, rows: IntArray) -> tuple[IntArray, tuple[Any, ...], IntArray]:
+    """Codes (m,) of a label column, the K classes, and the rows (K,) of each; value i stands for ``rows`` (m,) rows."""
+    label = column.name
+    if not rows.sum():
+        raise LabelColumnError(f"The frame has no rows, so column {label!r} has no labels to audit.")
+    codes, classes = encode(column)
+    if not classes:
+        raise LabelColumnError(f"Column {label!r}: all {int(rows.sum()):,} labels are missing. Nothing can be audited.")
+    known = codes >= 0
+    counts = np.bincount(codes[known], weights=rows[known], minlength=len(classes)).astype(np.int64)
+    _check_classes(label, int(counts.sum()), classes)
+    return codes, classes, counts
 
-    Raises:
-        LabelColumnError: A label is none of ``classes``.
-    """
-    codes, values = encode(column)
-    place = {value: at for at, value in enumerate(classes)}
-    new = [value for value in values if value not in place]
-    if new:
-        raise LabelColumnError(
-            f"Column {column.name!r} changed while it was read: it now holds {', '.join(map(repr, new[:5]))}, "
-            "which did not occur at first. Read from a source that does not change, such as a file."
-        )
-    places = np.array([*(place[value] for value in values), -1], dtype=np.int64)
-    return places[codes]
+
+def _first_rows(codes: IntArray, n_classes: int) -> IntArray:
+    first_rows = np.full(n_classes, -1, dtype=np.int64)
+    known = np.flatnonzero(codes >= 0)[::-1]
+    first_rows[codes[known]] = known
+    return first_rows
+
+
+def floats(column: Column) -> FloatArray:
+    """Values (n,) of a column of numbers or booleans, NaN where null."""
+    return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
+
+
+def missing_rows(column: Column) -> BoolArray:
+    """True (n,) where there is no value: null, or NaN in a column of floats."""
+    missing: BoolArray = column.is_null().to_numpy().astype(bool)
+    if column.dtype.is_float():
+        missing |= np.isnan(floats(column))
+    return missing
 
 
 def encode(column: Column) -> tuple[IntArray, tuple[Any, ...]]:
@@ -235,16 +242,13 @@ def encode(column: Column) -> tuple[IntArray, tuple[Any, ...]]:
     ([1, -1, 0], ('a', 'b'))
     """
     dtype = column.dtype
-    missing = column.is_null().to_numpy().astype(bool)
+    missing = missing_rows(column)
     codes = np.full(len(column), -1, dtype=np.int64)
-    if dtype.is_float():
-        values = column.cast(nw.Float64).to_numpy().astype(np.float64)
-        missing |= np.isnan(values)
-        if np.isinf(values).any():
-            raise LabelColumnError(
-                f"Column {column.name!r} holds infinity in {int(np.isinf(values).sum()):,} rows, which is not a class. "
-                "Replace it with null where the label is unknown."
-            )
+    if dtype.is_float() and (infinite := int(np.isinf(floats(column)).sum())):
+        raise LabelColumnError(
+            f"Column {column.name!r} holds infinity in {infinite:,} rows, which is not a class. "
+            "Replace it with null where the label is unknown."
+        )
     present = np.flatnonzero(~missing)
     if not present.size:
         return codes, ()
@@ -356,10 +360,10 @@ def choose_features(
     >>> choose_features(frame, "y", None, [])
     ({'age': 'number'}, [])
     """
-    left_out = {exclude} if isinstance(exclude, str) else set(exclude)
+    left_out = set(as_list(exclude))
     require(frame, left_out, "exclude")
     if features is not None:
-        features = [features] if isinstance(features, str) else list(features)
+        features = as_list(features)
         require(frame, features, "feature")
         if label in features:
             raise FeatureError(f"Column {label!r} is the label, so it cannot be a feature. Remove it from features=.")

@@ -13,20 +13,12 @@ from numpy.typing import ArrayLike
 
 from dqlabels.errors import FeatureError
 from dqlabels.frames.arrays import BoolArray, FloatArray, FloatMatrix
-from dqlabels.frames.columns import Column
+from dqlabels.frames.columns import Column, floats, missing_rows
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|nan)\s*", re.IGNORECASE)
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?")
 TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 STRINGS = (nw.String, nw.Categorical)
-
-
-def missing_rows(column: Column) -> BoolArray:
-    """True (n,) where there is no value: null, or NaN in a column of floats."""
-    missing = column.is_null().to_numpy().astype(bool)
-    if column.dtype.is_float():
-        missing |= np.isnan(column.cast(nw.Float64).to_numpy().astype(np.float64))
-    return missing
 
 
 def as_floats(column: Column, expected: str) -> FloatArray:
@@ -45,7 +37,7 @@ def as_floats(column: Column, expected: str) -> FloatArray:
     """
     dtype = column.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:
-        return _floats(column)
+        return floats(column)
     if dtype != nw.Object and not is_string(column):
         refuse(column, expected, "a number is needed")
     missing = missing_rows(column)
@@ -62,9 +54,9 @@ def as_truth(column: Column, expected: str) -> FloatArray:
         FeatureError: A value is neither.
     """
     if column.dtype == nw.Boolean:
-        return _floats(column)
+        return floats(column)
     if column.dtype.is_numeric():
-        values = _floats(column)
+        values = floats(column)
     elif column.dtype == nw.Object or is_string(column):
         missing = missing_rows(column)
         words = ["" if absent else str(value).strip().lower() for value, absent in _rows(column, missing)]
@@ -93,7 +85,7 @@ def as_texts(column: Column, expected: str) -> tuple[list[Any], BoolArray]:
         return [None if absent else str(value) for value, absent in _rows(column, missing)], missing
     if not dtype.is_float():
         refuse(column, expected, "strings are needed")
-    values = _floats(column)
+    values = floats(column)
     fractional = np.flatnonzero(~missing & (values != np.trunc(values)))
     if fractional.size:
         first = int(fractional[0])
@@ -176,10 +168,6 @@ def refuse(column: Column, expected: str, what: str) -> NoReturn:
         f"Column {column.name!r} was {expected} when the encoders were fitted and is {column.dtype} now: {what}. "
         "Convert it to what it was, or fit again."
     )
-
-
-def _floats(column: Column) -> FloatArray:
-    return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
 
 
 def _rows(column: Column, missing: BoolArray) -> Iterator[tuple[Any, bool]]:

@@ -1,14 +1,14 @@
 """Turn one column into float32 features, by a fitted rule that treats each value on its own.
 
 Each kind of column has a frozen encoder, whose ``encode`` turns any later column into features and whose ``to_dict``
-returns plain values to save. An encoder that must know all rows is made by a mergeable tally.
+returns plain values to save.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -67,22 +67,27 @@ class ColumnEncoder(Protocol):
         """Plain values, ready for JSON."""
 
 
-class _NoBlank:
+@dataclass(frozen=True, slots=True)
+class _NumberLike:
     """Base of encoders for which missing values become NaN."""
 
-    __slots__ = ()
+    dtype: str
+
     width = 1
 
     @property
     def blank(self) -> FloatMatrix:
+        """Features (width,) of a missing value."""
         return np.full(self.width, np.nan, dtype=np.float32)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, ready for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
-class NumberEncoder(_NoBlank):
+class NumberEncoder(_NumberLike):
     """Numbers as they are, NaN where missing."""
-
-    dtype: str
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
         """Return features (n, 1); finite numbers beyond 2**100 are clipped, since float32 would turn them infinite."""
@@ -90,31 +95,20 @@ class NumberEncoder(_NoBlank):
         clipped = np.where(np.isfinite(values), np.clip(values, -MAX_NUMBER, MAX_NUMBER), values)
         return clipped.astype(np.float32).reshape(-1, 1), 0
 
-    def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
-        return {"dtype": self.dtype}
-
 
 @dataclass(frozen=True, slots=True)
-class BooleanEncoder(_NoBlank):
+class BooleanEncoder(_NumberLike):
     """1 for true, 0 for false, NaN where missing."""
-
-    dtype: str
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
         """Return features (n, 1)."""
         return as_truth(column, self.dtype).astype(np.float32).reshape(-1, 1), 0
 
-    def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
-        return {"dtype": self.dtype}
-
 
 @dataclass(frozen=True, slots=True)
-class DateEncoder(_NoBlank):
+class DateEncoder(_NumberLike):
     """Days since 1970, with month, weekday and hour, on which people's habits depend."""
 
-    dtype: str
     form: DateForm
     zone: str | None
 
@@ -144,10 +138,6 @@ class DateEncoder(_NoBlank):
         elif (with_time := np.flatnonzero(~np.isnan(days) & (days != np.trunc(days)))).size:
             refuse(column, self.dtype, f"row {with_time[0]:,} holds a time of day, which a date cannot")
         return np.column_stack([days, *parts]).astype(np.float32), 0
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
-        return {"dtype": self.dtype, "form": self.form, "zone": self.zone}
 
 
 def _seconds(value: str | None) -> float:
@@ -232,38 +222,6 @@ class CategoryEncoder:
         }
 
 
-@dataclass(slots=True, eq=False)
-class CategoryTally:
-    """Mergeable counts of the values of a category."""
-
-    dtype: str
-    counts: Counter[str]
-    missing: int
-
-    def update(self, column: Column) -> None:
-        """Count a block's values."""
-        if column.dtype == nw.String and (coded := string_codes(column)) is not None:
-            *rows, missing = np.bincount(coded[0] % (len(coded[1]) + 1), minlength=len(coded[1]) + 1).tolist()
-            self.counts.update(dict(zip(coded[1], rows, strict=True)))
-            self.missing += missing
-            return
-        texts, absent = as_texts(column, self.dtype)
-        n_absent = int(absent.sum())
-        if n_absent:
-            texts = [text for text, missing in zip(texts, absent.tolist(), strict=True) if not missing]
-        self.counts.update(texts)
-        self.missing += n_absent
-
-    def merge(self, other: CategoryTally) -> None:
-        """Add the counts of another tally."""
-        self.counts.update(other.counts)
-        self.missing += other.missing
-
-    def finish(self) -> CategoryEncoder:
-        """Return the encoder."""
-        return CategoryEncoder.of(self.dtype, self.counts, self.missing)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class TextEncoder:
     """Words hashed into a fixed width, weighed by how rare they are (TF-IDF)."""
@@ -281,10 +239,10 @@ class TextEncoder:
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
         """Return features (n, 256)."""
-        return self.weigh(hashed_words(column, self.dtype)), 0
+        return self.weigh(_hashed_words(column, self.dtype)), 0
 
     def weigh(self, counts: csr_matrix) -> FloatMatrix:
-        """Weigh the sparse counts of :func:`hashed_words` by 1 + log count and rarity, and scale rows to length 1."""
+        """Weigh the sparse counts of :func:`_hashed_words` by 1 + log count and rarity, and scale rows to length 1."""
         from sklearn.preprocessing import normalize
 
         weighed = counts.copy()
@@ -297,34 +255,7 @@ class TextEncoder:
         return {"dtype": self.dtype, "documents": self.documents, "words": list(self.words)}
 
 
-@dataclass(slots=True, eq=False)
-class TextTally:
-    """Mergeable counts of the documents in which each hashed word occurs."""
-
-    dtype: str
-    documents: int
-    words: IntArray
-
-    def update(self, column: Column) -> None:
-        """Count a block's documents."""
-        self.take(hashed_words(column, self.dtype))
-
-    def take(self, counts: csr_matrix) -> None:
-        """Count documents that :func:`hashed_words` has hashed already."""
-        self.documents += counts.shape[0]
-        self.words += np.bincount(counts.indices, minlength=TEXT_COLUMNS)
-
-    def merge(self, other: TextTally) -> None:
-        """Add the counts of another tally."""
-        self.documents += other.documents
-        self.words += other.words
-
-    def finish(self) -> TextEncoder:
-        """Return the encoder."""
-        return TextEncoder(self.dtype, self.documents, tuple(self.words.tolist()))
-
-
-def hashed_words(column: Column, dtype: str) -> csr_matrix:
+def _hashed_words(column: Column, dtype: str) -> csr_matrix:
     """Count the words of each row by their hash, as a sparse matrix (n, 256); missing texts have none."""
     from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -334,10 +265,9 @@ def hashed_words(column: Column, dtype: str) -> csr_matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class VectorEncoder(_NoBlank):
+class VectorEncoder(_NumberLike):
     """A list of numbers, each a feature."""
 
-    dtype: str
     size: int
 
     @property
@@ -349,54 +279,38 @@ class VectorEncoder(_NoBlank):
         """Features (n, size)."""
         return as_vectors(column, self.size, self.dtype), 0
 
-    def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
-        return {"dtype": self.dtype, "size": self.size}
 
-
-@dataclass(slots=True, eq=False)
-class FormTally:
-    """Tally of a column whose dtype alone decides how it is encoded; every block must have the same."""
-
-    encoder: ColumnEncoder
-
-    def update(self, column: Column) -> None:
-        """Check a block."""
-        self.encoder.encode(column)
-
-    def merge(self, other: FormTally) -> None:
-        """Compare with another tally.
-
-        Raises:
-            FeatureError: The blocks have different columns.
-        """
-        if self.encoder != other.encoder:
-            raise FeatureError(f"The parts of a table differ in a column: {self.encoder} and {other.encoder}.")
-
-    def finish(self) -> ColumnEncoder:
-        """Return the encoder."""
-        return self.encoder
-
-
-Tally = FormTally | CategoryTally | TextTally
-
-
-def tally_of(column: Column, kind: ColumnKind) -> Tally:
-    """Return an empty tally for columns like this one.
+def fit_encode(column: Column, kind: ColumnKind) -> tuple[ColumnEncoder, FloatMatrix]:
+    """Fit the encoder of a column, and return it with the features (n, width) of the column.
 
     Raises:
         FeatureError: The vectors of the column differ in length.
     """
     dtype = str(column.dtype)
-    if kind == "category":
-        return CategoryTally(dtype, Counter(), 0)
     if kind == "text":
-        return TextTally(dtype, 0, np.zeros(TEXT_COLUMNS, dtype=np.int64))
-    if kind == "date":
-        return FormTally(_date_encoder(column, dtype))
-    if kind == "vector":
-        return FormTally(VectorEncoder(dtype, _vector_size(column)))
-    return FormTally(NumberEncoder(dtype) if kind == "number" else BooleanEncoder(dtype))
+        counts = _hashed_words(column, dtype)
+        documents = np.bincount(counts.indices, minlength=TEXT_COLUMNS)
+        text = TextEncoder(dtype, len(column), tuple(documents.tolist()))
+        return text, text.weigh(counts)
+    encoder: ColumnEncoder
+    if kind == "category":
+        encoder = _category_encoder(column, dtype)
+    elif kind == "date":
+        encoder = _date_encoder(column, dtype)
+    elif kind == "vector":
+        encoder = VectorEncoder(dtype, _vector_size(column))
+    else:
+        encoder = NumberEncoder(dtype) if kind == "number" else BooleanEncoder(dtype)
+    return encoder, encoder.encode(column)[0]
+
+
+def _category_encoder(column: Column, dtype: str) -> CategoryEncoder:
+    if column.dtype == nw.String and (coded := string_codes(column)) is not None:
+        *rows, missing = np.bincount(coded[0] % (len(coded[1]) + 1), minlength=len(coded[1]) + 1).tolist()
+        return CategoryEncoder.of(dtype, dict(zip(coded[1], rows, strict=True)), missing)
+    texts, absent = as_texts(column, dtype)
+    present = (text for text, missing in zip(texts, absent.tolist(), strict=True) if not missing)
+    return CategoryEncoder.of(dtype, Counter(present), int(absent.sum()))
 
 
 def _date_encoder(column: Column, dtype: str) -> DateEncoder:

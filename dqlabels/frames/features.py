@@ -11,17 +11,8 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import FeatureError
 from dqlabels.frames.arrays import FloatMatrix, IntArray
-from dqlabels.frames.columns import ColumnKind, Frame
-from dqlabels.frames.conversion import missing_rows
-from dqlabels.frames.encoders import (
-    CategoryTally,
-    ColumnEncoder,
-    Tally,
-    TextTally,
-    encoder_from_dict,
-    hashed_words,
-    tally_of,
-)
+from dqlabels.frames.columns import ColumnKind, Frame, missing_rows
+from dqlabels.frames.encoders import ColumnEncoder, encoder_from_dict, fit_encode
 
 MAX_NAMED = 20
 # With this many rows per value on average, it is no coincidence if no value occurs with two classes.
@@ -71,26 +62,15 @@ class FeatureEncoder:
 
     @classmethod
     def fit_encode(cls, table: Frame, kinds: Mapping[str, ColumnKind]) -> tuple[FeatureEncoder, Encoded]:
-        """Fit on a table and encode it, hashing its words only once.
+        """Fit on a table and encode it.
 
         Raises:
             FeatureError: The vectors of a column differ in length.
         """
-        encoders: dict[str, ColumnEncoder] = {}
-        parts: dict[str, FloatMatrix] = {}
-        for name, kind in kinds.items():
-            tally = tally_of(table[name], kind)
-            if isinstance(tally, TextTally):
-                counts = hashed_words(table[name], tally.dtype)
-                tally.take(counts)
-                weigher = tally.finish()
-                encoders[name], parts[name] = weigher, weigher.weigh(counts)
-                continue
-            if isinstance(tally, CategoryTally):
-                tally.update(table[name])
-            encoders[name] = tally.finish()
-            parts[name], _ = encoders[name].encode(table[name])
-        return cls(dict(kinds), encoders), _side_by_side(len(table), parts, {})
+        fitted = {name: fit_encode(table[name], kind) for name, kind in kinds.items()}
+        encoder = cls(dict(kinds), {name: rule for name, (rule, _) in fitted.items()})
+        parts = {name: part for name, (_, part) in fitted.items()}
+        return encoder, _side_by_side(len(table), parts, {}, encoder.blocks)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,7 +122,7 @@ class FeatureEncoder:
             parts[name], n_unseen = encoder.encode(column)
             if n_unseen:
                 unseen[name] = n_unseen
-        return _side_by_side(len(frame), parts, unseen)
+        return _side_by_side(len(frame), parts, unseen, self.blocks)
 
     def check(self, columns: Iterable[str]) -> None:
         """Raise if a frame lacks feature columns.
@@ -185,54 +165,11 @@ class FeatureEncoder:
         return cls(kinds, encoders)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureTally:
-    """What the encoders must know about all rows of a table that is read in blocks: ``update``, ``merge``, ``finish``.
-
-    >>> import narwhals as nw, polars as pl
-    >>> blocks = [nw.from_native(pl.DataFrame({"c": values})) for values in (["a", "b"], ["c"])]
-    >>> tallies = [FeatureTally.of(block, {"c": "category"}) for block in blocks]
-    >>> for tally, block in zip(tallies, blocks):
-    ...     tally.update(block)
-    >>> tallies[0].merge(tallies[1])
-    >>> tallies[0].finish().to_dict()["columns"][0]["values"]
-    ['a', 'b', 'c']
-    """
-
-    kinds: Mapping[str, ColumnKind]
-    tallies: Mapping[str, Tally]
-
-    @classmethod
-    def of(cls, block: Frame, kinds: Mapping[str, ColumnKind]) -> FeatureTally:
-        """Return an empty tally for blocks with the columns of this one.
-
-        Raises:
-            FeatureError: The vectors of a column differ in length.
-        """
-        return cls(dict(kinds), {name: tally_of(block[name], kind) for name, kind in kinds.items()})
-
-    def update(self, block: Frame) -> None:
-        """Count a block's rows."""
-        for name, tally in self.tallies.items():
-            tally.update(block[name])
-
-    def merge(self, other: FeatureTally) -> None:
-        """Add the counts of another tally."""
-        for name, tally in self.tallies.items():
-            tally.merge(other.tallies[name])  # type: ignore[arg-type]
-
-    def finish(self) -> FeatureEncoder:
-        """Return the encoder, the same as if it were fitted on the whole table."""
-        return FeatureEncoder(self.kinds, {name: tally.finish() for name, tally in self.tallies.items()})
-
-
-def _side_by_side(n_rows: int, parts: Mapping[str, FloatMatrix], unseen: Mapping[str, int]) -> Encoded:
+def _side_by_side(
+    n_rows: int, parts: Mapping[str, FloatMatrix], unseen: Mapping[str, int], blocks: Mapping[str, slice]
+) -> Encoded:
     """Join the features of the columns into one matrix, in which infinite values become missing."""
-    blocks: dict[str, slice] = {}
-    width = 0
-    for name, part in parts.items():
-        blocks[name] = slice(width, width + part.shape[1])
-        width += part.shape[1]
+    width = sum(part.shape[1] for part in parts.values())
     matrix: FloatMatrix = np.empty((n_rows, width), dtype=np.float32)
     infinite: dict[str, int] = {}
     for name, part in parts.items():
@@ -241,7 +178,7 @@ def _side_by_side(n_rows: int, parts: Mapping[str, FloatMatrix], unseen: Mapping
         if is_infinite.any():
             infinite[name] = int(is_infinite.any(axis=1).sum())
             matrix[:, blocks[name]][is_infinite] = np.nan
-    return Encoded(matrix, infinite, dict(unseen), blocks)
+    return Encoded(matrix, infinite, unseen, blocks)
 
 
 def without_leaks(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.arrays import FloatArray, Hashes, IntArray
-from dqlabels.frames.columns import Column, Frame
+from dqlabels.frames.columns import Column, Frame, floats, missing_rows
 
 Floats = TypeVar("Floats", NDArray[np.float32], FloatArray)
 
@@ -109,18 +109,17 @@ def _long_words(column: Column) -> NDArray[np.uint64]:
         column = column.dt.total_microseconds()
     elif not (dtype.is_numeric() or dtype == nw.Boolean):
         return _text_words(column)
-    return canonical(column.cast(nw.Float64).to_numpy().astype(np.float64, copy=False)).view(np.uint64)
+    return canonical(floats(column)).view(np.uint64)
 
 
 def _text_words(column: Column) -> NDArray[np.uint64]:
-    missing = column.is_null().to_numpy().astype(bool)
     if isinstance(column.dtype, (nw.List, nw.Array)):
         texts = [",".join(map(repr, map(float, row))) if row is not None else "" for row in column.to_list()]
     else:
         texts = [str(value) for value in column.to_list()]
     codes = {text: zlib.crc32(text.encode("utf-8", "surrogatepass")) for text in set(texts)}
     hashed = np.fromiter(map(codes.__getitem__, texts), dtype=np.uint64, count=len(texts))
-    hashed[missing] = MISSING
+    hashed[missing_rows(column)] = MISSING
     return hashed
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.arrays import BoolArray, FloatArray, IntArray
-from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require
+from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, floats, require
 
 # Fractional numbers with more different values than both this number and this share of the rows are amounts.
 MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE = 20, 0.02
@@ -92,7 +92,7 @@ def looks_continuous(column: Column) -> bool:
     """
     if not column.dtype.is_float():
         return False
-    values = np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    values = floats(column)
     values = values[np.isfinite(values)]
     if values.size < MIN_ROWS_TO_JUDGE or not (values != np.rint(values)).any():
         return False
@@ -204,15 +204,15 @@ def amounts(column: Column) -> tuple[FloatArray, float]:
     """
     dtype = column.dtype
     if dtype.is_integer():
-        return _floats(column), 1.0
+        return floats(column), 1.0
     if dtype.is_float():
-        return _floats(column), 0.0
+        return floats(column), 0.0
     if dtype == nw.Duration:
-        return _floats(column.dt.total_microseconds()), 1.0
+        return floats(column.dt.total_microseconds()), 1.0
     if dtype == nw.Date:
-        return _floats(column.dt.timestamp("us")), DAY
+        return floats(column.dt.timestamp("us")), DAY
     if dtype == nw.Datetime:
-        return _floats(column.dt.timestamp("us")), 1.0
+        return floats(column.dt.timestamp("us")), 1.0
     advice = {
         nw.Boolean: "It has two classes: leave task= out",
         nw.Time: "Turn it into a duration since midnight",
@@ -225,7 +225,3 @@ def amounts(column: Column) -> tuple[FloatArray, float]:
     raise LabelColumnError(
         f"Column {column.name!r} holds {dtype}; task='regression' takes numbers, dates and durations. {way_out}."
     )
-
-
-def _floats(column: Column) -> FloatArray:
-    return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)

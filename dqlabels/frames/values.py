@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
 from dqlabels.frames.arrays import IntArray
-from dqlabels.frames.columns import Column, Frame, string_codes
-from dqlabels.frames.conversion import as_floats, missing_rows
+from dqlabels.frames.columns import Column, floats, missing_rows, string_codes
 
 
 def value_codes(column: Column) -> IntArray:
@@ -22,7 +20,7 @@ def value_codes(column: Column) -> IntArray:
     """
     dtype = column.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:
-        values = as_floats(column, str(dtype))
+        values = floats(column)
         known = ~np.isnan(values)
         codes = np.full(values.size, -1, dtype=np.int64)
         codes[known] = np.unique(values[known], return_inverse=True)[1]
@@ -41,8 +39,3 @@ def _key(value: Any) -> Any:
     if hasattr(value, "tolist"):
         value = value.tolist()
     return value if getattr(type(value), "__hash__", None) else str(value)
-
-
-def codes_of(table: Frame, names: Iterable[str]) -> dict[str, IntArray]:
-    """Value codes (n,) of each of these columns."""
-    return {name: value_codes(table[name]) for name in names}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.hashing import groups_alike, row_marks
-from dqlabels.frames.values import codes_of
+from dqlabels.frames.values import value_codes
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import METHOD, Explanation, explain, shown_value
 from dqlabels.report.summary import ClassRow, ClassSummary
@@ -312,7 +312,7 @@ def _conflicts(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence
     if not kinds:
         return []
     rows = evidence.positions
-    codes = codes_of(table, kinds)
+    codes = {name: value_codes(table[name]) for name in kinds}
     groups = groups_alike(row_marks({name: values[rows] for name, values in codes.items()}))
     labels = np.unique(np.column_stack([groups, evidence.codes]), axis=0)[:, 0]
     split = np.bincount(labels, minlength=1) > 1

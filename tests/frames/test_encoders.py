@@ -12,12 +12,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support.frames import eager
 
 from dqlabels.errors import FeatureError
-from dqlabels.frames.features import FeatureEncoder, FeatureTally
+from dqlabels.frames.features import FeatureEncoder
 
 DAYS = [datetime.date(2024, 1, 31), None, datetime.date(2024, 2, 29), datetime.date(1999, 12, 31)]
 TRUSTED: dict[str, list[Any]] = {
@@ -183,24 +181,6 @@ def test_infinite_values_are_missing_and_counted():
     encoded = fit(x=[1.0, 2.0]).encode(wrap(pl.DataFrame({"x": [float("inf"), 5.0]})))
     assert encoded.infinite == {"x": 1}
     assert np.isnan(encoded.matrix[0, 0])
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["a", "b", "c d", None]), st.sampled_from(["x y", "y", "z z", None])), min_size=2
-    ),
-    st.data(),
-)
-def test_tallies_of_parts_make_the_encoder_of_the_whole(rows, data):
-    cut = data.draw(st.integers(1, len(rows) - 1))
-    kinds = {"c": "category", "t": "text"}
-    whole = wrap(pl.DataFrame(rows, schema={"c": pl.String, "t": pl.String}, orient="row"))
-    first, second = (FeatureTally.of(part, kinds) for part in (whole[:cut], whole[cut:]))
-    first.update(whole[:cut])
-    second.update(whole[cut:])
-    second.merge(first)
-    assert second.finish().to_dict() == FeatureEncoder.fit(whole, kinds).to_dict()
 
 
 @pytest.mark.parametrize(
