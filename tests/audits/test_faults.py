@@ -29,12 +29,12 @@ SLOW = (
     + """
 import time, pathlib, sys
 from dqlabels.engines import passes
-judge = passes.Rule.judge
+judge = passes.ClassJudge.judge
 def slow(*a):
     pathlib.Path(sys.argv[-1] + ".begun").touch()
     time.sleep(60)
     return judge(*a)
-passes.Rule.judge = slow
+passes.ClassJudge.judge = slow
 """
 )
 

@@ -101,8 +101,8 @@ def instrument(clock: Clock) -> None:
     classes.content_hashes = clock.timed("sample", classes.content_hashes)
     large.learn = clock.timed("learn", large.learn)
     large.judge_matrix = clock.timed("predict", large.judge_matrix)
-    passes.find_rule = clock.timed("statistics", passes.find_rule)
-    passes.Rule.judge = clock.timed("statistics", passes.Rule.judge)
+    passes.find_judge = clock.timed("statistics", passes.find_judge)
+    passes.ClassJudge.judge = clock.timed("statistics", passes.ClassJudge.judge)
 
 
 def run_polars(source: str, target: str) -> dict[str, Any]:
