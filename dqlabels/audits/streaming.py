@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -189,8 +190,6 @@ def stream(plan: Plan, module: KindModule, notes: Sequence[str], rows: int) -> S
 
 def streamed_blocks(streamed: Streamed) -> Iterator[pl.DataFrame]:
     """Yield the blocks of a frame without an audit to keep: what lies on disk goes with the last block."""
-    from dqlabels.engines.polars import closing
-
     with closing(streamed.spill):
         for note in streamed.notes:
             warnings.warn(note, LabelWarning, stacklevel=2)

@@ -11,7 +11,6 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import narwhals as nw
@@ -141,15 +140,6 @@ class Spill:
         for other in others:
             whole.merge(other)
         return whole
-
-
-@contextmanager
-def closing(spill: Spill) -> Iterator[Spill]:
-    """Close the spill however the work ends."""
-    try:
-        yield spill
-    finally:
-        spill.close()
 
 
 def draw_sample(frame: pl.LazyFrame, task: Task, on_rows: Callable[[int], None]) -> Sample:

@@ -13,9 +13,9 @@ import os
 import sys
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypedDict, cast, get_args
 
@@ -37,27 +37,6 @@ class Head(TypedDict):
     rows: int
     classes: list[str]
     labels_sha256: str
-
-
-class DecisionLine(TypedDict):
-    """A decision as a line of the file."""
-
-    id: int
-    row: int
-    verdict: str
-    code: int
-    label: str
-    window: str
-    at: str
-
-
-class UndoLine(TypedDict):
-    """A line that takes back the decision with the id ``undo``."""
-
-    id: int
-    undo: int
-    window: str
-    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +138,9 @@ class DecisionFile:
             if seen is not None and seen != standing[-1]:
                 raise ConflictError(self.decisions.get(standing[-1]))
             label = classes[code] if code >= 0 else "unclear"
-            line: DecisionLine = {
-                "id": self.last + 1,
-                "row": row,
-                "verdict": verdict,
-                "code": code,
-                "label": label,
-                "window": window,
-                "at": _now(),
-            }
-            self._add(descriptor, line)
-            return self.decisions[self.last]
+            decision = Decision(self.last + 1, row, verdict, code, label, window, _now())
+            self._add(descriptor, asdict(decision))
+            return decision
 
     def undo(self, window: str) -> Decision | None:
         """Take back and return the last decision of this window that still stands; None if there is none."""
@@ -245,16 +216,15 @@ class DecisionFile:
             raise OptionError(
                 f"{self.path} was written by a newer dqlabels (format {found['dqlabels_review']}). Upgrade dqlabels."
             )
-        wanted = dict(self.head)
-        for key in ("label", "rows", "classes", "labels_sha256"):
-            if found[key] != wanted[key]:
+        for key, wanted in self.head.items():
+            if key != "dqlabels_review" and found[key] != wanted:
                 what = "labels or their order are" if key == "labels_sha256" else f"{key} ({str(found[key])[:60]}) is"
                 raise OptionError(
                     f"{self.path} holds decisions on other labels: its {what} not this table's. Use the table it was "
                     "made with, in the same order, or name another file with --decisions."
                 )
 
-    def _add(self, descriptor: int, entry: Head | DecisionLine | UndoLine) -> None:
+    def _add(self, descriptor: int, entry: Mapping[str, object]) -> None:
         line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
         if os.write(descriptor, line) != len(line):
             os.ftruncate(descriptor, self._read)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
+from dqlabels.noise.rate import RateData
 from dqlabels.noise.reviewed import ReviewAnswers, draw_sample, reviewed_noise, strata
 from dqlabels.report.data import RowData, row_data
 from dqlabels.report.evidence import Evidence
@@ -44,15 +45,6 @@ class Item(BlindItem, RowData):
     explanation: Explanation
 
 
-class RateSoFar(TypedDict):
-    """The noise rate that the decisions so far give; shares are in [0, 1]."""
-
-    estimate: float
-    low: float
-    high: float
-    confidence: float
-
-
 class ReviewProgress(TypedDict):
     """How far the review is: rows in all, decided, unclear, found wrong, and by verdict."""
 
@@ -63,7 +55,7 @@ class ReviewProgress(TypedDict):
     accept: int
     keep: int
     choose: int
-    rate: RateSoFar | None
+    rate: RateData | None
     note: str
 
 
@@ -134,7 +126,7 @@ class ReviewQueue:
             "note": note,
         }
 
-    def _rate(self, places: IntArray, codes: IntArray) -> tuple[RateSoFar | None, str]:
+    def _rate(self, places: IntArray, codes: IntArray) -> tuple[RateData | None, str]:
         """The noise rate of a sample with its assumption, or None and why there is none."""
         if not self.blind:
             return None, SUSPICIOUS
@@ -144,13 +136,7 @@ class ReviewQueue:
             rate = reviewed_noise(self.strata, evidence.codes, len(evidence.classes), answers)
         except OptionError:  # a stratum without an answer
             return None, TOO_FEW
-        so_far: RateSoFar = {
-            "estimate": rate.estimate,
-            "low": rate.low,
-            "high": rate.high,
-            "confidence": rate.confidence,
-        }
-        return so_far, rate.assumption
+        return rate.to_dict(), rate.assumption
 
 
 def suspicious_queue(evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind]) -> ReviewQueue:

@@ -6,13 +6,14 @@ import importlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from importlib import resources
-from typing import TYPE_CHECKING, TypedDict, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import parse_qs
 
 from dqlabels.errors import MissingExtraError, OptionError
 from dqlabels.review.decisions import ConflictError, Decision, DecisionFile
-from dqlabels.review.queue import BlindItem, Item, ReviewProgress, ReviewQueue
+from dqlabels.review.queue import ReviewQueue
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -38,67 +39,10 @@ HEADERS = {
 FILES = {"/review.js": "text/javascript", "/review.css": "text/css"}
 
 
-class About(TypedDict):
-    """What does not change during a review."""
-
-    label: str
-    classes: list[str]
-    blind: bool
-    total: int
-
-
-class RowsAnswer(TypedDict):
-    """A part of the queue."""
-
-    items: list[BlindItem | Item]
-
-
-class DecisionData(TypedDict):
-    """A decision as the page knows it."""
-
-    id: int
-    row: int
-    verdict: str
-    code: int
-    label: str
-    at: str
-
-
-class State(TypedDict):
-    """What changed since the page last asked: the id of the last line, what stands for each row, and the progress."""
-
-    last: int
-    changed: list[tuple[int, DecisionData | None]]
-    progress: ReviewProgress
-
-
-class Decided(State):
-    """The state after a decision."""
-
-    decision: DecisionData | None
-
-
-class Undone(State):
-    """The state after a decision was taken back, if there was one."""
-
-    undone: DecisionData | None
-
-
-class Failure(TypedDict):
-    """Why a request failed."""
-
-    error: str
-
-
-class Conflict(Failure):
-    """What another window decided meanwhile."""
-
-    decision: DecisionData | None
-
-
 # What the page sends, of which nothing is known until it is checked.
 PageMessage = Mapping[str, object]
-Answer = About | RowsAnswer | State | Decided | Undone | Failure | Conflict
+# What it gets, as plain values.
+Answer = Mapping[str, object]
 
 
 def require_server() -> None:
@@ -173,22 +117,22 @@ class ReviewApp:
     def __init__(self, queue: ReviewQueue, decisions: DecisionFile, label: str) -> None:
         self.queue, self.decisions, self.label = queue, decisions, label
 
-    def about(self, request: Request) -> About:
+    def about(self, request: Request) -> Answer:
         """Return what does not change: the label, its classes, and how many rows there are."""
         classes = self.decisions.head["classes"]
         return {"label": self.label, "classes": classes, "blind": self.queue.blind, "total": len(self.queue)}
 
-    def rows(self, request: Request) -> RowsAnswer:
+    def rows(self, request: Request) -> Answer:
         """Return a part of the queue."""
         start, count = _number(request, "start", 0), _number(request, "count", 20)
         return {"items": self.queue.items(start, min(count, MAX_ITEMS))}
 
-    def state(self, request: Request) -> State:
+    def state(self, request: Request) -> Answer:
         """Return what was decided after the line ``since``, by any window or server."""
         self.decisions.refresh()
         return self._state(_number(request, "since", 0))
 
-    def decide(self, message: PageMessage) -> Decided:
+    def decide(self, message: PageMessage) -> Answer:
         """Save one decision; it is on the disk when this returns."""
         row, seen, window = message.get("row"), message.get("seen"), _window(message)
         rows = self.queue.evidence.positions[self.queue.order]
@@ -200,12 +144,12 @@ class ReviewApp:
         made = self.decisions.record(row, verdict, code, window=window, seen=seen)
         return {"decision": _plain(made), **self._state(_since(message))}
 
-    def undo(self, message: PageMessage) -> Undone:
+    def undo(self, message: PageMessage) -> Answer:
         """Take back the last decision of this window."""
         undone = self.decisions.undo(_window(message))
         return {"undone": _plain(undone), **self._state(_since(message))}
 
-    def _state(self, since: int) -> State:
+    def _state(self, since: int) -> Answer:
         last, changed = self.decisions.changes(since)
         return {
             "last": last,
@@ -291,14 +235,8 @@ def _since(message: PageMessage) -> int:
     return since if _is_int(since) else 0
 
 
-def _plain(decision: Decision | None) -> DecisionData | None:
+def _plain(decision: Decision | None) -> Answer | None:
+    """A decision as the page knows it, which says nothing of the window that made it."""
     if decision is None:
         return None
-    return {
-        "id": decision.id,
-        "row": decision.row,
-        "verdict": decision.verdict,
-        "code": decision.code,
-        "label": decision.label,
-        "at": decision.at,
-    }
+    return {name: value for name, value in asdict(decision).items() if name != "window"}
