@@ -21,6 +21,7 @@ from dqlabels.statistics.classes import (
     FILTERS,
     SCORES,
     ClassTally,
+    Flags,
     JointTally,
     Judgement,
     adjust_probs,
@@ -98,21 +99,9 @@ class MemoryEngine:
         """Return the engine for work on this share of the rows, spread over all blocks."""
         return MemoryEngine(self.n_rows, max(self.block_rows, int(ROWS_PICKED / max(share, 1 / 16))), self.n_threads)
 
-    def _blocks(self) -> list[slice]:
-        starts = range(0, self.n_rows, self.block_rows)
-        return [slice(start, min(start + self.block_rows, self.n_rows)) for start in starts]
-
     def reduce(self, make: Callable[[], State], observe: Callable[[State, slice], None]) -> State:
         """Merge a statistic over all blocks: ``observe`` updates one state with one block."""
-        blocks = self._blocks()
-
-        def run(worker: int) -> State:
-            state = make()
-            for block in blocks[worker :: self.n_threads]:
-                observe(state, block)
-            return state
-
-        states = self._on_threads(run, len(blocks))
+        states = self._on_threads(make, observe)
         whole = states[0] if states else make()
         while len(states) > 1:
             whole.merge(states.pop())  # popped, so that it is not in memory twice
@@ -120,35 +109,24 @@ class MemoryEngine:
 
     def map(self, fill: Callable[[slice], None]) -> None:
         """Call ``fill`` for every block; blocks never overlap."""
-        blocks = self._blocks()
+        self._on_threads(lambda: None, lambda _, block: fill(block))
 
-        def run(worker: int) -> None:
-            for block in blocks[worker :: self.n_threads]:
-                fill(block)
+    def _on_threads(self, make: Callable[[], Result], observe: Callable[[Result, slice], None]) -> list[Result]:
+        """Return the state of each thread, which observed a share of the blocks."""
+        starts = range(0, self.n_rows, self.block_rows)
+        blocks = [slice(start, min(start + self.block_rows, self.n_rows)) for start in starts]
+        workers = min(self.n_threads, len(blocks))
 
-        self._on_threads(run, len(blocks))
+        def run(worker: int) -> Result:
+            state = make()
+            for block in blocks[worker::workers]:
+                observe(state, block)
+            return state
 
-    def _on_threads(self, run: Callable[[int], Result], n_blocks: int) -> list[Result]:
-        workers = min(self.n_threads, n_blocks)
         if workers <= 1:
-            return [run(0)] if n_blocks else []
+            return [run(0)] if blocks else []
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(run, range(workers)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Flags:
-    """The flags of n rows, and the statistics of K classes that they follow from.
-
-    ``flagged`` (n,) bool; ``label_counts`` (K,); ``thresholds`` (K,); ``counts`` (K, K) raw confident joint;
-    ``joint`` (K, K) calibrated, sums to 1.
-    """
-
-    flagged: BoolArray
-    label_counts: IntArray
-    thresholds: FloatArray
-    counts: IntArray
-    joint: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,9 +238,7 @@ def flag(
     *,
     filter_by: str = "prune_by_noise_rate",
     compat: str | None = None,
-    trusted: ClassTally | None = None,
     n_threads: int | None = None,
-    block_rows: int | None = None,
 ) -> Flags:
     """Flag rows without scoring them, in three passes over the probabilities.
 
@@ -271,9 +247,7 @@ def flag(
         probs: (n, K).
         filter_by: The rule that flags rows.
         compat: ``"cleanlab"`` or None.
-        trusted: Gives the thresholds.
         n_threads: Maximum number of threads.
-        block_rows: Rows per block.
 
     >>> flag(np.array([0, 0, 1, 1, 1]), np.array([[.9, .1], [.8, .2], [.2, .8], [.1, .9], [.9, .1]])).flagged.sum()
     np.int64(1)
@@ -281,8 +255,8 @@ def flag(
     _check(codes, probs, filter_by, SCORES[0], False, compat)
     n, k = probs.shape
     likely = np.empty(n if k > 2 else 0, np.min_scalar_type(k - 1))
-    work = Pass.over(MemoryEngine.over(probs, n_threads, block_rows), codes, probs, likely)
-    return _find(work, filter_by, compat, trusted)
+    work = Pass.over(MemoryEngine.over(probs, n_threads), codes, probs, likely)
+    return _find(work, filter_by, compat, None)
 
 
 def _find(work: Pass, filter_by: str, compat: str | None, trusted: ClassTally | None) -> Flags:
@@ -291,8 +265,7 @@ def _find(work: Pass, filter_by: str, compat: str | None, trusted: ClassTally | 
     joint_pass = _count(work, bar.bars(), filter_by if compat is None else "")
     counts = joint_pass.joint.finish()
     if compat == "cleanlab":
-        found = cleanlab.flag_like_cleanlab(work.codes, work.probs, filter_by)
-        return Flags(found.flagged, tally.rows, found.thresholds, found.counts, found.joint)
+        return cleanlab.flag_like_cleanlab(work.codes, work.probs, filter_by)
     flagged = _flag(work, filter_by, Cells.to_prune(counts, tally.rows), joint_pass)
     joint = calibrate(counts, tally.rows)
     joint /= max(work.codes.size, 1)
@@ -383,7 +356,7 @@ def _count(work: Pass, bars: FloatArray, filter_by: str) -> _JointPass:
             state.rivals.update(rows + block.start, cells, own, top.take(rows), k * k)
 
     def empty() -> _JointPass:
-        return _JointPass(JointTally.empty(k), off, Rivals.empty())
+        return _JointPass(JointTally.empty(k), off, Rivals([]))
 
     return work.engine.reduce(empty, observe_two if k == 2 else observe)
 
@@ -435,7 +408,7 @@ def _largest_margin(work: Pass, number: IntArray) -> BoolArray:
 
 def _among(work: Pass, selection: Selection) -> BoolArray:
     """(n,) true for the rows selected in any cell, full or not."""
-    selection.finish()
+    selection.settle()
     found = np.zeros(work.codes.size, dtype=bool)
     found[selection.selected(selection.limits > 0)] = True
     return found
@@ -450,7 +423,7 @@ def _largest_margins(work: Pass, cells: Cells, rivals: Rivals) -> BoolArray:
     if cells.n_classes == 2:
         return _largest_of_two(work, cells.by_label())
     margins = _select(work, cells, rivals)
-    margins.finish()
+    margins.chosen.settle()
     found = work.disagree
     found[:] = False
     for rows in margins.chosen.selected_parts(margins.cells.limits > 0):
@@ -488,11 +461,11 @@ def _select(work: Pass, cells: Cells, rivals: Rivals) -> Margins:
     # nearly all other margins, since what is left of a row's probability is shared by all other classes.
     for part in rivals.parts(cells.n_classes):
         margins.update_likeliest(part)
-    margins.finish()
+    margins.chosen.settle()
     others = Margins.empty(cells, dtype, margins.chosen.cutoffs)
     for part in rivals.parts(cells.n_classes):
         others.update_others(part, work.probs)
-    margins.merge(others)
+    margins.chosen.merge(others.chosen)
     return margins
 
 

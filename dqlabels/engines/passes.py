@@ -78,40 +78,33 @@ class ClassJudge:
 
 def find_judge(
     blocks: Blocks,
-    n_classes: int,
+    tally: ClassTally,
     *,
     filter_by: str,
     score: str,
     adjust: bool,
-    tally: ClassTally | None = None,
     least_rows: int = 0,
 ) -> ClassJudge:
-    """Read the rows until every cut is known: once for thresholds, once for the joint, twice or more for the cuts.
+    """Read the rows until every cut is known: once for the joint, twice or more for the cuts.
 
     Args:
         blocks: The rows.
-        n_classes: K.
+        tally: Sums over all rows, observed while they were judged.
         filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
         score: The quality of a label, one of ``dqlabels.statistics.classes.SCORES``.
         adjust: Score probabilities from which the threshold of their class is subtracted.
-        tally: The result of the first pass, if it was made while the rows were judged.
         least_rows: Classes with fewer rows are never flagged.
 
     Raises:
         ProbabilityError: Some rows are not probabilities.
     """
-    k = n_classes
-    if tally is None:
-        tally = blocks.reduce(
-            lambda: ClassTally.empty(k), lambda state, codes, probs: state.update(codes, take(probs, codes))
-        )
     bars = tally.bars()
 
     def observe(state: JointTally, codes: IntArray, probs: RealArray) -> None:
         likely, top = likeliest_checked(probs)
         state.update(codes, confident_class(probs, likely, top, bars))
 
-    counts = blocks.reduce(lambda: JointTally.empty(k), observe).finish()
+    counts = blocks.reduce(lambda: JointTally.empty(bars.size), observe).finish()
     rows = int(tally.rows.sum())
     margins, own, top = _cuts(blocks, filter_by, prune_counts(counts, tally.rows))
     joint = calibrate(counts, tally.rows) / max(rows, 1)

@@ -53,12 +53,6 @@ class ContentSample:
             self.settle()
             self.waiting = 0
 
-    def merge(self, other: ContentSample) -> None:
-        """Add the rows of another sample."""
-        np.minimum(self.bars, other.bars, out=self.bars)
-        for parts in zip(other.frames, other.codes, other.hashes, other.counts, strict=True):
-            self.accept(*parts)
-
     def settle(self) -> None:
         """Join the candidates, each distinct row once, by class and content, and drop those beyond the quotas."""
         if not self.codes:

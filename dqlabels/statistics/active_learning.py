@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dqlabels.statistics.arrays import FloatArray, RealArray
-from dqlabels.statistics.consensus import CLIP, Crowdlab, best_or, crowdlab, majority
+from dqlabels.statistics.consensus import CLIP, Crowdlab, best_or, crowdlab, majority, softmax
 from dqlabels.statistics.votes import Votes, shares
 
 # cleanlab's grid for the temperature, and its floor under a probability.
@@ -86,6 +86,4 @@ def temperature(votes: Votes, probs: RealArray, label_shares: FloatArray) -> flo
 
 def scaled(probs: RealArray, temperature: float) -> FloatArray:
     """Raise probabilities (n, K) to the power of 1 / temperature, and rescale them to sum to 1."""
-    log = np.log(np.clip(probs, FLOOR, None)) / temperature
-    powers = np.exp(log - log.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return softmax(np.log(np.clip(probs, FLOOR, None)) / temperature)

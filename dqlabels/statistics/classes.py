@@ -37,8 +37,8 @@ FEW_CLASSES, FEW_SUMMANDS = 16, 4
 CACHE_BYTES = 1024 * 1024
 # With more cells per row than this, rows are counted by sorting them.
 CELLS_A_ROW = 8
-# How far a row's sum may be from 1, by the precision of the matrix.
-SUM_TOLERANCE = {np.dtype(np.float32): 1e-3, np.dtype(np.float64): 1e-3}
+# How far a row's sum may be from 1.
+SUM_TOLERANCE = 1e-3
 # The unsigned integer as wide as each float type.
 WHOLE: dict[np.dtype[np.floating], np.dtype[np.unsignedinteger]] = {
     np.dtype(np.float32): np.dtype(np.uint32),
@@ -164,39 +164,35 @@ def check_block(probs: RealArray, first_row: int = 0) -> None:
         ProbabilityError: NaN, infinity, a negative value, or a row that does not sum to 1.
     """
     for part in in_cache(probs):
-        if not _are_probabilities(probs[part]):
+        # If no value is below 0 and every sum is near 1, no value can be above 1; NaN fails the comparisons.
+        if not (probs[part].min() >= 0 and sum_to_one(row_sums(probs[part]))):
             _refuse(probs, first_row)
-
-
-def _are_probabilities(probs: RealArray) -> bool:
-    # If no value is below 0 and every sum is near 1, no value can be above 1; NaN fails the comparisons.
-    return bool(probs.min() >= 0) and sum_to_one(row_sums(probs))
 
 
 def sum_to_one(sums: RealArray) -> bool:
     """Whether all row sums (m,) are near enough to 1."""
-    return bool(sums.min() >= 1 - SUM_TOLERANCE[sums.dtype] and sums.max() <= _highest(sums.dtype))
+    return bool(sums.min() >= 1 - SUM_TOLERANCE and sums.max() <= _highest(sums.dtype))
 
 
 def _highest(dtype: np.dtype[np.floating]) -> np.floating:
     """Highest probability and row sum allowed, in the float type of the matrix."""
-    highest: np.floating = dtype.type(1 + SUM_TOLERANCE[dtype])
+    highest: np.floating = dtype.type(1 + SUM_TOLERANCE)
     return highest
 
 
 def _refuse(probs: RealArray, first_row: int) -> NoReturn:
-    tolerance, sums = SUM_TOLERANCE[probs.dtype], row_sums(probs)
+    sums = row_sums(probs)
     if not np.isfinite(probs).all():
         bad = ~np.isfinite(probs).all(axis=1)
         fault, advice = "hold NaN or infinity", "Predict for every row, or drop the rows that have no prediction."
     elif (probs < 0).any():
         bad = (probs < 0).any(axis=1)
         fault, advice = "hold negative values", "Pass probabilities, not scores; for logits apply softmax first."
-    elif (probs > 1 + tolerance).any():
-        bad = (probs > 1 + tolerance).any(axis=1)
+    elif (probs > 1 + SUM_TOLERANCE).any():
+        bad = (probs > 1 + SUM_TOLERANCE).any(axis=1)
         fault, advice = "hold values above 1", "Pass probabilities between 0 and 1, not percentages or scores."
     else:
-        bad = (sums < 1 - tolerance) | (sums > 1 + tolerance)
+        bad = (sums < 1 - SUM_TOLERANCE) | (sums > 1 + SUM_TOLERANCE)
         fault, advice = "do not sum to 1", "Pass probabilities, not scores; for logits apply softmax first."
     first = int(np.argmax(bad))
     values = ", ".join(f"{value:.4g}" for value in probs[first, :6].tolist())
@@ -292,7 +288,7 @@ def confident_class(probs: RealArray, likely: NarrowArray, top: RealArray, bars:
     # A row whose likeliest class is below every bar reaches none, and where that class leaves less than the lowest
     # bar no other class can reach its own. Other classes matter in the remaining rows alone.
     open_to_others = top >= lowest_bar
-    open_to_others &= top <= 1 + SUM_TOLERANCE[probs.dtype] - lowest_bar
+    open_to_others &= top <= 1 + SUM_TOLERANCE - lowest_bar
     open_to_others &= ~reaches
     unsure = np.flatnonzero(open_to_others)
     step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
@@ -443,12 +439,6 @@ def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
     return adjusted
 
 
-def margin_quality(given: RealArray, top: RealArray) -> FloatArray:
-    """Normalized margin, shape (m,), in [0, 1]: (p_given - p_strongest_rival + 1) / 2."""
-    quality: FloatArray = (given.astype(np.float64) - top + 1) / 2
-    return np.clip(quality, 0.0, 1.0)
-
-
 def entropy_quality(probs: RealArray, given: RealArray) -> FloatArray:
     """Confidence-weighted entropy, shape (m,), in [0, 1]: log(1 + e) / e with e = normalized entropy / p_given.
 
@@ -481,7 +471,22 @@ def block_quality(codes: IntArray, probs: RealArray, score: str) -> FloatArray:
         return np.clip(given.astype(np.float64), 0.0, 1.0)
     if score == "confidence_weighted_entropy":
         return entropy_quality(probs, given)
-    return margin_quality(given, strongest_rival(codes, probs))
+    return np.clip((given.astype(np.float64) - strongest_rival(codes, probs) + 1) / 2, 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flags:
+    """The flags of n rows, and the statistics of K classes that they follow from.
+
+    ``flagged`` (n,) bool; ``label_counts`` (K,); ``thresholds`` (K,); ``counts`` (K, K) raw confident joint;
+    ``joint`` (K, K) calibrated, sums to 1.
+    """
+
+    flagged: BoolArray
+    label_counts: IntArray
+    thresholds: FloatArray
+    counts: IntArray
+    joint: FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,13 +9,12 @@ Source: cleanlab 2.9, ``count.py``, ``filter.py`` and ``rank.py``, read and writ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import (
     MIN_CONFIDENCE,
+    Flags,
     strongest_rival,
     take,
     weighted_entropy,
@@ -27,17 +26,7 @@ MIN_THRESHOLD = 2 * TOLERANCE
 MIN_ROWS = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CleanlabFlags:
-    """cleanlab's ``flagged`` (n,), ``thresholds`` (K,), confident joint ``counts`` (K, K) and ``joint`` (K, K)."""
-
-    flagged: BoolArray
-    thresholds: FloatArray
-    counts: IntArray
-    joint: FloatArray
-
-
-def flag_like_cleanlab(codes: IntArray, probs: RealArray, filter_by: str) -> CleanlabFlags:
+def flag_like_cleanlab(codes: IntArray, probs: RealArray, filter_by: str) -> Flags:
     """Flag rows by one of ``FILTERS``, as ``cleanlab.filter.find_label_issues`` does."""
     k = probs.shape[1]
     given, top = take(probs, codes), strongest_rival(codes, probs)
@@ -51,7 +40,7 @@ def flag_like_cleanlab(codes: IntArray, probs: RealArray, filter_by: str) -> Cle
     calibrated = calibrate(counts, label_counts)
     off = counted & (confident != codes)
     flagged = _flagged(filter_by, codes, probs, given, top, calibrated, off, _agrees(codes, probs, given, top))
-    return CleanlabFlags(flagged, thresholds, counts, calibrated / max(calibrated.sum(), 1e-100))
+    return Flags(flagged, label_counts, thresholds, counts, calibrated / max(calibrated.sum(), 1e-100))
 
 
 def _agrees(codes: IntArray, probs: RealArray, given: RealArray, top: RealArray) -> BoolArray:

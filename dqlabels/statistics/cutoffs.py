@@ -7,12 +7,16 @@ not grow with the table, and the counts of parts of a table add up.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.selection import UNIT, VALUE_BITS
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # Counters held in one pass: with many cells a pass looks at fewer bits, and there are more passes.
 MAX_COUNTERS = 1 << 19
@@ -20,7 +24,26 @@ MAX_BITS = 13
 
 
 @dataclass(slots=True, eq=False)
-class CutoffCounts:
+class Counts:
+    """Mergeable ``counts`` of any shape."""
+
+    counts: IntArray
+
+    def merge(self, other: Self) -> None:
+        """Add the counts of another state."""
+        self.counts += other.counts
+
+    def sums(self) -> IntArray:
+        """Return integers that can be added to those of other parts of the table."""
+        return np.array(self.counts).ravel()
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add the ``sums`` of other parts of the table."""
+        self.counts += sums.reshape(self.counts.shape)
+
+
+@dataclass(slots=True, eq=False)
+class CutoffCounts(Counts):
     """One pass of the search: how many values of each of C cells begin with the bits known so far.
 
     ``heads`` (C,) are the known leading bits of the cutoffs. ``shift`` bits follow them, of which this pass looks at
@@ -32,7 +55,6 @@ class CutoffCounts:
     above: IntArray
     shift: int
     bits: int
-    counts: IntArray
 
     @classmethod
     def first(cls, limits: IntArray) -> CutoffCounts:
@@ -43,11 +65,11 @@ class CutoffCounts:
     def _pass(cls, limits: IntArray, heads: IntArray, above: IntArray, shift: int) -> CutoffCounts:
         room = (MAX_COUNTERS // max(limits.size, 1)).bit_length() - 1
         bits = min(shift, max(1, min(room, MAX_BITS)))
-        return cls(limits, heads, above, shift, bits, np.zeros((limits.size, 1 << bits), dtype=np.int64))
+        return cls(np.zeros((limits.size, 1 << bits), dtype=np.int64), limits, heads, above, shift, bits)
 
     def fresh(self) -> CutoffCounts:
         """Return the same pass with nothing counted."""
-        return CutoffCounts(self.limits, self.heads, self.above, self.shift, self.bits, np.zeros_like(self.counts))
+        return replace(self, counts=np.zeros_like(self.counts))
 
     def update(self, cells: IntArray, values: RealArray) -> None:
         """Count values (m,), whole numbers in [-UNIT, UNIT], in their cells (m,)."""
@@ -56,18 +78,6 @@ class CutoffCounts:
         following = (keys[near] >> (self.shift - self.bits)) & ((1 << self.bits) - 1)
         places = (cells[near] << self.bits) + following
         self.counts += np.bincount(places, minlength=self.counts.size).reshape(self.counts.shape)
-
-    def merge(self, other: CutoffCounts) -> None:
-        """Add the counts of another state."""
-        self.counts += other.counts
-
-    def sums(self) -> IntArray:
-        """Return integers that can be added to those of other parts of the table."""
-        return np.array(self.counts).ravel()
-
-    def add_sums(self, sums: IntArray) -> None:
-        """Add the ``sums`` of other parts of the table."""
-        self.counts += sums.reshape(self.counts.shape)
 
     def next_pass(self) -> CutoffCounts:
         """Return the next pass, over the bits that follow."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
+from dqlabels.statistics.selection import UNIT
 
-# Nearness is summed as whole numbers of 1 / UNIT, so that the sum does not depend on the order of the rows.
-UNIT = 2**24
 GRADE_SCORES = ("normalized_margin", "self_confidence")
 
 
@@ -53,6 +52,7 @@ def nearness_joint(codes: IntArray, distances: FloatArray) -> IntArray:
     A row counts for the nearest of those grades to which it is at least as near as their own rows are on average.
     """
     k = distances.shape[1]
+    # Whole numbers, so that their sum does not depend on the order of the rows.
     nearness = np.rint((1 - distances / (k - 1)) * UNIT).astype(np.int64)
     rows = np.bincount(codes, minlength=k)
     own = np.zeros(k, dtype=np.int64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
+from dqlabels.statistics.arrays import FloatArray, IntArray, NarrowArray, RealArray
 from dqlabels.statistics.classes import CACHE_BYTES, SUM_TOLERANCE, in_units, pairs_to_prune, pick, take
 from dqlabels.statistics.selection import UNIT, VALUE_BITS, Selection
 
@@ -86,11 +86,6 @@ class Rivals:
 
     blocks: list[tuple[NarrowArray, NarrowArray, NarrowArray, NarrowArray]]
 
-    @classmethod
-    def empty(cls) -> Rivals:
-        """Return a state without rows."""
-        return cls([])
-
     def update(self, rows: IntArray, cells: IntArray, given: RealArray, top: RealArray, n_cells: int) -> None:
         """Add a block.
 
@@ -159,7 +154,7 @@ class Margins:
     def update_others(self, part: Disagreeing, probs: RealArray) -> None:
         """Offer the margins of the other classes, from all rows' probs (n, K); only if the cells are ``dense``."""
         # No other class can have more than these two leave. In most rows that is too little to reach a floor.
-        room = int((1 + 2 * SUM_TOLERANCE[probs.dtype]) * UNIT) - part.top - 2 * part.given
+        room = int((1 + 2 * SUM_TOLERANCE) * UNIT) - part.top - 2 * part.given
         part = part.take(np.flatnonzero(room >= (self.floors.min(axis=1) * UNIT).take(part.codes)))
         step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
         for start in range(0, part.rows.size, step):
@@ -195,11 +190,3 @@ class Margins:
         margins -= part.given.repeat(wanted)
         near = np.flatnonzero(margins >= MIN_MARGIN)
         self.chosen.update(paired[near], places[near], margins[near])
-
-    def merge(self, other: Margins) -> None:
-        """Add the selection of another state."""
-        self.chosen.merge(other.chosen)
-
-    def finish(self) -> BoolArray:
-        """Return (C,) true for the cells that are full."""
-        return self.chosen.finish()

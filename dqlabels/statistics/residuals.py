@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqlabels.errors import OptionError
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
+from dqlabels.statistics.cutoffs import Counts
 from dqlabels.statistics.multiple_testing import first_flagged
 
 # Expected share of right values among the flagged.
@@ -210,13 +210,11 @@ def cell_edges(cells: IntArray) -> FloatArray:
 
 
 @dataclass(slots=True, eq=False)
-class SizeCounts:
+class SizeCounts(Counts):
     """Mergeable histogram of absolute scores, from which tail and cutoff follow.
 
     ``counts`` (CELLS,) are the rows in each cell of :func:`size_cells`.
     """
-
-    counts: IntArray
 
     @classmethod
     def empty(cls) -> SizeCounts:
@@ -226,18 +224,6 @@ class SizeCounts:
     def update(self, sizes: FloatArray) -> None:
         """Count these absolute scores (n,)."""
         self.counts += np.bincount(size_cells(sizes), minlength=CELLS)
-
-    def merge(self, other: SizeCounts) -> None:
-        """Add the sums of another state."""
-        self.counts += other.counts
-
-    def sums(self) -> IntArray:
-        """Return integers that can be added to those of other parts of the table."""
-        return np.array(self.counts)
-
-    def add_sums(self, sums: IntArray) -> None:
-        """Add the ``sums`` of other parts of the table."""
-        self.counts += sums
 
     def finish(self, fdr: float) -> tuple[Tail, float]:
         """Return the tail of right values, and the smallest absolute score flagged at this rate; infinite if none is.
@@ -320,28 +306,14 @@ def judge_values(residuals: FloatArray, spread: FloatArray, fdr: float) -> tuple
         spread: (n,) standard deviation of the single trees' predictions, at least 0.
         fdr: Expected share of right values among the flagged, in (0, 1).
 
-    Raises:
-        OptionError: ``fdr`` is not between 0 and 1.
-
     Source: conformal p-values under a false-discovery rate, Bates et al. (2023), Ann. Statist. 51:149-178.
 
     >>> residuals = np.append(np.random.default_rng(0).normal(size=200), 12.0)
     >>> np.flatnonzero(judge_values(residuals, np.zeros(201), 0.1)[1].flagged).tolist()
     [200]
     """
-    check_fdr(fdr)
     tally, sizes = ResidualTally(), SizeCounts.empty()
     tally.update(residuals, residuals)
     sizes.update(np.abs(residual_scores(residuals, spread, tally.finish())))
     rule = ValueRule(tally.finish(), *sizes.finish(fdr))
     return rule, rule.judge(residuals, spread)
-
-
-def check_fdr(fdr: float) -> None:
-    """Raise unless ``fdr`` is between 0 and 1.
-
-    Raises:
-        OptionError: ``fdr`` is not a number between 0 and 1.
-    """
-    if isinstance(fdr, bool) or not isinstance(fdr, (int, float, np.floating)) or not 0 < fdr < 1:
-        raise OptionError(f"fdr={fdr!r} is not a share between 0 and 1; for one false flag in ten pass 0.10.")

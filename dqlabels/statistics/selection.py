@@ -59,7 +59,7 @@ class Selection:
         self.waiting += rows.size
         # Settling is worth its cost once as many candidates wait as were kept the last time.
         if settle and self.waiting > max(self.settle_at, self.settled):
-            self._settle()
+            self.settle()
 
     def merge(self, other: Selection) -> None:
         """Add the candidates of another selection, and its cutoffs: a row below them was never a candidate there."""
@@ -68,8 +68,11 @@ class Selection:
         self.keys += other.keys
         other.rows, other.keys = [], []
 
-    def _settle(self) -> BoolArray:
-        """Drop candidates beyond the limits, and return (C,) true for the cells that are full."""
+    def settle(self) -> BoolArray:
+        """Drop candidates beyond the limits, and return (C,) true for the cells that are full.
+
+        The others had fewer values than their limit, so no cutoff.
+        """
         if not self.keys:
             return self.limits <= 0
         lowest, full = lowest_selected(self.keys, self.limits)
@@ -83,16 +86,12 @@ class Selection:
         settled[full] = True
         return settled
 
-    def finish(self) -> BoolArray:
-        """Return (C,) true for the cells that are full; the others had fewer values than their limit, so no cutoff."""
-        return self._settle()
-
     def selected(self, cells: BoolArray) -> KeyArray:
-        """Rows selected in those of the ``cells`` (C,) that are true, once the selection is finished.
+        """Rows selected in those of the ``cells`` (C,) that are true, once the selection is settled.
 
         >>> chosen = Selection.empty(np.array([2, 1]))
         >>> chosen.update(np.arange(4), np.array([0, 0, 0, 1]), np.array([1, 3, 2, 5]))
-        >>> sorted(chosen.selected(chosen.finish()).tolist())
+        >>> sorted(chosen.selected(chosen.settle()).tolist())
         [1, 2, 3]
         """
         return np.concatenate([np.empty(0, dtype=np.uint8), *self.selected_parts(cells)])

@@ -106,7 +106,7 @@ def numba_joint(codes: NDArray[np.int64], probs: NDArray[Any], threads: int) -> 
         add_to_tally(codes[parts[t]], probs[parts[t]], rows[t], confidence[t])
 
     def joint(t: int) -> None:
-        part, tolerance = probs[parts[t]], SUM_TOLERANCE[probs.dtype]
+        part, tolerance = probs[parts[t]], SUM_TOLERANCE
         highest = np.float64(1 + tolerance).view(np.uint64)
         bits = part.view(np.uint64)
         add = add_few_to_joint if k <= FEW_CLASSES else add_many_to_joint

@@ -25,7 +25,7 @@ from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, Optio
 from dqlabels.frames.hashing import content_hashes
 from dqlabels.frames.sampling import ContentSample, quotas
 from dqlabels.models import boosted, large, symmetric
-from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
+from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally, take
 from dqlabels.statistics.cutoffs import find_cutoffs
 
 pytestmark = pytest.mark.skipif(
@@ -287,7 +287,9 @@ def test_the_passes_find_what_the_judge_in_memory_finds(seed, k, filter_by, cut)
     probs = np.rint(probs * rng.choice([4, 2**24])) + 1
     probs = np.rint(probs / probs.sum(axis=1, keepdims=True) * 2**24).astype(np.float32) / np.float32(2**24)
     codes = rng.integers(0, k, 90)
-    rule = find_judge(InTwo(codes, probs, cut), k, filter_by=filter_by, score="normalized_margin", adjust=False)
+    tally = ClassTally.empty(k)
+    tally.update(codes, take(probs, codes))
+    rule = find_judge(InTwo(codes, probs, cut), tally, filter_by=filter_by, score="normalized_margin", adjust=False)
     quality, flagged, suggested = rule.judge(codes, probs)
     known = judge(codes, probs, filter_by=filter_by)
     assert np.array_equal(flagged, known.flagged)
@@ -308,19 +310,15 @@ def test_the_sample_is_the_same_from_any_parts_in_any_order(seed, parts):
     hashes = content_hashes(frame, ["v"], codes)
     wants = quotas(np.bincount(codes, minlength=3), 12, min_rows=3)
 
-    def draw(where):
-        state = ContentSample.empty(wants)
-        state.update(frame[where.tolist()], codes[where], hashes[where])
-        return state
+    def draw(*blocks):
+        sample = ContentSample.empty(wants)
+        for rows in blocks:
+            sample.update(frame[rows.tolist()], codes[rows], hashes[rows])
+        return sample.finish()
 
-    whole = draw(np.arange(120)).finish()
-    order = rng.permutation(120)
-    first, *others = [draw(part) for part in np.array_split(order, parts)]
-    for other in others:
-        first.merge(other)
-    merged = first.finish()
-    assert merged.frame["v"].to_list() == whole.frame["v"].to_list()
-    assert merged.counts.tolist() == whole.counts.tolist()
+    whole, parted = draw(np.arange(120)), draw(*np.array_split(rng.permutation(120), parts))
+    assert parted.frame["v"].to_list() == whole.frame["v"].to_list()
+    assert parted.counts.tolist() == whole.counts.tolist()
     kept = {int(v): int((values == v).sum()) for v in whole.frame["v"].to_list()}
     assert whole.counts.tolist() == list(kept.values())
 

@@ -191,7 +191,7 @@ def test_parts_of_a_selection_add_up_to_the_whole(values, cut, settle_at):
     first.update(rows[:cut], cells[:cut], scores[:cut])
     second.update(rows[cut:], cells[cut:], scores[cut:])
     second.merge(first)
-    full = second.finish()
+    full = second.settle()
     expected = set()
     for cell, limit in enumerate(limits):
         of_cell = np.sort(scores[cells == cell])[::-1]

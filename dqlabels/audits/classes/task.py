@@ -114,8 +114,8 @@ class FittedClassTask:
         """The passes of confident learning."""
         options = self.options
         rule = passes.find_judge(
-            blocks, len(self.labels.classes), filter_by=options.filter_by, score=options.score, adjust=options.adjust,
-            tally=first, least_rows=MIN_ROWS_PER_CLASS,
+            blocks, first, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
+            least_rows=MIN_ROWS_PER_CLASS,
         )  # fmt: skip
         return ClassRule(rule, self.labels, options.names)
 
