@@ -114,7 +114,8 @@ def check_duplicates(
     group, kinds = _groups(copies, near, space)
     n_groups = len(kinds)
     found = group >= 0
-    conflicts = _conflicts(group, labels, n_groups)
+    low, high = _extremes(group, labels)
+    conflicts = (high >= 0) & (low != high)
     details = _details(group, kinds, conflicts, labels, names)
     mixed = np.zeros(group.size, dtype=bool)
     mixed[found] = conflicts[group[found]]
@@ -160,27 +161,18 @@ def _groups(copies: Copies, near: IntArray | None, space: Space | None) -> tuple
     _, first, inverse = np.unique(component[several], return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first, kind="stable"), kind="stable")
     group[several] = rank[inverse.ravel()]
-    return group, _kinds(group, copies.groups)
+    low, high = _extremes(group, copies.groups)
+    return group, ["copy" if same else "near copy" for same in (low == high).tolist()]
 
 
-def _kinds(group: IntArray, exact: IntArray) -> list[str]:
-    """Kind of each group: ``copy`` if all its rows are alike in every feature, else ``near copy``."""
-    rows = np.flatnonzero(group >= 0)
+def _extremes(group: IntArray, values: IntArray) -> tuple[IntArray, IntArray]:
+    """Smallest and largest of the ``values`` (n,) that are not negative in each group, each (groups,)."""
+    rows = np.flatnonzero((group >= 0) & (values >= 0))
     n_groups = int(group.max(initial=-1)) + 1
-    low, high = np.full(n_groups, exact.size), np.full(n_groups, -1)
-    np.minimum.at(low, group[rows], exact[rows])
-    np.maximum.at(high, group[rows], exact[rows])
-    return ["copy" if same else "near copy" for same in (low == high).tolist()]
-
-
-def _conflicts(group: IntArray, labels: IntArray, n_groups: int) -> BoolArray:
-    """Whether each group has rows with different labels, (groups,)."""
-    rows = np.flatnonzero((group >= 0) & (labels >= 0))
     low, high = np.full(n_groups, np.iinfo(np.int64).max), np.full(n_groups, -1)
-    np.minimum.at(low, group[rows], labels[rows])
-    np.maximum.at(high, group[rows], labels[rows])
-    differ: BoolArray = (high >= 0) & (low != high)
-    return differ
+    np.minimum.at(low, group[rows], values[rows])
+    np.maximum.at(high, group[rows], values[rows])
+    return low, high
 
 
 def _message(copies: Copies, found: BoolArray, conflicts: BoolArray, mixed: BoolArray) -> str:

@@ -140,11 +140,11 @@ def _duplicates(subject: Subject) -> Finding:
 def _outliers(subject: Subject) -> Finding:
     if subject.space is None:
         return Finding("outliers", "not run", f"Outliers were not looked for: {subject.no_graph}")
-    return check_outliers(subject.space, subject.alpha, _shower(subject.table))
 
+    def shown(name: str, row: int) -> str:
+        return shown_value(subject.table[name][row], max_length=30) or "missing"
 
-def _shower(table: Frame) -> Callable[[str, int], str]:
-    return lambda name, row: shown_value(table[name][row], max_length=30) or "missing"
+    return check_outliers(subject.space, subject.alpha, shown)
 
 
 def _groups(subject: Subject) -> Finding:

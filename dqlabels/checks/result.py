@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -280,8 +279,7 @@ def check_options(
     unknown = [name for name in (columns if isinstance(columns, Mapping) else as_list(columns)) if name not in COLUMNS]
     if unknown:
         raise OptionError(f"columns={unknown!r}: a check-up can add {', '.join(map(repr, COLUMNS))}.")
-    number = isinstance(alpha, (int, float, np.floating)) and not isinstance(alpha, bool) and math.isfinite(alpha)
-    if not number or not 0 < alpha < 1:
+    if not isinstance(alpha, (int, float, np.floating)) or not 0 < alpha < 1:
         raise OptionError(
             f"alpha={alpha!r} is not a share between 0 and 1; for one false alarm in a hundred pass 0.01."
         )
