@@ -107,8 +107,7 @@ def read_header(path: str | Path) -> Mapping[str, Any]:
         AuditorFileError: The file is not an archive, damaged, or of a newer version.
         OSError: The file cannot be read.
     """
-    with _Reader(path) as reader:
-        return reader.header
+    return _Reader(path).header
 
 
 def read_archive(path: str | Path, *, always_allowed_bytes: int = ALWAYS_ALLOWED_BYTES) -> Archive:
@@ -122,20 +121,20 @@ def read_archive(path: str | Path, *, always_allowed_bytes: int = ALWAYS_ALLOWED
         AuditorFileError: The file is not an archive, damaged, or of a newer version.
         OSError: The file cannot be read.
     """
-    with _Reader(path, always_allowed_bytes) as reader:
-        arrays, blobs = {}, {}
-        for name, entry in reader.header["entries"].items():
-            content = reader.entry(name, entry)
-            if entry["type"] == "bytes":
-                blobs[name] = content
-                continue
-            values = np.frombuffer(content, dtype=DTYPES[entry["type"]]).reshape(entry["shape"])
-            arrays[name] = values.astype(values.dtype.newbyteorder("="), copy=False)
-        return Archive(reader.header, arrays, blobs)
+    reader = _Reader(path, always_allowed_bytes)
+    arrays, blobs = {}, {}
+    for name, entry in reader.header["entries"].items():
+        content = reader.entry(name, entry)
+        if entry["type"] == "bytes":
+            blobs[name] = content
+            continue
+        values = np.frombuffer(content, dtype=DTYPES[entry["type"]]).reshape(entry["shape"])
+        arrays[name] = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return Archive(reader.header, arrays, blobs)
 
 
 class _Reader:
-    """An open archive whose header has been checked."""
+    """An archive read whole, whose header has been checked."""
 
     def __init__(self, path: str | Path, always_allowed_bytes: int = ALWAYS_ALLOWED_BYTES) -> None:
         self.path = Path(path)
@@ -147,12 +146,6 @@ class _Reader:
         except (zipfile.BadZipFile, struct.error, ValueError) as error:
             raise self._damaged(f"it is not a saved auditor, or not complete ({error})") from error
         self.header = self._header()
-
-    def __enter__(self) -> _Reader:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.packed.close()
 
     def _damaged(self, what: str) -> AuditorFileError:
         return AuditorFileError(f"{self.path} cannot be read: {what}. {DAMAGED}")

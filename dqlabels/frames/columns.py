@@ -442,7 +442,8 @@ def column_kind(column: Column, *, named: bool = False) -> str:
     present = column.drop_nulls()
     if not len(present):
         return "empty"
-    if isinstance(dtype, (nw.List, nw.Array)) or _holds_vectors(present):
+    holds_lists = dtype == nw.Object and isinstance(present[0], (list, tuple, np.ndarray))
+    if isinstance(dtype, (nw.List, nw.Array)) or holds_lists:
         return "vector"
     if dtype == nw.Boolean:
         return "boolean"
@@ -452,7 +453,7 @@ def column_kind(column: Column, *, named: bool = False) -> str:
         return _number_kind(column, present, named=named)
     if dtype == nw.Object:
         return _object_kind(present, named=named)
-    if dtype in (nw.String, nw.Categorical) or isinstance(dtype, nw.Enum):
+    if isinstance(dtype, (nw.String, nw.Categorical, nw.Enum)):
         return _string_kind(present, named=named)
     return "unsupported"
 
@@ -467,10 +468,6 @@ def _object_kind(present: Column, *, named: bool) -> str:
     if types <= {int, float, decimal.Decimal}:
         return "number"
     return _string_kind(present, named=named) if types <= {str, bool, int, float} else "unsupported"
-
-
-def _holds_vectors(present: Column) -> bool:
-    return present.dtype == nw.Object and isinstance(present[0], (list, tuple, np.ndarray))
 
 
 def _number_kind(column: Column, present: Column, *, named: bool) -> str:
@@ -492,9 +489,7 @@ def _string_kind(present: Column, *, named: bool) -> str:
     if present.dtype == nw.Object:
         present = present.cast(nw.String)
     distinct = present.n_unique()
-    if distinct <= MAX_CATEGORIES or distinct <= 0.05 * len(present) or present.dtype == nw.Categorical:
-        return "category"
-    if isinstance(present.dtype, nw.Enum):
+    if isinstance(present.dtype, (nw.Categorical, nw.Enum)) or distinct <= max(MAX_CATEGORIES, 0.05 * len(present)):
         return "category"
     words = sum(len(str(value).split()) for value in present.to_list()) / len(present)
     if distinct == len(present) and words < 2 and not named:

@@ -18,7 +18,6 @@ from dqlabels.frames.columns import Column, floats, missing_rows
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|nan)\s*", re.IGNORECASE)
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?")
 TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
-STRINGS = (nw.String, nw.Categorical)
 
 
 def as_floats(column: Column, expected: str) -> FloatArray:
@@ -38,7 +37,7 @@ def as_floats(column: Column, expected: str) -> FloatArray:
     dtype = column.dtype
     if dtype.is_numeric() or dtype == nw.Boolean:
         return floats(column)
-    if dtype != nw.Object and not is_string(column):
+    if not _may_hold_strings(column):
         refuse(column, expected, "a number is needed")
     missing = missing_rows(column)
     return np.array(
@@ -57,7 +56,7 @@ def as_truth(column: Column, expected: str) -> FloatArray:
         return floats(column)
     if column.dtype.is_numeric():
         values = floats(column)
-    elif column.dtype == nw.Object or is_string(column):
+    elif _may_hold_strings(column):
         missing = missing_rows(column)
         words = ["" if absent else str(value).strip().lower() for value, absent in _rows(column, missing)]
         values = np.array([TRUTH.get(word, 2.0) if word else np.nan for word in words], dtype=np.float64)
@@ -81,7 +80,7 @@ def as_texts(column: Column, expected: str) -> tuple[list[Any], BoolArray]:
     dtype, missing = column.dtype, missing_rows(column)
     if dtype == nw.String:
         return column.to_list(), missing
-    if dtype == nw.Object or is_string(column) or dtype.is_integer() or dtype == nw.Boolean:
+    if _may_hold_strings(column) or dtype.is_integer() or dtype == nw.Boolean:
         return [None if absent else str(value) for value, absent in _rows(column, missing)], missing
     if not dtype.is_float():
         refuse(column, expected, "strings are needed")
@@ -100,7 +99,7 @@ def as_moments(column: Column, expected: str, zone: str | None) -> Column:
     Raises:
         FeatureError: A value is not a date, or has a time zone where there was none or the reverse.
     """
-    if column.dtype == nw.Object or is_string(column):
+    if _may_hold_strings(column):
         column = _parsed_moments(column, expected)
     if column.dtype not in (nw.Date, nw.Datetime):
         refuse(column, expected, "a date is needed")
@@ -153,9 +152,8 @@ def is_vector(value: object) -> TypeGuard[Sized]:
     return value is not None and not isinstance(value, (float, str)) and hasattr(value, "__len__")
 
 
-def is_string(column: Column) -> bool:
-    """Whether a column holds strings, plain or as categories."""
-    return column.dtype in STRINGS or isinstance(column.dtype, nw.Enum)
+def _may_hold_strings(column: Column) -> bool:
+    return isinstance(column.dtype, (nw.String, nw.Categorical, nw.Enum, nw.Object))
 
 
 def refuse(column: Column, expected: str, what: str) -> NoReturn:

@@ -63,7 +63,7 @@ def with_columns(
     """
     return table.with_columns(
         _nullable(names[0], quality, judged, table),
-        _aligned(suggested.alias(names[1]), table),
+        aligned(suggested.alias(names[1]), table),
         _nullable(names[2], flag, judged, table),
     )
 
@@ -77,34 +77,34 @@ def new_column(table: Frame, name: str, values: NDArray[np.generic], dtype: Into
     [1, None]
     """
     if values.dtype != object:
-        return _aligned(nw.new_series(name, values, dtype, backend=table.implementation), table)
+        return aligned(nw.new_series(name, values, dtype, backend=table.implementation), table)
     if table.implementation.is_pandas_like() and dtype == nw.Int64:
         native = table.implementation.to_native_namespace()
-        return _aligned(
+        return aligned(
             nw.from_native(native.Series(values.tolist(), name=name, dtype="Int64"), series_only=True), table
         )
-    return _aligned(nw.new_series(name, values.tolist(), dtype, backend=table.implementation), table)
+    return aligned(nw.new_series(name, values.tolist(), dtype, backend=table.implementation), table)
 
 
 def _nullable(name: str, values: NDArray[np.generic], known: BoolArray, table: Frame) -> Column:
     """Make a column of these values (n,), null where they are not ``known`` (n,)."""
     backend = table.implementation
     if known.all():
-        return _aligned(nw.new_series(name, values, backend=backend), table)
+        return aligned(nw.new_series(name, values, backend=backend), table)
     if backend.is_pandas_like():
         native = table.implementation.to_native_namespace()
         if values.dtype == bool:
             values = native.array(values, dtype="boolean")
             values[~known] = native.NA
-        return _aligned(nw.from_native(native.Series(values, name=name), series_only=True), table)
+        return aligned(nw.from_native(native.Series(values, name=name), series_only=True), table)
     dtype = nw.Boolean if values.dtype == bool else nw.Float64
     column = nw.new_series(name, values, dtype, backend=backend)
     nulls = nw.new_series(name, [None] * known.size, dtype, backend=backend)
     return column.zip_with(nw.new_series("known", known, nw.Boolean, backend=backend), nulls)
 
 
-def _aligned(column: Column, table: Frame) -> Column:
-    """Give the column the index of the frame, if its library has one; the order of the values stays."""
+def aligned(column: Column, table: Frame) -> Column:
+    """Return the column with the index of the frame, if its library has one; the order of the values stays."""
     if not table.implementation.is_pandas_like():
         return column
     native = column.to_native().set_axis(table.to_native().index)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 
 from dqlabels.errors import OutputColumnError
 from dqlabels.frames.columns import read_labels
-from dqlabels.frames.outputs import to_callers_kind
+from dqlabels.frames.outputs import aligned, to_callers_kind
+from dqlabels.frames.reading import read_frame
 from dqlabels.review.decisions import DecisionFile, head_of, read_head
 
 
@@ -31,9 +31,7 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
         LabelColumnError: The frame does not hold the label column.
         OSError: The file cannot be read.
     """
-    known = nw.from_native(frame)
-    lazy = isinstance(known, nw.LazyFrame)
-    table: nw.DataFrame[Any] = known.collect() if isinstance(known, nw.LazyFrame) else known
+    lazy, table = read_frame(frame)
     label = read_head(decisions)["label"]
     labels = read_labels(table, label)
     name = f"{label}_original" if original is None else original
@@ -47,9 +45,6 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
         if decision.code >= 0 and decision.code != labels.codes[row]:
             source[row] = labels.first_rows[decision.code]
     # The labels are taken from rows that carry them, so dtype, categories and missing values stay as they are.
-    changed = labels.column[source.tolist()]
-    if table.implementation.is_pandas_like():
-        index = table.to_native().index
-        changed = nw.from_native(changed.to_native().set_axis(index), series_only=True)
+    changed = aligned(labels.column[source.tolist()], table)
     whole = table.with_columns(labels.column.alias(name), changed.alias(label))
     return to_callers_kind(whole, lazy=lazy)

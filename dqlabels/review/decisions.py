@@ -184,11 +184,12 @@ class DecisionFile:
 
     def _take(self, line: bytes) -> None:
         self._lines += 1
+        if self._lines == 1:
+            self._check(line)
+            return
         try:
             found = json.loads(line)
-            if self._lines == 1:
-                self._check(found)
-            elif "undo" in found:
+            if "undo" in found:
                 row = self.decisions[found["undo"]].row
                 self._of_row[row].remove(found["undo"])
                 self.last = int(found["id"])
@@ -199,26 +200,24 @@ class DecisionFile:
                 self._of_row.setdefault(made.row, []).append(made.id)
                 self.last = made.id
                 self._touched.append((self.last, made.row))
-        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError, ValueError) as error:
-            if isinstance(error, OptionError):
-                raise
-            if self._lines == 1:
-                raise OptionError(f"{self.path} is not a file of review decisions. Choose another name.") from error
+        except (KeyError, TypeError, ValueError) as error:
             raise OptionError(
                 f"{self.path}, line {self._lines}, is not a review decision. Another program changed the file; "
                 "repair the line or choose another file."
             ) from error
 
-    def _check(self, found: object) -> None:
-        if not isinstance(found, dict) or "dqlabels_review" not in found:
+    def _check(self, line: bytes) -> None:
+        found = _head_in(line)
+        if found is None:
             raise OptionError(f"{self.path} is not a file of review decisions. Choose another name.")
         if found["dqlabels_review"] > FORMAT:
             raise OptionError(
                 f"{self.path} was written by a newer dqlabels (format {found['dqlabels_review']}). Upgrade dqlabels."
             )
         for key, wanted in self.head.items():
-            if key != "dqlabels_review" and found[key] != wanted:
-                what = "labels or their order are" if key == "labels_sha256" else f"{key} ({str(found[key])[:60]}) is"
+            if key != "dqlabels_review" and found.get(key) != wanted:
+                value = str(found.get(key))[:60]
+                what = "labels or their order are" if key == "labels_sha256" else f"{key} ({value}) is"
                 raise OptionError(
                     f"{self.path} holds decisions on other labels: its {what} not this table's. Use the table it was "
                     "made with, in the same order, or name another file with --decisions."
@@ -242,15 +241,19 @@ def read_head(path: str | Path) -> Head:
         OSError: The file cannot be read.
     """
     with Path(path).open("rb") as file:
-        line = file.readline(1 << 26)
+        head = _head_in(file.readline(1 << 26))
+    if head is None:
+        raise OptionError(f"{path} is not a file of review decisions, as `dqlabels review` writes them.")
+    return head
+
+
+def _head_in(line: bytes) -> Head | None:
+    """The first line of a file of decisions, None if it is none."""
     try:
         head = json.loads(line)
-        known = isinstance(head, dict) and "dqlabels_review" in head
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        known = False
-    if not known:
-        raise OptionError(f"{path} is not a file of review decisions, as `dqlabels review` writes them.")
-    return cast("Head", head)
+    except ValueError:  # not JSON, or not even text
+        return None
+    return cast("Head", head) if isinstance(head, dict) and type(head.get("dqlabels_review")) is int else None
 
 
 def _sync_folder(path: Path) -> None:

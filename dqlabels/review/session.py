@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 import webbrowser
-from types import TracebackType
 from typing import Any
 
 import narwhals as nw
@@ -112,9 +111,7 @@ class ReviewSession:
     def __enter__(self) -> ReviewSession:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def __repr__(self) -> str:
