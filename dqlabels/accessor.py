@@ -131,8 +131,9 @@ class LabelsAccessor:
         """
         from dqlabels.audits.checkup import checkup
 
-        chosen: dict[str, Any] = {"checks": checks, "time": time, "columns": columns}
-        return checkup(self._frame, label, **chosen, alpha=alpha, most_rows=most_rows, **options)
+        return checkup(
+            self._frame, label, checks=checks, time=time, columns=columns, alpha=alpha, most_rows=most_rows, **options
+        )
 
     def _audited(self, label: str | Sequence[str], options: Mapping[str, Any], call: str) -> Audit:
         from dqlabels.audits.audit import run_audit

@@ -382,23 +382,28 @@ SPARK = (
 )  # fmt: skip
 
 
-class FittingOptions(TypedDict, total=False):
-    """The options of :class:`~dqlabels.LabelAuditor`, for editors and type checkers."""
+class SharedOptions(TypedDict, total=False):
+    """The options of every engine, for editors and type checkers."""
 
     features: Sequence[str] | None
     exclude: Iterable[str]
+    filter_by: FilterBy
+    score: Score
+    adjust: bool
+    names: tuple[str, str, str]
+    sample_rows: int | None
+    random_state: int
+
+
+class FittingOptions(SharedOptions, total=False):
+    """The options of :class:`~dqlabels.LabelAuditor`, for editors and type checkers."""
+
     embed: Mapping[str, Embedding] | None
     model: Any
     cv: Any
     groups: str | NDArray[Any] | None
     sample_weight: str | NDArray[Any] | None
-    filter_by: FilterBy
-    score: Score
-    adjust: bool
-    names: tuple[str, str, str]
     compat: Compat | None
-    sample_rows: int | None
-    random_state: int
     n_jobs: int | None
     progress: ProgressOption
 
@@ -420,19 +425,11 @@ class AuditOptions(TableOptions, total=False):
     item: str | None
 
 
-class SparkOptions(TypedDict, total=False):
+class SparkOptions(SharedOptions, total=False):
     """The options of :func:`dqlabels.spark.audit`, for editors and type checkers."""
 
     task: Task | None
-    features: Sequence[str] | None
-    exclude: Iterable[str]
-    filter_by: FilterBy
-    score: Score
-    adjust: bool
     fdr: float
-    names: tuple[str, str, str]
-    sample_rows: int | None
-    random_state: int
 
 
 def refuse_unknown(given: Iterable[str], known: Collection[str], call: str) -> None:

@@ -6,11 +6,14 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dqlabels.errors import MissingExtraError
 from dqlabels.report.data import ReportData
 from dqlabels.report.draw import noise_scale, quality_bars
+
+if TYPE_CHECKING:
+    from dqlabels.audits.gate import GateResult
 
 MAX_HEAD_LENGTH = 28
 VERDICTS = {
@@ -21,11 +24,7 @@ VERDICTS = {
 }
 
 
-# What ``GateResult.to_dict`` returns.
-GateData = Mapping[str, Any]
-
-
-def page(data: ReportData, gate: GateData | None = None) -> str:
+def page(data: ReportData, gate: GateResult | None = None) -> str:
     """Return the whole page of an audit of classes.
 
     Args:
@@ -35,7 +34,7 @@ def page(data: ReportData, gate: GateData | None = None) -> str:
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    limit = gate["limit"] if gate and gate["checks"][0]["what"] == "the label-noise rate" else None
+    limit = gate.limit if gate and gate.check.what == "the label-noise rate" else None
     drawn = {"scale": noise_scale(data["noise_rate"], limit), "bars": quality_bars(data["histogram"])}
     return render("report.html", data, gate, drawn)
 
@@ -45,7 +44,7 @@ def tables_page(
     summary: str,
     sections: Sequence[tuple[str, Sequence[str], Sequence[Mapping[str, object]]]],
     notes: Sequence[str],
-    gate: GateData | None = None,
+    gate: GateResult | None = None,
 ) -> str:
     """Return the whole page of an audit that is shown as tables.
 
@@ -69,7 +68,7 @@ def tables_page(
 def render(
     template: str,
     report: Mapping[str, object],
-    gate: GateData | None,
+    gate: GateResult | None,
     drawings: Mapping[str, str],
     package: str = "dqlabels.report",
 ) -> str:
@@ -103,7 +102,7 @@ def render(
     return environment.get_template(template).render(
         report=report,
         gate=gate,
-        verdict=VERDICTS[gate["verdict"] if gate else None],
+        verdict=VERDICTS[gate.verdict if gate else None],
         style=Markup(_asset("report.css")),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -334,7 +334,7 @@ class AnnotatorAudit(Audit):
             ("Annotators", annotators, shown["annotators"]),
             ("Label these items next", tuple(worst[0]) if worst else (), worst),
         ]
-        return tables_page(self.label, self.summary(), sections, self.warnings, gate.to_dict() if gate else None)
+        return tables_page(self.label, self.summary(), sections, self.warnings, gate)
 
     @property
     def plot(self) -> AnnotatorCharts:

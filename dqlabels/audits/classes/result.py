@@ -324,7 +324,7 @@ class ClassAudit(Audit):
         shown = self.report_facts(rows=rows)
         if checkup is not None:
             shown["notes"] += [f"Check-up, {one.check}: {one.says}" for one in checkup.all_findings if one.found]
-        return page(cast("ReportData", shown), gate.to_dict() if gate else None)
+        return page(cast("ReportData", shown), gate)
 
     def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
         """Return what the HTML report shows as plain values."""

@@ -301,7 +301,7 @@ class MultilabelAudit(Audit):
             ("Labels", ("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), shown["classes"]),
             ("Worst rows", ("row", "label", "kind", "quality", "probability"), records(self.issues)[:rows]),
         ]
-        return tables_page(self.label, self.summary(), sections, self.warnings, gate.to_dict() if gate else None)
+        return tables_page(self.label, self.summary(), sections, self.warnings, gate)
 
     @property
     def plot(self) -> TagCharts:

@@ -197,11 +197,7 @@ def _as_moment(value: datetime.date, kind: type[datetime.date]) -> datetime.date
 
 def batch_options(fitted: Fitted, options: Options) -> Options:
     """Return the options of a batch's audit: those of the fit, with the number of threads asked for now."""
-    settings = fitted.settings
-    return Options(
-        task="classes", filter_by=settings["filter_by"], score=settings["score"], adjust=settings["adjust"],
-        names=fitted.names, random_state=settings["random_state"], n_jobs=options.n_jobs,
-    )  # fmt: skip
+    return Options(task="classes", names=fitted.names, n_jobs=options.n_jobs, **fitted.settings)
 
 
 def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelAudit:

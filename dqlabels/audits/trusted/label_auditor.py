@@ -204,18 +204,10 @@ def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | N
         OSError: The file cannot be read.
     """
     fitted = read_fitted(path, tuple(trusted_types))
-    settings = fitted.settings
     auditor = LabelAuditor(
-        fitted.label,
-        features=fitted.encoder.names,
-        embed=fitted.embed,
-        filter_by=settings["filter_by"],
-        score=settings["score"],
-        adjust=settings["adjust"],
-        names=fitted.names,
-        random_state=settings["random_state"],
-        n_jobs=n_jobs,
-    )
+        fitted.label, features=fitted.encoder.names, embed=fitted.embed, names=fitted.names, n_jobs=n_jobs,
+        **fitted.settings,
+    )  # fmt: skip
     auditor._fitted = fitted
     return auditor
 

@@ -180,7 +180,7 @@ class AmountAudit(Audit):
         return {**data, "features": list(self.features)}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
-        return wording.page(self.report_facts(rows=rows), gate.to_dict() if gate else None)
+        return wording.page(self.report_facts(rows=rows), gate)
 
     @property
     def plot(self) -> ValueCharts:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dqlabels.audits.values.drawing import Cloud, value_cloud
 from dqlabels.report.data import Histogram
 from dqlabels.report.draw import quality_bars
 from dqlabels.report.html import escape_data, escape_text, notebook_view, table
-from dqlabels.report.page import GateData, render
+from dqlabels.report.page import render
 from dqlabels.report.text import worst_lines
+
+if TYPE_CHECKING:
+    from dqlabels.audits.gate import GateResult
 
 
 def summary(audit: Mapping[str, Any]) -> str:
@@ -44,7 +47,7 @@ def fragment(audit: Mapping[str, Any], histogram: Histogram, cloud: Cloud) -> st
     return notebook_view(parts, audit["warnings"])
 
 
-def page(report: Mapping[str, Any], gate: GateData | None = None) -> str:
+def page(report: Mapping[str, Any], gate: GateResult | None = None) -> str:
     """Return the whole page of an audit of numbers.
 
     Args:
