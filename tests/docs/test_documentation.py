@@ -112,6 +112,12 @@ def test_the_page_on_the_layout_has_the_layers_of_the_contract():
     assert shown.splitlines() == [layer.replace("dqlabels.", "") for layer in layers]
 
 
+def test_the_page_on_the_layout_names_the_hooks_that_a_kind_fills_in():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    hooks = {name for row in re.findall(r"^\| (`.*?) \|", page, flags=re.M) for name in re.findall(r"`(\w+)`", row)}
+    assert dqlabels.Audit.__abstractmethods__ <= hooks
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_file_that_a_page_names_is_there(page: Path):
     named = re.findall(r"`((?:\w+/)+\w+\.py)`", page.read_text(encoding="utf-8"))
