@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +12,9 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.noise.rate import RateData
 from dqlabels.noise.reviewed import ReviewAnswers, draw_sample, reviewed_noise, strata
-from dqlabels.report.data import RowData, row_data
+from dqlabels.report.data import row_data
 from dqlabels.report.evidence import Evidence
-from dqlabels.report.explanations import Explanation, explain, shown_value
+from dqlabels.report.explanations import explain, shown_value
 from dqlabels.review.decisions import Decision
 from dqlabels.statistics.arrays import IntArray
 
@@ -26,37 +25,6 @@ SUSPICIOUS = (
     "the table. Review a sample for that."
 )
 TOO_FEW = "Review a few more rows for a noise rate: each range of label quality needs one."
-
-
-class BlindItem(TypedDict):
-    """A row of the queue without what the model thinks: its place, number, label and values."""
-
-    at: int
-    row: int
-    given: str
-    given_code: int
-    values: list[tuple[str, str]]
-
-
-class Item(BlindItem, RowData):
-    """A row of the queue with the suggestion and its explanation."""
-
-    kind: str
-    explanation: Explanation
-
-
-class ReviewProgress(TypedDict):
-    """How far the review is: rows in all, decided, unclear, found wrong, and by verdict."""
-
-    total: int
-    decided: int
-    unclear: int
-    wrong: int
-    accept: int
-    keep: int
-    choose: int
-    rate: RateData | None
-    note: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +47,7 @@ class ReviewQueue:
     def __len__(self) -> int:
         return int(self.order.size)
 
-    def items(self, start: int, count: int) -> list[BlindItem | Item]:
+    def items(self, start: int, count: int) -> list[dict[str, object]]:
         """Return the rows ``start`` to ``start + count`` of the queue, as the page shows them."""
         chosen = self.order[max(start, 0) : max(start, 0) + count]
         if not chosen.size:
@@ -88,10 +56,10 @@ class ReviewQueue:
         names = [name for name in part.columns if name != self.evidence.labels.column.name][:MAX_COLUMNS]
         values = {name: [shown_value(v, max_length=MAX_VALUE_LENGTH) for v in part[name].to_list()] for name in names}
         explanations = [] if self.blind else explain(self.table, self.kinds, self.evidence, chosen)
-        found: list[BlindItem | Item] = []
+        found: list[dict[str, object]] = []
         for at, row in enumerate(chosen.tolist()):
             data, place = row_data(self.evidence, row), max(start, 0) + at
-            blind: BlindItem = {
+            blind: dict[str, object] = {
                 "at": place,
                 "row": data["row"],
                 "given": data["given"],
@@ -104,7 +72,7 @@ class ReviewQueue:
                 found.append({**blind, **data, "kind": self.row_kinds[place], "explanation": explanations[at]})
         return found
 
-    def progress(self, standing: Mapping[int, Decision]) -> ReviewProgress:
+    def progress(self, standing: Mapping[int, Decision]) -> Mapping[str, object]:
         """Count the decisions by verdict, and estimate the noise rate if the rows are a sample."""
         made = [standing[row] for row in sorted(standing)]
         places = np.searchsorted(self.evidence.positions, np.array([one.row for one in made], dtype=np.int64))
