@@ -314,15 +314,10 @@ def _category_encoder(column: Column, dtype: str) -> CategoryEncoder:
 
 
 def _date_encoder(column: Column, dtype: str) -> DateEncoder:
-    if column.dtype == nw.Duration:
-        return DateEncoder(dtype, "duration", None)
-    if column.dtype == nw.Time:
-        return DateEncoder(dtype, "time", None)
-    if column.dtype == nw.Object:
-        return DateEncoder(dtype, "datetime", None)
-    if column.dtype == nw.Datetime:
-        return DateEncoder(dtype, "datetime", getattr(column.dtype, "time_zone", None))
-    return DateEncoder(dtype, "date", None)
+    forms: dict[type, DateForm] = {
+        nw.Duration: "duration", nw.Time: "time", nw.Object: "datetime", nw.Datetime: "datetime",
+    }  # fmt: skip
+    return DateEncoder(dtype, forms.get(type(column.dtype), "date"), getattr(column.dtype, "time_zone", None))
 
 
 def _vector_size(column: Column) -> int:

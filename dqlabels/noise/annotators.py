@@ -101,12 +101,9 @@ def draw_truth(votes: Votes, label: IntArray, *, model: IntArray | None = None, 
 
 def _with_model(votes: Votes, model: IntArray) -> Votes:
     items = np.arange(votes.n_items)
-    item, who, code = (
-        np.concatenate(both)
-        for both in (
-            (votes.item, items), (votes.who, np.full(items.size, votes.n_annotators)), (votes.code, model),
-        )
-    )  # fmt: skip
+    item = np.concatenate([votes.item, items])
+    who = np.concatenate([votes.who, np.full(items.size, votes.n_annotators)])
+    code = np.concatenate([votes.code, model])
     return Votes.of(item, who, code, n_items=items.size, n_annotators=votes.n_annotators + 1, n_classes=votes.n_classes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import numpy as np
 
@@ -106,17 +106,7 @@ class NoiseRate:
 
     def to_dict(self) -> RateData:
         """Plain numbers and strings, ready for JSON."""
-        return {
-            "estimate": self.estimate,
-            "low": self.low,
-            "high": self.high,
-            "confidence": self.confidence,
-            "method": self.method,
-            "assumption": self.assumption,
-            "rows": self.rows,
-            "supported": self.supported,
-            "caution": self.caution,
-        }
+        return cast("RateData", {name: getattr(self, name) for name in RateData.__annotations__})
 
 
 def share_interval(share: float, rows: float, confidence: float) -> tuple[float, float]:
