@@ -46,7 +46,6 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/kinds.py",
         "audits/options.py",
         "audits/signature.py",
-        "audits/spark.py",
         "integrations/sharing.py",
     },
     "annotators": {

@@ -13,6 +13,8 @@ from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.outputs import to_callers_kind
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from dqlabels.audits.base import Audit
     from dqlabels.audits.streaming import Plan, Streamed
     from dqlabels.engines.task import Task
@@ -59,6 +61,16 @@ class KindModule(Protocol):
 
     def stream_task(self, plan: Plan) -> Task:
         """The three steps of the engines out of memory, from a first look at the label column."""
+
+    def spark_task(self, frame: DataFrame, label: str, columns: list[str], options: Options) -> tuple[Task, int]:
+        """The same from Spark's first look at the label column, and how many rows the table has.
+
+        Args:
+            frame: A Spark DataFrame.
+            label: The label column.
+            columns: The columns that may be features.
+            options: What the caller asks for.
+        """
 
     def streamed_audit(self, streamed: Streamed) -> Audit:
         """The audit that the passes over the rows give."""

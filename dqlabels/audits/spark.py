@@ -8,25 +8,16 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
-import numpy as np
-
-from dqlabels.audits.audit import run_audit
-from dqlabels.audits.classes.task import ClassTask
+from dqlabels.audits.audit import module_of, run_audit
 from dqlabels.audits.kinds import KINDS, LabelLook, Resolved, holds_numbers, kind_of_look, max_fractional_classes
 from dqlabels.audits.options import Options
-from dqlabels.audits.values.task import ValueTask, check_values
-from dqlabels.errors import LabelColumnError, LabelWarning, MissingExtraError, OptionError, OutputColumnError
-from dqlabels.frames.columns import LabelSet, check_columns, require_names
-from dqlabels.frames.targets import AmountTally, amounts
+from dqlabels.errors import LabelWarning, MissingExtraError, OptionError, OutputColumnError
+from dqlabels.frames.columns import check_columns, require_names
 from dqlabels.models import large
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
-
-# A label with more values than this is no class, and its values are not collected.
-MAX_CLASSES = 50_000
 
 
 def audit_on_spark(frame: DataFrame, label: str, options: Options) -> DataFrame:
@@ -42,13 +33,7 @@ def audit_on_spark(frame: DataFrame, label: str, options: Options) -> DataFrame:
     columns = large.sampled_columns(frame.columns, label, options.features, options.exclude)
     kind, notes = _kind_of(frame, label, options)
     chosen = options.changed(task=kind.name)
-    task: ClassTask | ValueTask
-    if kind.name == "regression":
-        task = _value_task(frame, label, columns, chosen)
-        rows = task.seen.rows
-    else:
-        task = ClassTask(_labels(frame, label), columns, chosen)
-        rows = int(task.labels.rows.sum()) + task.labels.missing
+    task, rows = module_of(kind).spark_task(frame, label, columns, chosen)
     if rows <= large.LARGE_ROWS:
         return _in_memory(frame, label, options)
     return _on_workers(frame, task, options.names, notes)
@@ -109,19 +94,10 @@ def _let_go(judged: DataFrame) -> None:
 def _check_task(options: Options) -> None:
     if options.task is not None and not KINDS[options.task].streams:
         raise OptionError(
-            f"task={options.task!r} does not run on Spark, where labels are 'classes' or, with task='regression', "
-            "numbers. Collect the frame and use dqlabels.audit for other kinds of label."
+            f"task={options.task!r} does not run on Spark, where labels are "
+            f"{' or '.join(repr(kind.name) for kind in KINDS.values() if kind.streams)}. Collect the frame and use "
+            "dqlabels.audit for other kinds of label."
         )
-
-
-def _value_task(frame: DataFrame, label: str, columns: list[str], options: Options) -> ValueTask:
-    from dqlabels.engines.spark import column_of_none, tally_column
-
-    first = column_of_none(frame, label)
-    check_values(first, options)
-    seen = tally_column(frame, label, AmountTally, lambda state, column: state.update(amounts(column)[0]))
-    seen.check(label)
-    return ValueTask(label, columns, seen, amounts(first)[1], options)
 
 
 def _in_memory(frame: DataFrame, label: str, options: Options) -> DataFrame:
@@ -159,19 +135,6 @@ def _check_columns(frame: DataFrame, label: str, names: Sequence[str]) -> None:
             f"Columns {', '.join(map(repr, there))} are already in the frame, and would be overwritten by the audit of "
             f"{label!r}. Drop them, or choose others with names=(quality, suggestion, flag)."
         )
-
-
-def _labels(frame: DataFrame, label: str) -> LabelSet:
-    from dqlabels.engines.spark import quoted
-
-    counted = frame.groupBy(frame[quoted(label)].alias(label)).count().limit(MAX_CLASSES + 1).toArrow()
-    if len(counted) > MAX_CLASSES:
-        raise LabelColumnError(
-            f"Column {label!r} has more than {MAX_CLASSES:,} different values, so it names rows rather than classes "
-            "(or is a continuous number). Choose the column that holds the class, or group its values."
-        )
-    table = nw.from_native(counted, eager_only=True)
-    return LabelSet.of(table[label], table["count"].to_numpy().astype(np.int64))
 
 
 def _schema(frame: DataFrame, label: str, names: Sequence[str]) -> StructType:

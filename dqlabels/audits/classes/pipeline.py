@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.base import Names
 from dqlabels.audits.classes.grades import judge_grades
 from dqlabels.audits.classes.result import LabelAudit
-from dqlabels.audits.classes.streamed import stream_task, streamed_audit
+from dqlabels.audits.classes.streamed import spark_task, stream_task, streamed_audit
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import (
     MIN_ROWS_PER_CLASS,
@@ -32,7 +32,7 @@ from dqlabels.statistics.arrays import RealArray
 from dqlabels.statistics.classes import Judgement, model_error
 from dqlabels.statistics.ordinal import GRADE_SCORES
 
-__all__ = ["audit_table", "check_schema", "stream_task", "streamed_audit"]
+__all__ = ["audit_table", "check_schema", "spark_task", "stream_task", "streamed_audit"]
 
 IntArray = NDArray[np.int64]
 

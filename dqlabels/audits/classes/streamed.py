@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.base import NativeFrame, detached
 from dqlabels.audits.classes.result import ClassAudit
 from dqlabels.audits.classes.task import ClassTask
+from dqlabels.audits.options import Options
 from dqlabels.audits.streaming import (
     MAX_WORST,
     NO_CHECKUP,
@@ -23,6 +24,7 @@ from dqlabels.audits.streaming import (
     blocks_when_asked,
     issues_of,
 )
+from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Labels, LabelSet
 from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.mixture import MAX_ROWS
@@ -31,6 +33,7 @@ from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.selection import UNIT
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
     from typing_extensions import Self
 
 IntArray = NDArray[np.int64]
@@ -38,6 +41,8 @@ IntArray = NDArray[np.int64]
 # Rows, and rows x classes, from which the noise rate is read; drawn by content.
 NOISE_ROWS = 50_000
 NOISE_VALUES = 4_000_000
+# A label with more values than this names rows, not classes, and Spark does not collect its values.
+MAX_CLASSES = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +121,35 @@ def stream_task(plan: Plan) -> ClassTask:
     values, rows = label_counts(plan.frame, plan.label)
     labels = LabelSet.of(nw.from_native(values, series_only=True), rows)
     return ClassTask(labels, plan.columns, plan.options)
+
+
+def spark_task(frame: DataFrame, label: str, columns: list[str], options: Options) -> tuple[ClassTask, int]:
+    """The three steps of the engines out of memory, from Spark's count of the labels, and the rows of the table.
+
+    Args:
+        frame: A Spark DataFrame.
+        label: The label column.
+        columns: The columns that may be features.
+        options: What the caller asks for.
+
+    Raises:
+        LabelColumnError: Too many different values for classes.
+    """
+    labels = _spark_labels(frame, label)
+    return ClassTask(labels, columns, options), int(labels.rows.sum()) + labels.missing
+
+
+def _spark_labels(frame: DataFrame, label: str) -> LabelSet:
+    from dqlabels.engines.spark import quoted
+
+    counted = frame.groupBy(frame[quoted(label)].alias(label)).count().limit(MAX_CLASSES + 1).toArrow()
+    if len(counted) > MAX_CLASSES:
+        raise LabelColumnError(
+            f"Column {label!r} has more than {MAX_CLASSES:,} different values, so it names rows rather than classes "
+            "(or is a continuous number). Choose the column that holds the class, or group its values."
+        )
+    table = nw.from_native(counted, eager_only=True)
+    return LabelSet.of(table[label], table["count"].to_numpy().astype(np.int64))
 
 
 def streamed_audit(streamed: Streamed) -> StreamedAudit:

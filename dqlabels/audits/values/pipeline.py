@@ -14,7 +14,7 @@ from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.features import value_features
 from dqlabels.audits.values.picture import Axis, Picture
 from dqlabels.audits.values.result import ValueAudit
-from dqlabels.audits.values.streamed import stream_task, streamed_audit
+from dqlabels.audits.values.streamed import spark_task, stream_task, streamed_audit
 from dqlabels.audits.values.task import ValueTask, check_values, poor_notes
 from dqlabels.engines.task import ArrayBlocks
 from dqlabels.frames.columns import Column, Frame, require
@@ -26,7 +26,7 @@ from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics.arrays import FloatArray
 from dqlabels.statistics.residuals import ResidualTally, ValueScale, judge_values
 
-__all__ = ["audit_table", "check_schema", "stream_task", "streamed_audit"]
+__all__ = ["audit_table", "check_schema", "spark_task", "stream_task", "streamed_audit"]
 
 
 def audit_table(request: Request) -> ValueAudit:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import NativeFrame, detached
+from dqlabels.audits.options import Options
 from dqlabels.audits.streaming import (
     MAX_WORST,
     NO_CHECKUP,
@@ -24,11 +25,12 @@ from dqlabels.audits.streaming import (
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.picture import Axis, Picture
 from dqlabels.audits.values.result import AmountAudit
-from dqlabels.audits.values.task import ValueTask
+from dqlabels.audits.values.task import ValueTask, check_values
 from dqlabels.frames.columns import Frame
-from dqlabels.frames.targets import Targets
+from dqlabels.frames.targets import AmountTally, Targets, amounts
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
     from typing_extensions import Self
 
 IntArray = NDArray[np.int64]
@@ -74,6 +76,28 @@ def stream_task(plan: Plan) -> ValueTask:
 
     blocks = (nw.from_native(block[plan.label], series_only=True) for block in read_blocks(plan.frame, [plan.label]))
     return ValueTask.of(plan.label, blocks, plan.columns, plan.options)
+
+
+def spark_task(frame: DataFrame, label: str, columns: list[str], options: Options) -> tuple[ValueTask, int]:
+    """The three steps of the engines out of memory, from Spark's first look at the amounts, and the rows of the table.
+
+    Args:
+        frame: A Spark DataFrame.
+        label: The label column.
+        columns: The columns that may be features.
+        options: What the caller asks for.
+
+    Raises:
+        LabelColumnError: A column that cannot be audited as amounts.
+        OptionError: An option that only classes have.
+    """
+    from dqlabels.engines.spark import column_of_none, tally_column
+
+    first = column_of_none(frame, label)
+    check_values(first, options)
+    seen = tally_column(frame, label, AmountTally, lambda state, column: state.update(amounts(column)[0]))
+    seen.check(label)
+    return ValueTask(label, columns, seen, amounts(first)[1], options), seen.rows
 
 
 def streamed_audit(streamed: Streamed) -> StreamedValueAudit:
