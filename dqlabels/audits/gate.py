@@ -6,7 +6,7 @@ import numbers
 import warnings
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,6 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 Decide = Literal["estimate", "confident"]
 Measure = Literal["share", "agreement"]
 OnInconclusive = Literal["warn", "fail", "pass"]
-DECIDE: tuple[str, ...] = get_args(Decide)
-ON_INCONCLUSIVE: tuple[str, ...] = get_args(OnInconclusive)
 WORST_FIRST: tuple[str, ...] = ("fail", "inconclusive", "pass")
 MOST_FURTHER_CHECKS = 5
 
