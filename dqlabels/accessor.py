@@ -54,11 +54,12 @@ class LabelsAccessor:
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
         """
+        from narwhals.dependencies import is_polars_lazyframe
+
         from dqlabels.audits.audit import audit_lazily
         from dqlabels.audits.options import Options
-        from dqlabels.frames.reading import is_lazy_polars
 
-        if is_lazy_polars(self._frame) and isinstance(label, str):
+        if is_polars_lazyframe(self._frame) and isinstance(label, str):
             return audit_lazily(self._frame, label, Options.of(options, "labels.audit"))
         return self._audited(label, options, "labels.audit").frame
 

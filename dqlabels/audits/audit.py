@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from narwhals.dependencies import is_polars_lazyframe
+
 from dqlabels.audits.kinds import Kind, kind_of_lazy_frame, kind_of_schema, kind_of_table
 from dqlabels.audits.options import Options, documented
 from dqlabels.audits.request import KindModule, Request
 from dqlabels.audits.streaming import blocks_when_asked, plan_of, row_count, stream, streamed_blocks
 from dqlabels.errors import LabelWarning
-from dqlabels.frames.reading import is_lazy_polars, read_frame
+from dqlabels.frames.reading import read_frame
 from dqlabels.models import large
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def run_audit(frame: Any, label: str | Sequence[str], options: Options) -> Audit
     Raises:
         DQLabelsError: As :func:`audit`.
     """
-    if is_lazy_polars(frame) and (streamed := _streamed(frame, label, options)) is not None:
+    if is_polars_lazyframe(frame) and (streamed := _streamed(frame, label, options)) is not None:
         return streamed
     lazy, table = read_frame(frame)
     kind, notes = kind_of_table(table, label, options)

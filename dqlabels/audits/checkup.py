@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from narwhals.dependencies import is_polars_lazyframe
+
 from dqlabels.audits.audit import run_audit
 from dqlabels.audits.options import Options, documented
 from dqlabels.audits.streaming import row_count
 from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.checks.result import check_options
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.frames.reading import is_lazy_polars
 from dqlabels.models import large
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _check_engine(frame: Any) -> None:
     """
     if type(frame).__module__.startswith("pyspark."):
         raise OptionError(f"{ALONE} Check a sample of the Spark frame: frame.sample(0.01, seed=0).toPandas().")
-    if is_lazy_polars(frame):
+    if is_polars_lazyframe(frame):
         rows = row_count(frame)
         if rows > large.LARGE_ROWS:
             raise OptionError(

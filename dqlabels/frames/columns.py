@@ -422,9 +422,7 @@ def _notes(unusable: dict[str, list[str]]) -> list[str]:
         "empty": "hold no values and were left out as features",
         "unsupported": "have a dtype that cannot be a feature and were left out",
     }
-    return [
-        f"Columns {', '.join(map(repr, which))} {words[kind]}." for kind, which in unusable.items() if kind in words
-    ]
+    return [f"Columns {', '.join(map(repr, which))} {words[kind]}." for kind, which in unusable.items()]
 
 
 def column_kind(column: Column, *, named: bool = False) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import narwhals as nw
@@ -43,9 +42,3 @@ def read_frame(frame: Any) -> tuple[bool, Frame]:
         return True, known.collect()
     check_columns(known.columns)
     return False, known
-
-
-def is_lazy_polars(frame: Any) -> bool:
-    """Whether a frame is a Polars LazyFrame; Polars is not imported to ask."""
-    polars = sys.modules.get("polars")
-    return polars is not None and isinstance(frame, polars.LazyFrame)

@@ -14,8 +14,6 @@ from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.cutoffs import Counts
 from dqlabels.statistics.multiple_testing import first_flagged
 
-# Expected share of right values among the flagged.
-FDR = 0.10
 # Share of the mean residual added to the spread of the trees: where they agree by chance, a small residual is no error.
 FLOOR = 0.5
 # Residuals are summed as whole numbers of 1 / UNIT, so that the sum does not depend on the order of the rows.

@@ -28,7 +28,6 @@ from dqlabels.audits.tags.result import MultilabelAudit
 from dqlabels.audits.values.result import ValueAudit
 from dqlabels.errors import OptionError
 from dqlabels.frames import columns
-from dqlabels.statistics import residuals
 from dqlabels.statistics.consensus import METHODS
 
 # The result by the name that it is annotated with, and a call by the overload that promises it, in their order.
@@ -74,9 +73,8 @@ def test_choices_are_those_that_the_statistics_know():
     assert get_args(options.Task) == tuple(KINDS)
 
 
-def test_defaults_are_those_of_the_rooms_below():
+def test_the_columns_of_an_audit_are_those_that_frames_know():
     assert options.AUDIT_COLUMNS == columns.AUDIT_COLUMNS
-    assert options.FDR == residuals.FDR
 
 
 @pytest.mark.parametrize(
