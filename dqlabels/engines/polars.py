@@ -11,7 +11,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 import narwhals as nw
 import numpy as np
@@ -87,6 +87,12 @@ class Spill:
         with tempfile.TemporaryFile() as file:
             self._file = os.dup(file.fileno())
         self.close = weakref.finalize(self, os.close, self._file)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A streamed audit keeps its rows in a file of this process, so it cannot be pickled. Write its frame first "
+            '(audit.frame.sink_parquet("audited.parquet")), or hand on audit.to_dict() or audit.without_frame().'
+        )
 
     @property
     def rows(self) -> int:

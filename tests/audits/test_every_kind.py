@@ -190,6 +190,16 @@ def test_several_label_columns_of_a_lazy_frame_come_back_lazy():
 
 
 @streams
+def test_a_streamed_audit_says_why_it_is_not_pickled_and_goes_without_its_frame(monkeypatch):
+    monkeypatch.setattr(large, "LARGE_ROWS", 1_000)
+    streamed = dqlabels.audit(table().lazy(), "label")
+    with pytest.raises(TypeError, match="keeps its rows in a file of this process"):
+        pickle.dumps(streamed)
+    without = pickle.loads(pickle.dumps(streamed.without_frame()))  # noqa: S301
+    assert without.noise_rate.to_dict() == streamed.noise_rate.to_dict()
+
+
+@streams
 def test_a_streamed_audit_is_a_sibling_of_one_in_memory(monkeypatch):
     monkeypatch.setattr(large, "LARGE_ROWS", 1_000)
     streamed = dqlabels.audit(table().lazy(), "label")
