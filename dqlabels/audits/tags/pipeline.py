@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
@@ -20,6 +20,9 @@ from dqlabels.frames.columns import Frame, choose_features, require
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.models.out_of_sample import out_of_sample
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDType
 
 FloatArray = NDArray[np.float64]
 # Beyond rounding.
@@ -136,18 +139,11 @@ def _tag_notes(tags: Tags) -> list[str]:
 
 def _with_columns(table: Frame, evidence: TagEvidence, names: tuple[str, str, str]) -> Frame:
     tags, verdict = evidence.tags, evidence.verdict
-    lists = evidence.suggested_lists()
-    column = table[tags.columns[0]]
-    if tags.lists is None:
-        dtype: Any = nw.List(nw.String)
-    else:
-        dtype = column.dtype
     backend = table.implementation
-    if backend.is_pandas_like() and not isinstance(dtype, nw.List):
-        suggested = nw.new_series(names[1], lists, backend=backend)
-    elif backend.is_pandas_like():
-        suggested = nw.new_series(names[1], lists, nw.Object if tags.lists is None else dtype, backend=backend)
-    else:
-        suggested = nw.new_series(names[1], lists, dtype, backend=backend)
-    quality = verdict.row_quality
-    return with_columns(table, names, quality, suggested, verdict.row_flagged, tags.known)
+    dtype: IntoDType | None = nw.List(nw.String) if tags.lists is None else table[tags.columns[0]].dtype
+    if backend.is_pandas_like() and tags.lists is None:
+        dtype = nw.Object()
+    elif backend.is_pandas_like() and not isinstance(dtype, nw.List):
+        dtype = None  # the lists stay Python objects
+    suggested = nw.new_series(names[1], evidence.suggested_lists(), dtype, backend=backend)
+    return with_columns(table, names, verdict.row_quality, suggested, verdict.row_flagged, tags.known)
