@@ -89,11 +89,8 @@ class MemoryEngine:
     @classmethod
     def over_whole_rows(cls, probs: RealArray, n_threads: int | None, block_rows: int | None) -> MemoryEngine:
         """Return the engine for work that copies whole rows of a matrix."""
-        rows = max(
-            MIN_WHOLE_ROWS, min(MAX_ROWS_FEW_CLASSES, MAX_BLOCK_BYTES // max(1, probs.shape[1] * probs.itemsize))
-        )
-        threads = thread_count(n_threads)
-        return cls(len(probs), block_rows or rows, threads)
+        rows = max(MIN_WHOLE_ROWS, min(MAX_ROWS_FEW_CLASSES, MAX_BLOCK_BYTES // (probs.shape[1] * probs.itemsize)))
+        return cls(len(probs), block_rows or rows, thread_count(n_threads))
 
     def picking(self, share: float) -> MemoryEngine:
         """Return the engine for work on this share of the rows, spread over all blocks."""
@@ -214,13 +211,8 @@ def judge(
     if compat == "cleanlab":
         quality = cleanlab.label_quality(codes, probs, score, adjust=adjust)
     else:
-        quality = _score(
-            MemoryEngine.over_whole_rows(probs, n_threads, block_rows),
-            codes,
-            probs,
-            score,
-            found.thresholds if adjust else None,
-        )
+        whole_rows = MemoryEngine.over_whole_rows(probs, n_threads, block_rows)
+        quality = _score(whole_rows, codes, probs, score, found.thresholds if adjust else None)
     suggested = np.where(flagged, likely, codes)
     same = np.flatnonzero(flagged & (likely == codes))  # only cleanlab flags a row whose label is its likeliest class
     if same.size:
