@@ -323,6 +323,25 @@ def plan_review(
     return ReviewPlan(usual, max(usual, worst), purpose, share, confidence, population)
 
 
+def rows_for_width(width: float, *, rate: float = 0.05, confidence: float = 0.90, population: int = 1_000_000) -> int:
+    """Return how many rows of ``review_sample`` to review for an interval about ``width`` wide.
+
+    Args:
+        width: Width of the interval, high minus low, in (0, 1).
+        rate: The noise rate expected, in (0, 1).
+        confidence: Confidence of the interval, in (0, 1).
+        population: Rows of the table; the answer is never more.
+
+    Raises:
+        OptionError: A number outside (0, 1).
+
+    >>> rows_for_width(0.04, rate=0.05) < rows_for_width(0.02, rate=0.05)
+    True
+    """
+    _check_shares(width=width, rate=rate, confidence=confidence)
+    return _fewest(rate, population, confidence, WRONG_USUALLY, _no_wider(width))
+
+
 def _check_shares(**numbers: float | None) -> None:
     for name, value in numbers.items():
         if value is None or not 0 < value < 1:

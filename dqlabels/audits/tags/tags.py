@@ -45,6 +45,7 @@ def read_tags(table: Frame, label: str | Sequence[str]) -> Tags:
         LabelColumnError: Missing, empty, not lists, not yes/no, or nothing to tell apart.
         OptionError: A column named twice, or fewer than two columns.
 
+    >>> import narwhals as nw
     >>> import polars as pl
     >>> tags = read_tags(nw.from_native(pl.DataFrame({"tags": [["a"], [], ["b", "a"], None]})), "tags")
     >>> tags.values, tags.codes.tolist()
