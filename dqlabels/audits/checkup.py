@@ -43,7 +43,7 @@ def checkup(
 
     Args:
         frame: pandas or Polars frame, or PyArrow table; n rows.
-        label: The column that holds the given labels, one class a row.
+        label: The column that holds the given labels, one class per row.
         checks: As in :meth:`dqlabels.LabelAudit.checkup`; default all.
         time: The column that orders the rows; default the order they are in.
         columns: What ``.frame`` gets beside the audit's three columns.
@@ -52,7 +52,7 @@ def checkup(
         {options}
 
     Raises:
-        OptionError: The labels are not one class a row, the frame is larger than memory, or an option means nothing.
+        OptionError: The labels are not one class per row, the frame is larger than memory, or an option means nothing.
         DQLabelsError: As :func:`dqlabels.audit`.
 
     >>> import polars as pl

@@ -61,7 +61,7 @@ class AnnotatorAudit(Audit):
     In a wide frame a row is an item, with one label column per annotator: ``suggested_label`` is the consensus,
     ``label_quality`` the probability that it is right, and ``is_label_issue`` is true where at least half of the row's
     labels are another one. In a long frame a row is one label: quality and flag are those of that label, and it is
-    flagged exactly where it is not the consensus of its item. With one label an item the two are the same.
+    flagged exactly where it is not the consensus of its item. With one label per item the two are the same.
 
     ``rows`` counts rows of the frame, ``audited`` those with a label, ``flagged`` those flagged; ``items`` and
     ``labels`` count what was labelled and how often. ``noise_rate`` is the share of the labels that are wrong, by

@@ -148,7 +148,7 @@ class ClassAudit(Audit):
                 or of a saved auditor. For a batch that a fitted auditor judged, the default is its trusted table.
 
         Raises:
-            OptionError: An unknown method, a reference that is none, or a confidence outside (0, 1).
+            OptionError: An unknown method, a reference that is not a profile, or a confidence outside (0, 1).
         """
         evidence, seed = self.evidence, self.options.random_state
         options: Any = {"confidence": confidence, "random_state": seed}
