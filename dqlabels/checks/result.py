@@ -272,6 +272,12 @@ def check_options(
 ) -> None:
     """Raise on options that have no meaning for any table, before any work is done.
 
+    Args:
+        checks: Which checks to run, or None for all.
+        columns: The columns to add, or a mapping from what to its name.
+        alpha: How often a test may be wrong where there is nothing to find.
+        most_rows: The largest number of rows that are compared with each other.
+
     Raises:
         OptionError: The message names the choices.
     """

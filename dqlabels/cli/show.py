@@ -52,7 +52,14 @@ def finish(
 
 
 def print_audit(audit: Audit, gate: GateResult | None, worst: int, console: Console) -> None:
-    """Print what was found, with so many of the worst rows, and the verdict."""
+    """Print what was found, with so many of the worst rows, and the verdict.
+
+    Args:
+        audit: What was found.
+        gate: The verdict, or None.
+        worst: How many of the most suspicious rows to print.
+        console: Where to print.
+    """
     overview = audit.overview()
     for tone, line in overview.lines:
         console.print(printable(line), style=STYLES.get(tone))

@@ -71,6 +71,12 @@ def with_columns(
 def new_column(table: Frame, name: str, values: NDArray[np.generic], dtype: IntoDType) -> Column:
     """Make a column of these values (n,), null where they are None, under the index of the frame.
 
+    Args:
+        table: The frame whose library and index the column gets.
+        name: The name of the column.
+        values: (n,) values, None where there is none.
+        dtype: Its dtype.
+
     >>> import polars as pl
     >>> table = nw.from_native(pl.DataFrame({"y": ["a", "b"]}))
     >>> new_column(table, "row", np.array([1, None], dtype=object), nw.Int64).to_list()

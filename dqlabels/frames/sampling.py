@@ -43,7 +43,14 @@ class ContentSample:
             self.accept(frame[rows.tolist()], codes[rows], hashes[rows], np.ones(rows.size, dtype=np.int64))
 
     def accept(self, frame: Frame, codes: IntArray, hashes: Hashes, counts: IntArray) -> None:
-        """Add distinct rows (m,) with their counts (m,)."""
+        """Add distinct rows (m,) with their counts (m,).
+
+        Args:
+            frame: m distinct rows.
+            codes: (m,) positions of their classes.
+            hashes: (m,) hashes of what they hold.
+            counts: (m,) how many rows of the table are like each.
+        """
         self.frames.append(frame)
         self.codes.append(codes)
         self.hashes.append(hashes)

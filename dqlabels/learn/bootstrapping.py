@@ -91,6 +91,12 @@ class BootstrappingClassifier(NoisyLabelClassifier):
 def mixed_labels(codes: IntArray, probs: FloatArray, kind: str, beta: float | None) -> FloatArray:
     """Return labels (n, K): beta times the given label plus 1 - beta times the model's answer.
 
+    Args:
+        codes: (n,) given labels as class positions.
+        probs: (n, K) the model's probabilities.
+        kind: ``"soft"`` to mix in the probabilities, ``"hard"`` the likeliest class.
+        beta: Share of the given label, in [0, 1]; None for the default of the kind.
+
     >>> mixed_labels(np.array([0]), np.array([[0.25, 0.75]]), "hard", 0.8).round(2).tolist()
     [[0.8, 0.2]]
     """
@@ -101,6 +107,12 @@ def mixed_labels(codes: IntArray, probs: FloatArray, kind: str, beta: float | No
 
 def pseudo_labels(codes: IntArray, probs: FloatArray, trust: float, threshold: float) -> FloatArray:
     """Return labels (n, K): the given one where it is trusted, else the model's where it is sure, else zeros.
+
+    Args:
+        codes: (n,) given labels as class positions.
+        probs: (n, K) the model's probabilities.
+        trust: Least probability of a given label that is trusted.
+        threshold: Least probability of a class that the model is sure of.
 
     >>> pseudo_labels(np.array([0, 0, 0]), np.array([[0.5, 0.5], [0.1, 0.9], [0.4, 0.6]]), 0.45, 0.8).tolist()
     [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]

@@ -117,6 +117,12 @@ def small_losses(codes: IntArray, loss: FloatArray, rates: FloatArray, *, per_cl
 
     Rows that tie with the last one are included; every class keeps at least one.
 
+    Args:
+        codes: (n,) given labels as class positions.
+        loss: (n,) loss of each row.
+        rates: (K,) share of each class to leave out, in [0, 1].
+        per_class: Whether each class is cut on its own.
+
     >>> loss, rates = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 0.5])
     >>> small_losses(np.array([0, 0, 1, 1]), loss, rates, per_class=True).tolist()
     [True, False, True, False]

@@ -124,6 +124,12 @@ def joint_labels(probs: FloatArray, prior: FloatArray, alpha: float, beta: float
     At the optimum y is in proportion to (probs * exp(alpha prior / mean y)) ** (1 / (1 - beta)): damped fixed-point
     steps from there.
 
+    Args:
+        probs: (n, K) the model's probabilities.
+        prior: (K,) shares that the classes should have.
+        alpha: Weight of the distance from the prior, at least 0.
+        beta: Weight of the entropy, in [0, 1).
+
     >>> joint_labels(np.array([[0.6, 0.4], [0.2, 0.8]]), np.array([0.5, 0.5]), 0.0, 0.0).round(2).tolist()
     [[0.6, 0.4], [0.2, 0.8]]
     """

@@ -151,7 +151,14 @@ def predefined_weights(loss: FloatArray, bar: float, slope: float) -> FloatArray
 
 
 def mentor_features(loss: FloatArray, bar: float, codes: IntArray, n_classes: int) -> FloatArray:
-    """Return the mentor's features (n, K + 3) of each row: loss, distance to the bar, probability and label."""
+    """Return the mentor's features (n, K + 3) of each row: loss, distance to the bar, probability and label.
+
+    Args:
+        loss: (n,) loss of each row.
+        bar: The loss that parts small losses from large ones.
+        codes: (n,) given labels as class positions.
+        n_classes: K.
+    """
     return np.column_stack([loss, np.tanh(loss - bar), np.exp(-loss), np.eye(n_classes)[codes]])
 
 

@@ -204,6 +204,12 @@ class MentorNetwork(PlainNetwork):
     ) -> MentorNetwork:
         """Train; ``reviewed`` (n,) is the right label where a row was reviewed, None or NaN elsewhere.
 
+        Args:
+            X: Inputs of n rows.
+            y: (n,) given labels.
+            sample_weight: (n,) weights, not negative.
+            reviewed: (n,) the right label where a row was reviewed, None or NaN elsewhere.
+
         Raises:
             MissingExtraError: PyTorch is not installed.
             OptionError: A learned curriculum without enough reviewed rows, some right and some wrong.

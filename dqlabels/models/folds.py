@@ -77,7 +77,14 @@ def cross_validate(
 
 
 def fit_on_all(rows: FittingRows, model: Classifier | None, seed: int, n_jobs: int | None) -> FittedModel:
-    """Fit a clone on all rows with a label, to judge other rows by."""
+    """Fit a clone on all rows with a label, to judge other rows by.
+
+    Args:
+        rows: What to fit on; rows without a label are left out.
+        model: A classifier, which is cloned; None for the default one.
+        seed: Seeds every choice that the model does not settle itself.
+        n_jobs: Number of threads of the default model.
+    """
     known = np.flatnonzero(rows.codes >= 0)
     model = default_model(seed, n_jobs) if model is None else model
     weights = None if rows.weights is None else rows.weights[known]

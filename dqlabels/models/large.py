@@ -59,6 +59,12 @@ def sampled_columns(
 ) -> list[str]:
     """Return the columns whose content decides which rows are sampled: those that may be features.
 
+    Args:
+        columns: The columns of the table.
+        label: The label column.
+        features: The columns to judge by, or None for all others.
+        exclude: Columns not to judge by.
+
     Raises:
         FeatureError: A named column does not exist.
     """

@@ -156,6 +156,12 @@ def sums_by_cell(
     """Return weighted sums (n_cells, S) of the values (m, S) of the rows in each cell; each row is in several (c, m).
 
     As ``numpy.bincount`` adds them, row by row, but all columns at once, and other threads can work meanwhile.
+
+    Args:
+        cells: (c, m) the c cells that each row lies in.
+        values: (m, S) what to add up.
+        n_cells: How many cells there are.
+        weights: (m,) weights of the rows, by default 1.
     """
     from scipy.sparse import csc_matrix
 

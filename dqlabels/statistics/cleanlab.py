@@ -170,7 +170,14 @@ def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
 
 
 def label_quality(codes: IntArray, probs: RealArray, score: str, *, adjust: bool) -> FloatArray:
-    """Label quality (n,) as cleanlab gives it, whose confidence-weighted entropy is 0 at probability 1."""
+    """Label quality (n,) as cleanlab gives it, whose confidence-weighted entropy is 0 at probability 1.
+
+    Args:
+        codes: (n,) given labels as class positions.
+        probs: (n, K) out-of-sample probabilities.
+        score: One of ``dqlabels.SCORES``.
+        adjust: Whether to subtract each class's mean confidence first.
+    """
     if adjust:
         probs = adjust_probs(probs, class_thresholds(codes, take(probs, codes), probs.shape[1]))
     given = take(probs, codes)

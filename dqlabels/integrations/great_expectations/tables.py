@@ -98,7 +98,15 @@ def text(
     tag: str = "span",
     styling: Mapping[str, object] | None = None,
 ) -> RenderedStringTemplateContent:
-    """Words with ``$names`` and the strings that stand for them."""
+    """Words with ``$names`` and the strings that stand for them.
+
+    Args:
+        words: Text with ``$names`` in it.
+        params: The string that stands for each name.
+        classes: CSS classes of the element.
+        tag: The HTML element.
+        styling: Styling in place of ``classes``.
+    """
     safe = {name: value if ESCAPED_THERE else html.escape(value, quote=False) for name, value in params.items()}
     template: dict[str, object] = {"template": words, "params": safe, "tag": tag}
     if styling is not None:
