@@ -146,6 +146,12 @@ def test_a_perfect_annotator_has_no_noise():
     assert audit.estimate_noise(of="ann_1").estimate < 0.02
 
 
+def test_agreement_is_measured_at_the_confidence_that_is_asked_for():
+    usual, sure = audited().agreement, audited().measure_agreement(confidence=0.99)
+    assert (sure.alpha, sure.confidence) == (usual.alpha, 0.99)
+    assert sure.low < usual.low < usual.alpha < usual.high < sure.high
+
+
 def test_confusions_count_each_annotators_labels():
     audit = audited()
     labels = audit.confusions.group_by("annotator").agg(pl.col("labels").sum()).sort("annotator")["labels"].to_list()
