@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import typer
@@ -34,7 +35,9 @@ def command(name: str, options: Iterable[str] = (), limits: Iterable[str] = ()) 
             written = {name: value for name, value in taken.items() if _was_written(context, name)}
             function(CommandOptions(written), **values)
 
-        hints = get_type_hints(function, include_extras=True)
+        # Not of the function itself: Python 3.10 would make Optional what defaults to None, and typer miss its option.
+        annotated = SimpleNamespace(__annotations__=function.__annotations__)
+        hints = get_type_hints(annotated, function.__globals__, include_extras=True)
         _, *own = inspect.signature(function).parameters.values()
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
         signed = [
