@@ -15,11 +15,12 @@ import numpy as np
 from dqlabels.audits.options import OPTION_NAMES, Options, Task
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require, require_names
-from dqlabels.frames.targets import MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE
 
 if TYPE_CHECKING:
     import polars as pl
 
+# Fractional numbers with more different values than both this number and this share of the rows are amounts.
+MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE = 20, 0.02
 # Whole numbers of at least this many values may be codes of classes, grades or counts.
 MIN_VALUES_TO_ASK = 5
 # Options that only labels of one class per row have, so that giving one says that the label is such.
@@ -89,7 +90,7 @@ class Resolved(NamedTuple):
 class LabelLook:
     """What must be known of a label column to find its kind: counts that do not depend on where its rows lie.
 
-    ``finite`` rows hold a finite number, ``distinct`` of which differ (counted up to a bound that decides the same);
+    ``finite`` rows hold a finite number, ``distinct`` of which differ (Spark counts no further than decides it);
     ``least`` and ``largest`` are the ends of their range, ``fractional`` where one is no whole number; ``ordered``
     where the column is a categorical that says its categories have an order.
     """
@@ -103,11 +104,6 @@ class LabelLook:
     largest: float = 0.0
     fractional: bool = False
     ordered: bool = False
-
-    @property
-    def counts(self) -> bool:
-        """Whether the column holds numbers whose values tell its kind."""
-        return holds_numbers(self.dtype)
 
 
 def kind_of_table(table: Frame, label: str | Sequence[str], options: Options) -> Resolved:

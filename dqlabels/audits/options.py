@@ -370,7 +370,6 @@ def _same(value: object, default: object) -> bool:
 
 OPTION_NAMES = tuple(one.name for one in fields(Options))
 DEFAULTS: dict[str, object] = {one.name: one.default for one in fields(Options)}
-MEANINGS: dict[str, str] = {one.name: one.metadata["meaning"] for one in fields(Options)}
 # By what an auditor is fitted, and by what it flags; what was settled when it was fitted is no option of a batch.
 FITTING = (
     "features", "exclude", "embed", "model", "cv", "groups", "sample_weight", "filter_by", "score", "adjust", "names",

@@ -12,10 +12,8 @@ import numpy as np
 
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.arrays import BoolArray, FloatArray, IntArray
-from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, floats, require
+from dqlabels.frames.columns import Column, Frame, floats, require
 
-# Fractional numbers with more different values than both this number and this share of the rows are amounts.
-MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE = 20, 0.02
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 DAY = 86_400e6  # microseconds
 
@@ -81,23 +79,6 @@ def _written(amount: float, column: Column) -> Any:
         return moment.date()
     zone = getattr(dtype, "time_zone", None)
     return moment.replace(tzinfo=None) if zone is None else moment.astimezone(ZoneInfo(zone))
-
-
-def looks_continuous(column: Column) -> bool:
-    """Whether a column holds fractional numbers with so many different values that they are amounts, not classes.
-
-    >>> import polars as pl
-    >>> looks_continuous(nw.from_native(pl.Series([at / 7 for at in range(100)]), series_only=True))
-    True
-    """
-    if not column.dtype.is_float():
-        return False
-    values = floats(column)
-    values = values[np.isfinite(values)]
-    if values.size < MIN_ROWS_TO_JUDGE or not (values != np.rint(values)).any():
-        return False
-    max_classes = max(MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE * values.size)
-    return np.unique(values).size > max_classes
 
 
 def read_targets(frame: Frame, label: str) -> Targets:
