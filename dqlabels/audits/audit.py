@@ -13,7 +13,7 @@ from narwhals.dependencies import is_polars_lazyframe
 from dqlabels.audits.kinds import Kind, kind_of_lazy_frame, kind_of_schema, kind_of_table
 from dqlabels.audits.options import Options, documented
 from dqlabels.audits.request import KindModule, Request
-from dqlabels.audits.streaming import blocks_when_asked, plan_of, row_count, stream, streamed_blocks
+from dqlabels.audits.streaming import Plan, Streamed, blocks_when_asked, plan_of, row_count, stream, streamed_blocks
 from dqlabels.errors import LabelWarning
 from dqlabels.frames.reading import read_frame
 from dqlabels.models import large
@@ -87,11 +87,11 @@ def audit_lazily(frame: pl.LazyFrame, label: str, options: Options) -> pl.LazyFr
     Raises:
         DQLabelsError: At once where the schema shows the fault; otherwise when rows are asked for.
     """
-    kind = kind_of_schema(frame, label, options)
+    shown = kind_of_schema(frame, label, options)
     plan = plan_of(frame, label, options)
-    if kind is not None and kind.streams:
-        module_of(kind).check_schema(plan.label_of_no_rows, options)
-    return blocks_when_asked(plan, lambda: _blocks(frame, label, options))
+    if shown is not None and shown.streams:
+        module_of(shown).check_schema(plan.label_of_no_rows, options)
+    return blocks_when_asked(plan, lambda: _blocks(plan, shown))
 
 
 def module_of(kind: Kind) -> KindModule:
@@ -99,17 +99,12 @@ def module_of(kind: Kind) -> KindModule:
     return cast("KindModule", importlib.import_module(kind.module))
 
 
-def _blocks(frame: pl.LazyFrame, label: str, options: Options) -> Iterator[pl.DataFrame]:
+def _blocks(plan: Plan, shown: Kind | None) -> Iterator[pl.DataFrame]:
     """Yield the audited frame in blocks, by the rule for its size."""
-    if (rows := row_count(frame)) > large.LARGE_ROWS:
-        kind, notes = kind_of_lazy_frame(frame, label, options)
-        if kind.streams:
-            plan = plan_of(frame, label, options.changed(task=kind.name))
-            module = module_of(kind)
-            module.check_schema(plan.label_of_no_rows, options)
-            yield from streamed_blocks(stream(plan, module, notes, rows))
-            return
-    result = run_audit(frame.collect(), label, options)
+    if (passes := _passes(plan, shown)) is not None:
+        yield from streamed_blocks(passes[1])
+        return
+    result = run_audit(plan.frame.collect(), plan.label, plan.options)
     for note in result.warnings:
         warnings.warn(note, LabelWarning, stacklevel=2)
     yield result.frame
@@ -119,16 +114,25 @@ def _streamed(frame: pl.LazyFrame, label: str | Sequence[str], options: Options)
     """Audit a large lazy frame whose kind of label streams; return None for any other, which is audited in memory."""
     if not isinstance(label, str):
         return None
-    kind = kind_of_schema(frame, label, options)
-    if kind is not None and not kind.streams:
+    shown = kind_of_schema(frame, label, options)
+    if shown is not None and not shown.streams:
         return None
-    plan = plan_of(frame, label, options)
-    rows = row_count(frame)
-    if rows <= large.LARGE_ROWS:
+    passes = _passes(plan_of(frame, label, options), shown)
+    return None if passes is None else passes[0].streamed_audit(passes[1])
+
+
+def _passes(plan: Plan, shown: Kind | None) -> tuple[KindModule, Streamed] | None:
+    """Judge the rows of a large frame in passes; return None for one that is small, or whose kind does not stream.
+
+    Args:
+        plan: What was asked.
+        shown: What the schema says of the kind of label.
+    """
+    if (rows := row_count(plan.frame)) <= large.LARGE_ROWS:
         return None
-    kind, notes = kind_of_lazy_frame(frame, label, options)
+    kind, notes = kind_of_lazy_frame(plan.frame, plan.label, plan.options, shown)
     if not kind.streams:
         return None
-    module, chosen = module_of(kind), options.changed(task=kind.name)
-    module.check_schema(plan.label_of_no_rows, options)
-    return module.streamed_audit(stream(replace(plan, options=chosen), module, notes, rows))
+    module, chosen = module_of(kind), replace(plan, options=plan.options.changed(task=kind.name))
+    module.check_schema(chosen.label_of_no_rows, chosen.options)
+    return module, stream(chosen, module, notes, rows)

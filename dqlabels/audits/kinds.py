@@ -132,24 +132,20 @@ def kind_of_table(table: Frame, label: str | Sequence[str], options: Options) ->
     return kind_of_look(lambda: look_at(table[columns[0]]), options) if kind is None else Resolved(kind)
 
 
-def kind_of_lazy_frame(frame: pl.LazyFrame, label: str | Sequence[str], options: Options) -> Resolved:
+def kind_of_lazy_frame(frame: pl.LazyFrame, label: str, options: Options, shown: Kind | None) -> Resolved:
     """The same for a lazy Polars frame, with the same answer; its labels are read only where the schema is not enough.
 
     Args:
         frame: n rows.
-        label: The label column or columns.
+        label: The label column.
         options: What the caller asks for.
-
-    Raises:
-        OptionError: An option that contradicts the label or another option.
-        LabelColumnError: A column that is not there.
+        shown: What :func:`kind_of_schema` says.
 
     >>> import polars as pl
-    >>> kind_of_lazy_frame(pl.LazyFrame({"y": [at / 7 for at in range(99)]}), "y", Options()).kind.name
+    >>> kind_of_lazy_frame(pl.LazyFrame({"y": [at / 7 for at in range(99)]}), "y", Options(), None).kind.name
     'regression'
     """
-    kind = kind_of_schema(frame, label, options)
-    return kind_of_look(lambda: look_at_lazily(frame, str(label)), options) if kind is None else Resolved(kind)
+    return kind_of_look(lambda: look_at_lazily(frame, label), options) if shown is None else Resolved(shown)
 
 
 def kind_of_schema(frame: pl.LazyFrame, label: str | Sequence[str], options: Options) -> Kind | None:

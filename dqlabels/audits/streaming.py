@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -51,30 +51,32 @@ IN_MEMORY_ONLY = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """What was asked of a lazy frame, checked against its schema alone."""
+    """What was asked of a lazy frame, checked against its schema alone; ``source`` are the columns of the frame."""
 
     frame: pl.LazyFrame
     label: str
     options: Options
+    source: Mapping[str, PolarsDataType]
 
     @property
     def schema(self) -> dict[str, PolarsDataType]:
         """The columns of the answer."""
         import polars as pl
 
-        schema, names = self.frame.collect_schema(), self.options.names
-        return {**schema, names[0]: pl.Float64, names[1]: schema[self.label], names[2]: pl.Boolean}
+        names = self.options.names
+        return {**self.source, names[0]: pl.Float64, names[1]: self.source[self.label], names[2]: pl.Boolean}
 
     @property
     def label_of_no_rows(self) -> Column:
         """The label column without rows, whose type can be checked before any row is read."""
-        return schema_column(self.frame, self.label)
+        import polars as pl
+
+        return nw.from_native(pl.Series(self.label, [], dtype=self.source[self.label]), series_only=True)
 
     @property
     def columns(self) -> list[str]:
         """The columns that may be features."""
-        names = self.frame.collect_schema().names()
-        return large.sampled_columns(names, self.label, self.options.features, self.options.exclude)
+        return large.sampled_columns(self.source, self.label, self.options.features, self.options.exclude)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,24 +112,17 @@ def plan_of(frame: pl.LazyFrame, label: str, options: Options) -> Plan:
         DQLabelsError: The label or a feature is not there, or an output column is.
     """
     schema = frame.collect_schema()
-    check_columns(schema.names())
-    require_names(schema.names(), [label], "label")
+    check_columns(list(schema))
+    require_names(list(schema), [label], "label")
     there = [name for name in options.names if name in schema]
     if there:
         raise OutputColumnError(
             f"Column{'s' if len(there) > 1 else ''} {', '.join(map(repr, there))} already in the frame, and would be "
             f"overwritten by the audit of {label!r}. Drop them, or choose others with names=."
         )
-    plan = Plan(frame, label, options)
+    plan = Plan(frame, label, options, schema)
     _ = plan.columns
     return plan
-
-
-def schema_column(frame: pl.LazyFrame, label: str) -> Column:
-    """Return the label column without rows, whose type can be checked before any row is read."""
-    import polars as pl
-
-    return nw.from_native(pl.Series(label, [], dtype=frame.collect_schema()[label]), series_only=True)
 
 
 def refuse_in_memory_options(options: Options, where: str) -> None:

@@ -16,7 +16,7 @@ from support.large_tables import large_prices, table
 from support.other_labels import ANNOTATORS, TAG_PROBS, graded, prices, rated, tagged, ticked
 
 import dqlabels
-from dqlabels.audits.kinds import KINDS, kind_of_lazy_frame, kind_of_table
+from dqlabels.audits.kinds import KINDS, kind_of_lazy_frame, kind_of_schema, kind_of_table
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError
 from dqlabels.frames.reading import read_frame
@@ -155,7 +155,8 @@ def test_a_column_has_one_kind_however_lazy_its_frame(values, kind):
     frame = pl.DataFrame({"x": range(len(values)), "y": values})
     eager, lazy = read_frame(frame)[1], frame.lazy()
     assert kind_of_table(eager, "y", Options()).kind.name == kind
-    assert kind_of_lazy_frame(lazy, "y", Options()) == kind_of_table(eager, "y", Options())
+    shown = kind_of_schema(lazy, "y", Options())
+    assert kind_of_lazy_frame(lazy, "y", Options(), shown) == kind_of_table(eager, "y", Options())
 
 
 @streams
