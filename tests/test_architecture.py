@@ -36,6 +36,7 @@ OWN_FILES = {
         "audits/annotators/",
         "statistics/votes.py",
         "statistics/consensus.py",
+        "statistics/agreement.py",
         "annotators.py",
         "annotator.py",
     ),
@@ -46,7 +47,6 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/kinds.py",
         "audits/options.py",
         "audits/signature.py",
-        "integrations/sharing.py",
     },
     "annotators": {
         "__init__.py",
@@ -54,15 +54,12 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/options.py",
         "audits/signature.py",
         "cli/__init__.py",
-        "integrations/sharing.py",
         "noise/rate.py",
-        "statistics/agreement.py",
     },
     "multilabel": {
         "audits/kinds.py",
         "audits/options.py",
         "audits/signature.py",
-        "integrations/sharing.py",
     },
 }
 

@@ -43,7 +43,8 @@ COMMON_OPTIONS = tuple(
 class Kind:
     """One kind of label: its name as ``task=``, the module that audits it, and what it is called in messages.
 
-    ``options`` are those of an audit that mean something for it. ``several`` where a row, or an item, has several
+    ``options`` are those of an audit that mean something for it. ``subject`` is the word that the checks of test suites
+    have in their names for it; grades are checked as classes are. ``several`` where a row, or an item, has several
     labels; ``streams`` where its statistics merge, so that every engine runs it.
     """
 
@@ -51,6 +52,7 @@ class Kind:
     module: str
     words: str
     options: tuple[str, ...]
+    subject: str | None = None
     several: bool = False
     streams: bool = False
 
@@ -60,20 +62,23 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(
             "classes", "dqlabels.audits.classes.pipeline", "one class per row",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), streams=True,
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), "label", streams=True,
         ),
         Kind(
             "ordinal", "dqlabels.audits.classes.pipeline", "classes in an order",
             (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"),
         ),
-        Kind("regression", "dqlabels.audits.values.pipeline", "numbers", (*COMMON_OPTIONS, "fdr"), streams=True),
+        Kind(
+            "regression", "dqlabels.audits.values.pipeline", "numbers",
+            (*COMMON_OPTIONS, "fdr"), "value", streams=True,
+        ),
         Kind(
             "annotators", "dqlabels.audits.annotators.pipeline", "several annotators",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, *ANNOTATOR_OPTIONS), several=True,
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *ANNOTATOR_OPTIONS), "annotator", several=True,
         ),
         Kind(
             "multilabel", "dqlabels.audits.tags.pipeline", "several labels per row",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS), several=True,
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS), "tag", several=True,
         ),
     )
 }  # fmt: skip

@@ -74,12 +74,7 @@ class Subject:
 
 
 # By the word that the checks have in their names.
-SUBJECTS = {
-    "label": Subject(KINDS["classes"], grades=True),
-    "value": Subject(KINDS["regression"]),
-    "annotator": Subject(KINDS["annotators"]),
-    "tag": Subject(KINDS["multilabel"]),
-}
+SUBJECTS = {kind.subject: Subject(kind, grades=kind.name == "classes") for kind in KINDS.values() if kind.subject}
 _cached: OrderedDict[bytes, Audit] = OrderedDict()
 _lock = threading.Lock()
 
