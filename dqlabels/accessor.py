@@ -60,8 +60,8 @@ class LabelsAccessor:
         from dqlabels.audits.options import Options
 
         if is_polars_lazyframe(self._frame) and isinstance(label, str):
-            return audit_lazily(self._frame, label, Options.of(options, "labels.audit"))
-        return self._audited(label, options, "labels.audit").frame
+            return audit_lazily(self._frame, label, Options.of(options, "df.labels.audit"))
+        return self._audited(label, options, "df.labels.audit").frame
 
     @documented()
     def report(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Audit:
@@ -76,7 +76,7 @@ class LabelsAccessor:
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
         """
-        return self._audited(label, options, "labels.report")
+        return self._audited(label, options, "df.labels.report")
 
     @documented()
     def noise_rate(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> NoiseRate:
@@ -89,7 +89,7 @@ class LabelsAccessor:
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
         """
-        return self._audited(label, options, "labels.noise_rate").noise_rate
+        return self._audited(label, options, "df.labels.noise_rate").noise_rate
 
     @documented()
     def issues(self, label: str | Sequence[str], **options: Unpack[AuditOptions]) -> Any:
@@ -102,7 +102,7 @@ class LabelsAccessor:
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
         """
-        return self._audited(label, options, "labels.issues").issues
+        return self._audited(label, options, "df.labels.issues").issues
 
     @documented()
     def checkup(

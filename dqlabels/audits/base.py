@@ -378,7 +378,7 @@ class Audit(abc.ABC):
     def _gate(self, given: Mapping[str, object]) -> GateResult:
         if "max_noise_rate" in given and "noise_rate" in self.cannot:
             self._refuse("noise_rate")
-        limits = Limits.of(given, f"gate() of {type(self).__name__}", self.limits)
+        limits = Limits.of(given, f"dqlabels.{type(self).__name__}.gate", self.limits)
         grounds, measured = self._measured(limits)
         return decide_gate(
             grounds, measured, decide=limits.decide, on_inconclusive=limits.on_inconclusive,

@@ -77,6 +77,16 @@ OTHER_NAMES = {
     "who": "annotator",
 }
 
+# The options by what they are about, for a message that lists them all.
+OPTION_GROUPS = {
+    "the label": ("task", "annotator", "item", "consensus", "classes"),
+    "the columns": ("features", "exclude", "embed", "groups", "sample_weight", "names"),
+    "the model": ("model", "cv", "pred_probs", "sample_rows"),
+    "the flags": ("filter_by", "score", "adjust", "fdr", "compat"),
+    "the run": ("random_state", "n_jobs", "progress"),
+}
+MAX_IN_ONE_LIST = 8
+
 Check = Callable[[str, Any], Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -340,7 +350,7 @@ class Options:
 
         Args:
             values: Values by the name that the caller wrote.
-            call: What was called, for the message.
+            call: What was called, as ``help()`` takes it, for the message.
             only: The options that this call takes; by default all.
 
         Raises:
@@ -435,7 +445,11 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], call: str) -> N
     """Refuse names that a call does not know.
 
     Raises:
-        UnknownOptionError: With the option that was likely meant.
+        UnknownOptionError: With the option that was likely meant, or with all there are.
+
+    >>> refuse_unknown(["colour"], ["cv", "fdr"], "suite")
+    Traceback (most recent call last):
+    dqlabels.errors.UnknownOptionError: suite has no option 'colour'. Its options are cv, fdr. See help(suite).
     """
     unknown = [name for name in given if name not in known]
     if not unknown:
@@ -445,8 +459,21 @@ def refuse_unknown(given: Iterable[str], known: Collection[str], call: str) -> N
     close = difflib.get_close_matches(name, known, 1)
     likely = meant if meant in known else close[0] if close else None
     elsewhere = f" {name}= is an option of dqlabels.audit." if name in OPTION_NAMES else ""
-    hint = f" Did you mean {likely}=?" if likely else f"{elsewhere} The options are {', '.join(known)}."
+    hint = (
+        f" Did you mean {likely}=?" if likely else f"{elsewhere} Its options are {_grouped(known)}. See help({call})."
+    )
     raise UnknownOptionError(f"{call} has no option {name!r}.{hint}")
+
+
+def _grouped(known: Collection[str]) -> str:
+    """List the options of a call: a few as they are, many by what they are about, the call's own first."""
+    if len(known) <= MAX_IN_ONE_LIST:
+        return ", ".join(known)
+    groups = [", ".join(name for name in known if name not in OPTION_NAMES)]
+    for subject, names in OPTION_GROUPS.items():
+        listed = ", ".join(name for name in names if name in known)
+        groups.append(f"{listed} (about {subject})" if listed else "")
+    return "; ".join(filter(None, groups))
 
 
 def documented(names: Iterable[str] = OPTION_NAMES) -> Callable[[Function], Function]:

@@ -17,6 +17,7 @@ from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.kinds import KINDS
 from dqlabels.audits.options import (
     FITTING,
+    OPTION_GROUPS,
     OPTION_NAMES,
     SPARK,
     AuditOptions,
@@ -101,6 +102,22 @@ def test_the_columns_of_an_audit_are_those_that_frames_know():
 def test_an_option_that_does_not_exist_is_refused_with_the_one_that_was_meant(call, given, meant):
     with pytest.raises(dqlabels.DQLabelsError, match=rf"has no option '{given}'\. Did you mean {meant}=\?"):
         call(**{given: 1})
+
+
+def test_an_option_like_no_other_is_refused_with_all_there_are_by_subject():
+    with pytest.raises(dqlabels.DQLabelsError) as refused:
+        dqlabels.audit(pl.DataFrame(graded()), "grade", colour="red")
+    assert str(refused.value) == (
+        "dqlabels.audit has no option 'colour'. Its options are task, annotator, item, consensus, classes (about the "
+        "label); features, exclude, embed, groups, sample_weight, names (about the columns); model, cv, pred_probs, "
+        "sample_rows (about the model); filter_by, score, adjust, fdr, compat (about the flags); random_state, n_jobs, "
+        "progress (about the run). See help(dqlabels.audit)."
+    )
+
+
+def test_every_option_is_listed_in_one_group():
+    listed = [name for names in OPTION_GROUPS.values() for name in names]
+    assert sorted(listed) == sorted(OPTION_NAMES)
 
 
 @pytest.mark.parametrize(
