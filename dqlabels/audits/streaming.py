@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 IntArray = NDArray[np.int64]
 # The worst rows that a report names and shows; all of them are in its frame.
 MAX_WORST = 1_000
-NOT_HERE = "needs all rows in memory, and this audit streamed them. Audit a collected part of the table."
+SAMPLE = "frame.gather_every(20).collect()"
+NOT_HERE = (
+    "needs all rows in memory, and this audit streamed them. Audit every 20th row in memory: "
+    f"{SAMPLE}.labels.report({{label!r}})."
+)
 NO_CHECKUP = (
-    "compares rows with each other, which the memory engine alone does, and a streamed audit leaves them where they "
-    "are. Check a sample: frame.collect().sample(50_000, seed=0).labels.checkup(label)."
+    "compares rows with each other, and this audit left the rows where they are. Check every 20th row: "
+    f"{SAMPLE}.labels.checkup({{label!r}})."
 )
 # Options that need all rows in one memory, with what they are.
 IN_MEMORY_ONLY = {

@@ -161,11 +161,17 @@ def test_a_streamed_report_can_be_gated_and_its_frame_collected():
     assert found.frame.collect().equals(audited(table()))
 
 
-@pytest.mark.parametrize("call", ["review_sample", "planted_recall", "probabilities", "to_html", "plot", "review"])
-def test_what_needs_all_rows_in_memory_is_refused_by_name(call):
+@pytest.mark.parametrize("verb", dqlabels.StreamedAudit.cannot)
+def test_what_needs_all_rows_in_memory_is_refused_by_name_with_the_way_out(verb):
     found = dqlabels.audit(table().lazy(), "label")
-    with pytest.raises(OptionError, match=call):
-        getattr(found, call)()
+    arguments = ({},) if verb == "with_review" else ()
+    with pytest.raises(OptionError, match=rf"^{verb}(\(\))? .*: frame\.gather_every\(20\)\.collect\(\)\.labels\."):
+        getattr(found, verb)(*arguments)
+
+
+def test_the_way_out_of_a_refusal_works():
+    frame = table().lazy()
+    assert "error" in frame.gather_every(2).collect().labels.report("label").to_html()
 
 
 @pytest.mark.parametrize("options", [{"cv": 3}, {"groups": "city"}, {"compat": "cleanlab"}])

@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import NativeFrame, detached
+from dqlabels.audits.base import AuditedRows, NativeFrame, detached
 from dqlabels.audits.classes.result import ClassAudit
 from dqlabels.audits.classes.task import ClassTask
 from dqlabels.audits.options import Options
@@ -43,6 +43,8 @@ NOISE_ROWS = 50_000
 NOISE_VALUES = 4_000_000
 # A label with more values than this names rows, not classes, and Spark does not collect its values.
 MAX_CLASSES = 50_000
+# Verbs that read the probabilities of every row.
+NEED_ROWS = ("audited_rows", "planted_recall", "plot", "probabilities", "review", "review_sample", "with_review")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,18 +96,27 @@ class StreamedAudit(ClassAudit):
     """The audit of one class per row in a lazy frame whose rows stay where they are.
 
     ``frame`` is lazy; ``issues`` are the 1,000 worst rows (all of them: ``audit.frame.filter("is_label_issue")``);
-    what needs the probabilities of all rows at once is refused by name.
+    what needs the probabilities of all rows at once, such as ``plot`` and ``to_html``, is refused by name, and the
+    message says how to audit a sample in memory.
     """
 
     evidence: Tallied
     streamed: Streamed | None
 
-    cannot: ClassVar[Mapping[str, str]] = {"": NOT_HERE, "checkup": NO_CHECKUP}
+    cannot: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(NEED_ROWS, NOT_HERE),
+        "to_html": f"{NOT_HERE} summary() and to_dict() are made from counts, and work here.",
+        "checkup": NO_CHECKUP,
+    }
 
     @property
     def issues(self) -> NativeFrame:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
         return issues_of(self.frame, self.label, self.names, self.evidence.positions, self.evidence.kinds)
+
+    def audited_rows(self) -> AuditedRows:
+        """Refused, since only the worst rows are in memory; ``issues`` lists them."""
+        self._refuse("audited_rows")
 
     def without_frame(self) -> Self:
         """The audit with its counts alone."""

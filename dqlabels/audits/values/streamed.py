@@ -10,7 +10,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import NativeFrame, detached
+from dqlabels.audits.base import AuditedRows, NativeFrame, detached
 from dqlabels.audits.options import Options
 from dqlabels.audits.streaming import (
     MAX_WORST,
@@ -45,7 +45,12 @@ class StreamedValueAudit(AmountAudit):
 
     streamed: Streamed | None
 
-    cannot: ClassVar[Mapping[str, str]] = {**AmountAudit.cannot, "predictions": NOT_HERE, "checkup": NO_CHECKUP}
+    cannot: ClassVar[Mapping[str, str]] = {
+        **AmountAudit.cannot,
+        "audited_rows": NOT_HERE,
+        "predictions": NOT_HERE,
+        "checkup": NO_CHECKUP,
+    }
 
     @property
     def issues(self) -> NativeFrame:
@@ -59,6 +64,10 @@ class StreamedValueAudit(AmountAudit):
         place = {at: number for number, at in enumerate(order.tolist())}
         shown: Frame = rows[[place[at] for at in places.tolist()]]
         return shown.select(name for name in self.table_columns if name in shown.columns)
+
+    def audited_rows(self) -> AuditedRows:
+        """Refused, since only the worst rows are in memory; ``issues`` lists them."""
+        self._refuse("audited_rows")
 
     def without_frame(self) -> Self:
         """The audit with its counts and worst rows alone."""

@@ -148,6 +148,8 @@ def test_a_streamed_report_has_the_same_summary_and_gate():
     assert streamed.frame.collect().equals(here.frame)
     with pytest.raises(OptionError, match="predictions needs all rows in memory"):
         _ = streamed.predictions
+    with pytest.raises(OptionError, match=r"audited_rows\(\) needs all rows in memory"):
+        streamed.audited_rows()
 
 
 @streams
