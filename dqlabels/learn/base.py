@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.learn.judging import tree_probabilities
+from dqlabels.learn.options import check_choice, check_options, seed_of
 from dqlabels.learn.rows import Rows, class_probabilities
 from dqlabels.learn.types import FloatArray, Folds, Inputs, IntArray, Labels, Noise, RandomState
 from dqlabels.models.estimator import Classifier
@@ -50,6 +51,7 @@ class NoiseModel:
     prior: FloatArray
 
 
+@dataclass(eq=False, repr=False)
 class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Base class of the estimators, which wrap a classifier; ``_learn`` says how it learns.
 
@@ -57,10 +59,11 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     fitted in the order of their content, so the order in which they are given does not show.
     """
 
-    estimator: Classifier | None
-    cv: Folds
-    random_state: RandomState
-    n_jobs: int | None
+    estimator: Classifier | None = None
+    _: KW_ONLY
+    cv: Folds = 5
+    random_state: RandomState = 0
+    n_jobs: int | None = None
 
     def fit(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None) -> NoisyLabelClassifier:
         """Fit on rows of which some labels are wrong.
@@ -138,19 +141,9 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, labels, dtype=np.float64, ensure_non_negative=True)
-        self._check_options()
-        return Rows.of(
-            X, codes.astype(np.int64), self.classes_.size, weights, classifier, self.cv, self._seed(), self.n_jobs
-        )
-
-    def _check_options(self) -> None:
-        """Raise for options that make no sense, before any work is done."""
-
-    def _seed(self) -> int:
-        if self.random_state is None:
-            # A fresh seed, without a draw from the global generator.
-            return int(np.random.default_rng().integers(2**31))
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        check_options(self)
+        seed = seed_of(self.random_state)
+        return Rows.of(X, codes.astype(np.int64), self.classes_.size, weights, classifier, self.cv, seed, self.n_jobs)
 
 
 def _as_rows(X: Inputs) -> Inputs:
@@ -169,32 +162,6 @@ def _as_rows(X: Inputs) -> Inputs:
     if len(X.shape) > 1 and X.shape[1] == 0:
         raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
     return X
-
-
-def check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    """Raise unless the value is one of the choices.
-
-    Raises:
-        OptionError: Naming them.
-    """
-    if value not in choices:
-        raise OptionError(f"{name}={value!r} is none of {', '.join(map(repr, choices))}.")
-
-
-def check_number(name: str, value: object, low: float, high: float) -> None:
-    """Raise unless the value is a number in [low, high].
-
-    Args:
-        name: The option, for the message.
-        value: Its value.
-        low: The smallest that is allowed.
-        high: The largest that is allowed.
-
-    Raises:
-        OptionError: Naming the range.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)) or not low <= value <= high:
-        raise OptionError(f"{name}={value!r} is not a number from {low:g} to {high:g}.")
 
 
 def noise_of(noise: Noise, rows: Rows, probs: FloatArray) -> NoiseModel:

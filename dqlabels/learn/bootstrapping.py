@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from dqlabels.learn.base import NoisyLabelClassifier, check_choice, check_number
+from dqlabels.learn.base import NoisyLabelClassifier
+from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows, one_hot
-from dqlabels.learn.types import FloatArray, Folds, IntArray, RandomState
-from dqlabels.models.estimator import Classifier
+from dqlabels.learn.types import FloatArray, IntArray
 
 KINDS = ("soft", "hard", "self_training")
 # Reed et al. (2015), section 4.
 BETAS = {"soft": 0.95, "hard": 0.8}
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class BootstrappingClassifier(NoisyLabelClassifier):
     """Fit labels mixed with the answers of models that did not see the row.
 
@@ -46,35 +49,11 @@ class BootstrappingClassifier(NoisyLabelClassifier):
     True
     """
 
-    def __init__(
-        self,
-        estimator: Classifier | None = None,
-        *,
-        kind: str = "soft",
-        beta: float | None = None,
-        trust: float = 0.2,
-        threshold: float = 0.8,
-        n_rounds: int = 2,
-        cv: Folds = 5,
-        random_state: RandomState = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.kind = kind
-        self.beta = beta
-        self.trust = trust
-        self.threshold = threshold
-        self.n_rounds = n_rounds
-        self.cv = cv
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-
-    def _check_options(self) -> None:
-        check_choice("kind", self.kind, KINDS)
-        check_number("beta", 0 if self.beta is None else self.beta, 0, 1)
-        check_number("trust", self.trust, 0, 1)
-        check_number("threshold", self.threshold, 0, 1)
-        check_number("n_rounds", self.n_rounds, 1, 100)
+    kind: str = one_of("soft", KINDS)
+    beta: float | None = within(None, 0, 1)
+    trust: float = within(0.2, 0, 1)
+    threshold: float = within(0.8, 0, 1)
+    n_rounds: int = within(2, 1, 100)
 
     def _learn(self, rows: Rows) -> None:
         soft = one_hot(rows.codes, rows.n_classes)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from dqlabels.engines.memory import judge
-from dqlabels.learn.base import MAX_WEIGHT, NoisyLabelClassifier, check_choice, check_number, noise_model
+from dqlabels.learn.base import MAX_WEIGHT, NoisyLabelClassifier, noise_model
 from dqlabels.learn.judging import JUDGES, judge_rows
+from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows
-from dqlabels.learn.types import Folds, Noise, RandomState
-from dqlabels.models.estimator import Classifier
+from dqlabels.learn.types import Noise
 from dqlabels.statistics.classes import FILTERS
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConfidentLearningClassifier(NoisyLabelClassifier):
     """Drop the rows whose labels look wrong, weigh the rest by 1 / P(given = k | true = k), and fit again.
 
@@ -45,33 +48,11 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
     True
     """
 
-    def __init__(
-        self,
-        estimator: Classifier | None = None,
-        *,
-        filter_by: str = "prune_by_noise_rate",
-        reweight: bool = True,
-        judge: str = "mixture",
-        noise: Noise = "confident",
-        min_noise: float = 0.0,
-        cv: Folds = 5,
-        random_state: RandomState = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.filter_by = filter_by
-        self.reweight = reweight
-        self.judge = judge
-        self.noise = noise
-        self.min_noise = min_noise
-        self.cv = cv
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-
-    def _check_options(self) -> None:
-        check_choice("filter_by", self.filter_by, FILTERS)
-        check_choice("judge", self.judge, JUDGES)
-        check_number("min_noise", self.min_noise, 0, 1)
+    filter_by: str = one_of("prune_by_noise_rate", FILTERS)
+    reweight: bool = True
+    judge: str = one_of("mixture", JUDGES)
+    noise: Noise = "confident"
+    min_noise: float = within(0.0, 0, 1)
 
     def _learn(self, rows: Rows) -> None:
         probs = judge_rows(self.judge, rows)

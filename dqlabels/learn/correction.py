@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from dqlabels.learn.base import (
-    MAX_WEIGHT,
-    NoiseModel,
-    NoisyLabelClassifier,
-    check_choice,
-    check_number,
-    deconvolve,
-    noise_model,
-    posterior,
-)
+from dqlabels.learn.base import MAX_WEIGHT, NoiseModel, NoisyLabelClassifier, deconvolve, noise_model, posterior
 from dqlabels.learn.judging import JUDGES, judge_rows
+from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows, one_hot
-from dqlabels.learn.types import FloatArray, Folds, Noise, RandomState
-from dqlabels.models.estimator import Classifier
+from dqlabels.learn.types import FloatArray, Noise
 
 CORRECTIONS = ("forward", "backward", "importance", "smoothing", "distillation")
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LossCorrectionClassifier(NoisyLabelClassifier):
     """Correct the labels or the loss by the noise matrix, in one of five ways, and fit.
 
@@ -67,34 +61,11 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
     True
     """
 
-    def __init__(
-        self,
-        estimator: Classifier | None = None,
-        *,
-        correction: str = "forward",
-        judge: str = "mixture",
-        noise: Noise = "confident",
-        strength: float = 0.5,
-        n_rounds: int = 1,
-        cv: Folds = 5,
-        random_state: RandomState = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.correction = correction
-        self.judge = judge
-        self.noise = noise
-        self.strength = strength
-        self.n_rounds = n_rounds
-        self.cv = cv
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-
-    def _check_options(self) -> None:
-        check_choice("correction", self.correction, CORRECTIONS)
-        check_choice("judge", self.judge, JUDGES)
-        check_number("strength", self.strength, 0, 1)
-        check_number("n_rounds", self.n_rounds, 1, 100)
+    correction: str = one_of("forward", CORRECTIONS)
+    judge: str = one_of("mixture", JUDGES)
+    noise: Noise = "confident"
+    strength: float = within(0.5, 0, 1)
+    n_rounds: int = within(1, 1, 100)
 
     def _learn(self, rows: Rows) -> None:
         probs = judge_rows(self.judge, rows)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_of
+from dqlabels.learn.base import NoisyLabelClassifier, noise_of
+from dqlabels.learn.options import within
 from dqlabels.learn.rows import Rows, class_probabilities, losses
-from dqlabels.learn.types import BoolArray, FloatArray, Folds, IntArray, Noise, RandomState
-from dqlabels.models.estimator import Classifier
+from dqlabels.learn.types import BoolArray, FloatArray, IntArray, Noise
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CoTeachingClassifier(NoisyLabelClassifier):
     """Fit models on separate parts of the rows, which choose the rows of small loss for one another.
 
@@ -47,39 +50,13 @@ class CoTeachingClassifier(NoisyLabelClassifier):
     True
     """
 
-    def __init__(
-        self,
-        estimator: Classifier | None = None,
-        *,
-        forget_rate: float | None = None,
-        noise: Noise = "anchor",
-        per_class: bool = True,
-        n_parts: int = 2,
-        n_rounds: int = 4,
-        n_gradual: int = 3,
-        exponent: float = 1.0,
-        cv: Folds = 5,
-        random_state: RandomState = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.forget_rate = forget_rate
-        self.noise = noise
-        self.per_class = per_class
-        self.n_parts = n_parts
-        self.n_rounds = n_rounds
-        self.n_gradual = n_gradual
-        self.exponent = exponent
-        self.cv = cv
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-
-    def _check_options(self) -> None:
-        check_number("forget_rate", 0 if self.forget_rate is None else self.forget_rate, 0, 0.99)
-        check_number("n_parts", self.n_parts, 2, 1000)
-        check_number("n_rounds", self.n_rounds, 1, 1000)
-        check_number("n_gradual", self.n_gradual, 1, 1000)
-        check_number("exponent", self.exponent, 0, 100)
+    forget_rate: float | None = within(None, 0, 0.99)
+    noise: Noise = "anchor"
+    per_class: bool = True
+    n_parts: int = within(2, 2, 1000)
+    n_rounds: int = within(4, 1, 1000)
+    n_gradual: int = within(3, 1, 1000)
+    exponent: float = within(1.0, 0, 100)
 
     def _learn(self, rows: Rows) -> None:
         self.forget_rate_ = self._forget_rates(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from dqlabels.learn.base import NoisyLabelClassifier, _as_rows, check_number
+from dqlabels.learn.base import NoisyLabelClassifier, _as_rows
+from dqlabels.learn.options import within
 from dqlabels.learn.rows import Rows, class_probabilities, weight_name
-from dqlabels.learn.types import BoolArray, Inputs, IntArray, RandomState
+from dqlabels.learn.types import BoolArray, Inputs, IntArray
 from dqlabels.models.estimator import Classifier
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class DecouplingClassifier(NoisyLabelClassifier):
     """Update two models only on the rows that they answer differently.
 
@@ -48,31 +51,12 @@ class DecouplingClassifier(NoisyLabelClassifier):
     True
     """
 
-    cv = None
-    n_jobs = None
-
-    def __init__(
-        self,
-        estimator: Classifier | None = None,
-        *,
-        warm_up: float = 0.5,
-        n_batches: int = 5,
-        n_epochs: int = 20,
-        batch_size: int = 64,
-        random_state: RandomState = 0,
-    ) -> None:
-        self.estimator = estimator
-        self.warm_up = warm_up
-        self.n_batches = n_batches
-        self.n_epochs = n_epochs
-        self.batch_size = batch_size
-        self.random_state = random_state
-
-    def _check_options(self) -> None:
-        check_number("warm_up", self.warm_up, 0.01, 0.99)
-        check_number("n_batches", self.n_batches, 1, 1000)
-        check_number("n_epochs", self.n_epochs, 2, 100_000)
-        check_number("batch_size", self.batch_size, 1, 10**9)
+    cv: None = field(default=None, init=False)
+    n_jobs: None = field(default=None, init=False)
+    warm_up: float = within(0.5, 0.01, 0.99)
+    n_batches: int = within(5, 1, 1000)
+    n_epochs: int = within(20, 2, 100_000)
+    batch_size: int = within(64, 1, 10**9)
 
     def _learn(self, rows: Rows) -> None:
         self.update_shares_: list[float] = []

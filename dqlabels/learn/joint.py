@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dqlabels.learn.base import NoisyLabelClassifier, check_number, noise_of
+from dqlabels.learn.base import NoisyLabelClassifier, noise_of
+from dqlabels.learn.options import within
 from dqlabels.learn.rows import Rows, one_hot
-from dqlabels.learn.types import FloatArray, Folds, Noise, RandomState
-from dqlabels.models.estimator import Classifier
+from dqlabels.learn.types import FloatArray, Noise
 
 SOLVER_STEPS = 50
 MIN_PROBABILITY = 1e-8
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class JointOptimizationClassifier(NoisyLabelClassifier):
     """Alternate between fitting the labels and replacing them by the answers of models that did not see them.
 
@@ -50,39 +53,13 @@ class JointOptimizationClassifier(NoisyLabelClassifier):
     True
     """
 
-    def __init__(
-        self,
-        estimator: Classifier | None = None,
-        *,
-        alpha: float = 1.0,
-        beta: float = 0.3,
-        prior: str | ArrayLike = "estimated",
-        noise: Noise = "anchor",
-        n_rounds: int = 2,
-        n_warm_up: int = 1,
-        memory: int = 10,
-        cv: Folds = 5,
-        random_state: RandomState = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.alpha = alpha
-        self.beta = beta
-        self.prior = prior
-        self.noise = noise
-        self.n_rounds = n_rounds
-        self.n_warm_up = n_warm_up
-        self.memory = memory
-        self.cv = cv
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-
-    def _check_options(self) -> None:
-        check_number("alpha", self.alpha, 0, 1e6)
-        check_number("beta", self.beta, 0, 0.99)
-        check_number("n_rounds", self.n_rounds, 1, 1000)
-        check_number("n_warm_up", self.n_warm_up, 1, 1000)
-        check_number("memory", self.memory, 1, 1000)
+    alpha: float = within(1.0, 0, 1e6)
+    beta: float = within(0.3, 0, 0.99)
+    prior: str | ArrayLike = "estimated"
+    noise: Noise = "anchor"
+    n_rounds: int = within(2, 1, 1000)
+    n_warm_up: int = within(1, 1, 1000)
+    memory: int = within(10, 1, 1000)
 
     def _learn(self, rows: Rows) -> None:
         soft = one_hot(rows.codes, rows.n_classes)

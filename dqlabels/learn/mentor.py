@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dqlabels.errors import OptionError
-from dqlabels.learn.base import NoisyLabelClassifier, check_choice, check_number
+from dqlabels.learn.base import NoisyLabelClassifier
+from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows, losses
 from dqlabels.learn.scoring import answered_rows
-from dqlabels.learn.types import BoolArray, FloatArray, Folds, Inputs, IntArray, RandomState
+from dqlabels.learn.types import BoolArray, FloatArray, Inputs, IntArray
 from dqlabels.models.estimator import Classifier
 
 CURRICULA = ("predefined", "learned")
@@ -18,6 +21,7 @@ MAX_LOSS = 30.0
 MIN_REVIEWED = 10
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class MentorNetClassifier(NoisyLabelClassifier):
     """Fit in rounds, with weights that follow from each row's out-of-fold loss.
 
@@ -52,28 +56,11 @@ class MentorNetClassifier(NoisyLabelClassifier):
     True
     """
 
-    def __init__(
-        self,
-        estimator: Classifier | None = None,
-        *,
-        curriculum: str = "predefined",
-        percentile: float = 80.0,
-        slope: float = 0.5,
-        decay: float = 0.5,
-        n_rounds: int = 3,
-        cv: Folds = 5,
-        random_state: RandomState = 0,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.curriculum = curriculum
-        self.percentile = percentile
-        self.slope = slope
-        self.decay = decay
-        self.n_rounds = n_rounds
-        self.cv = cv
-        self.random_state = random_state
-        self.n_jobs = n_jobs
+    curriculum: str = one_of("predefined", CURRICULA)
+    percentile: float = within(80.0, 1, 99)
+    slope: float = within(0.5, 0, MAX_LOSS)
+    decay: float = within(0.5, 0, 0.999)
+    n_rounds: int = within(3, 1, 1000)
 
     def fit(
         self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None, reviewed: ArrayLike | None = None
@@ -96,13 +83,6 @@ class MentorNetClassifier(NoisyLabelClassifier):
         finally:
             del self._reviewed
         return self
-
-    def _check_options(self) -> None:
-        check_choice("curriculum", self.curriculum, CURRICULA)
-        check_number("percentile", self.percentile, 1, 99)
-        check_number("slope", self.slope, 0, MAX_LOSS)
-        check_number("decay", self.decay, 0, 0.999)
-        check_number("n_rounds", self.n_rounds, 1, 1000)
 
     def _read_review(self, reviewed: ArrayLike | None, rows: Rows) -> tuple[IntArray, BoolArray]:
         """Positions of the reviewed rows, and whether the label of each is right."""

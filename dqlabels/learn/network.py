@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from dqlabels.errors import MissingExtraError, ModelError
-from dqlabels.learn.base import NoiseModel, check_number, noise_model
+from dqlabels.learn.base import NoiseModel, noise_model
+from dqlabels.learn.options import check_options, seed_of, within
 from dqlabels.learn.types import (
     FloatArray,
     Inputs,
@@ -58,8 +58,6 @@ class Run:
     state: Any = None
 
 
-# A dataclass writes the explicit constructor that scikit-learn reads parameters from, those of the base included;
-# how an estimator is shown and compared stays scikit-learn's.
 @dataclass(eq=False, repr=False)
 class PlainNetwork(ClassifierMixin, BaseEstimator):
     """A network fitted on the given labels, the baseline for the methods that follow.
@@ -84,9 +82,9 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
     module: NetworkMaker | None = None
     _: KW_ONLY
     hidden: tuple[int, ...] = (128, 128)
-    epochs: int = 30
-    batch_size: int = 64
-    learning_rate: float = 1e-3
+    epochs: int = within(30, 1, 10**6)
+    batch_size: int = within(64, 1, 10**9)
+    learning_rate: float = within(1e-3, 0, 100)
     weight_decay: float = 0.0
     standardize: bool = True
     device: str | None = None
@@ -104,7 +102,7 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
 
     def _fit(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None, state: object = None) -> None:
         torch = load_torch()
-        self._check_options()
+        check_options(self)
         matrix, labels = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -118,7 +116,7 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
         if not self.standardize:
             self.shift_, self.scale_ = np.zeros_like(self.shift_), np.ones_like(self.scale_)
         self.scale_[self.scale_ == 0] = 1
-        seed = self._seed()
+        seed = seed_of(self.random_state)
         where = torch.device(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         with _own_generators(torch, seed):
             networks = [self._network(matrix.shape[1:]).to(where) for _ in range(self.n_networks)]
@@ -131,16 +129,6 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
             self._begin(run, matrix, codes.astype(np.int64))
             self._train(torch, run)
         self.networks_ = [network.eval() for network in run.networks]
-
-    def _seed(self) -> int:
-        if self.random_state is None:
-            return int(np.random.default_rng().integers(2**31))
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    def _check_options(self) -> None:
-        check_number("epochs", self.epochs, 1, 10**6)
-        check_number("batch_size", self.batch_size, 1, 10**9)
-        check_number("learning_rate", self.learning_rate, 0, 100)
 
     def _network(self, shape: tuple[int, ...]) -> Network:
         if self.module is not None:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.learn.base import check_choice, check_number
 from dqlabels.learn.network import (
     PlainNetwork,
     Run,
@@ -18,6 +17,7 @@ from dqlabels.learn.network import (
     table_noise,
     weighed,
 )
+from dqlabels.learn.options import one_of, within
 from dqlabels.learn.scoring import answered_rows
 from dqlabels.learn.state import CorrectionState, JointState, MentorState
 from dqlabels.learn.types import BoolArray, Inputs, IntArray, Noise, Tensor, Torch
@@ -58,16 +58,10 @@ class CoTeachingNetwork(PlainNetwork):
 
     n_networks = 2
 
-    forget_rate: float | None = None
-    n_gradual: int = 10
-    exponent: float = 1.0
+    forget_rate: float | None = within(None, 0, 0.99)
+    n_gradual: int = within(10, 1, 10**6)
+    exponent: float = within(1.0, 0, 100)
     noise: Noise = "anchor"
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        check_number("forget_rate", 0 if self.forget_rate is None else self.forget_rate, 0, 0.99)
-        check_number("n_gradual", self.n_gradual, 1, 10**6)
-        check_number("exponent", self.exponent, 0, 100)
 
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
         self.forget_rate_ = self.forget_rate
@@ -128,13 +122,9 @@ class LossCorrectionNetwork(PlainNetwork):
     a change to T that accumulates without keeping its rows distributions; rows of a softmax always are.
     """
 
-    correction: str = "forward"
+    correction: str = one_of("forward", ("forward", "backward", "importance"))
     noise: Noise = "anchor"
     learn_matrix: bool = False
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        check_choice("correction", self.correction, ("forward", "backward", "importance"))
 
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
         torch = load_torch()
@@ -192,12 +182,12 @@ class MentorNetwork(PlainNetwork):
     weights instead of to the output, its label is always 0, and its moving percentile starts at 0.
     """
 
-    curriculum: str = "predefined"
-    percentile: float = 80.0
-    slope: float = 1.0
-    decay: float = 0.5
-    burn_in: int | None = None
-    dropout: tuple[float, float] = (0.5, 0.05)
+    curriculum: str = one_of("predefined", ("predefined", "learned"))
+    percentile: float = within(80.0, 1, 99)
+    slope: float = within(1.0, 1e-6, 100)
+    decay: float = within(0.5, 0, 0.9999)
+    burn_in: int | None = within(None, 0, 10**6)
+    dropout: tuple[float, float] = within((0.5, 0.05), 0, 0.99)
 
     def fit(
         self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None, reviewed: ArrayLike | None = None
@@ -216,16 +206,6 @@ class MentorNetwork(PlainNetwork):
         """
         self._fit(X, y, sample_weight, _read_review(reviewed, y) if self.curriculum == "learned" else None)
         return self
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        check_choice("curriculum", self.curriculum, ("predefined", "learned"))
-        check_number("percentile", self.percentile, 1, 99)
-        check_number("slope", self.slope, 1e-6, 100)
-        check_number("decay", self.decay, 0, 0.9999)
-        check_number("burn_in", 0 if self.burn_in is None else self.burn_in, 0, 10**6)
-        for share in self.dropout:
-            check_number("dropout", share, 0, 0.99)
 
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
         torch = load_torch()
@@ -310,16 +290,10 @@ class JointOptimizationNetwork(PlainNetwork):
 
     alpha: float = 1.0
     beta: float = 0.5
-    begin: int = 10
-    memory: int = 10
-    prior: str = "estimated"
+    begin: int = within(10, 1, 10**6)
+    memory: int = within(10, 1, 10**4)
+    prior: str = one_of("estimated", ("estimated", "uniform"))
     noise: Noise = "anchor"
-
-    def _check_options(self) -> None:
-        super()._check_options()
-        check_choice("prior", self.prior, ("estimated", "uniform"))
-        check_number("begin", self.begin, 1, 10**6)
-        check_number("memory", self.memory, 1, 10**4)
 
     def _begin(self, run: Run, matrix: NDArray[np.float32], codes: IntArray) -> None:
         torch = load_torch()
