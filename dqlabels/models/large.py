@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame, LabelSet, choose_features, require_names
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.hashing import content_hashes, hash_features
@@ -30,7 +29,6 @@ IntArray = NDArray[np.int64]
 LARGE_ROWS = MAX_FITTED_ROWS
 # Bound on rows x classes of the sample, so that many classes take a smaller one.
 FITTED_VALUES = 20_000_000
-MIN_SAMPLED = 100
 # A sample of more than this share of the kinds of row could hardly be larger, so nothing is said of a larger one.
 NEARLY_ALL = 0.9
 # Rows of a block that is encoded and judged at once.
@@ -143,21 +141,6 @@ def _larger_sample_note(curve: LearningCurve, rows: int) -> str:
         f"The model still learns from more rows: {curve.words(rows)}. Pass sample_rows={2 * rows} for a better model, "
         "in about twice the time to fit it."
     )
-
-
-def check_sample_rows(sample_rows: int | None) -> None:
-    """Raise unless a model can be fitted on ``sample_rows`` rows.
-
-    Raises:
-        OptionError: Not a whole number, or too small.
-    """
-    if sample_rows is None:
-        return
-    if isinstance(sample_rows, bool) or not isinstance(sample_rows, (int, np.integer)) or sample_rows < MIN_SAMPLED:
-        raise OptionError(
-            f"sample_rows={sample_rows!r} is not a whole number of at least {MIN_SAMPLED:,}, the rows that the "
-            "model of a large table is fitted on."
-        )
 
 
 def learn_in_memory(
