@@ -16,7 +16,6 @@ from dqlabels.audits.request import KindModule, Request
 from dqlabels.audits.streaming import Plan, Streamed, blocks_when_asked, plan_of, row_count, stream, streamed_blocks
 from dqlabels.errors import LabelWarning
 from dqlabels.frames.reading import read_frame
-from dqlabels.models import large
 
 if TYPE_CHECKING:
     import polars as pl
@@ -128,7 +127,7 @@ def _passes(plan: Plan, shown: Kind | None) -> tuple[KindModule, Streamed] | Non
         plan: What was asked.
         shown: What the schema says of the kind of label.
     """
-    if (rows := row_count(plan.frame)) <= large.LARGE_ROWS:
+    if (rows := row_count(plan.frame)) <= plan.options.sizes.large_rows:
         return None
     kind, notes = kind_of_lazy_frame(plan.frame, plan.label, plan.options, shown)
     if not kind.streams:

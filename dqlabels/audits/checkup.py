@@ -14,7 +14,7 @@ from dqlabels.audits.streaming import row_count
 from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.checks.result import check_options
 from dqlabels.errors import LabelWarning, OptionError
-from dqlabels.models import large
+from dqlabels.models.sizes import MAX_FITTED_ROWS
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -82,7 +82,7 @@ def _check_engine(frame: Any) -> None:
         raise OptionError(f"{ALONE} Check a sample of the Spark frame: frame.sample(0.01, seed=0).toPandas().")
     if is_polars_lazyframe(frame):
         rows = row_count(frame)
-        if rows > large.LARGE_ROWS:
+        if rows > MAX_FITTED_ROWS:
             raise OptionError(
                 f"{ALONE} The lazy frame has {rows:,} rows, which are audited in passes. Check a sample: "
                 f"frame.collect().sample({MAX_ROWS:_}, seed=0)."

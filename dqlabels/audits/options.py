@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast, get_args
 
 from dqlabels.errors import OptionError, UnknownOptionError
+from dqlabels.models.sizes import Sizes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -337,6 +338,7 @@ class Options:
         "is long and somebody looks.",
         _progress,
     )
+    sizes: Sizes = option(Sizes(), "When a table is large, and what its models take: no option of a user's.")
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -378,8 +380,8 @@ def _same(value: object, default: object) -> bool:
     return value is default or (plain and bool(value == default))
 
 
-OPTION_NAMES = tuple(one.name for one in fields(Options))
-DEFAULTS: dict[str, object] = {one.name: one.default for one in fields(Options)}
+DEFAULTS: dict[str, object] = {one.name: one.default for one in fields(Options) if one.name != "sizes"}
+OPTION_NAMES = tuple(DEFAULTS)
 # By what an auditor is fitted, and by what it flags; what was settled when it was fitted is no option of a batch.
 FITTING = (
     "features", "exclude", "embed", "model", "cv", "groups", "sample_weight", "filter_by", "score", "adjust", "names",

@@ -142,7 +142,7 @@ def trained_probabilities(training: Training, labels: Labels) -> ClassProbabilit
         ModelError: The model cannot be fitted.
     """
     table, options = training.table, training.options
-    if training.is_plain and len(table) > large.LARGE_ROWS:
+    if training.is_plain and len(table) > options.sizes.large_rows:
         return _from_a_sample(training, labels)
     kinds, notes = choose_features(table, training.label, options.features, training.exclude)
     encoder, encoded = FeatureEncoder.fit_encode(table, kinds)
@@ -153,7 +153,7 @@ def trained_probabilities(training: Training, labels: Labels) -> ClassProbabilit
         answer = out_of_sample(
             matrix, labels.codes, len(labels.classes), model=options.model, cv=options.cv, groups=training.groups,
             sample_weight=training.sample_weight, random_state=options.random_state, n_jobs=options.n_jobs,
-            progress=options.progress, keep_model=training.keep_model,
+            progress=options.progress, keep_model=training.keep_model, sizes=options.sizes,
         )  # fmt: skip
     if answer.coarse:
         notes.append(
@@ -173,11 +173,11 @@ def _halves_to_keep(matrix: NDArray[np.float32], labels: Labels, training: Train
     n_classes, options = len(labels.classes), training.options
     if not (training.is_plain and training.keep_model):
         return None
-    if not is_worth_boosting(int(labels.known.sum()), matrix.shape[1], n_classes):
+    if not is_worth_boosting(int(labels.known.sum()), matrix.shape[1], n_classes, options.sizes.rows_per_class):
         return None
     return fit_halves(
         matrix, labels.codes, n_classes, random_state=options.random_state, n_jobs=options.n_jobs,
-        progress=options.progress,
+        progress=options.progress, sizes=options.sizes.halves,
     )  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def _from_a_sample(training: Training, labels: Labels) -> ClassProbabilities:
     probs, fitted = large.learn_in_memory(
         table, training.label, labels.codes, labels.classes, options.sample_rows, features=options.features,
         exclude=training.exclude, random_state=options.random_state, n_jobs=options.n_jobs,
-        progress=options.progress,
+        sizes=options.sizes, progress=options.progress,
     )  # fmt: skip
     encoder = fitted.encoder
     if not training.keep_model:

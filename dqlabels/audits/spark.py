@@ -34,7 +34,7 @@ def audit_on_spark(frame: DataFrame, label: str, options: Options) -> DataFrame:
     kind, notes = _kind_of(frame, label, options)
     chosen = options.changed(task=kind.name)
     task, rows = module_of(kind).spark_task(frame, label, columns, chosen)
-    if rows <= large.LARGE_ROWS:
+    if rows <= options.sizes.large_rows:
         return _in_memory(frame, label, options)
     return _on_workers(frame, task, options.names, notes)
 

@@ -82,6 +82,12 @@ class Plan:
         """The columns that may be features."""
         return large.sampled_columns(self.source, self.label, self.options.features, self.options.exclude)
 
+    def blocks(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """The rows in order, in blocks of these columns, or of all."""
+        from dqlabels.engines.polars import read_blocks
+
+        return read_blocks(self.frame, self.options.sizes.read_rows, columns)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Streamed:
@@ -103,7 +109,7 @@ class Streamed:
         from dqlabels.engines.polars import add_columns
 
         progress, done = Progress(self.plan.options.progress, "Writing"), 0
-        for block in add_columns(self.plan.frame, self.task, self.rule, self.spill):
+        for block in add_columns(self.plan.blocks, self.task, self.rule, self.spill):
             yield block
             done += len(block)
             progress(done, self.spill.rows)
@@ -175,10 +181,10 @@ def stream(plan: Plan, module: KindModule, notes: Sequence[str], rows: int) -> S
 
     spill = Spill(task.layout, thread_count(options.n_jobs))
     try:
-        sample = draw_sample(plan.frame, task, rows_of("Sampling"))
+        sample = draw_sample(plan.blocks, task, rows_of("Sampling"))
         fitted: Any = task.learn(sample, options.n_jobs, options.progress)
         del sample
-        first = judge_rows(plan.frame, task, fitted, spill, rows_of("Judging"))
+        first = judge_rows(plan.blocks, task, fitted, spill, rows_of("Judging"))
         rule: Any = fitted.rule(spill, first)
     except BaseException:
         spill.close()

@@ -15,6 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 from dqlabels.errors import DQLabelsError, LabelWarning
+from dqlabels.models.sizes import Sizes
 from dqlabels.version import __version__
 
 FAILED, UNUSABLE, CRASHED, INTERRUPTED = 1, 2, 70, 130
@@ -27,10 +28,13 @@ app = typer.Typer(
 )
 
 
-def run() -> None:
-    """Run the command line; every known error becomes one message and an exit status."""
+def run(sizes: Sizes | None = None) -> None:
+    """Run the command line, by default with the sizes that were measured.
+
+    Every known error becomes one message and an exit status.
+    """
     try:
-        app()
+        app(obj=sizes)
     except DQLabelsError as error:
         _leave(str(error), UNUSABLE)
     except OSError as error:

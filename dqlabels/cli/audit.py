@@ -61,7 +61,7 @@ def audit_command(
     """Audit one label column of FILE."""
     output_format = output_format or (input_format if output == STANDARD else None)
     whole = _needs_memory(options) or any(value is not None for value in (html, reviewed, auditor))
-    table = read_table(file, input_format) if whole else open_table(file, input_format)
+    table = read_table(file, input_format) if whole else open_table(file, input_format, options.sizes.large_rows)
     if output is not None:
         check_output(table.head(1).lazy().collect(), output, output_format)
     if html is not None:

@@ -11,6 +11,7 @@ import typer
 
 from dqlabels.cli.app import app
 from dqlabels.cli.options import CommandOptions, parameters
+from dqlabels.models.sizes import Sizes
 
 Command = Callable[..., None]
 
@@ -33,7 +34,7 @@ def command(name: str, options: Iterable[str] = (), limits: Iterable[str] = ()) 
         def run(context: typer.Context, **values: Any) -> None:
             taken = {one.name: values.pop(one.name) for one in shared}
             written = {name: value for name, value in taken.items() if _was_written(context, name)}
-            function(CommandOptions(written), **values)
+            function(CommandOptions(written, context.obj or Sizes()), **values)
 
         # Not of the function itself: Python 3.10 would make Optional what defaults to None, and typer miss its option.
         annotated = SimpleNamespace(__annotations__=function.__annotations__)

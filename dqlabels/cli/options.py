@@ -14,6 +14,7 @@ from dqlabels.audits.gate import LIMIT_NAMES, Limits
 from dqlabels.audits.options import OPTION_NAMES, Options
 from dqlabels.cli.parsing import embeddings, folds, named_limits, split
 from dqlabels.errors import OptionError
+from dqlabels.models.sizes import Sizes
 
 File = Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")]
 Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")]
@@ -133,6 +134,7 @@ class CommandOptions:
     """The options of an audit and the limits of its gate that were written on the command line, by name."""
 
     written: Mapping[str, object]
+    sizes: Sizes
 
     def options(self) -> Options:
         """Return the options of the audit, checked as in Python.
@@ -140,7 +142,7 @@ class CommandOptions:
         Raises:
             OptionError: A value that means nothing here.
         """
-        return Options(**self.keywords())
+        return Options(**self.keywords(), sizes=self.sizes)
 
     def limits(self) -> dict[str, object]:
         """Return what was written of limits, checked as in Python; classes, tags and annotators are still text.

@@ -33,15 +33,13 @@ def reading(path: str) -> Iterator[None]:
         raise OptionError(f"{path} cannot be read to its end: {reason}. Nothing was written.") from error
 
 
-def open_table(path: str, file_format: str | None = None) -> pl.DataFrame | pl.LazyFrame:
-    """Open a file: as a lazy frame where it has more rows than are judged in memory, else as a frame.
+def open_table(path: str, file_format: str | None, large_rows: int) -> pl.DataFrame | pl.LazyFrame:
+    """Open a file: as a lazy frame where it has more than ``large_rows`` rows, else as a frame.
 
     Raises:
         OptionError: Not a table of its format.
         OSError: The file cannot be read.
     """
-    from dqlabels.models import large
-
     lazy = scan_table(path, file_format)
     if lazy is None:
         return read_table(path, file_format)
@@ -50,7 +48,7 @@ def open_table(path: str, file_format: str | None = None) -> pl.DataFrame | pl.L
     from dqlabels.engines.polars import collect
 
     rows: int = collect(lazy.select(pl.len())).item()
-    return lazy if rows > large.LARGE_ROWS else read_table(path, file_format)
+    return lazy if rows > large_rows else read_table(path, file_format)
 
 
 def audit_table(table: pl.DataFrame | pl.LazyFrame, label: str | Sequence[str], options: Options) -> Audit:

@@ -23,27 +23,27 @@ from dqlabels.errors import LabelColumnError
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.statistics.arrays import IntArray
 
-# Rows per block. A Parquet scan reads the row groups that hold them, and no others.
-READ_ROWS = 131_072
+# Reads the rows of a lazy frame in order, in blocks of these columns, or of all.
+ReadBlocks = Callable[[Sequence[str] | None], Iterator[pl.DataFrame]]
 
 
-def read_blocks(frame: pl.LazyFrame, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+def read_blocks(frame: pl.LazyFrame, block_rows: int, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
     """Yield the rows of a lazy frame in order, in blocks; only a few blocks are in memory at a time.
 
-    >>> [block.height for block in read_blocks(pl.LazyFrame({"a": [1, 2, 3]}))]
-    [3]
+    >>> [block.height for block in read_blocks(pl.LazyFrame({"a": [1, 2, 3]}), 2)]
+    [2, 1]
     """
     if columns is not None:
         frame = frame.select(columns)
     if _is_parquet_scan(frame):
         # Each slice is a query of its own: Polars holds no more than its row groups, however many its threads.
-        for start in range(0, frame.select(pl.len()).collect().item(), READ_ROWS):
-            yield frame.slice(start, READ_ROWS).collect()
+        for start in range(0, frame.select(pl.len()).collect().item(), block_rows):
+            yield frame.slice(start, block_rows).collect()
     elif hasattr(frame, "collect_batches"):
-        for block in frame.collect_batches(chunk_size=READ_ROWS, maintain_order=True, engine="streaming"):
-            yield from (block.slice(start, READ_ROWS) for start in range(0, len(block), READ_ROWS))
+        for block in frame.collect_batches(chunk_size=block_rows, maintain_order=True, engine="streaming"):
+            yield from (block.slice(start, block_rows) for start in range(0, len(block), block_rows))
     else:  # Polars before 1.34 cannot hand out a query's rows as they come
-        yield from frame.collect().iter_slices(READ_ROWS)
+        yield from frame.collect().iter_slices(block_rows)
 
 
 def _is_parquet_scan(frame: pl.LazyFrame) -> bool:
@@ -148,10 +148,10 @@ class Spill:
         return whole
 
 
-def draw_sample(frame: pl.LazyFrame, task: Task, on_rows: Callable[[int], None]) -> Sample:
+def draw_sample(read: ReadBlocks, task: Task, on_rows: Callable[[int], None]) -> Sample:
     """Draw the sample of a lazy frame; ``on_rows`` is called with the number of rows read so far."""
     sample, done = ContentSample.empty(task.quotas), 0
-    for native in read_blocks(frame, [*task.columns, task.label]):
+    for native in read([*task.columns, task.label]):
         block = nw.from_native(native, eager_only=True)
         labels = task.read_labels(block[task.label])
         sample.update(block, task.strata(labels), task.hashes(block, labels))
@@ -160,20 +160,18 @@ def draw_sample(frame: pl.LazyFrame, task: Task, on_rows: Callable[[int], None])
     return sample.finish()
 
 
-def judge_rows(
-    frame: pl.LazyFrame, task: Task, fitted: FittedTask, spill: Spill, on_rows: Callable[[int], None]
-) -> Any:
+def judge_rows(read: ReadBlocks, task: Task, fitted: FittedTask, spill: Spill, on_rows: Callable[[int], None]) -> Any:
     """Judge every row, store labels and outputs, and return the statistic that was observed meanwhile.
 
     Args:
-        frame: n rows.
+        read: Reads n rows.
         task: The kind of label.
         fitted: What it learnt from the sample.
         spill: Where labels and outputs are stored.
         on_rows: Called with the number of rows judged so far.
     """
     first, done = fitted.first(), 0
-    for native in read_blocks(frame, [*fitted.columns, task.label]):
+    for native in read([*fitted.columns, task.label]):
         block = nw.from_native(native, eager_only=True)
         labels = task.read_labels(block[task.label])
         outputs, known = fitted.judge(block, labels, spill.n_jobs), task.layout.known(labels)
@@ -184,11 +182,11 @@ def judge_rows(
     return first
 
 
-def add_columns(frame: pl.LazyFrame, task: Task, rule: Rule, spill: Spill) -> Iterator[pl.DataFrame]:
+def add_columns(read: ReadBlocks, task: Task, rule: Rule, spill: Spill) -> Iterator[pl.DataFrame]:
     """Yield the blocks of the frame in order, with quality, suggestion and flag.
 
     Args:
-        frame: The rows that were judged, in the same order.
+        read: Reads the rows that were judged, in the same order.
         task: The kind of label.
         rule: What the passes found.
         spill: Where labels and outputs are stored.
@@ -201,7 +199,7 @@ def add_columns(frame: pl.LazyFrame, task: Task, rule: Rule, spill: Spill) -> It
         "it runs cannot be audited in passes. Write it to a file first."
     )
     done = 0
-    for at, native in enumerate(read_blocks(frame)):
+    for at, native in enumerate(read(None)):
         if at >= len(spill.sizes) or spill.sizes[at] != len(native):
             raise LabelColumnError(changed)
         labels, outputs = spill.block(at)

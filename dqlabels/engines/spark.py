@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dqlabels.engines.task import FittedTask, LabelArray, Observe, RowLayout, Rule, State, Task
 from dqlabels.frames.columns import Column
 from dqlabels.frames.sampling import ContentSample, Sample
-from dqlabels.models.large import BLOCK_ROWS
+from dqlabels.models.sizes import Sizes
 from dqlabels.statistics.arrays import IntArray
 
 if TYPE_CHECKING:
@@ -208,12 +208,12 @@ def map_in_arrow(frame: DataFrame, function: Callable[[Tables], Batches], schema
         return frame.mapInArrow(lambda batches: function(_blocks(batches)), schema)
 
 
-def _blocks(batches: Batches) -> Tables:
-    """Yield tables of at least ``BLOCK_ROWS`` rows, except the last; batches of Spark's 10,000 rows are slower."""
+def _blocks(batches: Batches, min_rows: int = Sizes().block_rows) -> Tables:
+    """Yield tables of at least ``min_rows`` rows, except the last; batches of Spark's 10,000 rows are slower."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)
-        if sum(part.num_rows for part in waiting) >= BLOCK_ROWS:
+        if sum(part.num_rows for part in waiting) >= min_rows:
             yield pa.Table.from_batches(waiting)
             waiting = []
     if waiting:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.models.forest import UNIT, GrownTree
+from dqlabels.models.sizes import MAX_TREES
 from dqlabels.models.units import FittingRows, FloatArray, IntArray, Matrix
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.threads import thread_count
@@ -26,31 +27,6 @@ Seed = tuple[int, int]
 Leaves = tuple[IntArray, IntArray, IntArray]
 
 MIN_LEAF_ROWS = 2
-# Measured over real tables (docs/benchmarks.md): more trees add little, fewer cost precision.
-MAX_TREES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class BagSizes:
-    """How many trees to grow, on how many rows each.
-
-    Rows x trees are bounded by ``tree_rows``: larger tables take fewer trees, from ``max_trees`` down to ``min_trees``,
-    each row still judged by dozens. A fully grown tree on ``max_rows_per_tree`` rows is as good as one on more, and its
-    leaves stay in cache.
-    """
-
-    max_trees: int = MAX_TREES
-    min_trees: int = 32
-    tree_rows: int = 1_800_000
-    max_rows_per_tree: int = 30_000
-
-    def trees(self, n_rows: int) -> int:
-        """Return the number of trees for so many fitted rows.
-
-        >>> BagSizes().trees(1_000), BagSizes().trees(100_000)
-        (200, 32)
-        """
-        return int(np.clip(self.tree_rows // max(n_rows, 1), self.min_trees, self.max_trees))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
-from dqlabels.models import symmetric
+from dqlabels.models.sizes import BoostingSizes
 from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
 from dqlabels.threads import thread_count
 
@@ -25,9 +25,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 
-# Chosen for average precision per second on large tables (docs/benchmarks.md).
-TREES = 128
-RATE = 0.2
 # A tree is grown on this share of the rows, but at least on so many; its steps are computed on all rows.
 ROWS_SHARE, MIN_ROWS = 0.25, 5_000
 RIDGE = 5.0
@@ -41,19 +38,6 @@ BLOCK_ROWS = 32_768
 # With fewer classes the steps of a judging thread are so short that two wait for each other, and are slower than one.
 MIN_THREADED_CLASSES = 20
 UNIT = 2**24
-
-
-@dataclass(frozen=True, slots=True)
-class BoostingSizes:
-    """How many trees of how many questions to fit, in how large steps, and into how many quantiles values fall.
-
-    ``bins`` are the quantiles of each feature while trees are grown; ``rate`` scales each tree's steps.
-    """
-
-    trees: int = field(default_factory=lambda: TREES)
-    depth: int = field(default_factory=lambda: symmetric.DEPTH)
-    rate: float = RATE
-    bins: int = symmetric.BINS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,37 +6,29 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dqlabels.models.boosted import BoostedTrees, BoostingSizes, softened, softmax
+from dqlabels.models.boosted import BoostedTrees, softened, softmax
+from dqlabels.models.sizes import BoostingSizes
 from dqlabels.models.units import FittingRows, FloatArray, IntArray, Matrix
 
-# Measured over real tables (docs/benchmarks.md): with about 10,000 rows per class a mixture with boosting finds more
-# than bagged trees alone; with under 3,000 it makes no difference, and with 770 rows in each of 26 classes it finds
-# far less.
-ROWS_PER_CLASS = 5_000
 # The time of boosting grows with the columns, that of extra-trees with their square root.
 MAX_COLUMNS = 100
-# Beyond this many rows the halves are of a sample; both judge the rest.
-MAX_ROWS = 100_000
-# Fewer, larger steps and four times as many quantiles as on large tables: on four tables this found more per second
-# than 32 quantiles, and as much as scikit-learn's boosting (docs/benchmarks.md).
-SIZES = BoostingSizes(trees=56, depth=6, rate=0.33, bins=128)
 # Rows predicted at a time: they stay in the cache.
 BLOCK_ROWS = 32_768
 
 
-def is_worth_boosting(rows: int, columns: int, n_classes: int, rows_per_class: int | None = None) -> bool:
+def is_worth_boosting(rows: int, columns: int, n_classes: int, rows_per_class: int) -> bool:
     """Return whether a mixture with boosting finds more wrong labels than bagged trees alone, in about the same time.
 
     Args:
         rows: Labelled rows.
         columns: Features.
         n_classes: K.
-        rows_per_class: Rows that make a table large enough; by default 5,000.
+        rows_per_class: Rows that make a table large enough.
 
-    >>> is_worth_boosting(19_020, 10, 2), is_worth_boosting(20_000, 16, 26)
+    >>> is_worth_boosting(19_020, 10, 2, 5_000), is_worth_boosting(20_000, 16, 26, 5_000)
     (True, False)
     """
-    return rows >= (rows_per_class or ROWS_PER_CLASS) * n_classes and columns <= MAX_COLUMNS
+    return rows >= rows_per_class * n_classes and columns <= MAX_COLUMNS
 
 
 def judge_by_halves(
@@ -46,7 +38,7 @@ def judge_by_halves(
     halves: IntArray,
     seed: int,
     n_threads: int,
-    sizes: BoostingSizes = SIZES,
+    sizes: BoostingSizes,
 ) -> FloatArray | None:
     """Return probabilities (n, K) of every row by the half it is not in; None where a half holds a single class.
 

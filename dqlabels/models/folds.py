@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from dqlabels.errors import ModelError, OptionError
-from dqlabels.models.bag import MAX_TREES, MIN_LEAF_ROWS
+from dqlabels.models.bag import MIN_LEAF_ROWS
 from dqlabels.models.estimator import Classifier, aligned, fit, fit_for_others, seeded
 from dqlabels.models.forest import FittedModel
+from dqlabels.models.sizes import MAX_TREES
 from dqlabels.models.units import FittingRows, FloatArray, IntArray, content_folds
 from dqlabels.progress import Progress, ProgressOption
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
-from dqlabels.models import boosted
 from dqlabels.models.boosted import BoostedTrees, Halves
 from dqlabels.models.out_of_sample import OutOfSample
+from dqlabels.models.sizes import BoostingSizes
 from dqlabels.models.units import COARSE
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import RealArray
@@ -98,6 +98,7 @@ def fit_halves(
     random_state: int,
     n_jobs: int | None,
     progress: ProgressOption,
+    sizes: BoostingSizes,
 ) -> OutOfSample | None:
     """Fit the halves of a table in memory, each of which judges the other's rows; None where most rows are alike.
 
@@ -108,6 +109,7 @@ def fit_halves(
         random_state: Seeds every draw.
         n_jobs: Threads.
         progress: As for :func:`dqlabels.audit`.
+        sizes: Sizes of both models.
     """
     hashes = hash_features(matrix)
     kinds = np.unique(hashes).size
@@ -117,7 +119,7 @@ def fit_halves(
     rows = order[codes[order] >= 0]
     halves = Halves.fit(
         matrix[rows], codes[rows], n_classes, np.ones(rows.size), coarse=False, seed=random_state, n_jobs=n_jobs,
-        on_tree=Progress(progress).counter(2 * boosted.TREES),
+        on_tree=Progress(progress).counter(2 * sizes.trees), sizes=sizes,
     )  # fmt: skip
     model = HalvesModel(halves, matrix.shape[1])
     return answer_of(model, model.predict_proba(matrix, n_threads=n_jobs), codes, rows.size, kinds)

@@ -1,6 +1,6 @@
 """Large tables of classes: models are fitted on a sample drawn by content, and all other rows are only judged.
 
-The rule is the same on every engine: a table of more than ``LARGE_ROWS`` rows is judged this way, a smaller one
+The rule is the same on every engine: a table of more than ``large_rows`` rows is judged this way, a smaller one
 out of bag (:mod:`dqlabels.models.out_of_sample`).
 """
 
@@ -16,23 +16,18 @@ from dqlabels.frames.columns import Frame, LabelSet, choose_features, require_na
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.hashing import content_hashes, hash_features
 from dqlabels.frames.sampling import ContentSample, Sample, quotas
-from dqlabels.models import boosted
 from dqlabels.models.boosted import Halves
 from dqlabels.models.learning_curve import LearningCurve, learning_curve
-from dqlabels.models.out_of_sample import MAX_FITTED_ROWS
+from dqlabels.models.sizes import BoostingSizes, Sizes
 from dqlabels.models.units import COARSE
 from dqlabels.progress import Progress, ProgressOption
 
 IntArray = NDArray[np.int64]
 
-# Tables with more rows than this are judged by a model fitted on a sample of about as many.
-LARGE_ROWS = MAX_FITTED_ROWS
 # Bound on rows x classes of the sample, so that many classes take a smaller one.
 FITTED_VALUES = 20_000_000
 # A sample of more than this share of the kinds of row could hardly be larger, so nothing is said of a larger one.
 NEARLY_ALL = 0.9
-# Rows of a block that is encoded and judged at once.
-BLOCK_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,9 +68,9 @@ def sampled_columns(
     return [name for name in (named or there) if name != label and name not in left_out]
 
 
-def empty_sample(class_rows: IntArray, sample_rows: int | None = None) -> ContentSample:
-    """Return an empty sample, of ``sample_rows`` or by default ``LARGE_ROWS``, for a table with ``class_rows`` (K,)."""
-    max_rows = sample_rows or max(1, min(LARGE_ROWS, FITTED_VALUES // class_rows.size))
+def empty_sample(class_rows: IntArray, sample_rows: int | None, large_rows: int) -> ContentSample:
+    """Return an empty sample, of ``sample_rows`` or by default ``large_rows``, for a table with ``class_rows`` (K,)."""
+    max_rows = sample_rows or max(1, min(large_rows, FITTED_VALUES // class_rows.size))
     return ContentSample.empty(quotas(class_rows, max_rows))
 
 
@@ -87,6 +82,7 @@ def learn(
     exclude: Iterable[str],
     random_state: int,
     n_jobs: int | None,
+    sizes: BoostingSizes,
     progress: ProgressOption = False,
 ) -> LargeTableModel:
     """Fit encoders and model on a sample.
@@ -98,6 +94,7 @@ def learn(
         exclude: As for :func:`dqlabels.audit`.
         random_state: Seeds every draw.
         n_jobs: Threads.
+        sizes: Sizes of each model.
         progress: As for :func:`dqlabels.audit`; counts trees.
 
     Raises:
@@ -123,13 +120,14 @@ def learn(
     halves = Halves.fit(
         matrix, sample.codes, len(labels.classes), sample.counts.astype(np.float64),
         coarse=coarse, seed=random_state, n_jobs=n_jobs,
-        on_tree=Progress(progress, "Learning").counter(boosted.TREES * (1 if coarse else 2)),
+        on_tree=Progress(progress, "Learning").counter(sizes.trees * (1 if coarse else 2)), sizes=sizes,
     )  # fmt: skip
     model = f"boosted trees on {len(matrix):,} sampled rows, {'all' if coarse else 'two halves'}"
     if len(matrix) < NEARLY_ALL * sample.kinds and not coarse:
         curve = learning_curve(
-            halves, matrix, sample.codes, sample.counts.astype(np.float64), seed=random_state, n_jobs=n_jobs
-        )
+            halves, matrix, sample.codes, sample.counts.astype(np.float64), seed=random_state, n_jobs=n_jobs,
+            sizes=sizes,
+        )  # fmt: skip
         if curve is not None:
             model += f"; {curve.words(len(matrix))}"
             notes += [_larger_sample_note(curve, len(matrix))] if curve.more_would_help else []
@@ -154,6 +152,7 @@ def learn_in_memory(
     exclude: Iterable[str],
     random_state: int,
     n_jobs: int | None,
+    sizes: Sizes,
     progress: ProgressOption = False,
 ) -> tuple[NDArray[np.float32], LargeTableModel]:
     """Sample and judge a large table that is in memory.
@@ -163,11 +162,12 @@ def learn_in_memory(
         label: Its label column.
         codes: (n,) class positions, -1 where missing.
         classes: The K classes.
-        sample_rows: How many rows to sample; by default ``LARGE_ROWS``.
+        sample_rows: How many rows to sample; by default ``sizes.large_rows``.
         features: As for :func:`dqlabels.audit`.
         exclude: As for :func:`dqlabels.audit`.
         random_state: Seeds every draw.
         n_jobs: Threads.
+        sizes: Sizes of sample, models and blocks.
         progress: As for :func:`dqlabels.audit`; counts trees.
 
     Returns:
@@ -175,19 +175,19 @@ def learn_in_memory(
     """
     rows = np.bincount(codes[codes >= 0], minlength=len(classes))
     columns = sampled_columns(table.columns, label, features, exclude)
-    sample = empty_sample(rows, sample_rows)
-    for block in row_blocks(len(table)):
+    sample, blocks = empty_sample(rows, sample_rows, sizes.large_rows), list(row_blocks(len(table), sizes.block_rows))
+    for block in blocks:
         part = table[block]
         sample.update(part.select(*columns, label), codes[block], content_hashes(part, columns, codes[block]))
     labels = LabelSet(table[label], tuple(classes), np.empty(0, dtype=np.int64), rows, int((codes < 0).sum()))
     model = learn(
         sample.finish(), labels, features=features, exclude=exclude, random_state=random_state, n_jobs=n_jobs,
-        progress=progress,
+        sizes=sizes.halves, progress=progress,
     )  # fmt: skip
-    return np.concatenate([model.probs(table[block], n_jobs) for block in row_blocks(len(table))]), model
+    return np.concatenate([model.probs(table[block], n_jobs) for block in blocks]), model
 
 
-def row_blocks(n_rows: int) -> Iterator[slice]:
-    """Slices of ``BLOCK_ROWS`` rows, the last perhaps shorter."""
-    for start in range(0, n_rows, BLOCK_ROWS):
-        yield slice(start, min(start + BLOCK_ROWS, n_rows))
+def row_blocks(n_rows: int, block_rows: int) -> Iterator[slice]:
+    """Slices of ``block_rows`` rows, the last perhaps shorter."""
+    for start in range(0, n_rows, block_rows):
+        yield slice(start, min(start + block_rows, n_rows))

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.hashing import hash_features
-from dqlabels.models.boosted import BoostedTrees, BoostingSizes, Halves, Matrix, softmax
+from dqlabels.models.boosted import BoostedTrees, Halves, Matrix, softmax
+from dqlabels.models.sizes import BoostingSizes
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

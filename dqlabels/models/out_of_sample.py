@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dqlabels.models import boosting
-from dqlabels.models.bag import Bag, BagSizes, Seed
-from dqlabels.models.boosted import BoostingSizes
+from dqlabels.models.bag import Bag, Seed
 from dqlabels.models.estimator import Classifier
 from dqlabels.models.folds import Splitter, cross_validate, fit_on_all
 from dqlabels.models.forest import FittedModel, Forest, GrownTree
+from dqlabels.models.sizes import Sizes
 from dqlabels.models.units import (
     FittingRows,
     FloatArray,
@@ -28,28 +28,8 @@ from dqlabels.statistics.arrays import RealArray
 from dqlabels.statistics.classes import model_error
 from dqlabels.threads import thread_count
 
-# Beyond this many rows a stratified sample is fitted; the rest are out of sample by construction.
-MAX_FITTED_ROWS = 200_000
-BAG = BagSizes()
-# Beside boosting fewer and smaller trees find as much, and both together take about the time of the bag alone.
-BAG_BESIDE_BOOSTING = BagSizes(min_trees=16, tree_rows=600_000, max_rows_per_tree=15_000)
 # Share of the bag in the mixture with boosting.
 BAG_SHARE = 0.4
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSizes:
-    """How many rows, trees and steps the default model takes.
-
-    Tables of ``rows_per_class`` rows per class and more are judged by boosting too, and the bag is smaller beside it.
-    """
-
-    max_fitted_rows: int = MAX_FITTED_ROWS
-    bag: BagSizes = BAG
-    bag_beside_boosting: BagSizes = BAG_BESIDE_BOOSTING
-    rows_per_class: int = field(default_factory=lambda: boosting.ROWS_PER_CLASS)
-    max_boosted_rows: int = boosting.MAX_ROWS
-    boosting: BoostingSizes = boosting.SIZES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +65,7 @@ def out_of_sample(
     n_jobs: int | None = None,
     progress: ProgressOption = None,
     keep_model: bool = False,
-    sizes: ModelSizes | None = None,
+    sizes: Sizes | None = None,
 ) -> OutOfSample:
     """Predict the classes of every row from models that were fitted without it and without rows identical to it.
 
@@ -125,7 +105,7 @@ def out_of_sample(
     fitted: FittedModel | None
     if model is None and cv is None:
         probs, name, seen, fitted = _out_of_bag(
-            rows, sizes or ModelSizes(), random_state, n_jobs, progress, keep_model=keep_model
+            rows, sizes or Sizes(), random_state, n_jobs, progress, keep_model=keep_model
         )
     else:
         probs, name, seen = cross_validate(
@@ -138,13 +118,13 @@ def out_of_sample(
 
 
 def _out_of_bag(
-    rows: FittingRows, sizes: ModelSizes, seed: int, n_jobs: int | None, progress: ProgressOption, *, keep_model: bool
+    rows: FittingRows, sizes: Sizes, seed: int, n_jobs: int | None, progress: ProgressOption, *, keep_model: bool
 ) -> tuple[FloatArray, str, IntArray, Forest | None]:
     """Probabilities (n, K), the model's name, the rows it was fitted on, and the bag where it is to be kept.
 
     Rows are fitted in the order of their content, so that neither the draws nor the trees depend on the caller's order.
     """
-    fitted = rows.sample(sizes.max_fitted_rows, seed)
+    fitted = rows.sample(sizes.large_rows, seed)
     width, boosted = rows.matrix.shape[1], None
     # An auditor keeps the bag alone, so the thresholds must come from the bag's answers.
     if not keep_model and boosting.is_worth_boosting(rows.labelled.size, width, rows.n_classes, sizes.rows_per_class):
@@ -161,7 +141,7 @@ def _out_of_bag(
     return probs, name, fitted, Forest.of([grown[key] for key in sorted(grown)], width, rows.n_classes)
 
 
-def _by_halves(rows: FittingRows, sizes: ModelSizes, seed: int, n_jobs: int | None) -> FloatArray | None:
+def _by_halves(rows: FittingRows, sizes: Sizes, seed: int, n_jobs: int | None) -> FloatArray | None:
     """Probabilities (n, K) by boosting; a unit's rows, labelled or not, are judged by the half without it."""
     fitted = rows.sample(sizes.max_boosted_rows, seed)
     half_of_unit = np.full(rows.n_units, -1, dtype=np.int64)

@@ -18,10 +18,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Matrix = NDArray[np.float32]
 
-# Questions of a tree, which has 2**6 leaves; at most 8, since the number of a leaf fits in a byte.
-DEPTH = 6
-# Quantiles of a feature while a tree is grown; at most 254.
-BINS = 32
 # Share of the varying features among which a level chooses its question; more of them cost time in proportion.
 COLUMNS_SHARE, MAX_COLUMNS = 0.5, 64
 # Features that are examined together: more take more memory, fewer more time.
@@ -54,7 +50,7 @@ class Bins:
     varying: IntArray
 
     @classmethod
-    def of(cls, matrix: Matrix, bins: int = BINS) -> Bins:
+    def of(cls, matrix: Matrix, bins: int) -> Bins:
         """Sort the values of a matrix (n, d), NaN where missing, into quantiles."""
         n, width = matrix.shape
         places = np.empty((width, n), dtype=np.uint8)
@@ -98,7 +94,7 @@ def grow(
     targets: FloatArray,
     weights: FloatArray,
     rng: np.random.Generator,
-    depth: int = DEPTH,
+    depth: int,
 ) -> list[Question]:
     """Grow the tree whose leaves differ most in their targets, question by question.
 

@@ -21,7 +21,7 @@ from dqlabels.errors import ModelError
 from dqlabels.frames.arrays import Hashes
 from dqlabels.frames.hashing import hash_columns
 from dqlabels.models.bag import fit_tree, unjudged_rows
-from dqlabels.models.out_of_sample import MAX_FITTED_ROWS
+from dqlabels.models.sizes import MAX_FITTED_ROWS
 from dqlabels.models.units import GroupNames, content_units, fitting_sample, row_weights
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray
@@ -150,10 +150,9 @@ class ValueForest:
         with ThreadPoolExecutor(thread_count(n_jobs)) as pool:
             return cls(tuple(pool.map(grow, range(sizes.trees))))
 
-    def judge(self, matrix: Matrix, hashes: Hashes, *, block_rows: int | None = None) -> Matrix:
+    def judge(self, matrix: Matrix, hashes: Hashes, *, block_rows: int = BLOCK_ROWS) -> Matrix:
         """Return the mean of the trees that cannot have seen each row, and their standard deviation (n, 2), float32."""
-        step = block_rows or BLOCK_ROWS
-        parts = [slice(at, at + step) for at in range(0, len(matrix), step)]
+        parts = [slice(at, at + block_rows) for at in range(0, len(matrix), block_rows)]
         judged = [self._block(matrix[part], hashes[part]) for part in parts]
         return np.concatenate(judged) if judged else np.empty((0, 2), dtype=np.float32)
 

@@ -14,13 +14,14 @@ import pytest
 from support.frames import two_classes
 from support.large_tables import large_prices, table
 from support.other_labels import ANNOTATORS, TAG_PROBS, graded, prices, rated, tagged, ticked
+from support.sized import Sized
 
 import dqlabels
 from dqlabels.audits.kinds import KINDS, kind_of_lazy_frame, kind_of_schema, kind_of_table
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError
 from dqlabels.frames.reading import read_frame
-from dqlabels.models import large
+from dqlabels.models.sizes import Sizes
 
 TABLES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "classes": (two_classes, "label", {}),
@@ -162,13 +163,11 @@ def test_a_column_has_one_kind_however_lazy_its_frame(values, kind):
 @streams
 @pytest.mark.parametrize("limit", [1_000, 1_000_000])
 @pytest.mark.filterwarnings("ignore:Column 'price' holds fractional numbers:dqlabels.LabelWarning")
-def test_a_column_has_one_kind_whatever_the_size_of_its_table(monkeypatch, limit):
-    monkeypatch.setattr(large, "LARGE_ROWS", limit)
-    frame = large_prices()
-    for audit in (dqlabels.audit(frame, "price"), dqlabels.audit(frame.lazy(), "price")):
+def test_a_column_has_one_kind_whatever_the_size_of_its_table(limit):
+    sized, frame = Sized(Sizes(large_rows=limit)), large_prices()
+    for audit in (sized.audit(frame, "price"), sized.audit(frame.lazy(), "price")):
         assert audit.options.task == "regression"
-    columns = frame.labels.audit("price")
-    assert frame.lazy().labels.audit("price").collect().equals(columns)
+    assert sized.columns(frame.lazy(), "price").collect().equals(sized.columns(frame, "price"))
 
 
 @pytest.mark.parametrize(
@@ -191,9 +190,8 @@ def test_several_label_columns_of_a_lazy_frame_come_back_lazy():
 
 
 @streams
-def test_a_streamed_audit_says_why_it_is_not_pickled_and_goes_without_its_frame(monkeypatch):
-    monkeypatch.setattr(large, "LARGE_ROWS", 1_000)
-    streamed = dqlabels.audit(table().lazy(), "label")
+def test_a_streamed_audit_says_why_it_is_not_pickled_and_goes_without_its_frame():
+    streamed = Sized(Sizes(large_rows=1_000)).audit(table().lazy(), "label")
     # Polars, which pickles the frame, wraps what stopped it.
     with pytest.raises((TypeError, pl.exceptions.ComputeError), match="keeps its rows in a file of this process"):
         pickle.dumps(streamed)
@@ -202,9 +200,8 @@ def test_a_streamed_audit_says_why_it_is_not_pickled_and_goes_without_its_frame(
 
 
 @streams
-def test_a_streamed_audit_is_a_sibling_of_one_in_memory(monkeypatch):
-    monkeypatch.setattr(large, "LARGE_ROWS", 1_000)
-    streamed = dqlabels.audit(table().lazy(), "label")
+def test_a_streamed_audit_is_a_sibling_of_one_in_memory():
+    streamed = Sized(Sizes(large_rows=1_000)).audit(table().lazy(), "label")
     assert isinstance(streamed, dqlabels.StreamedAudit)
     assert not isinstance(streamed, dqlabels.LabelAudit)
     with pytest.raises(OptionError, match=r"^review\(\) needs all rows in memory"):

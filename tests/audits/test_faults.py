@@ -18,11 +18,9 @@ pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"
 )
 SMALL_IS_LARGE = """
-from dqlabels.models import boosted
-from dqlabels.models import large
-import dqlabels.engines.polars as engine
-large.LARGE_ROWS, boosted.TREES, engine.READ_ROWS = 1_000, 4, 512
-from dqlabels.__main__ import main
+from dqlabels.cli import run
+from dqlabels.models.sizes import BoostingSizes, Sizes
+SMALL = Sizes(large_rows=1_000, read_rows=512, halves=BoostingSizes(trees=4))
 """
 SLOW = (
     SMALL_IS_LARGE
@@ -40,7 +38,7 @@ passes.ClassJudge.judge = slow
 
 
 def command(code: str, source: Path, target: Path) -> list[str]:
-    return [sys.executable, "-c", code + "main()", "audit", str(source), "-y", "label", "-q", "-o", str(target)]
+    return [sys.executable, "-c", code + "run(SMALL)", "audit", str(source), "-y", "label", "-q", "-o", str(target)]
 
 
 @pytest.fixture

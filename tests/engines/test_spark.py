@@ -14,20 +14,23 @@ import pytest
 from support.frames import ROOT
 from support.large_tables import ADDED, table
 from support.large_tables import large_prices as prices
+from support.sized import Sized
 
 import dqlabels
+from dqlabels.audits.spark import audit_on_spark
 from dqlabels.errors import FeatureError, LabelColumnError, MissingExtraError, OptionError, OutputColumnError
-from dqlabels.models import boosted, large, symmetric
+from dqlabels.models.sizes import BoostingSizes, Sizes
 
 OPTIONS = {"exclude": "row"}
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 
-@pytest.fixture(autouse=True)
-def small_is_large(monkeypatch):
-    monkeypatch.setattr(large, "LARGE_ROWS", 500)
-    monkeypatch.setattr(boosted, "TREES", 6)
-    monkeypatch.setattr(symmetric, "DEPTH", 4)
+small = Sized(Sizes(large_rows=500, halves=BoostingSizes(trees=6, depth=4)))
+
+
+def on_spark(frame, label: str, **options):
+    """As ``dqlabels.spark.audit``."""
+    return audit_on_spark(frame, label, small.options(**options))
 
 
 def rows() -> pl.DataFrame:
@@ -45,24 +48,24 @@ def collected(frame) -> pl.DataFrame:
 @pytest.mark.parametrize("partitions", [3])
 def test_every_row_gets_what_it_gets_in_memory_and_streamed(spark, partitions):
     frame = rows()
-    found = dqlabels.spark.audit(in_spark(spark, frame).repartition(partitions), "label", **OPTIONS)
+    found = on_spark(in_spark(spark, frame).repartition(partitions), "label", **OPTIONS)
     assert found.columns == [*frame.columns, *ADDED]
-    here = dqlabels.audit(frame, "label", **OPTIONS).frame
+    here = small.audit(frame, "label", **OPTIONS).frame
     assert collected(found).equals(here)
-    assert frame.lazy().labels.audit("label", **OPTIONS).collect().equals(here)
+    assert small.columns(frame.lazy(), "label", **OPTIONS).collect().equals(here)
 
 
 def test_another_rule_and_score_are_the_same_too(spark):
     frame, options = rows(), {**OPTIONS, "filter_by": "both", "score": "self_confidence", "adjust": True}
-    found = dqlabels.spark.audit(in_spark(spark, frame), "label", **options)
-    assert collected(found).equals(dqlabels.audit(frame, "label", **options).frame)
+    found = on_spark(in_spark(spark, frame), "label", **options)
+    assert collected(found).equals(small.audit(frame, "label", **options).frame)
 
 
 def test_rows_that_repeat_are_sampled_as_in_memory(spark):
     frame = pl.concat([table(500).select("n", "city", "label")] * 4).with_row_index("row")
     frame = frame.with_columns(pl.col("row").cast(pl.Int64))
-    found = dqlabels.spark.audit(in_spark(spark, frame).repartition(3), "label", **OPTIONS)
-    assert collected(found).equals(dqlabels.audit(frame, "label", **OPTIONS).frame)
+    found = on_spark(in_spark(spark, frame).repartition(3), "label", **OPTIONS)
+    assert collected(found).equals(small.audit(frame, "label", **OPTIONS).frame)
 
 
 def test_a_small_frame_is_judged_by_the_rule_for_small_tables(spark):
@@ -73,18 +76,18 @@ def test_a_small_frame_is_judged_by_the_rule_for_small_tables(spark):
 
 def test_numbers_get_what_they_get_in_memory_and_streamed(spark):
     frame = prices(1_500).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
-    found = dqlabels.spark.audit(in_spark(spark, frame).repartition(3), "price", task="regression", **OPTIONS)
+    found = on_spark(in_spark(spark, frame).repartition(3), "price", task="regression", **OPTIONS)
     assert found.columns == [*frame.columns, *ADDED]
-    here = dqlabels.audit(frame, "price", task="regression", **OPTIONS).frame
+    here = small.audit(frame, "price", task="regression", **OPTIONS).frame
     assert collected(found).equals(here)
-    assert frame.lazy().labels.audit("price", task="regression", **OPTIONS).collect().equals(here)
+    assert small.columns(frame.lazy(), "price", task="regression", **OPTIONS).collect().equals(here)
 
 
 def test_a_column_of_fractions_is_audited_as_numbers_here_too(spark):
     frame = prices(1_500).with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     with pytest.warns(dqlabels.LabelWarning, match="was audited as numbers"):
-        found = dqlabels.spark.audit(in_spark(spark, frame), "price", **OPTIONS)
-    assert collected(found).equals(dqlabels.audit(frame, "price", task="regression", **OPTIONS).frame)
+        found = on_spark(in_spark(spark, frame), "price", **OPTIONS)
+    assert collected(found).equals(small.audit(frame, "price", task="regression", **OPTIONS).frame)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +115,9 @@ def test_a_killed_worker_is_replaced_and_nothing_is_lost(spark, tmp_path):
             yield batch
 
     source = in_spark(spark, frame)
-    found = collected(dqlabels.spark.audit(source.mapInArrow(kill_once, source.schema), "label", **OPTIONS))
+    found = collected(on_spark(source.mapInArrow(kill_once, source.schema), "label", **OPTIONS))
     assert killed.exists()
-    assert found.equals(dqlabels.audit(frame, "label", **OPTIONS).frame)
+    assert found.equals(small.audit(frame, "label", **OPTIONS).frame)
 
 
 def test_through_connect_a_lost_executor_is_replaced_and_nothing_is_lost(java):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.frames import ROOT
 from support.large_tables import ADDED, table
+from support.sized import Sized
 
 import dqlabels
 from dqlabels import LabelWarning
@@ -24,7 +26,8 @@ from dqlabels.engines.task import RowLayout
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError, OutputColumnError
 from dqlabels.frames.hashing import content_hashes
 from dqlabels.frames.sampling import ContentSample, quotas
-from dqlabels.models import boosted, large, symmetric
+from dqlabels.models.boosted import Halves
+from dqlabels.models.sizes import BoostingSizes, Sizes
 from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally, take
 from dqlabels.statistics.cutoffs import find_cutoffs
 
@@ -32,20 +35,13 @@ pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"
 )
 ROWS = 3_000
-
-
-@pytest.fixture(autouse=True)
-def small_is_large(monkeypatch):
-    """What holds beyond 200,000 rows is tested with a few thousand."""
-    monkeypatch.setattr(large, "LARGE_ROWS", 1_000)
-    monkeypatch.setattr(large, "BLOCK_ROWS", 700)
-    monkeypatch.setattr(boosted, "TREES", 8)
-    monkeypatch.setattr(symmetric, "DEPTH", 4)
-    monkeypatch.setattr(engine, "READ_ROWS", 512)
+# What holds beyond 200,000 rows is tested with a few thousand.
+SMALL = Sizes(large_rows=1_000, block_rows=700, read_rows=512, halves=BoostingSizes(trees=8, depth=4))
+small = Sized(SMALL)
 
 
 def audited(frame: Any, **options: Any) -> pl.DataFrame:
-    return frame.labels.audit("label", **options).lazy().collect()
+    return small.columns(frame, "label", **options).lazy().collect()
 
 
 @pytest.mark.parametrize("filter_by", FILTERS)
@@ -62,11 +58,10 @@ def test_every_score_is_the_same_streamed(score, adjust):
 
 
 @pytest.mark.parametrize("rows", [100, 333, 3_000])
-def test_the_size_of_the_blocks_changes_nothing(monkeypatch, rows):
-    whole = audited(table())
-    monkeypatch.setattr(engine, "READ_ROWS", rows)
-    monkeypatch.setattr(large, "BLOCK_ROWS", rows + 1)
-    assert audited(table().lazy()).equals(whole)
+def test_the_size_of_the_blocks_changes_nothing(rows):
+    other = Sized(replace(SMALL, read_rows=rows, block_rows=rows + 1))
+    for frame in (table(), table().lazy()):
+        assert other.columns(frame, "label").lazy().collect().equals(audited(table()))
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 5])
@@ -91,7 +86,7 @@ def test_a_query_over_a_file_is_streamed_too(tmp_path):
 
 def test_pandas_gets_the_same_answer():
     frame = table().drop("when")
-    found = dqlabels.audit(frame.to_pandas(), "label").frame["label_quality"].to_numpy(float, na_value=np.nan)
+    found = small.audit(frame.to_pandas(), "label").frame["label_quality"].to_numpy(float, na_value=np.nan)
     assert np.array_equal(found, audited(frame)["label_quality"].fill_null(np.nan).to_numpy(), equal_nan=True)
 
 
@@ -104,7 +99,7 @@ def test_the_order_of_the_rows_changes_nothing():
 def test_a_lazy_frame_stays_lazy_and_nothing_is_read_until_it_is_asked_for():
     read = []
     watched = table().lazy().map_batches(lambda block: read.append(len(block)) or block, streamable=True)
-    planned = watched.labels.audit("label")
+    planned = small.columns(watched, "label")
     assert isinstance(planned, pl.LazyFrame)
     assert planned.collect_schema().names()[-3:] == ADDED
     assert read == []
@@ -112,7 +107,7 @@ def test_a_lazy_frame_stays_lazy_and_nothing_is_read_until_it_is_asked_for():
 
 def test_the_answer_can_be_filtered_and_cut_and_projected():
     frame, whole = table(), audited(table())
-    planned = frame.lazy().labels.audit("label")
+    planned = small.columns(frame.lazy(), "label")
     assert (
         planned.filter("is_label_issue")
         .select("n", "label")
@@ -128,7 +123,7 @@ def test_input_columns_come_back_bit_for_bit(tmp_path):
     )
     frame.write_parquet(tmp_path / "in.parquet")
     odd = ["odd", "raw", "nested"]
-    pl.scan_parquet(tmp_path / "in.parquet").labels.audit("label", exclude=odd).sink_parquet(tmp_path / "out.parquet")
+    small.columns(pl.scan_parquet(tmp_path / "in.parquet"), "label", exclude=odd).sink_parquet(tmp_path / "out.parquet")
     back = pl.read_parquet(tmp_path / "out.parquet").drop(ADDED)
     assert back.equals(frame)
     assert np.array_equal(back["odd"].to_numpy().view(np.uint64), frame["odd"].to_numpy().view(np.uint64))
@@ -141,7 +136,7 @@ def test_a_small_lazy_frame_is_judged_by_the_rule_for_small_tables():
 
 def test_the_report_of_a_streamed_table_is_the_report_in_memory():
     frame = table()
-    here, streamed = dqlabels.audit(frame, "label").to_dict(), dqlabels.audit(frame.lazy(), "label").to_dict()
+    here, streamed = small.audit(frame, "label").to_dict(), small.audit(frame.lazy(), "label").to_dict()
     for facts in (here, streamed):
         for row in facts["classes"]:
             row["mean_quality"] = round(row["mean_quality"], 7)  # streamed it is summed in whole units
@@ -151,19 +146,19 @@ def test_the_report_of_a_streamed_table_is_the_report_in_memory():
 @pytest.mark.parametrize("name", ["confusions", "joint", "noise_matrix", "issues"])
 def test_the_tables_of_a_streamed_report_are_those_in_memory(name):
     frame = table()
-    found = getattr(dqlabels.audit(frame.lazy(), "label"), name)
-    assert found.equals(getattr(dqlabels.audit(frame, "label"), name))
+    found = getattr(small.audit(frame.lazy(), "label"), name)
+    assert found.equals(getattr(small.audit(frame, "label"), name))
 
 
 def test_a_streamed_report_can_be_gated_and_its_frame_collected():
-    found = dqlabels.audit(table().lazy(), "label")
+    found = small.audit(table().lazy(), "label")
     assert not found.gate(max_noise_rate=0.0, on_inconclusive="fail").passed
     assert found.frame.collect().equals(audited(table()))
 
 
 @pytest.mark.parametrize("verb", dqlabels.StreamedAudit.cannot)
 def test_what_needs_all_rows_in_memory_is_refused_by_name_with_the_way_out(verb):
-    found = dqlabels.audit(table().lazy(), "label")
+    found = small.audit(table().lazy(), "label")
     arguments = ({},) if verb == "with_review" else ()
     with pytest.raises(OptionError, match=rf"^{verb}(\(\))? .*: frame\.gather_every\(20\)\.collect\(\)\.labels\."):
         getattr(found, verb)(*arguments)
@@ -177,7 +172,7 @@ def test_the_way_out_of_a_refusal_works():
 @pytest.mark.parametrize("options", [{"cv": 3}, {"groups": "city"}, {"compat": "cleanlab"}])
 def test_options_that_need_all_rows_in_memory_are_refused_by_name(options):
     with pytest.raises(OptionError, match=f"{next(iter(options))}="):
-        dqlabels.audit(table().lazy(), "label", **options)
+        small.audit(table().lazy(), "label", **options)
 
 
 @pytest.mark.parametrize(
@@ -208,14 +203,14 @@ def test_a_source_that_changes_between_the_passes_is_noticed():
         return block[rng.permutation(len(block))]
 
     with pytest.raises(DQLabelsError, match="changed while it was read"):
-        table().lazy().map_batches(shuffled).labels.audit("label").collect()
+        small.columns(table().lazy().map_batches(shuffled), "label").collect()
 
 
 def test_progress_is_told_to_a_callable():
     told: list[tuple[int, int]] = []
     audited(table(ROWS).lazy(), progress=lambda done, total: told.append((done, total)))
     assert (ROWS, ROWS) in told
-    assert (2 * boosted.TREES, 2 * boosted.TREES) in told
+    assert (2 * SMALL.halves.trees, 2 * SMALL.halves.trees) in told
 
 
 def test_no_row_is_judged_by_a_model_that_saw_it_or_a_row_alike():
@@ -224,7 +219,7 @@ def test_no_row_is_judged_by_a_model_that_saw_it_or_a_row_alike():
     distinct = rng.normal(size=(700, 3))
     matrix = np.tile(distinct, (3, 1)).astype(np.float32)
     codes = np.tile(rng.integers(0, 2, 700), 3)
-    halves = boosted.Halves.fit(matrix, codes, 2, np.ones(len(codes)), coarse=False)
+    halves = Halves.fit(matrix, codes, 2, np.ones(len(codes)), coarse=False, sizes=SMALL.halves)
     assert 0.42 < (halves.judge(matrix)[0].argmax(axis=1) == codes).mean() < 0.58
 
 
@@ -234,7 +229,7 @@ def test_rows_alike_are_told_apart_where_they_are_nearly_all_alike():
     label = np.where(rng.random(ROWS) < 0.1, 1, 0) ^ (kind % 2)
     frame = pl.DataFrame({"kind": kind.astype(str), "label": label})
     with pytest.warns(LabelWarning, match="few kinds of row"):
-        found = dqlabels.audit(frame, "label")
+        found = small.audit(frame, "label")
     assert found.model_error == pytest.approx(0.1, abs=0.03)
     with pytest.warns(LabelWarning, match="few kinds of row"):
         assert audited(frame.lazy()).equals(found.frame)
@@ -244,7 +239,7 @@ def test_many_classes_are_judged():
     rng = np.random.default_rng(0)
     label = rng.integers(0, 12, ROWS)
     frame = pl.DataFrame({"x": label + rng.normal(0, 0.1, ROWS), "z": rng.normal(size=ROWS), "label": label})
-    found = dqlabels.audit(frame.lazy(), "label", task="classes")
+    found = small.audit(frame.lazy(), "label", task="classes")
     assert found.model_error < 0.5
     assert found.frame.collect().equals(audited(frame, task="classes"))
 
@@ -351,7 +346,7 @@ def test_an_audit_leaves_no_file_behind(tmp_path, monkeypatch):
 def test_the_command_line_streams_a_large_file(tmp_path):
     source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
     table(2_000).write_parquet(source)
-    code = "from dqlabels.models import large; large.LARGE_ROWS = 1_000; from dqlabels.__main__ import main; main()"
+    code = f"from dqlabels.models.sizes import *; from dqlabels.cli import run; run({SMALL!r})"
     command = [sys.executable, "-W", "error", "-c", code, "audit", str(source), "-y", "label", "-o", str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr

@@ -7,23 +7,19 @@ import warnings
 import numpy as np
 import polars as pl
 import pytest
+from support.sized import Sized
 
 import dqlabels
 from dqlabels import LabelAuditor, LabelWarning
 from dqlabels.errors import OptionError
 from dqlabels.frames.hashing import hash_features
-from dqlabels.models import boosted, large, symmetric
-from dqlabels.models.boosted import BoostingSizes, Halves
+from dqlabels.models.boosted import Halves
 from dqlabels.models.learning_curve import LearningCurve, learning_curve
+from dqlabels.models.sizes import BoostingSizes, Sizes
 
 ROWS = 16_000
-
-
-@pytest.fixture(autouse=True)
-def small_tables_are_large(monkeypatch):
-    monkeypatch.setattr(large, "LARGE_ROWS", 4_500)
-    monkeypatch.setattr(boosted, "TREES", 24)
-    monkeypatch.setattr(symmetric, "DEPTH", 5)
+# Tables of so many rows are large.
+small = Sized(Sizes(large_rows=4_500, halves=BoostingSizes(trees=24, depth=5)))
 
 
 def table(cells: int) -> pl.DataFrame:
@@ -37,14 +33,14 @@ def table(cells: int) -> pl.DataFrame:
 
 def test_a_table_that_more_rows_would_help_says_so_and_how():
     with pytest.warns(LabelWarning, match=r"a sample of 9,\d\d\d rows would likely help .* Pass sample_rows=9\d\d\d "):
-        found = dqlabels.audit(table(12), "label")
+        found = small.audit(table(12), "label")
     assert "would likely help" in found.model
 
 
 def test_a_table_that_more_rows_would_hardly_help_is_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = dqlabels.audit(table(2), "label")
+        found = small.audit(table(2), "label")
     assert "would hardly help" in found.model
     assert "would hardly help" in found.summary()
 
@@ -68,22 +64,22 @@ def test_the_prediction_comes_true(cells, trees, helps):
 @pytest.mark.parametrize("options", [{}, {"sample_rows": 900}])
 def test_a_lazy_frame_is_judged_by_the_same_sample(options):
     frame = table(2)
-    in_memory = dqlabels.audit(frame, "label", **options)
-    lazy = dqlabels.audit(frame.lazy(), "label", **options)
+    in_memory = small.audit(frame, "label", **options)
+    lazy = small.audit(frame.lazy(), "label", **options)
     assert lazy.frame.collect().equals(in_memory.frame)
     assert lazy.model == in_memory.model
 
 
 def test_too_few_rows_to_say_are_not_spoken_of():
-    assert "help" not in dqlabels.audit(table(2), "label", sample_rows=900).model
+    assert "help" not in small.audit(table(2), "label", sample_rows=900).model
 
 
 def test_a_sample_that_is_the_whole_table_is_not_spoken_of():
-    assert "help" not in dqlabels.audit(table(2), "label", sample_rows=ROWS).model
+    assert "help" not in small.audit(table(2), "label", sample_rows=ROWS).model
 
 
 def test_an_auditor_takes_the_option_too():
-    auditor = LabelAuditor("label", sample_rows=900).fit(table(2))
+    auditor = small.auditor("label", sample_rows=900).fit(table(2))
     assert "halves of 901 kinds of row" in auditor.fitted.model.name  # of each class its share, rounded up
 
 

@@ -11,11 +11,10 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from dqlabels.errors import ModelError
-from dqlabels.models.bag import MAX_TREES
-from dqlabels.models.boosted import BoostingSizes
-from dqlabels.models.out_of_sample import ModelSizes, out_of_sample
+from dqlabels.models.out_of_sample import out_of_sample
+from dqlabels.models.sizes import MAX_TREES, BoostingSizes, Sizes
 
-BOOSTED = ModelSizes(rows_per_class=50, boosting=BoostingSizes(trees=24))
+BOOSTED = Sizes(rows_per_class=50, boosting=BoostingSizes(trees=24))
 
 
 def table(rows=150, classes=3, seed=0):
@@ -145,7 +144,7 @@ def test_rows_without_a_label_are_judged_and_not_fitted():
 def test_a_large_table_is_fitted_on_a_sample_of_every_class():
     matrix, codes = table(rows=1000)
     codes[:3] = 3
-    answer = out_of_sample(matrix, codes, 4, sizes=ModelSizes(max_fitted_rows=200))
+    answer = out_of_sample(matrix, codes, 4, sizes=Sizes(large_rows=200))
     assert 200 <= answer.trained_rows < 400
     assert np.allclose(answer.probs.sum(axis=1), 1)
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqlabels.models import boosted, symmetric
-from dqlabels.models.boosted import BoostedTrees, BoostingSizes, softmax
+from dqlabels.models.boosted import BoostedTrees, softmax
+from dqlabels.models.sizes import BoostingSizes
 from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
 
 FEW = BoostingSizes(trees=16)
@@ -46,9 +47,9 @@ def test_binned_rows_and_rows_as_numbers_fall_into_the_same_leaves(missing):
     rng = np.random.default_rng(3)
     matrix = rng.normal(size=(2_000, 5)).astype(np.float32).round(1)
     matrix[rng.random(matrix.shape) < missing] = np.nan
-    bins, targets = Bins.of(matrix), rng.normal(size=(2, 2_000)) + (matrix[:, 0] > 0.3)
-    tree = grow(bins, np.arange(2_000), targets, np.ones(2_000), rng)
-    assert len(tree) == symmetric.DEPTH
+    bins, targets = Bins.of(matrix, 32), rng.normal(size=(2, 2_000)) + (matrix[:, 0] > 0.3)
+    tree = grow(bins, np.arange(2_000), targets, np.ones(2_000), rng, 6)
+    assert len(tree) == 6
     assert bins.leaves(tree).tolist() == [by_hand(row, tree) for row in matrix]
 
 
@@ -57,7 +58,7 @@ def test_the_first_question_is_the_one_that_tells_most():
     matrix = rng.normal(size=(3_000, 2)).astype(np.float32)
     target = np.where(matrix[:, 1] > 0.5, 1.0, -1.0)[None]
     matrix = np.repeat(matrix, [1, 3], axis=1)  # half of the columns are drawn, so one of these three always is
-    first = grow(Bins.of(matrix), np.arange(3_000), target, np.ones(3_000), rng)[0]
+    first = grow(Bins.of(matrix, 32), np.arange(3_000), target, np.ones(3_000), rng, 1)[0]
     assert first.feature > 0
     assert abs(first.threshold - 0.5) < 0.1
 
@@ -126,7 +127,7 @@ def test_the_question_asked_is_the_best_of_all(seed):
     matrix[rng.random(400) < 0.2, 2] = np.nan
     matrix[rng.random(400) < 0.1, 3] = np.nan
     leaf, target = rng.integers(0, 2, 400), rng.normal(size=400) + np.isnan(matrix[:, 2]) * (seed % 2)
-    bins, features = Bins.of(matrix), np.arange(4)
+    bins, features = Bins.of(matrix, 32), np.arange(4)
     values = np.column_stack([np.ones(400), target])
     gain, asked = symmetric._best(
         bins, features, symmetric._tables(bins, features, bins.places, leaf.astype(np.int32), 2, values), 3.0

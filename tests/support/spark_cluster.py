@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-import dqlabels.spark
-from dqlabels.models import boosted, large
+from dqlabels.audits.audit import run_audit
+from dqlabels.audits.options import Options
+from dqlabels.audits.spark import audit_on_spark
+from dqlabels.models.sizes import BoostingSizes, Sizes
 
 ROWS = 2_000
 
@@ -52,7 +54,8 @@ def main() -> None:
     """Print a line of JSON: the kind of session, the executor that was killed, and whether every row is right."""
     from pyspark.sql import SparkSession
 
-    large.LARGE_ROWS, boosted.TREES = 500, 6  # so that the rows are judged on the workers
+    # So small that the rows are judged on the workers.
+    options = Options(exclude="row", sizes=Sizes(large_rows=500, halves=BoostingSizes(trees=6)))
     builder = SparkSession.builder.remote("local-cluster[2,1,1024]").config("spark.executor.memory", "512m")
     spark = builder.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2").getOrCreate()
     frame = table()
@@ -60,9 +63,9 @@ def main() -> None:
         flag = Path(folder) / "killed"
         source = spark.createDataFrame(frame.to_arrow())
         source = source.mapInArrow(killing(flag), source.schema)
-        audited = dqlabels.spark.audit(source, "label", exclude="row")
+        audited = audit_on_spark(source, "label", options)
         found = pl.from_arrow(audited.toArrow()).sort("row")
-        expected = dqlabels.audit(frame, "label", exclude="row").frame
+        expected = run_audit(frame, "label", options).frame
         killed = flag.read_text() if flag.exists() else None
     spark.stop()
     print(json.dumps({"session": type(spark).__module__, "killed": killed, "equal": found.equals(expected)}))

@@ -45,7 +45,7 @@ class ClassTask:
     @property
     def quotas(self) -> IntArray:
         """(K,) rows to sample of each class."""
-        return large.empty_sample(self.labels.rows, self.options.sample_rows).quotas
+        return large.empty_sample(self.labels.rows, self.options.sample_rows, self.options.sizes.large_rows).quotas
 
     @property
     def strata_rows(self) -> IntArray:
@@ -69,7 +69,7 @@ class ClassTask:
         options = self.options
         fitted = large.learn(
             sample, self.labels, features=options.features, exclude=options.exclude, random_state=options.random_state,
-            n_jobs=n_jobs, progress=progress,
+            n_jobs=n_jobs, sizes=options.sizes.halves, progress=progress,
         )  # fmt: skip
         return FittedClassTask(fitted, self.labels, options)
 

@@ -42,7 +42,7 @@ def audit_table(request: Request) -> ValueAudit:
     check_outputs(table, label, options.names)
     training = Training.of(table, label, options)
     alone = training.is_plain and options.embed is None
-    judge_rows = _by_sample if alone and len(table) > large.LARGE_ROWS else _by_bag
+    judge_rows = _by_sample if alone and len(table) > options.sizes.large_rows else _by_bag
     judge, outputs, model, error, features, more = judge_rows(training, targets, table)
     judgement = judge.judge(targets, outputs[:, 0], outputs[:, 1])
     known = targets.known
@@ -121,11 +121,12 @@ def _by_sample(training: Training, targets: Targets, table: Frame) -> ModelAnswe
     columns = large.sampled_columns(table.columns, label, options.features, options.exclude)
     task = ValueTask.of(label, [table[label]], columns, options)
     sample = ContentSample.empty(task.quotas)
-    for rows in large.row_blocks(len(table)):
+    places = list(large.row_blocks(len(table), options.sizes.block_rows))
+    for rows in places:
         block, values = table[rows].select(*columns, label), targets.values[rows]
         sample.update(block, task.strata(values), task.hashes(block, values))
     fitted = task.learn(sample.finish(), options.n_jobs, options.progress)
-    parts = [fitted.judge(table[at], targets.values[at], options.n_jobs) for at in large.row_blocks(len(table))]
+    parts = [fitted.judge(table[at], targets.values[at], options.n_jobs) for at in places]
     blocks = ArrayBlocks(task.layout, targets.values, np.concatenate(parts))
     rule = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
     outputs = blocks.outputs.astype(np.float64)

@@ -81,9 +81,7 @@ class StreamedValueAudit(AmountAudit):
 
 def stream_task(plan: Plan) -> ValueTask:
     """The three steps of the engines out of memory, from a first look at the amounts."""
-    from dqlabels.engines.polars import read_blocks
-
-    blocks = (nw.from_native(block[plan.label], series_only=True) for block in read_blocks(plan.frame, [plan.label]))
+    blocks = (nw.from_native(block[plan.label], series_only=True) for block in plan.blocks([plan.label]))
     return ValueTask.of(plan.label, blocks, plan.columns, plan.options)
 
 

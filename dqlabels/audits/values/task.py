@@ -20,7 +20,6 @@ from dqlabels.frames.features import FeatureEncoder
 from dqlabels.frames.hashing import canonical, content_hashes, hash_matrix, hash_words
 from dqlabels.frames.sampling import Sample
 from dqlabels.frames.targets import AmountTally, Targets, amounts
-from dqlabels.models import large
 from dqlabels.models.units import COARSE
 from dqlabels.models.value_forest import ForestSizes, ValueForest
 from dqlabels.progress import Progress, ProgressOption
@@ -91,7 +90,7 @@ class ValueTask:
     @property
     def quotas(self) -> IntArray:
         """(1,) rows to sample."""
-        return np.minimum(self.strata_rows, large.LARGE_ROWS)
+        return np.minimum(self.strata_rows, self.options.sizes.large_rows)
 
     def read_labels(self, column: Column) -> FloatArray:
         """The amounts (b,), NaN where missing."""

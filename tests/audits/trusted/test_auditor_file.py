@@ -19,12 +19,13 @@ import pytest
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from support.frames import ROOT, column, planted, two_classes
+from support.sized import Sized
 
 import dqlabels
 from dqlabels import LabelAuditor
 from dqlabels.errors import AuditorFileError, MissingExtraError
 from dqlabels.frames.archive import HEADER, SUMMED, read_archive
-from dqlabels.models import boosted, boosting, symmetric
+from dqlabels.models.sizes import BoostingSizes, Sizes
 
 OLD = ROOT / "tests/data/auditor-1.dqlabels"
 HALVES = ROOT / "tests/data/auditor-2.dqlabels"
@@ -45,12 +46,10 @@ def halves_table(seed: int) -> pl.DataFrame:
 
 
 @pytest.fixture
-def halves_file(tmp_path, monkeypatch) -> Path:
+def halves_file(tmp_path) -> Path:
     """An auditor whose table counts as one of many rows a class."""
-    monkeypatch.setattr(boosting, "ROWS_PER_CLASS", 100)
-    monkeypatch.setattr(boosted, "TREES", 8)
-    monkeypatch.setattr(symmetric, "DEPTH", 3)
-    LabelAuditor("label").fit(halves_table(0)).save(tmp_path / "h.dqlabels")
+    small = Sized(Sizes(rows_per_class=100, halves=BoostingSizes(trees=8, depth=3)))
+    small.auditor("label").fit(halves_table(0)).save(tmp_path / "h.dqlabels")
     return tmp_path / "h.dqlabels"
 
 

@@ -14,11 +14,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 from support.frames import ROOT, WIDE_NUMBERS, column, eager, planted, two_classes
+from support.sized import Sized
 
 import dqlabels
 from dqlabels import LabelAuditor, LabelWarning
 from dqlabels.errors import AuditorFileError, FeatureError, LabelColumnError, OptionError, OutputColumnError
-from dqlabels.models import boosted, boosting, large
+from dqlabels.models.sizes import BoostingSizes, Sizes
 
 DATES = [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)]
 MOMENTS = [datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)]
@@ -400,25 +401,27 @@ def test_a_callable_that_embeds_is_called_for_batches_and_refused_by_a_file(tmp_
         auditor.save(tmp_path / "a")
 
 
+# With so few rows per class a table is learnt in halves.
+MANY = Sized(Sizes(rows_per_class=400, halves=BoostingSizes(trees=32)))
+
+
 @pytest.fixture
-def halves(monkeypatch) -> pl.DataFrame:
+def halves() -> pl.DataFrame:
     """A trusted table that counts as one of many rows a class; its labels are drawn at random, with no missing one."""
-    monkeypatch.setattr(boosting, "ROWS_PER_CLASS", 400)
-    monkeypatch.setattr(boosted, "TREES", 32)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 1_000))
     return pl.DataFrame({"x": x, "y": y, "label": rng.choice(["no", "yes"], 1_000)})
 
 
 def test_a_table_of_many_rows_a_class_is_learnt_in_halves(halves):
-    auditor = LabelAuditor("label").fit(halves)
+    auditor = MANY.auditor("label").fit(halves)
     assert auditor.fitted.model.name == "boosted trees, two halves of 1,000 kinds of row"
 
 
 @pytest.mark.filterwarnings(COPIES)
 def test_no_half_judges_rows_that_it_saw(halves):
     """A model that had seen a random label would know it better than chance."""
-    auditor = LabelAuditor("label").fit(halves)
+    auditor = MANY.auditor("label").fit(halves)
     found = auditor.audit(halves)
     assert 0.42 < found.model_error < 0.58
     assert found.model_error == auditor.profile()["model_error"]
@@ -427,30 +430,30 @@ def test_no_half_judges_rows_that_it_saw(halves):
 def test_copies_of_rows_that_a_half_saw_are_counted(halves):
     batch = pl.concat([halves.head(7), halves.tail(50).with_columns(pl.col("x") + 0.001)])
     with pytest.warns(LabelWarning, match="7 rows of the batch copy rows the auditor was fitted on"):
-        LabelAuditor("label").fit(halves).audit(batch)
+        MANY.auditor("label").fit(halves).audit(batch)
 
 
 @pytest.mark.parametrize("how", ["shuffled", "one thread"])
 def test_halves_do_not_depend_on_the_order_of_rows_or_threads(halves, how):
     batch = halves.with_columns(pl.col("x") + 0.001)
     trusted = halves.sample(fraction=1.0, shuffle=True, seed=3) if how == "shuffled" else halves
-    other = LabelAuditor("label", n_jobs=1 if how == "one thread" else None).fit(trusted)
-    assert other.audit(batch).frame.equals(LabelAuditor("label").fit(halves).audit(batch).frame)
+    other = MANY.auditor("label", n_jobs=1 if how == "one thread" else None).fit(trusted)
+    assert other.audit(batch).frame.equals(MANY.auditor("label").fit(halves).audit(batch).frame)
 
 
 def test_groups_keep_the_bag(halves):
     trusted = halves.with_columns(group=pl.int_range(pl.len()) // 2)
-    assert "extra-trees" in LabelAuditor("label", groups="group").fit(trusted).fitted.model.name
+    assert "extra-trees" in MANY.auditor("label", groups="group").fit(trusted).fitted.model.name
 
 
 def test_a_table_of_many_rows_alike_keeps_the_bag(halves):
     trusted = halves.with_columns(pl.lit(1).alias("y"), pl.int_range(pl.len()).mod(9).alias("x"))
     with pytest.warns(LabelWarning):
-        auditor = LabelAuditor("label").fit(trusted)
+        auditor = MANY.auditor("label").fit(trusted)
     assert "extra-trees" in auditor.fitted.model.name
 
 
 @pytest.mark.filterwarnings(COPIES)
-def test_an_auditor_of_a_large_table_agrees_with_the_audit_of_it(halves, monkeypatch):
-    monkeypatch.setattr(large, "LARGE_ROWS", 600)
-    assert LabelAuditor("label").fit(halves).audit(halves).frame.equals(dqlabels.audit(halves, "label").frame)
+def test_an_auditor_of_a_large_table_agrees_with_the_audit_of_it(halves):
+    small = Sized(Sizes(large_rows=600, halves=MANY.sizes.halves))
+    assert small.auditor("label").fit(halves).audit(halves).frame.equals(small.audit(halves, "label").frame)

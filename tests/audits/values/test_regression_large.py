@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,31 +14,24 @@ import pytest
 from support.frames import ROOT
 from support.large_tables import ADDED
 from support.large_tables import large_prices as table
+from support.sized import Sized
 
-import dqlabels
 from dqlabels import LabelWarning
-from dqlabels.engines import polars as engine
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError, OptionError
 from dqlabels.frames.targets import AmountTally
-from dqlabels.models import large
-from dqlabels.models import value_forest as forest
+from dqlabels.models.sizes import Sizes
 
 streams = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"
 )
 ROWS = 3_000
-
-
-@pytest.fixture(autouse=True)
-def small_is_large(monkeypatch):
-    """What holds beyond 200,000 rows is tested with a few thousand."""
-    monkeypatch.setattr(large, "LARGE_ROWS", 1_000)
-    monkeypatch.setattr(large, "BLOCK_ROWS", 700)
-    monkeypatch.setattr(engine, "READ_ROWS", 512)
+# What holds beyond 200,000 rows is tested with a few thousand.
+SMALL = Sizes(large_rows=1_000, block_rows=700, read_rows=512)
+small = Sized(SMALL)
 
 
 def audited(frame: Any, **options: Any) -> pl.DataFrame:
-    return frame.labels.audit("price", task="regression", **options).lazy().collect()
+    return small.columns(frame, "price", task="regression", **options).lazy().collect()
 
 
 @streams
@@ -49,12 +43,10 @@ def test_a_streamed_table_gets_the_columns_that_it_gets_in_memory(options):
 
 @streams
 @pytest.mark.parametrize("rows", [100, 333, 3_000])
-def test_the_size_of_the_blocks_changes_nothing(monkeypatch, rows):
-    whole = audited(table())
-    monkeypatch.setattr(engine, "READ_ROWS", rows)
-    monkeypatch.setattr(large, "BLOCK_ROWS", rows + 1)
-    monkeypatch.setattr(forest, "BLOCK_ROWS", rows // 2)
-    assert audited(table().lazy()).equals(whole)
+def test_the_size_of_the_blocks_changes_nothing(rows):
+    other = Sized(replace(SMALL, read_rows=rows, block_rows=rows + 1))
+    for frame in (table(), table().lazy()):
+        assert other.columns(frame, "price", task="regression").lazy().collect().equals(audited(table()))
 
 
 @streams
@@ -67,7 +59,7 @@ def test_the_order_of_the_rows_and_the_threads_change_nothing():
 @streams
 def test_pandas_gets_the_same_answer():
     frame = table()
-    found = dqlabels.audit(frame.to_pandas(), "price", task="regression").frame["label_quality"]
+    found = small.audit(frame.to_pandas(), "price", task="regression").frame["label_quality"]
     streamed = audited(frame.lazy())["label_quality"].fill_null(np.nan).to_numpy()
     assert np.array_equal(found.to_numpy(float, na_value=np.nan), streamed, equal_nan=True)
 
@@ -105,7 +97,7 @@ def test_rows_alike_are_left_out_together():
     rng = np.random.default_rng(0)
     frame = pl.DataFrame({"x": rng.normal(size=700), "price": rng.normal(size=700)})
     with pytest.warns(LabelWarning, match="hardly predict"):
-        found = dqlabels.audit(pl.concat([frame] * 3), "price", task="regression")
+        found = small.audit(pl.concat([frame] * 3), "price", task="regression")
     assert 0.95 < found.model_error < 1.3
 
 
@@ -115,7 +107,7 @@ def test_a_coarse_table_says_so_and_is_the_same_streamed():
     kind = rng.integers(0, 4, ROWS)
     frame = pl.DataFrame({"kind": kind.astype(str), "price": 10.0 * kind + rng.normal(size=ROWS)})
     with pytest.warns(LabelWarning, match="about 4 kinds of row"):
-        found = dqlabels.audit(frame, "price", task="regression")
+        found = small.audit(frame, "price", task="regression")
     assert found.model_error < 0.3
     with pytest.warns(LabelWarning, match="about 4 kinds of row"):
         assert audited(frame.lazy()).equals(found.frame)
@@ -125,7 +117,7 @@ def test_a_coarse_table_says_so_and_is_the_same_streamed():
 def test_a_lazy_frame_stays_lazy_and_nothing_is_read_until_it_is_asked_for():
     read = []
     watched = table().lazy().map_batches(lambda block: read.append(len(block)) or block, streamable=True)
-    planned = watched.labels.audit("price", task="regression")
+    planned = small.columns(watched, "price", task="regression")
     assert isinstance(planned, pl.LazyFrame)
     assert (planned.collect_schema().names()[-3:], read) == (ADDED, [])
 
@@ -134,7 +126,7 @@ def test_a_lazy_frame_stays_lazy_and_nothing_is_read_until_it_is_asked_for():
 @pytest.mark.parametrize("name", ["issues", "flagged", "audited", "rows", "model_error", "flagged_share"])
 def test_a_streamed_report_says_what_the_report_in_memory_says(name):
     frame = table()
-    streamed, here = (dqlabels.audit(each, "price", task="regression") for each in (frame.lazy(), frame))
+    streamed, here = (small.audit(each, "price", task="regression") for each in (frame.lazy(), frame))
     found, known = getattr(streamed, name), getattr(here, name)
     assert found.equals(known) if name == "issues" else found == known
 
@@ -142,7 +134,7 @@ def test_a_streamed_report_says_what_the_report_in_memory_says(name):
 @streams
 def test_a_streamed_report_has_the_same_summary_and_gate():
     frame = table()
-    streamed, here = (dqlabels.audit(each, "price", task="regression") for each in (frame.lazy(), frame))
+    streamed, here = (small.audit(each, "price", task="regression") for each in (frame.lazy(), frame))
     assert streamed.to_dict() == here.to_dict()
     assert streamed.gate(max_flagged_share=0.02) == here.gate(max_flagged_share=0.02)
     assert streamed.frame.collect().equals(here.frame)
@@ -159,7 +151,7 @@ def test_a_streamed_report_has_the_same_page():
         return {name: value for name, value in facts.items() if name != "made"}
 
     frame = table()
-    streamed, here = (dqlabels.audit(each, "price", task="regression") for each in (frame.lazy(), frame))
+    streamed, here = (small.audit(each, "price", task="regression") for each in (frame.lazy(), frame))
     assert told(streamed) == told(here)
     assert "The worst 5 of" in streamed.to_html(rows=5)
 
@@ -206,7 +198,7 @@ def test_a_first_look_is_the_same_from_any_parts():
 def test_the_command_line_streams_a_large_file(tmp_path):
     source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
     table(2_000).write_parquet(source)
-    code = "from dqlabels.models import large; large.LARGE_ROWS = 1_000; from dqlabels.__main__ import main; main()"
+    code = f"from dqlabels.models.sizes import *; from dqlabels.cli import run; run({SMALL!r})"
     options = ["audit", str(source), "-y", "price", "--task", "regression", "-o", str(target)]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *options], capture_output=True, text=True, check=False, cwd=ROOT

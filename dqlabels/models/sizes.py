@@ -1,0 +1,79 @@
+"""How much a model is given: rows, trees, blocks. Tests pass small sizes, so that a small table counts as a large one.
+
+Nothing heavy is imported here, since the options of an audit carry the sizes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Beyond this many rows a stratified sample is fitted; the rest are out of sample by construction.
+MAX_FITTED_ROWS = 200_000
+# Measured over real tables (docs/benchmarks.md): more trees add little, fewer cost precision.
+MAX_TREES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BagSizes:
+    """How many trees to grow, on how many rows each.
+
+    Rows x trees are bounded by ``tree_rows``: larger tables take fewer trees, from ``max_trees`` down to ``min_trees``,
+    each row still judged by dozens. A fully grown tree on ``max_rows_per_tree`` rows is as good as one on more, and its
+    leaves stay in cache.
+    """
+
+    max_trees: int = MAX_TREES
+    min_trees: int = 32
+    tree_rows: int = 1_800_000
+    max_rows_per_tree: int = 30_000
+
+    def trees(self, n_rows: int) -> int:
+        """Return the number of trees for so many fitted rows.
+
+        >>> BagSizes().trees(1_000), BagSizes().trees(100_000)
+        (200, 32)
+        """
+        return min(max(self.tree_rows // max(n_rows, 1), self.min_trees), self.max_trees)
+
+
+@dataclass(frozen=True, slots=True)
+class BoostingSizes:
+    """How many trees of how many questions to fit, in how large steps, and into how many quantiles values fall.
+
+    The defaults are those of large tables, chosen for average precision per second (docs/benchmarks.md). ``depth`` is
+    at most 8, since the number of a leaf fits in a byte; ``rate`` scales each tree's steps; ``bins`` are the quantiles
+    of each feature while trees are grown, at most 254.
+    """
+
+    trees: int = 128
+    depth: int = 6
+    rate: float = 0.2
+    bins: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """When a table is large, and how many rows, trees and steps its models take; the defaults were measured.
+
+    ``large_rows``: a table of more rows is judged by models fitted on a sample of about as many. ``halves`` are those
+    models, and an auditor's of a table of many rows per class. ``rows_per_class``: with so many, bagged trees are
+    mixed with boosting, and ``bag_beside_boosting`` takes the place of ``bag``. ``block_rows`` are encoded and judged
+    at a time; ``read_rows`` are read at a time from a lazy frame: a Parquet scan reads the row groups that hold them,
+    and no others.
+    """
+
+    large_rows: int = MAX_FITTED_ROWS
+    halves: BoostingSizes = BoostingSizes()
+    bag: BagSizes = BagSizes()
+    # Fewer and smaller trees find as much beside boosting, and both together take about the time of the bag alone.
+    bag_beside_boosting: BagSizes = BagSizes(min_trees=16, tree_rows=600_000, max_rows_per_tree=15_000)
+    # With about 10,000 rows per class a mixture with boosting finds more than bagged trees alone; with under 3,000 it
+    # makes no difference, and with 770 rows in each of 26 classes it finds far less (docs/benchmarks.md).
+    rows_per_class: int = 5_000
+    # Beyond this many rows boosting is fitted on a sample; it judges the rest.
+    max_boosted_rows: int = 100_000
+    # Fewer, larger steps and four times as many quantiles as on large tables: on four tables this found more per second
+    # than 32 quantiles, and as much as scikit-learn's boosting (docs/benchmarks.md).
+    boosting: BoostingSizes = BoostingSizes(trees=56, depth=6, rate=0.33, bins=128)
+    block_rows: int = 65_536
+    read_rows: int = 131_072
