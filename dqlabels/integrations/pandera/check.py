@@ -14,7 +14,7 @@ from dqlabels.audits.gate import Limits
 from dqlabels.audits.options import refuse_unknown
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.integrations.pandera.answers import CheckUseError, Judgement, answer, unwrapped
-from dqlabels.integrations.pandera.forms import PANDERA_OPTIONS, CheckForm
+from dqlabels.integrations.pandera.forms import FORMS, PANDERA_OPTIONS
 from dqlabels.integrations.sharing import checked_share, shared_audit
 
 # The checks that have answered, where someone wants to know: see ``run.validate``.
@@ -33,7 +33,6 @@ class LabelCheck(Check):
     def __init__(
         self,
         made_by: Callable[..., Check],
-        form: CheckForm,
         label: str | Sequence[str],
         value: object,
         options: Mapping[str, object],
@@ -44,7 +43,6 @@ class LabelCheck(Check):
 
         Args:
             made_by: The public function that makes the check; pandera looks a stored check up by its name.
-            form: What the check is about.
             label: The label column or columns.
             value: The limit.
             options: What else was given, by name.
@@ -53,8 +51,8 @@ class LabelCheck(Check):
         Raises:
             OptionError: A value that means nothing here, or an unknown option.
         """
+        form = self.form = FORMS[made_by.__name__]
         refuse_unknown(options, form.options, made_by.__name__)
-        self.form = form
         self.label = _column_or_columns(label, several=form.subject.kind.several)
         self.value = form.checked_limit(value)
         self.options = {name: given for name, given in options.items() if name in form.subject.options}
@@ -148,7 +146,6 @@ class QualityCheck(LabelCheck):
     def __init__(
         self,
         made_by: Callable[..., Check],
-        form: CheckForm,
         label: str,
         value: object,
         options: Mapping[str, object],
@@ -157,7 +154,7 @@ class QualityCheck(LabelCheck):
     ) -> None:
         """As any label check, with ``mostly``: the share of the labels that must reach the quality."""
         self.min_quality, self.mostly = checked_share("min_value", value), checked_share("mostly", mostly)
-        super().__init__(made_by, form, label, value, options, stored={"mostly": mostly} if mostly != 1 else {})
+        super().__init__(made_by, label, value, options, stored={"mostly": mostly} if mostly != 1 else {})
 
     def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
         """Count the labels below the limit."""

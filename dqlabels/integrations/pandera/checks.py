@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pandera.api.checks import Check
 
+from dqlabels.audits.gate import DECIDING
 from dqlabels.integrations.pandera.check import LimitCheck, QualityCheck
-from dqlabels.integrations.pandera.forms import CheckForm, documented
+from dqlabels.integrations.pandera.forms import CheckForm
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -17,20 +18,10 @@ if TYPE_CHECKING:
     from dqlabels.audits.classes.result import LabelAudit
     from dqlabels.integrations.pandera.forms import CheckOptions
 
-NOISE = CheckForm("label", "max_noise_rate", ("method", "decide", "on_inconclusive"))
-CLASS_NOISE = CheckForm("label", "max_class_noise_rate", NOISE.settings, names=1)
-PAIRS = CheckForm("label", "max_pair_share", names=2)
-INCREASE = CheckForm("label", "max_increase", ("reference", "decide", "on_inconclusive"))
-QUALITY = CheckForm("label", "min_quality", ())
-FLAGGED_VALUES = CheckForm("value", "max_flagged_share")
-AGREEMENT = CheckForm("annotator", "min_agreement")
-ANNOTATOR_NOISE = CheckForm("annotator", "max_noise_rate")
-EACH_ANNOTATOR = CheckForm("annotator", "max_annotator_noise_rate", names=1)
-TAG_NOISE = CheckForm("tag", "max_noise_rate")
-EACH_TAG = CheckForm("tag", "max_class_noise_rate", names=1)
+NOISE_SETTINGS = ("method", *DECIDING)
 
 
-@documented(NOISE)
+@CheckForm("label", "max_noise_rate", NOISE_SETTINGS)
 def label_noise_at_most(label: str, max_value: float, **options: Unpack[CheckOptions]) -> Check:
     """Return a check that the noise rate of a label column is at most ``max_value``.
 
@@ -56,10 +47,10 @@ def label_noise_at_most(label: str, max_value: float, **options: Unpack[CheckOpt
     >>> schema.validate(pd.DataFrame({"x": range(100), "y": labels}).astype({"x": float})).shape
     (100, 2)
     """
-    return LimitCheck(label_noise_at_most, NOISE, label, max_value, options)
+    return LimitCheck(label_noise_at_most, label, max_value, options)
 
 
-@documented(CLASS_NOISE)
+@CheckForm("label", "max_class_noise_rate", NOISE_SETTINGS, names=1)
 def class_label_noise_at_most(
     label: str, max_value: float | Mapping[Any, float] | Sequence[tuple[Any, float]], **options: Unpack[CheckOptions]
 ) -> Check:
@@ -79,10 +70,10 @@ def class_label_noise_at_most(
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
     """
-    return LimitCheck(class_label_noise_at_most, CLASS_NOISE, label, max_value, options)
+    return LimitCheck(class_label_noise_at_most, label, max_value, options)
 
 
-@documented(PAIRS)
+@CheckForm("label", "max_pair_share", names=2)
 def label_pair_share_at_most(
     label: str,
     max_value: float | Mapping[tuple[Any, Any], float] | Sequence[tuple[Any, Any, float]],
@@ -104,10 +95,10 @@ def label_pair_share_at_most(
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
     """
-    return LimitCheck(label_pair_share_at_most, PAIRS, label, max_value, options)
+    return LimitCheck(label_pair_share_at_most, label, max_value, options)
 
 
-@documented(INCREASE)
+@CheckForm("label", "max_increase", ("reference", *DECIDING))
 def label_noise_increase_at_most(
     label: str,
     max_value: float,
@@ -133,10 +124,10 @@ def label_noise_increase_at_most(
     stored = str(reference) if isinstance(reference, Path) else reference
     if hasattr(stored, "profile"):
         stored = stored.profile()
-    return LimitCheck(label_noise_increase_at_most, INCREASE, label, max_value, {**options, "reference": stored})
+    return LimitCheck(label_noise_increase_at_most, label, max_value, {**options, "reference": stored})
 
 
-@documented(QUALITY)
+@CheckForm("label", "min_quality", ())
 def label_quality_at_least(
     label: str, min_value: float, *, mostly: float = 1.0, **options: Unpack[CheckOptions]
 ) -> Check:
@@ -156,10 +147,10 @@ def label_quality_at_least(
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
     """
-    return QualityCheck(label_quality_at_least, QUALITY, label, min_value, options, mostly=mostly)
+    return QualityCheck(label_quality_at_least, label, min_value, options, mostly=mostly)
 
 
-@documented(FLAGGED_VALUES)
+@CheckForm("value", "max_flagged_share")
 def flagged_value_share_at_most(label: str, max_value: float, **options: Unpack[CheckOptions]) -> Check:
     """Return a check that at most ``max_value`` of the numbers in a column are flagged as wrong.
 
@@ -185,10 +176,10 @@ def flagged_value_share_at_most(label: str, max_value: float, **options: Unpack[
     >>> schema.validate(pd.DataFrame({"size": sizes, "price": [300 * k + k % 7 for k in range(100)]})).shape
     (100, 2)
     """
-    return LimitCheck(flagged_value_share_at_most, FLAGGED_VALUES, label, max_value, options)
+    return LimitCheck(flagged_value_share_at_most, label, max_value, options)
 
 
-@documented(AGREEMENT)
+@CheckForm("annotator", "min_agreement")
 def annotator_agreement_at_least(
     label: str | Sequence[str], min_value: float, **options: Unpack[CheckOptions]
 ) -> Check:
@@ -215,10 +206,10 @@ def annotator_agreement_at_least(
     >>> schema.validate(pd.DataFrame({"ann_1": labels, "ann_2": [*labels[:98], "high", "low"]})).shape
     (100, 2)
     """
-    return LimitCheck(annotator_agreement_at_least, AGREEMENT, label, min_value, options)
+    return LimitCheck(annotator_agreement_at_least, label, min_value, options)
 
 
-@documented(ANNOTATOR_NOISE)
+@CheckForm("annotator", "max_noise_rate")
 def annotator_noise_at_most(label: str | Sequence[str], max_value: float, **options: Unpack[CheckOptions]) -> Check:
     """Return a check that at most ``max_value`` of the labels that several annotators gave are wrong.
 
@@ -232,10 +223,10 @@ def annotator_noise_at_most(label: str | Sequence[str], max_value: float, **opti
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
     """
-    return LimitCheck(annotator_noise_at_most, ANNOTATOR_NOISE, label, max_value, options)
+    return LimitCheck(annotator_noise_at_most, label, max_value, options)
 
 
-@documented(EACH_ANNOTATOR)
+@CheckForm("annotator", "max_annotator_noise_rate", names=1)
 def each_annotator_noise_at_most(
     label: str | Sequence[str],
     max_value: float | Mapping[Any, float] | Sequence[tuple[Any, float]],
@@ -255,10 +246,10 @@ def each_annotator_noise_at_most(
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
     """
-    return LimitCheck(each_annotator_noise_at_most, EACH_ANNOTATOR, label, max_value, options)
+    return LimitCheck(each_annotator_noise_at_most, label, max_value, options)
 
 
-@documented(TAG_NOISE)
+@CheckForm("tag", "max_noise_rate")
 def tag_noise_at_most(label: str | Sequence[str], max_value: float, **options: Unpack[CheckOptions]) -> Check:
     """Return a check that at most ``max_value`` of the answers to "does the row have this label?" are wrong.
 
@@ -275,10 +266,10 @@ def tag_noise_at_most(label: str | Sequence[str], max_value: float, **options: U
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
     """
-    return LimitCheck(tag_noise_at_most, TAG_NOISE, label, max_value, options)
+    return LimitCheck(tag_noise_at_most, label, max_value, options)
 
 
-@documented(EACH_TAG)
+@CheckForm("tag", "max_class_noise_rate", names=1)
 def each_tag_noise_at_most(
     label: str | Sequence[str],
     max_value: float | Mapping[Any, float] | Sequence[tuple[Any, float]],
@@ -298,21 +289,4 @@ def each_tag_noise_at_most(
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
     """
-    return LimitCheck(each_tag_noise_at_most, EACH_TAG, label, max_value, options)
-
-
-CHECKS = (
-    label_noise_at_most,
-    class_label_noise_at_most,
-    label_pair_share_at_most,
-    label_noise_increase_at_most,
-    label_quality_at_least,
-    flagged_value_share_at_most,
-    annotator_agreement_at_least,
-    annotator_noise_at_most,
-    each_annotator_noise_at_most,
-    tag_noise_at_most,
-    each_tag_noise_at_most,
-)
-# Not by register_check_method: the checks it makes answer with a Boolean, and have no room for the gate's message.
-Check.REGISTERED_CUSTOM_CHECKS.update({check.__name__: check for check in CHECKS})
+    return LimitCheck(each_tag_noise_at_most, label, max_value, options)

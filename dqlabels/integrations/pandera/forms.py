@@ -5,15 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+from pandera.api.checks import Check
 
 from dqlabels.audits.gate import DECIDING, Deciding, Limits
 from dqlabels.audits.options import AuditOptions, Options, documented_fields, option
 from dqlabels.errors import OptionError
 from dqlabels.integrations.sharing import SUBJECTS, GradeOptions, Subject, checked_share
-
-if TYPE_CHECKING:
-    from pandera.api.checks import Check
 
 Maker = TypeVar("Maker", bound="Callable[..., Check]")
 # One limit; or limits by class, pair of classes, annotator or tag, as YAML and JSON hold them: names, then the share.
@@ -49,7 +48,7 @@ class CheckOptions(AuditOptions, Deciding, total=False):
 
 @dataclass(frozen=True, slots=True)
 class CheckForm:
-    """What a check is about, a key of ``SUBJECTS``, and which limit it holds the audit against.
+    """What a check is about, a key of ``SUBJECTS``, and which limit it holds the audit against; decorates its function.
 
     ``settings`` are the fields of :class:`Limits` that a caller may set beside the limit. ``names`` says by how many
     names a limit may be set: none where there is one limit, 1 for a class, annotator or tag, 2 for a pair of classes.
@@ -101,19 +100,23 @@ class CheckForm:
             return value
         return {tuple(names) if self.names > 1 else names[0]: limit for *names, limit in value}
 
+    def __call__(self, function: Maker) -> Maker:
+        """Register a function that makes such checks, and give it the signature and the help of its options.
 
-def documented(form: CheckForm) -> Callable[[Maker], Maker]:
-    """Give a check's function the signature and the help of its options.
-
-    In the docstring ``{settings}``, ``{options}`` and ``{pandera}`` stand for those of the gate, the audit and pandera.
-    """
-
-    def decorate(function: Maker) -> Maker:
+        In the docstring ``{settings}``, ``{options}`` and ``{pandera}`` stand for those of the gate, the audit and
+        pandera.
+        """
         named = set(inspect.signature(function).parameters)
-        made = documented_fields(Limits, set(form.settings) - named, "{settings}")(function)
-        made = documented_fields(Options, form.subject.kind.options, "{options}")(made)
-        if form.subject.grades:
+        made = documented_fields(Limits, set(self.settings) - named, "{settings}")(function)
+        made = documented_fields(Options, self.subject.kind.options, "{options}")(made)
+        if self.subject.grades:
             made = documented_fields(GradeOptions, ("task",), "{task}")(made)
-        return documented_fields(PanderaOptions, PANDERA_OPTIONS, "{pandera}")(made)
+        made = documented_fields(PanderaOptions, PANDERA_OPTIONS, "{pandera}")(made)
+        FORMS[made.__name__] = self
+        # Not by register_check_method: the checks it makes answer with a Boolean, and have no room for the message.
+        Check.REGISTERED_CUSTOM_CHECKS[made.__name__] = made
+        return made
 
-    return decorate
+
+# By the name of the function that makes the check.
+FORMS: dict[str, CheckForm] = {}
