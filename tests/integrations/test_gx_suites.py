@@ -355,4 +355,4 @@ def test_an_audit_in_flight_is_refused_in_a_database_with_the_way_out(table):
 
 def test_spark_is_refused_by_name_with_the_way_out():
     with pytest.raises(dqlabels.DQLabelsError, match=r"labels of a Spark frame .* materialised_suite\(\)"):
-        _ = METRICS["label"]._spark(METRICS["label"], None, {}, {}, {}, {}).audit
+        _ = METRICS["label"]._spark(METRICS["label"]).audit

@@ -67,32 +67,17 @@ class AuditMetric(TableMetricProvider):
         execution_engine: PandasExecutionEngine,
         metric_domain_kwargs: Given,
         metric_value_kwargs: Given,
-        metrics: Given,
-        runtime_configuration: Given,
+        **_: object,
     ) -> AuditOutcome:
         frame, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
         return audit_outcome(frame, cls.about, metric_value_kwargs)
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
-    def _sql(
-        cls,
-        execution_engine: SqlAlchemyExecutionEngine,
-        metric_domain_kwargs: Given,
-        metric_value_kwargs: Given,
-        metrics: Given,
-        runtime_configuration: Given,
-    ) -> AuditOutcome:
+    def _sql(cls, **_: object) -> AuditOutcome:
         return _refused("a SQL table", "Read it into pandas and validate it as a dataframe asset")
 
     @metric_value(engine=SparkDFExecutionEngine)
-    def _spark(
-        cls,
-        execution_engine: SparkDFExecutionEngine,
-        metric_domain_kwargs: Given,
-        metric_value_kwargs: Given,
-        metrics: Given,
-        runtime_configuration: Given,
-    ) -> AuditOutcome:
+    def _spark(cls, **_: object) -> AuditOutcome:
         return _refused("a Spark frame", "Validate frame.toPandas() as a pandas dataframe asset where it fits")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 from great_expectations.core import ExpectationValidationResult
 from great_expectations.expectations.expectation import BatchExpectation, render_suite_parameter_string
@@ -23,6 +23,8 @@ from great_expectations.render.util import parse_row_condition_string
 from dqlabels.integrations.great_expectations.fields import is_parameter
 from dqlabels.integrations.great_expectations.tables import Block, Row, Table, detail_tables, text
 
+# Great Expectations hands it to a renderer by name, beside others that these do not need.
+Result: TypeAlias = ExpectationValidationResult | None
 CLASSES = {"pass": ["text-muted"], "fail": ["text-danger"], "inconclusive": ["alert-warning", "p-1"]}
 
 
@@ -99,7 +101,7 @@ class AuditRenderers(BatchExpectation, ABC):
     def _prescriptive_renderer(
         cls,
         configuration: ExpectationConfiguration | None = None,
-        result: ExpectationValidationResult | None = None,
+        result: Result = None,
         runtime_configuration: Mapping[str, Any] | None = None,
         **_: object,
     ) -> list[RenderedStringTemplateContent]:
@@ -110,25 +112,13 @@ class AuditRenderers(BatchExpectation, ABC):
 
     @classmethod
     @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
-    def _diagnostic_observed_value_renderer(
-        cls,
-        configuration: ExpectationConfiguration | None = None,
-        result: ExpectationValidationResult | None = None,
-        runtime_configuration: Mapping[str, Any] | None = None,
-        **_: object,
-    ) -> str:
+    def _diagnostic_observed_value_renderer(cls, *_: object, result: Result = None, **__: object) -> str:
         details = _details(result)
         return str(details["observed"]) if details else "--"
 
     @classmethod
     @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_STATEMENT)
-    def _diagnostic_unexpected_statement_renderer(
-        cls,
-        configuration: ExpectationConfiguration | None = None,
-        result: ExpectationValidationResult | None = None,
-        runtime_configuration: Mapping[str, Any] | None = None,
-        **_: object,
-    ) -> list[Block]:
+    def _diagnostic_unexpected_statement_renderer(cls, *_: object, result: Result = None, **__: object) -> list[Block]:
         details = _details(result)
         if result is None or not details:
             return _exception(result.exception_info) if result and result.exception_info else []
@@ -142,11 +132,7 @@ class AuditRenderers(BatchExpectation, ABC):
     @classmethod
     @renderer(renderer_type=LegacyDiagnosticRendererType.UNEXPECTED_TABLE)
     def _diagnostic_unexpected_table_renderer(
-        cls,
-        configuration: ExpectationConfiguration | None = None,
-        result: ExpectationValidationResult | None = None,
-        runtime_configuration: Mapping[str, Any] | None = None,
-        **_: object,
+        cls, *_: object, result: Result = None, **__: object
     ) -> list[Block] | None:
         details = _details(result)
         if not details:
@@ -176,7 +162,7 @@ def text_or_parameter(value: object) -> str:
     return f"${value['$PARAMETER']}" if is_parameter(value) else "?" if value is None else str(value)
 
 
-def _details(result: ExpectationValidationResult | None) -> Row:
+def _details(result: Result) -> Row:
     return ((result.result if result else None) or {}).get("details") or {}
 
 
