@@ -118,7 +118,6 @@ class Audit(abc.ABC):
     model: str | None
     model_error: float | None
     warnings: tuple[str, ...]
-    names: Names
     options: Options
     table: Frame
     features: tuple[str, ...] = ()
@@ -137,6 +136,11 @@ class Audit(abc.ABC):
     def settings(self) -> dict[str, object]:
         """The options that shaped the answer, as plain values."""
         return {name: getattr(self.options, name) for name in self.settled}
+
+    @property
+    def names(self) -> Names:
+        """The three columns that the audit added."""
+        return self.options.names
 
     @property
     def flagged_share(self) -> float:
@@ -384,6 +388,13 @@ class Audit(abc.ABC):
             grounds, measured, decide=limits.decide, on_inconclusive=limits.on_inconclusive,
             details=self._gate_details(), stacklevel=4,
         )  # fmt: skip
+
+    def _listing(self, columns: Mapping[str, Column | NDArray[Any]]) -> NativeFrame:
+        """Columns of values or numbers, at least one of these, as a frame of the caller's library."""
+        numbers = {name: values for name, values in columns.items() if isinstance(values, np.ndarray)}
+        others = [values.alias(name) for name, values in columns.items() if not isinstance(values, np.ndarray)]
+        table = nw.from_dict(numbers, backend=self.table.implementation)
+        return table.with_columns(*others).select(*columns).to_native()
 
     def _refuse(self, verb: str) -> NoReturn:
         """Say why this kind of label has no such verb.

@@ -148,7 +148,6 @@ def _conclude(
         model=probabilities.model if probabilities is not None else None,
         model_error=error,
         warnings=notes,
-        names=names,
         options=options,
         findings=findings,
         table=whole,

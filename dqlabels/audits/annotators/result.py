@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -130,11 +130,13 @@ class AnnotatorAudit(Audit):
         findings = self.findings
         numbers = findings.annotator_facts(self.noise_rate.confidence)
         order = np.lexsort((numbers["agreement_with_consensus"], numbers["quality"]))
-        names = self._named(findings.reading.annotators, order, "annotator")
-        worst = self._values(findings.worst_classes()[order], "worst_class")
-        columns = {name: values[order] for name, values in numbers.items()}
-        table = nw.from_dict(columns, backend=self.table.implementation).with_columns(names, worst)
-        return table.select("annotator", *numbers, "worst_class").to_native()
+        return self._listing(
+            {
+                "annotator": self._annotators(order),
+                **{name: values[order] for name, values in numbers.items()},
+                "worst_class": self._values(findings.worst_classes()[order]),
+            }
+        )
 
     @property
     def confusions(self) -> NativeFrame:
@@ -146,37 +148,38 @@ class AnnotatorAudit(Audit):
         """
         findings = self.findings
         who, true, given, number, share = findings.confusion_cells()
-        numbers = {"labels": number, "share": share, "given_if_true": findings.draws.matrices[who, true, given]}
-        names = self._named(findings.reading.annotators, who, "annotator")
-        table = nw.from_dict(numbers, backend=self.table.implementation)
-        table = table.with_columns(names, self._values(true, "consensus"), self._values(given, "given"))
-        return table.select("annotator", "consensus", "given", *numbers).to_native()
+        return self._listing(
+            {
+                "annotator": self._annotators(who),
+                "consensus": self._values(true),
+                "given": self._values(given),
+                "labels": number,
+                "share": share,
+                "given_if_true": findings.draws.matrices[who, true, given],
+            }
+        )
 
     @property
     def votes(self) -> NativeFrame:
         """A row per label: item, annotator, the label, its quality, and whether it is not the consensus."""
         found = self.findings
         votes = found.reading.votes
-        numbers = {"quality": found.vote_quality, "is_label_issue": votes.code != found.consensus[votes.item]}
-        table = nw.from_dict(numbers, backend=self.table.implementation)
-        table = table.with_columns(
-            self._item_names(votes.item),
-            self._named(found.reading.annotators, votes.who, "annotator"),
-            self._values(votes.code, "label"),
+        return self._listing(
+            {
+                "item": self._item_names(votes.item),
+                "annotator": self._annotators(votes.who),
+                "label": self._values(votes.code),
+                "quality": found.vote_quality,
+                "is_label_issue": votes.code != found.consensus[votes.item],
+            }
         )
-        return table.select("item", "annotator", "label", *numbers).to_native()
 
     @property
     def pairs(self) -> NativeFrame:
         """A row per pair of annotators with items in common: how many, the share that agrees, and Cohen's kappa."""
-        findings = self.findings
-        pairs = pair_agreements(findings.reading.votes)
-        numbers = {"items": pairs.items, "agreement": pairs.agreement, "kappa": pairs.kappa}
-        table = nw.from_dict(numbers, backend=self.table.implementation).with_columns(
-            self._named(findings.reading.annotators, pairs.first, "first"),
-            self._named(findings.reading.annotators, pairs.second, "second"),
-        )
-        return table.select("first", "second", *numbers).to_native()
+        pairs = pair_agreements(self.findings.reading.votes)
+        names = {"first": self._annotators(pairs.first), "second": self._annotators(pairs.second)}
+        return self._listing({**names, "items": pairs.items, "agreement": pairs.agreement, "kappa": pairs.kappa})
 
     def next_to_label(self, n: int = 10) -> NativeFrame:
         """The ``n`` items whose consensus another label would change most, most useful first (ActiveLab).
@@ -292,37 +295,34 @@ class AnnotatorAudit(Audit):
 
     def _items(self, at: NDArray[np.int64], more: dict[str, NDArray[np.generic]]) -> NativeFrame:
         findings = self.findings
-        numbers: dict[str, NDArray[np.generic]] = {
-            "quality": findings.quality[at],
-            "labels": findings.labels_an_item[at],
-            "agreeing": findings.agreeing[at],
-        }
-        numbers.update(more)
-        table = nw.from_dict(numbers, backend=self.table.implementation)
-        table = table.with_columns(self._item_names(at), self._values(findings.consensus[at], "consensus"))
-        return table.select("item", "consensus", *numbers).to_native()
+        return self._listing(
+            {
+                "item": self._item_names(at),
+                "consensus": self._values(findings.consensus[at]),
+                "quality": findings.quality[at],
+                "labels": findings.labels_an_item[at],
+                "agreeing": findings.agreeing[at],
+                **more,
+            }
+        )
 
     def _item_names(self, at: NDArray[np.int64]) -> Column:
         items = self.findings.reading.items
-        backend = self.table.implementation
-        if items is None:
-            return nw.new_series("item", at, backend=backend)
-        return nw.new_series("item", [items[item] for item in at.tolist()], backend=backend)
+        named = at if items is None else [items[item] for item in at.tolist()]
+        return nw.new_series("item", named, backend=self.table.implementation)
 
-    def _named(self, names: Sequence[object], at: NDArray[np.int64], title: str) -> Column:
-        values = [names[position] for position in at.tolist()]
-        return nw.new_series(title, values, backend=self.table.implementation)
+    def _annotators(self, at: NDArray[np.int64]) -> Column:
+        names = self.findings.reading.annotators
+        return nw.new_series("annotator", [names[who] for who in at.tolist()], backend=self.table.implementation)
 
-    def _values(self, codes: NDArray[np.int64], name: str) -> Column:
+    def _values(self, codes: NDArray[np.int64]) -> Column:
         """Classes in the label's dtype, under a new index; missing where the code is -1."""
-        labels = self.findings.reading.labels
-        column = labels.values(np.maximum(codes, 0), name)
-        column = fresh_index(column)
+        column = fresh_index(self.findings.reading.labels.values(np.maximum(codes, 0), "label"))
         if (codes >= 0).all():
             return column
         known = nw.new_series("known", codes >= 0, backend=column.implementation)
         whole = column.to_frame().with_columns(known)
-        return whole.select(nw.when(nw.col("known")).then(nw.col(name)).alias(name))[name]
+        return whole.select(nw.when(nw.col("known")).then(nw.col("label")).alias("label"))["label"]
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         from dqlabels.report.page import tables_page

@@ -147,7 +147,6 @@ def audit_of(
         model=model,
         model_error=model_error(rows.codes, verdict.likely),
         warnings=tuple(notes),
-        names=options.names,
         options=options,
         evidence=evidence,
         table=whole,

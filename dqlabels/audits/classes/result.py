@@ -364,11 +364,8 @@ class ClassAudit(Audit):
         )  # fmt: skip
 
     def _table(self, labels: dict[str, NDArray[np.int64]], numbers: Mapping[str, NDArray[np.generic]]) -> NativeFrame:
-        backend = self.table.implementation
         columns = {name: fresh_index(self.evidence.labels.values(codes, name)) for name, codes in labels.items()}
-        table = nw.from_dict(dict(numbers), backend=backend)
-        table = table.with_columns(*columns.values())
-        return table.select(*labels, *numbers).to_native()
+        return self._listing({**columns, **numbers})
 
     def __repr__(self) -> str:
         shown = f"{self.flagged:,} of {self.audited:,} rows flagged"
@@ -426,7 +423,7 @@ class LabelAudit(ClassAudit):
         columns: dict[str, NDArray[np.generic]] = {"row": self.evidence.positions}
         for k, value in enumerate(self.evidence.classes):
             columns[free_name(str(value), set(columns))] = self.evidence.probs[:, k]
-        return nw.from_dict(columns, backend=self.table.implementation).to_native()
+        return self._listing(columns)
 
     @property
     def _reference(self) -> Mapping[str, object] | None:

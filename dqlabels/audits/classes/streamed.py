@@ -177,7 +177,6 @@ def streamed_audit(streamed: Streamed) -> StreamedAudit:
         model=streamed.fitted.model,
         model_error=errors / rows,
         warnings=streamed.notes,
-        names=plan.options.names,
         options=plan.options,
         evidence=evidence,
         table=nw.from_native(labels.values.to_frame().to_native(), eager_only=True),

@@ -62,7 +62,6 @@ def audit_table(request: Request) -> MultilabelAudit:
         model=model,
         model_error=float(((probs >= 0.5) != (tags.codes == 1))[known].mean()),
         warnings=(*request.notes, *notes, *_tag_notes(tags)),
-        names=options.names,
         options=options,
         evidence=evidence,
         table=whole,

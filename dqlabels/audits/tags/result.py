@@ -12,7 +12,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.base import Audit, AuditedRows, CheckDetails, Mask, NativeFrame, detached, records
+from dqlabels.audits.base import Audit, AuditedRows, CheckDetails, Mask, NativeFrame, detached, free_name, records
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.tags.charts import TagCharts
@@ -157,27 +157,23 @@ class MultilabelAudit(Audit):
         ``kind`` is ``missing`` where the row should have the label and has not, ``wrong`` where it has and should not.
         """
         rows, tags, kinds = self._found()
-        columns = {
-            "row": rows,
-            "quality": self.evidence.verdict.quality[rows, tags],
-            "probability": self.evidence.probs[rows, tags],
-        }
-        table = nw.from_dict(columns, backend=self.table.implementation)
-        table = table.with_columns(
-            self._labels(tags), nw.new_series("kind", kinds, nw.String, backend=table.implementation)
+        return self._listing(
+            {
+                "row": rows,
+                "label": self._labels(tags),
+                "kind": nw.new_series("kind", kinds, nw.String, backend=self.table.implementation),
+                "quality": self.evidence.verdict.quality[rows, tags],
+                "probability": self.evidence.probs[rows, tags],
+            }
         )
-        return table.select("row", "label", "kind", "quality", "probability").to_native()
 
     @property
     def qualities(self) -> NativeFrame:
         """Quality of each label's presence or absence: the rows of the frame, one column per label, NaN if unknown."""
         columns: dict[str, Any] = {"row": np.arange(self.rows)}
         for tag, value in enumerate(self.evidence.tags.values):
-            name = str(value)
-            while name in columns:
-                name += "_"
-            columns[name] = self.evidence.verdict.quality[:, tag]
-        return nw.from_dict(columns, backend=self.table.implementation).to_native()
+            columns[free_name(str(value), {*columns})] = self.evidence.verdict.quality[:, tag]
+        return self._listing(columns)
 
     @property
     def classes(self) -> NativeFrame:
@@ -188,9 +184,9 @@ class MultilabelAudit(Audit):
         """
         numbers = self._class_numbers()
         order = np.argsort(-numbers["flagged_share"], kind="stable")
-        columns = {name: values[order] for name, values in numbers.items()}
-        table = nw.from_dict(columns, backend=self.table.implementation).with_columns(self._labels(order))
-        return table.select("label", *numbers).to_native()
+        return self._listing(
+            {"label": self._labels(order), **{name: values[order] for name, values in numbers.items()}}
+        )
 
     def _class_numbers(self) -> dict[str, NDArray[np.int64] | FloatArray]:
         codes, flagged = self.evidence.tags.codes, self.evidence.verdict.flagged

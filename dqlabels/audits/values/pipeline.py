@@ -62,7 +62,6 @@ def audit_table(request: Request) -> ValueAudit:
         model=model,
         model_error=error,
         warnings=(*request.notes, *more),
-        names=options.names,
         options=options,
         evidence=evidence,
         table=whole,

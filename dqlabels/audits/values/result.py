@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -249,13 +248,11 @@ class ValueAudit(AmountAudit):
         90% of right values are expected between ``low`` and ``high``. The score is the residual over what is usual
         for the row, with its sign: above 0 where the value is high.
         """
-        evidence, backend = self.evidence, self.table.implementation
-        targets, outputs = evidence.targets, evidence.outputs
+        evidence, targets, outputs = self.evidence, self.evidence.targets, self.evidence.outputs
         low, high = evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1], EXPECTED)
         amounts = {"prediction": evidence.predicted, "low": low, "high": high}
-        table = nw.from_dict({"row": evidence.positions, "score": evidence.scores}, backend=backend)
-        columns = [targets.written(values).alias(name) for name, values in amounts.items()]
-        return table.with_columns(*columns).select("row", *amounts, "score").to_native()
+        columns = {name: targets.written(values) for name, values in amounts.items()}
+        return self._listing({"row": evidence.positions, **columns, "score": evidence.scores})
 
     def without_frame(self) -> Self:
         """The audit with what its gate and its rows are made from, and nothing else, to be cached."""

@@ -120,7 +120,6 @@ def streamed_audit(streamed: Streamed) -> StreamedValueAudit:
         model=streamed.fitted.model,
         model_error=rule.error,
         warnings=streamed.notes,
-        names=plan.options.names,
         options=plan.options,
         evidence=evidence,
         table=nw.from_native(evidence.targets.column.to_frame().to_native(), eager_only=True),
