@@ -32,6 +32,11 @@ class LabelsAccessor:
     """``df.labels`` and ``lf.labels``: audits of one label column of this frame, or of several.
 
     ``dqlabels.labels(frame)`` is the same, for type checkers, and for frames that have a column named ``labels``.
+
+    >>> import dqlabels, polars as pl
+    >>> frame = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+    >>> frame.labels.audit("y").columns
+    ['x', 'y', 'label_quality', 'suggested_label', 'is_label_issue']
     """
 
     def __init__(self, frame: Any) -> None:
@@ -53,6 +58,12 @@ class LabelsAccessor:
 
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> mail.labels.audit("label", pred_probs=["ham", "spam"])["is_label_issue"].to_list()
+        [False, True, False, False]
         """
         from narwhals.dependencies import is_polars_lazyframe
 
@@ -75,6 +86,12 @@ class LabelsAccessor:
 
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> mail.labels.report("label", pred_probs=["ham", "spam"]).flagged
+        1
         """
         return self._audited(label, options, "df.labels.report")
 
@@ -88,6 +105,13 @@ class LabelsAccessor:
 
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> rate = mail.labels.noise_rate("label", pred_probs=["ham", "spam"])
+        >>> rate.low <= rate.estimate <= rate.high
+        True
         """
         return self._audited(label, options, "df.labels.noise_rate").noise_rate
 
@@ -101,6 +125,12 @@ class LabelsAccessor:
 
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> mail.labels.issues("label", pred_probs=["ham", "spam"])[["row", "suggested_label"]].rows()
+        [(1, 'spam')]
         """
         return self._audited(label, options, "df.labels.issues").issues
 
@@ -129,6 +159,12 @@ class LabelsAccessor:
 
         Raises:
             DQLabelsError: One of its subclasses, by what is wrong.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "empty": [""] * 4, **probs})
+        >>> mail.labels.checkup("label", checks="features", pred_probs=["ham", "spam"]).found
+        ('features',)
         """
         from dqlabels.audits.checkup import checkup
 

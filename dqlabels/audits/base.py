@@ -108,6 +108,21 @@ class Audit(abc.ABC):
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those with a
     label, ``flagged`` those suspected. ``model`` describes what judged, ``model_error`` how far it differs from the
     labels; both are None where no model judged. ``table`` is the audited frame as narwhals knows it.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> audit.flagged, audit.audited, audit.flagged_share, audit.missing
+    (1, 4, 0.25, 0)
+    >>> audit.issues["row"].to_list(), audit.probabilities["ham"].to_list()
+    ([1], [0.9, 0.1, 0.2, 0.3])
+    >>> audit.noise_rate.method, audit.settings["score"]
+    ('variational', 'normalized_margin')
+    >>> audit.parts, audit.label_columns
+    (('ham', 'spam'), ('label',))
+    >>> audit.plot.confusions().data["suggested"].to_list()
+    ['spam']
     """
 
     label: str
@@ -184,24 +199,67 @@ class Audit(abc.ABC):
 
     @abc.abstractmethod
     def gate(self, *args: Any, **limits: Any) -> GateResult:
-        """Hold what was found against limits, each by name; which there are depends on the kind of label."""
+        """Hold what was found against limits, each by name; which there are depends on the kind of label.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.gate(max_noise_rate=0.5).verdict
+        'pass'
+        """
 
     def estimate_noise(self, *args: Any, **options: Any) -> NoiseRate:
-        """Estimate the noise rate by another method or at another confidence."""
+        """Estimate the noise rate by another method or at another confidence.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.estimate_noise("confident", confidence=0.95).method
+        'confident'
+        """
         self._refuse("estimate_noise")
 
     def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> NativeFrame:
-        """Draw rows to review by hand."""
+        """Draw rows to review by hand.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> sorted(audit.review_sample(4)["row"])
+        [0, 1, 2, 3]
+        """
         self._refuse("review_sample")
 
     def review_plan(
         self, *, width: float | None = None, max_noise_rate: float | None = None, confidence: float = 0.90
     ) -> ReviewPlan:
-        """Say how many rows to review."""
+        """Say how many rows to review.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.review_plan(width=0.2).population
+        4
+        """
         self._refuse("review_plan")
 
     def with_review(self, reviewed: NativeFrame, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
-        """Return the audit with the noise rate that a reviewed sample gives."""
+        """Return the audit with the noise rate that a reviewed sample gives.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> sample = audit.review_sample(4)
+        >>> right = {0: "ham", 1: "spam", 2: "spam", 3: "spam"}  # what a reader finds
+        >>> reviewed = sample.with_columns(reviewed_label=pl.Series([right[row] for row in sample["row"]]))
+        >>> audit.with_review(reviewed).noise_rate.estimate
+        0.25
+        """
         self._refuse("with_review")
 
     def review(
@@ -229,6 +287,17 @@ class Audit(abc.ABC):
         Raises:
             MissingExtraError: starlette or uvicorn is not installed.
             OptionError: ``decisions`` is a file on other labels, or of something else; or the port is taken.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with audit.review(f"{folder.name}/mail.jsonl", open_browser=False) as session:
+        ...     session.url.startswith("http://127.0.0.1:")
+        True
+        >>> folder.cleanup()
         """
         from dqlabels.review.decisions import DecisionFile, head_of
         from dqlabels.review.session import ReviewSession
@@ -239,11 +308,25 @@ class Audit(abc.ABC):
         return session.start(open_browser=open_browser) if start else session
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
-        """Plant errors, audit again, and say which share is found."""
+        """Plant errors, audit again, and say which share is found.
+
+        >>> import dqlabels, polars as pl
+        >>> frame = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> dqlabels.audit(frame, "y").planted_recall(repeats=1).planted
+        3
+        """
         self._refuse("planted_recall")
 
     def profile(self) -> dict[str, Any]:
-        """Return what later audits compare themselves with."""
+        """Return what later audits compare themselves with.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.profile()["classes"]
+        ['ham', 'spam']
+        """
         self._refuse("profile")
 
     def checkup(
@@ -279,6 +362,13 @@ class Audit(abc.ABC):
                 rows.
             OutputColumnError: A column that is already in the frame.
             FeatureError: ``time`` is no column.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.checkup("features").findings["verdict"].to_list()
+        ['clear']
         """
         from dqlabels.checks.result import check_up
 
@@ -291,14 +381,38 @@ class Audit(abc.ABC):
 
     @abc.abstractmethod
     def summary(self) -> str:
-        """The audit in about a dozen lines of text."""
+        """The audit in about a dozen lines of text.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.summary().splitlines()[0]
+        "Labels in 'label': 4 rows audited, 1 flagged (25.0%)."
+        """
 
     def overview(self) -> Overview:
-        """The audit as a terminal shows it; by default its summary."""
+        """The audit as a terminal shows it; by default its summary.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.overview().lines[0]
+        ('headline', 'label: 1 of 4 labels flagged (25.0%)')
+        """
         return Overview(tuple(("plain", line) for line in self.summary().splitlines()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: the counts, what was estimated, and the worst rows."""
+        """Plain values, ready for JSON: the counts, what was estimated, and the worst rows.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.to_dict()["flagged"]
+        1
+        """
         from dqlabels.version import __version__
 
         counts = ("rows", "audited", "missing", "flagged", "flagged_share", "model", "model_error")
@@ -331,6 +445,13 @@ class Audit(abc.ABC):
             MissingExtraError: jinja2 is not installed.
             OptionError: ``rows`` is out of bounds.
             OSError: The file cannot be written; a former one is as it was.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.to_html(gate=audit.gate(max_noise_rate=0.5))[:15]
+        '<!DOCTYPE html>'
         """
         if "to_html" in self.cannot:
             self._refuse("to_html")
@@ -342,15 +463,40 @@ class Audit(abc.ABC):
 
     @abc.abstractmethod
     def audited_rows(self) -> AuditedRows:
-        """The rows that were judged, for those who list or count rows."""
+        """The rows that were judged, for those who list or count rows.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> rows = audit.audited_rows()
+        >>> rows.labels(rows.worst_first(rows.suspect))
+        ['ham']
+        """
 
     @abc.abstractmethod
     def check_details(self) -> CheckDetails:
-        """What a check of a test suite tells of the audit beside counts and verdict."""
+        """What a check of a test suite tells of the audit beside counts and verdict.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.check_details().unit
+        'labels'
+        """
 
     @abc.abstractmethod
     def without_frame(self) -> Self:
-        """The audit with what its gate and its rows are made from, and nothing else, to be cached."""
+        """The audit with what its gate and its rows are made from, and nothing else, to be cached.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.without_frame().flagged
+        1
+        """
 
     def __str__(self) -> str:
         return self.summary()

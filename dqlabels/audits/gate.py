@@ -127,6 +127,9 @@ class Limits:
         Raises:
             OptionError: A value that means nothing here, or no limit at all.
             UnknownOptionError: A limit that this kind of label does not have.
+
+        >>> Limits.of({"max_noise_rate": 0.05}, "dqlabels.LabelAudit.gate", ["max_noise_rate"]).max_noise_rate
+        0.05
         """
         refuse_unknown(values, only, call)
         limits = cls(**values)
@@ -160,6 +163,10 @@ class GateCheck:
     coefficient of ``"agreement"``, at most 1, at least the limit. ``rows_to_review`` is, where the check is
     inconclusive, about how many rows of ``audit.review_sample`` to review to decide it; None where a review cannot.
     ``of`` is what the limit is about where it is not the whole table: a class, a pair of classes, an annotator, a tag.
+
+    >>> check = GateCheck("the label-noise rate", 0.07, 0.05, 0.09, 0.04, "fail")
+    >>> check.requirement, round(check.excess, 3)
+    ('the label-noise rate is at most 4.0%', 0.03)
     """
 
     what: str
@@ -183,7 +190,11 @@ class GateCheck:
         return f"{self.what} is at {'most' if self.measure == 'share' else 'least'} {self.written(self.limit)}"
 
     def written(self, value: float) -> str:
-        """A number of this check as a reader wants it: 4.9% or 0.612."""
+        """A number of this check as a reader wants it: 4.9% or 0.612.
+
+        >>> GateCheck("the label-noise rate", 0.07, 0.05, 0.09, 0.04, "fail").written(0.07)
+        '7.0%'
+        """
         return f"{value:.1%}" if self.measure == "share" else f"{value:.3f}"
 
     def __str__(self) -> str:
@@ -194,7 +205,11 @@ class GateCheck:
         return f"{self.what}, {estimate} (interval {low} to {high}), {words[self.verdict]} the {limit} of {bound}"
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
+        """Plain values, ready for JSON.
+
+        >>> GateCheck("the label-noise rate", 0.07, 0.05, 0.09, 0.04, "fail").to_dict()["verdict"]
+        'fail'
+        """
         keys = ("what", "measure", "estimate", "low", "high", "limit", "verdict", "rows_to_review")
         return {key: getattr(self, key) for key in keys}
 
@@ -205,6 +220,14 @@ class GateResult:
 
     ``passed`` is what a pipeline acts on; ``checks`` are the limits one by one, worst first; ``confidence`` is that of
     their intervals, and ``assumption`` what the estimate rests on.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> result = audit.gate(max_noise_rate=0.01)
+    >>> result.verdict, result.passed, result.limit, result.check.what
+    ('fail', False, 0.01, 'the label-noise rate')
     """
 
     verdict: Verdict
@@ -231,13 +254,28 @@ class GateResult:
 
         Raises:
             LabelNoiseError: Carries this result as ``.result``.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.gate(max_noise_rate=0.5).raise_if_failed().passed
+        True
         """
         if not self.passed:
             raise LabelNoiseError(self.message, self)
         return self
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
+        """Plain values, ready for JSON.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.gate(max_noise_rate=0.5).to_dict()["passed"]
+        True
+        """
         keys = ("verdict", "passed", "message", "limit", "decide")
         shown = {key: getattr(self, key) for key in keys} | {"checks": [check.to_dict() for check in self.checks]}
         return shown if self.noise_rate is None else shown | {"noise_rate": self.noise_rate.to_dict()}

@@ -367,11 +367,19 @@ class Options:
         return cls(**values)
 
     def changed(self, **values: Any) -> Self:
-        """The same options with other values for some."""
+        """The same options with other values for some.
+
+        >>> Options(random_state=3).changed(score="self_confidence").random_state
+        3
+        """
         return dataclasses.replace(self, **values)
 
     def not_default(self, names: Iterable[str]) -> list[str]:
-        """Those of ``names`` whose value is not the default one."""
+        """Those of ``names`` whose value is not the default one.
+
+        >>> Options(random_state=3).not_default(["random_state", "score"])
+        ['random_state']
+        """
         return [name for name in names if not _same(getattr(self, name), DEFAULTS[name])]
 
 

@@ -21,6 +21,9 @@ class Finding:
     counts the rows concerned, 0 if it is about columns or the whole table, and ``share`` is their share of all rows.
     ``details`` are the columns of a table; ``columns`` (n,) can be added to the frame by name, and hold None or NaN
     where they do not apply.
+
+    >>> Finding("outliers", "clear", "No row lies far from all others.").found
+    False
     """
 
     check: str

@@ -68,6 +68,15 @@ class Checkup:
 
     ``all_findings`` holds one :class:`~dqlabels.checks.finding.Finding` per check; ``alpha`` is the significance level
     of their tests; ``columns`` says which columns ``frame`` has in addition to those of the audit, and their names.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "empty": [""] * 4, **probs})
+    >>> checkup = dqlabels.checkup(mail, "label", checks="features", pred_probs=["ham", "spam"])
+    >>> checkup.found, checkup.findings["verdict"].to_list(), checkup.available
+    (('features',), ['found'], ('is_blank',))
+    >>> checkup.frame.columns[-3:]
+    ['label_quality', 'suggested_label', 'is_label_issue']
     """
 
     label: str
@@ -97,6 +106,13 @@ class Checkup:
 
         Raises:
             OptionError: The check was not asked for, or could not run.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "empty": [""] * 4, **probs})
+        >>> checkup = dqlabels.checkup(mail, "label", checks="features", pred_probs=["ham", "spam"])
+        >>> checkup.details("features")["column"][0]
+        'empty'
         """
         finding = self._finding(check)
         if not finding.details:
@@ -130,6 +146,13 @@ class Checkup:
         Raises:
             OptionError: There is no such column, or its check did not run.
             OutputColumnError: A name is already in the frame.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "text": ["hi", "", "buy", "buy"], **probs})
+        >>> checkup = dqlabels.checkup(mail, "label", checks="features", pred_probs=["ham", "spam"])
+        >>> checkup.with_columns({"is_blank": "no_text"}).frame.columns[-1]
+        'no_text'
         """
         check_options(None, columns, self.alpha, 1)
         wanted = wanted_columns(columns, self.table, self._names())
@@ -148,14 +171,30 @@ class Checkup:
         return [finding.check for finding in self.all_findings]
 
     def summary(self) -> str:
-        """Return one line per check, starting with those that found something."""
+        """Return one line per check, starting with those that found something.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "empty": [""] * 4, **probs})
+        >>> checkup = dqlabels.checkup(mail, "label", checks="features", pred_probs=["ham", "spam"])
+        >>> checkup.summary().splitlines()[0]
+        "Check-up of 4 rows labelled by 'label': 1 of 1 checks found something."
+        """
         ranked = sorted(self.all_findings, key=lambda one: ("found", "not run", "clear").index(one.verdict))
         head = f"Check-up of {self.rows:,} rows labelled by {self.label!r}: {len(self.found)} of "
         lines = [f"{head}{len(self.all_findings)} checks found something."]
         return "\n".join([*lines, *(f"  {one.check} ({one.verdict}): {one.says}" for one in ranked)])
 
     def to_dict(self) -> CheckupData:
-        """Return plain values, ready for JSON: verdict, sentence and counts of each check, and 20 rows of its table."""
+        """Return plain values, ready for JSON: verdict, sentence and counts of each check, and 20 rows of its table.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "empty": [""] * 4, **probs})
+        >>> checkup = dqlabels.checkup(mail, "label", checks="features", pred_probs=["ham", "spam"])
+        >>> checkup.to_dict()["findings"][0]["verdict"]
+        'found'
+        """
         from dqlabels.version import __version__
 
         return {

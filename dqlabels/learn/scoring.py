@@ -34,6 +34,10 @@ class CleanScore:
 
     ``low`` and ``high`` bound ``estimate`` at ``confidence`` under ``assumption``; ``method`` is "suggested" or
     "reviewed"; ``rows`` were scored, ``changed`` of them have another label than the given one.
+
+    >>> score = CleanScore(0.9, 0.85, 0.95, 0.8, 0.90, "accuracy", "reviewed", "Rows were drawn at random.", 200, 12)
+    >>> print(score)
+    accuracy 0.900 (90% interval 0.850 to 0.950, reviewed labels, 12 of 200 changed); 0.800 on the given labels
     """
 
     estimate: float

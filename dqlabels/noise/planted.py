@@ -21,6 +21,10 @@ class PlantedRecall:
     """Share of planted errors that were flagged: ``recall`` over all repeats, ``by_repeat`` in each of them.
 
     ``planted`` counts the labels flipped in each repeat.
+
+    >>> found = PlantedRecall(0.75, (0.7, 0.8), 30, "Planted errors are easier to find than real ones.")
+    >>> round(found.spread, 3)
+    0.071
     """
 
     recall: float

@@ -71,6 +71,14 @@ class NoiseRate:
     is another, with the interval ``class_low`` to ``class_high`` (K,), [0, 1] if nothing is known about the class. All
     are in the order of the classes. ``supported`` is false if the table cannot support an estimate; ``caution`` then
     says why, and a gate on the rate is inconclusive.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> rate = audit.noise_rate
+    >>> rate.low <= rate.estimate <= rate.high, rate.method, rate.rows, rate.supported
+    (True, 'variational', 4, True)
     """
 
     estimate: float
@@ -105,7 +113,15 @@ class NoiseRate:
         )
 
     def to_dict(self) -> RateData:
-        """Plain numbers and strings, ready for JSON."""
+        """Plain numbers and strings, ready for JSON.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.noise_rate.to_dict()["rows"]
+        4
+        """
         return cast("RateData", {name: getattr(self, name) for name in RateData.__annotations__})
 
 

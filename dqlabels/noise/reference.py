@@ -27,6 +27,13 @@ def read_profile(reference: object) -> Mapping[str, Any]:
     Raises:
         OptionError: ``reference`` is none of these, or a profile that this version cannot read.
         AuditorFileError: A saved auditor that is damaged or of a newer version.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> read_profile(audit)["classes"]
+    ['ham', 'spam']
     """
     if hasattr(reference, "profile"):
         return dict(reference.profile())
@@ -67,6 +74,14 @@ def reference_noise(
 
     Raises:
         OptionError: The profile lacks what is needed, or ``confidence`` is outside (0, 1).
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> change = reference_noise(0.25, 4, audit.profile(), audit.noise_rate)
+    >>> change.estimate, change.method  # the same share of labels disagrees with the model
+    (0.0, 'reference')
     """
     check_confidence(confidence)
     try:
@@ -97,6 +112,14 @@ def reference_level(change: NoiseRate, profile: Mapping[str, Any]) -> NoiseRate:
     """Add the change since to the noise rate of the trusted data.
 
     The trusted rate is the one that a review gave; without a review the trusted labels count as right.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> change = reference_noise(0.25, 4, audit.profile(), audit.noise_rate)
+    >>> reference_level(change, audit.profile()).estimate
+    0.0
     """
     trusted = profile.get("noise_rate") or {}
     reviewed = trusted.get("method") == "reviewed"

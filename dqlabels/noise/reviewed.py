@@ -272,6 +272,14 @@ class ReviewPlan:
 
     ``rows_at_worst`` is enough even if the ranking says nothing about labels. ``purpose`` is what the review is for,
     ``rate`` the noise rate expected, ``population`` the number of audited rows.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> plan = audit.review_plan(width=0.2)
+    >>> plan.rows, plan.population
+    (4, 4)
     """
 
     rows: int

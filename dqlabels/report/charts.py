@@ -26,6 +26,13 @@ class Charts:
     """Charts of one audit. ``chart.data`` is the table drawn; ``chart.save("x.png")`` or ``.svg`` writes a picture.
 
     ``summary`` is what the audit's ``to_dict`` returns, and ``rates`` makes the table of its noise rates by method.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> audit.plot.classes().data["class"].to_list()
+    ['ham', 'spam']
     """
 
     marks: Marks
@@ -34,12 +41,28 @@ class Charts:
     rates: Callable[[], IntoDataFrame]
 
     def quality(self) -> altair.Chart:
-        """Rows by label quality, flagged and not: columns from, to, rows, flagged."""
+        """Rows by label quality, flagged and not: columns from, to, rows, flagged.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.plot.quality().data["rows"].sum()
+        4
+        """
         histogram = quality_histogram(self.evidence)
         return self.marks.rows_by_quality(histogram["edges"], histogram["kept"], histogram["flagged"])
 
     def confusions(self) -> altair.Chart:
-        """Flagged rows by given and suggested class: columns given, suggested, rows, share (of the given class)."""
+        """Flagged rows by given and suggested class: columns given, suggested, rows, share (of the given class).
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.plot.confusions().data.rows()
+        [('ham', 'spam', 1, 0.5)]
+        """
         alt, matrix = altair_module(), confusion_matrix(self.evidence)
         names = distinct(matrix["classes"])
         cells = [
@@ -66,7 +89,15 @@ class Charts:
         return chart
 
     def classes(self) -> altair.Chart:
-        """Flagged share of each class: columns class, rows, flagged, flagged_share, noise_rate; worst first."""
+        """Flagged share of each class: columns class, rows, flagged, flagged_share, noise_rate; worst first.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.plot.classes().data["flagged_share"].to_list()
+        [0.5, 0.0]
+        """
         worst, every = ranked_classes(self.summary)[:MAX_CLASSES], len(self.evidence.classes)
         columns: Columns = {
             "class": distinct([str(one["class"]) for one in worst]),
@@ -79,7 +110,15 @@ class Charts:
         return self.marks.shares(columns, "class", "flagged_share", title)
 
     def noise(self) -> altair.LayerChart:
-        """Noise rate by every method that needs no further input: columns method, estimate, low, high, used."""
+        """Noise rate by every method that needs no further input: columns method, estimate, low, high, used.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.plot.noise().data.filter("used")["method"].to_list()
+        ['variational']
+        """
         rate: Mapping[str, object] = dict(self.summary["noise_rate"])
         listed = nw.from_native(self.rates(), eager_only=True).select("method", "estimate", "low", "high").to_dict()
         columns = {name: values.to_list() for name, values in listed.items()}

@@ -30,6 +30,16 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
         OutputColumnError: ``original`` is already a column of the frame.
         LabelColumnError: The frame does not hold the label column.
         OSError: The file cannot be read.
+
+    >>> import dqlabels, polars as pl, tempfile
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with audit.review(f"{folder}/mail.jsonl", start=False) as session:
+    ...         _ = session.decisions.record(1, "choose", 1)  # what a click on "spam" does
+    ...     apply_decisions(mail, f"{folder}/mail.jsonl")["label"].to_list()
+    ['ham', 'spam', 'spam', 'spam']
     """
     lazy, table = read_frame(frame)
     label = read_head(decisions)["label"]

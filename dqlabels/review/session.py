@@ -26,6 +26,17 @@ class ReviewSession:
     Raises:
         MissingExtraError: The extra ``review`` is not installed.
         OptionError: The port is taken.
+
+    >>> import tempfile
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with audit.review(f"{folder.name}/mail.jsonl", open_browser=False) as session:
+    ...     session.url.startswith("http://127.0.0.1:")
+    True
+    >>> folder.cleanup()
     """
 
     def __init__(self, queue: ReviewQueue, decisions: DecisionFile, label: str, *, port: int = 0) -> None:
@@ -57,7 +68,18 @@ class ReviewSession:
         self._server.run(sockets=[self._socket])
 
     def start(self, *, open_browser: bool = True) -> ReviewSession:
-        """Serve in another thread, and open the page in a browser if asked to."""
+        """Serve in another thread, and open the page in a browser if asked to.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> session = audit.review(f"{folder.name}/mail.jsonl", start=False).start(open_browser=False)
+        >>> session.stop()
+        >>> folder.cleanup()
+        """
         self._thread = threading.Thread(target=self.serve, name="dqlabels-review", daemon=True)
         self._thread.start()
         until = time.monotonic() + 10
@@ -68,7 +90,18 @@ class ReviewSession:
         return self
 
     def stop(self) -> None:
-        """Stop serving; the decisions stay in their file."""
+        """Stop serving; the decisions stay in their file.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> session = audit.review(f"{folder.name}/mail.jsonl", open_browser=False)
+        >>> session.stop()
+        >>> folder.cleanup()
+        """
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(10)
@@ -87,13 +120,38 @@ class ReviewSession:
 
         Raises:
             OptionError: The rows are not a sample but suspicious ones, which say nothing about the others.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with audit.review(f"{folder.name}/mail.jsonl", sample=4, open_browser=False) as session:
+        ...     _ = session.decisions.record(1, "choose", 1)  # what a click on "spam" does
+        ...     session.answers().rows()
+        [(1, 'spam')]
+        >>> folder.cleanup()
         """
         if not self.queue.blind:
             raise OptionError("Suspicious rows give no noise rate. Review a sample: audit.review(path, sample=100).")
         return self._table(set(self.queue.evidence.positions[self.queue.order].tolist()))
 
     def decided(self) -> Any:
-        """Return all decisions in the file: row and reviewed_label, ``"unclear"`` where that was the decision."""
+        """Return all decisions in the file: row and reviewed_label, ``"unclear"`` where that was the decision.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with audit.review(f"{folder.name}/mail.jsonl", open_browser=False) as session:
+        ...     _ = session.decisions.record(1, "choose", 1)  # what a click on "spam" does
+        ...     session.decided().rows()
+        [(1, 'spam')]
+        >>> folder.cleanup()
+        """
         return self._table(None)
 
     def _table(self, only: set[int] | None) -> Any:

@@ -20,6 +20,12 @@ class AnnotatorCharts:
     """Charts of one audit of several annotators. ``chart.data`` is the table drawn.
 
     ``annotators`` and ``pairs`` are the rows of the audit's tables of these names.
+
+    >>> import dqlabels, polars as pl
+    >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+    >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+    >>> audit.plot.noise().data["annotator"][0]
+    'cid'
     """
 
     marks: Marks
@@ -27,7 +33,14 @@ class AnnotatorCharts:
     pairs: Sequence[Mapping[str, Any]]
 
     def noise(self) -> altair.LayerChart:
-        """Noise rate of each annotator's labels: columns annotator, estimate, low, high; the least trusted first."""
+        """Noise rate of each annotator's labels: columns annotator, estimate, low, high; the least trusted first.
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+        >>> sorted(audit.plot.noise().data["annotator"])
+        ['ann', 'bob', 'cid']
+        """
         rated = [one for one in self.annotators if one["noise_rate"] is not None]
         shown = sorted(rated, key=lambda one: -one["noise_rate"])[:MAX_ANNOTATORS]
         columns: Columns = {
@@ -41,7 +54,14 @@ class AnnotatorCharts:
         return self.marks.intervals(columns, "annotator", title, "share of wrong labels")
 
     def agreement(self) -> altair.Chart:
-        """Share of items on which each pair agrees: columns first, second, items, agreement, kappa."""
+        """Share of items on which each pair agrees: columns first, second, items, agreement, kappa.
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+        >>> audit.plot.agreement().data[["first", "second"]].rows()
+        [('ann', 'bob'), ('ann', 'cid'), ('bob', 'cid')]
+        """
         alt = altair_module()
         heads = ("first", "second", "items", "agreement", "kappa")
         columns: Columns = {name: [one[name] for one in self.pairs] for name in heads}

@@ -66,6 +66,18 @@ class AnnotatorAudit(Audit):
     ``rows`` counts rows of the frame, ``audited`` those with a label, ``flagged`` those flagged; ``items`` and
     ``labels`` count what was labelled and how often. ``noise_rate`` is the share of the labels that are wrong, by
     method ``"annotators"``. ``model`` and ``model_error`` are None where no model judged.
+
+    >>> import dqlabels, polars as pl
+    >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+    >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+    >>> audit.consensus["consensus"].to_list(), audit.annotators["annotator"][0]
+    (['a', 'a', 'b', 'b', 'a', 'b'], 'cid')
+    >>> audit.votes.filter("is_label_issue")[["item", "annotator", "label"]].rows()
+    [(5, 'cid', 'a')]
+    >>> audit.pairs[["first", "second", "kappa"]].rows()[0]
+    ('ann', 'bob', 1.0)
+    >>> audit.confusions.filter(pl.col("consensus") != pl.col("given"))[["annotator", "labels"]].rows()
+    [('cid', 1)]
     """
 
     items: int
@@ -190,6 +202,12 @@ class AnnotatorAudit(Audit):
             OptionError: ``n`` is not a whole number of at least 1.
 
         Source: Goh & Mueller (2023, arXiv 2301.11856).
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+        >>> audit.next_to_label(1)["item"].to_list()
+        [5]
         """
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise OptionError(f"next_to_label({n!r}): the number of items must be a whole number of at least 1.")
@@ -202,6 +220,12 @@ class AnnotatorAudit(Audit):
 
         Raises:
             OptionError: ``confidence`` is outside (0, 1).
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+        >>> audit.measure_agreement(confidence=0.95).confidence
+        0.95
         """
         seed = self.options.random_state
         return krippendorff_alpha(self.findings.reading.votes, confidence=confidence, random_state=seed)
@@ -218,6 +242,12 @@ class AnnotatorAudit(Audit):
 
         Raises:
             OptionError: Another method, an annotator who is not there or gave no label, or a confidence outside (0, 1).
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+        >>> audit.estimate_noise(of="cid").estimate > audit.estimate_noise(of="ann").estimate
+        True
         """
         if method != "annotators":
             raise OptionError(
@@ -242,6 +272,12 @@ class AnnotatorAudit(Audit):
 
         Raises:
             OptionError: No limit, one outside [0, 1], an unknown annotator or choice.
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+        >>> audit.gate(min_agreement=0.5, max_annotator_noise_rate={"ann": 0.1}).verdict
+        'pass'
         """
         return self._gate(limits)
 
@@ -279,7 +315,14 @@ class AnnotatorAudit(Audit):
         ]  # fmt: skip
 
     def summary(self) -> str:
-        """The audit in about a dozen lines of text."""
+        """The audit in about a dozen lines of text.
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+        >>> audit.summary().splitlines()[0]
+        "Labels in 'ann, bob, cid': 18 of 6 items by 3 annotators; 6 rows with a label, 0 flagged (0.0%)."
+        """
         return wording.summary(self.to_dict())
 
     def _own_values(self) -> dict[str, object]:

@@ -90,6 +90,19 @@ class ClassAudit(Audit):
     """What an audit of one class per row knows, wherever its rows are.
 
     ``model_error`` is the share of audited rows whose likeliest class, out of sample, is not the given one.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> audit.classes[["class", "rows", "flagged"]].rows()
+    [('ham', 2, 1), ('spam', 2, 0)]
+    >>> audit.confusions.rows()
+    [('ham', 'spam', 1, 0.5)]
+    >>> audit.joint.rows()
+    [('ham', 'ham', 1, 0.25), ('ham', 'spam', 1, 0.25), ('spam', 'spam', 1, 0.5)]
+    >>> audit.noise_matrix.columns
+    ['true', 'given', 'given_if_true', 'true_if_given']
     """
 
     model: str
@@ -149,6 +162,13 @@ class ClassAudit(Audit):
 
         Raises:
             OptionError: An unknown method, a reference that is not a profile, or a confidence outside (0, 1).
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.estimate_noise("confident", confidence=0.95).method
+        'confident'
         """
         evidence, seed = self.evidence, self.options.random_state
         options: Any = {"confidence": confidence, "random_state": seed}
@@ -183,7 +203,15 @@ class ClassAudit(Audit):
         return None
 
     def profile(self) -> dict[str, Any]:
-        """What later audits compare themselves with: plain values, to keep as JSON beside trusted data."""
+        """What later audits compare themselves with: plain values, to keep as JSON beside trusted data.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.profile()["classes"]
+        ['ham', 'spam']
+        """
         summary = self.to_dict()
         keys = ("label", "model", "model_error", "settings", "version", "noise_rate")
         return {
@@ -204,6 +232,13 @@ class ClassAudit(Audit):
 
         Raises:
             OptionError: ``by`` is none of these.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.noise_rates()["method"].to_list()
+        ['variational', 'em', 'anchor', 'confident']
         """
         rates = {method: self.estimate_noise(method) for method in METHODS}
         rates = {self.noise_rate.method: self.noise_rate} | rates
@@ -245,6 +280,13 @@ class ClassAudit(Audit):
 
         Raises:
             OptionError: No limit, one outside [0, 1], an unknown class or choice, or no reference.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.gate(max_noise_rate=0.5, max_class_noise_rate={"ham": 0.6}).verdict
+        'pass'
         """
         return self._gate(limits)
 
@@ -288,13 +330,28 @@ class ClassAudit(Audit):
 
         Raises:
             OptionError: Neither or both of width and limit, or a number outside (0, 1).
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.review_plan(width=0.2).population
+        4
         """
         return plan_review(
             self.noise_rate.estimate, self.audited, width=width, limit=max_noise_rate, confidence=confidence
         )
 
     def summary(self) -> str:
-        """The audit in about a dozen lines of text."""
+        """The audit in about a dozen lines of text.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.summary().splitlines()[0]
+        "Labels in 'label': 4 rows audited, 1 flagged (25.0%)."
+        """
         return text.summary(cast("ClassSummary", self.to_dict()))
 
     def overview(self) -> Overview:
@@ -380,6 +437,13 @@ class LabelAudit(ClassAudit):
     with a label, ``flagged`` those suspected; ``model_error`` is the share of audited rows whose likeliest
     class, out of sample, is not the given one. Of a batch judged by a fitted auditor, ``moved`` holds how far it
     is from the trusted table.
+
+    >>> import dqlabels, polars as pl
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> audit.issues[["row", "label", "suggested_label", "kind"]].rows()
+    [(1, 'ham', 'spam', 'error')]
     """
 
     again: Again | None = None
@@ -404,6 +468,13 @@ class LabelAudit(ClassAudit):
 
         Raises:
             OptionError: This audit is not of a batch that a fitted auditor judged.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> batch = trusted.with_columns(pl.col("x") + 0.05)
+        >>> auditor.audit(batch).drift["drifted"].any()
+        False
         """
         if self.moved is None:
             raise OptionError(
@@ -443,6 +514,13 @@ class LabelAudit(ClassAudit):
 
         Raises:
             OptionError: ``rows`` is not a whole number of at least 1.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> sorted(audit.review_sample(4)["row"])
+        [0, 1, 2, 3]
         """
         seed = self.options.random_state if random_state is None else random_state
         positions = self.evidence.positions[draw_sample(self.evidence.quality, rows, seed)]
@@ -468,6 +546,16 @@ class LabelAudit(ClassAudit):
 
         Warns:
             LabelWarning: Answers that are no class of the label column; each counts as a wrong label.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> sample = audit.review_sample(4)
+        >>> right = {0: "ham", 1: "spam", 2: "spam", 3: "spam"}  # what a reader finds
+        >>> reviewed = sample.with_columns(reviewed_label=pl.Series([right[row] for row in sample["row"]]))
+        >>> audit.with_review(reviewed).noise_rate.estimate
+        0.25
         """
         frame = nw.from_native(reviewed, eager_only=True)
         row = free_name("row", {*self.table.columns})
@@ -493,6 +581,11 @@ class LabelAudit(ClassAudit):
 
         Raises:
             OptionError: The audit trained no model (``pred_probs=``), or a share or number that means nothing.
+
+        >>> import dqlabels, polars as pl
+        >>> frame = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> dqlabels.audit(frame, "y").planted_recall(repeats=1).planted
+        3
         """
         if self.again is None:
             raise OptionError(
@@ -512,6 +605,13 @@ class LabelAudit(ClassAudit):
 
         Raises:
             OptionError: ``rows`` is not a whole number from 1 to 1000.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.report_facts(rows=5)["flagged"]
+        1
         """
         check_rows(rows)
         table, kinds = self._features()

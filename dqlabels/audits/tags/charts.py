@@ -24,6 +24,13 @@ class TagCharts:
     """Charts of one audit of several labels per row. ``chart.data`` is the table drawn.
 
     ``classes`` are the rows of the audit's ``classes``, ``quality`` (m,) and ``flagged`` (m,) are of the audited rows.
+
+    >>> import dqlabels, numpy as np, polars as pl
+    >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+    >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+    >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+    >>> audit.plot.labels().data["label"].to_list()
+    ['dog', 'cat']
     """
 
     marks: Marks
@@ -32,13 +39,29 @@ class TagCharts:
     flagged: BoolArray
 
     def qualities(self) -> altair.Chart:
-        """Rows by label quality, flagged and not: columns from, to, rows, flagged."""
+        """Rows by label quality, flagged and not: columns from, to, rows, flagged.
+
+        >>> import dqlabels, numpy as np, polars as pl
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+        >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+        >>> audit.plot.qualities().data["rows"].sum()
+        4
+        """
         edges = np.linspace(0, 1, QUALITY_BINS + 1)
         kept, flagged = (np.histogram(self.quality[rows], edges)[0].tolist() for rows in (~self.flagged, self.flagged))
         return self.marks.rows_by_quality(edges.tolist(), kept, flagged)
 
     def labels(self) -> altair.Chart:
-        """Flagged share of each label: columns label, rows, wrong, missing, flagged_share; worst first."""
+        """Flagged share of each label: columns label, rows, wrong, missing, flagged_share; worst first.
+
+        >>> import dqlabels, numpy as np, polars as pl
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+        >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+        >>> audit.plot.labels().data["missing"].to_list()
+        [1, 0]
+        """
         shown = self.classes[:MAX_LABELS]
         columns: Columns = {
             "label": distinct([str(one["label"]) for one in shown]),
@@ -49,7 +72,15 @@ class TagCharts:
         return self.marks.shares(columns, "label", "flagged_share", title)
 
     def noise(self) -> altair.LayerChart:
-        """Noise rate of each label that can be judged: columns label, estimate, low, high; worst first."""
+        """Noise rate of each label that can be judged: columns label, estimate, low, high; worst first.
+
+        >>> import dqlabels, numpy as np, polars as pl
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+        >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+        >>> audit.plot.noise().data.columns
+        ['label', 'estimate', 'low', 'high']
+        """
         rated = sorted(
             (one for one in self.classes if one["noise_rate"] is not None), key=lambda one: -one["noise_rate"]
         )[:MAX_LABELS]

@@ -121,6 +121,17 @@ class MultilabelAudit(Audit):
     of labels the row should have; ``is_label_issue`` is true where that is not the list it has. ``rows`` counts all
     rows, ``audited`` those with known labels, ``flagged`` those with an issue. ``noise_rate`` is the share of wrong
     answers to "has the row this label?" over all rows and labels; ``model_error`` the share where the model differs.
+
+    >>> import dqlabels, numpy as np, polars as pl
+    >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+    >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+    >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+    >>> audit.issues[["row", "label", "kind"]].rows()
+    [(2, 'dog', 'missing')]
+    >>> audit.classes[["label", "rows", "wrong", "missing"]].rows()
+    [('dog', 2, 0, 1), ('cat', 2, 0, 0)]
+    >>> audit.qualities.columns
+    ['row', 'cat', 'dog']
     """
 
     model: str
@@ -217,6 +228,13 @@ class MultilabelAudit(Audit):
 
         Raises:
             OptionError: No limit, one outside [0, 1], an unknown label or choice.
+
+        >>> import dqlabels, numpy as np, polars as pl
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+        >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+        >>> audit.gate(max_noise_rate=0.2, max_class_noise_rate={"cat": 0.2}).verdict
+        'pass'
         """
         return self._gate(limits)
 
@@ -267,7 +285,15 @@ class MultilabelAudit(Audit):
         return ["Worst rows:", *lines] if lines else []
 
     def summary(self) -> str:
-        """The audit in about a dozen lines of text."""
+        """The audit in about a dozen lines of text.
+
+        >>> import dqlabels, numpy as np, polars as pl
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+        >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+        >>> audit.summary().splitlines()[0]
+        "Labels in 'tags': 4 rows audited, 2 labels; 1 rows flagged (25.0%), 0 labels wrong and 1 missing."
+        """
         rate, wrong = self.noise_rate, self._found()[2].count("wrong")
         flags = int(self.evidence.verdict.flagged.sum())
         missing = f", {self.missing:,} without" if self.rows > self.audited else ""

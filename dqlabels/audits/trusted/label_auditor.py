@@ -60,6 +60,8 @@ class LabelAuditor:
     >>> x = [i / 10 for i in range(100)]
     >>> trusted = pl.DataFrame({"x": x, "y": ["low"] * 50 + ["high"] * 50})
     >>> auditor = LabelAuditor("y").fit(trusted)
+    >>> auditor.features, sorted(auditor.classes), auditor.fitted.label
+    (('x',), ['high', 'low'], 'y')
     >>> batch = pl.DataFrame({"x": [0.52, 1.23, 8.77], "y": ["low", "high", "high"]})
     >>> auditor.audit(batch).frame["is_label_issue"].to_list()
     [False, True, False]
@@ -99,7 +101,14 @@ class LabelAuditor:
         return self.fitted.encoder.names
 
     def profile(self) -> dict[str, Any]:
-        """The trusted table's profile, as ``LabelAudit.profile()`` gives it: a ``reference=`` for other audits."""
+        """The trusted table's profile, as ``LabelAudit.profile()`` gives it: a ``reference=`` for other audits.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> auditor.profile()["rows"]
+        100
+        """
         return dict(self.fitted.profile)
 
     def fit(self, trusted: Any) -> LabelAuditor:
@@ -113,6 +122,12 @@ class LabelAuditor:
 
         Raises:
             DQLabelsError: As :func:`dqlabels.audit` of the same table.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> auditor.features
+        ('x',)
         """
         _, table = read_frame(trusted)
         options = self.options
@@ -147,6 +162,13 @@ class LabelAuditor:
             FeatureError: Columns that are not there or not what they were.
             LabelColumnError: No label that can be judged.
             OptionError: Not fitted.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> batch = pl.DataFrame({"x": [0.52, 1.23, 8.77], "y": ["low", "high", "high"]})
+        >>> auditor.audit(batch).issues["row"].to_list()
+        [1]
         """
         fitted = self.fitted
         if new_classes not in ("keep", "error"):
@@ -176,6 +198,15 @@ class LabelAuditor:
             AuditorFileError: A model or class that the file cannot hold.
             MissingExtraError: A model of your own, and skops is not installed.
             OSError: The disk is full, or the folder cannot be written.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     auditor.save(f"{folder}/y.dqlabels")
+        ...     dqlabels.load(f"{folder}/y.dqlabels").features
+        ('x',)
         """
         write_fitted(path, self.fitted)
 
@@ -202,6 +233,16 @@ def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | N
         AuditorFileError: Truncated, tampered with, of a newer version, or holding types you do not trust.
         MissingExtraError: It holds a model of your own, and skops is not installed.
         OSError: The file cannot be read.
+
+    >>> import tempfile
+    >>> import dqlabels, polars as pl
+    >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+    >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     auditor.save(f"{folder}/y.dqlabels")
+    ...     loaded = dqlabels.load(f"{folder}/y.dqlabels")
+    >>> loaded.audit(pl.DataFrame({"x": [1.23], "y": ["high"]})).flagged
+    1
     """
     fitted = read_fitted(path, tuple(trusted_types))
     auditor = LabelAuditor(

@@ -19,6 +19,14 @@ class ValueCharts:
     """Charts of one audit of numbers. ``chart.data`` is the table drawn; ``chart.save("x.png")`` writes a picture.
 
     ``amounts`` (SIDE,) are the values in the middle of the picture's cells, from the least to the largest.
+
+    >>> import dqlabels, polars as pl
+    >>> prices = [3.0 * at for at in range(100)]
+    >>> prices[50] = 1500.0  # one zero too many
+    >>> homes = pl.DataFrame({"size": [at / 10 for at in range(100)], "price": prices})
+    >>> audit = dqlabels.audit(homes, "price", task="regression")
+    >>> audit.plot.values().data["rows"].sum()
+    100
     """
 
     marks: Marks
@@ -26,13 +34,31 @@ class ValueCharts:
     amounts: list[float]
 
     def quality(self) -> altair.Chart:
-        """Rows by label quality, flagged and not: columns from, to, rows, flagged."""
+        """Rows by label quality, flagged and not: columns from, to, rows, flagged.
+
+        >>> import dqlabels, polars as pl
+        >>> prices = [3.0 * at for at in range(100)]
+        >>> prices[50] = 1500.0  # one zero too many
+        >>> homes = pl.DataFrame({"size": [at / 10 for at in range(100)], "price": prices})
+        >>> audit = dqlabels.audit(homes, "price", task="regression")
+        >>> audit.plot.quality().data.filter("flagged")["rows"].sum()
+        1
+        """
         edges = np.linspace(0, 1, QUALITY_BINS + 1).tolist()
         kept, flagged = self.picture.quality.tolist()
         return self.marks.rows_by_quality(edges, kept, flagged)
 
     def values(self) -> altair.Chart:
-        """Rows by predicted and given value: columns predicted, given, rows, flagged, one row per filled cell."""
+        """Rows by predicted and given value: columns predicted, given, rows, flagged, one row per filled cell.
+
+        >>> import dqlabels, polars as pl
+        >>> prices = [3.0 * at for at in range(100)]
+        >>> prices[50] = 1500.0  # one zero too many
+        >>> homes = pl.DataFrame({"size": [at / 10 for at in range(100)], "price": prices})
+        >>> audit = dqlabels.audit(homes, "price", task="regression")
+        >>> audit.plot.values().data.filter("flagged")["rows"].to_list()
+        [1]
+        """
         alt = altair_module()
         flagged, predicted, given = np.nonzero(self.picture.values)
         columns: Columns = {

@@ -127,6 +127,14 @@ class AmountAudit(Audit):
 
         Raises:
             OptionError: No limit, one outside [0, 1], or one that numbers do not have.
+
+        >>> import dqlabels, polars as pl
+        >>> prices = [3.0 * at for at in range(100)]
+        >>> prices[50] = 1500.0  # one zero too many
+        >>> homes = pl.DataFrame({"size": [at / 10 for at in range(100)], "price": prices})
+        >>> audit = dqlabels.audit(homes, "price", task="regression")
+        >>> audit.gate(max_flagged_share=0.02).verdict
+        'pass'
         """
         return self._gate(limits)
 
@@ -145,7 +153,16 @@ class AmountAudit(Audit):
         return text.worst_lines(self._worst_rows())
 
     def summary(self) -> str:
-        """The audit in about a dozen lines of text."""
+        """The audit in about a dozen lines of text.
+
+        >>> import dqlabels, polars as pl
+        >>> prices = [3.0 * at for at in range(100)]
+        >>> prices[50] = 1500.0  # one zero too many
+        >>> homes = pl.DataFrame({"size": [at / 10 for at in range(100)], "price": prices})
+        >>> audit = dqlabels.audit(homes, "price", task="regression")
+        >>> audit.summary().splitlines()[0]
+        "Values in 'price': 100 rows audited, 1 flagged (1.0%) at a false-discovery rate of 10%."
+        """
         return wording.summary(self.to_dict())
 
     def overview(self) -> Overview:
@@ -172,6 +189,14 @@ class AmountAudit(Audit):
 
         Raises:
             OptionError: ``rows`` is not a whole number from 1 to 1000.
+
+        >>> import dqlabels, polars as pl
+        >>> prices = [3.0 * at for at in range(100)]
+        >>> prices[50] = 1500.0  # one zero too many
+        >>> homes = pl.DataFrame({"size": [at / 10 for at in range(100)], "price": prices})
+        >>> audit = dqlabels.audit(homes, "price", task="regression")
+        >>> audit.report_facts(rows=5)["features"]
+        ['size']
         """
         check_rows(rows)
         order = self.evidence.worst()[0][:rows]
@@ -230,6 +255,16 @@ class ValueAudit(AmountAudit):
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those with a
     value, ``flagged`` those suspected at the false-discovery rate ``fdr``; ``model_error`` is the mean distance of the
     values from their prediction, over that from their median: 0 predicts every value, 1 none.
+
+    >>> import dqlabels, polars as pl
+    >>> prices = [3.0 * at for at in range(100)]
+    >>> prices[50] = 1500.0  # one zero too many
+    >>> homes = pl.DataFrame({"size": [at / 10 for at in range(100)], "price": prices})
+    >>> audit = dqlabels.audit(homes, "price", task="regression")
+    >>> audit.issues[["row", "price", "kind"]].rows(), audit.fdr
+    ([(50, 1500.0, 'high')], 0.1)
+    >>> audit.predictions.columns
+    ['row', 'prediction', 'low', 'high', 'score']
     """
 
     @property

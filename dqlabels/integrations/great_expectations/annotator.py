@@ -77,6 +77,13 @@ class ExpectAnnotatorAgreementToBeAtLeast(AnnotatorExpectation):
         - The other options of ``dqlabels.audit`` for such columns, under the same names; columns are given by name.
         - method: The version of the estimates, ``"default/1"``.
         - decide, on_inconclusive and row_condition: As in ``ExpectLabelNoiseRateToBeAtMost``.
+
+    >>> import great_expectations as gx, pandas as pd
+    >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"ann": list("aabbab"), "bob": list("aabbab")}))
+    >>> expectation = ExpectAnnotatorAgreementToBeAtLeast(column_list=["ann", "bob"], min_value=0.8)
+    >>> batch.validate(expectation).success
+    True
     """
 
     min_value: float | Parameter = pydantic.Field(description="The lowest Krippendorff's alpha, in [0, 1].")
@@ -96,6 +103,13 @@ class ExpectAnnotatorNoiseRateToBeAtMost(AnnotatorExpectation):
 
     Options:
         As in ``ExpectAnnotatorAgreementToBeAtLeast``.
+
+    >>> import great_expectations as gx, pandas as pd
+    >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
+    >>> votes = pd.DataFrame({"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")})
+    >>> expectation = ExpectAnnotatorNoiseRateToBeAtMost(column_list=["ann", "bob", "cid"], max_value=0.2)
+    >>> pandas.read_dataframe(votes).validate(expectation).success
+    True
     """
 
     max_value: float | Parameter = pydantic.Field(
@@ -116,6 +130,13 @@ class ExpectEachAnnotatorNoiseRateToBeAtMost(AnnotatorExpectation):
 
     Options:
         As in ``ExpectAnnotatorAgreementToBeAtLeast``.
+
+    >>> import great_expectations as gx, pandas as pd
+    >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
+    >>> votes = pd.DataFrame({"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")})
+    >>> expectation = ExpectEachAnnotatorNoiseRateToBeAtMost(column_list=["ann", "bob", "cid"], max_value={"ann": 0.1})
+    >>> pandas.read_dataframe(votes).validate(expectation).success
+    True
     """
 
     max_value: float | Parameter = pydantic.Field(

@@ -67,6 +67,14 @@ class ExpectLabelNoiseRateToBeAtMost(LabelExpectation, GateExpectation):
         - decide: ``"estimate"``, or ``"confident"``: fail only when the whole interval exceeds the limit.
         - on_inconclusive: What an undecided ``"confident"`` does: ``"warn"`` and pass, ``"fail"`` or ``"pass"``.
         - row_condition: Rows to audit, as ``Column("split") == "train"``.
+
+    >>> import great_expectations as gx, pandas as pd
+    >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs}))
+    >>> expectation = ExpectLabelNoiseRateToBeAtMost(column="label", max_value=0.2, pred_probs=["ham", "spam"])
+    >>> batch.validate(expectation).success
+    True
     """
 
     max_value: float | Parameter = pydantic.Field(
@@ -88,6 +96,15 @@ class ExpectClassLabelNoiseRatesToBeAtMost(LabelExpectation, GateExpectation):
 
     Options:
         As in ``ExpectLabelNoiseRateToBeAtMost``.
+
+    >>> import great_expectations as gx, pandas as pd
+    >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs}))
+    >>> limits = {"ham": 0.3, "spam": 0.3}
+    >>> expectation = ExpectClassLabelNoiseRatesToBeAtMost(column="label", max_value=limits, pred_probs=["ham", "spam"])
+    >>> batch.validate(expectation).success
+    True
     """
 
     max_value: float | Parameter = pydantic.Field(
@@ -116,6 +133,21 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
 
     Options:
         As in ``ExpectLabelNoiseRateToBeAtMost``; the estimator is always ``"reference"``.
+
+    >>> import dqlabels, great_expectations as gx, json, pandas as pd, pathlib, tempfile
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> profile = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"]).profile()
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name, "trusted.json")
+    >>> _ = path.write_text(json.dumps(profile))
+    >>> expectation = ExpectLabelNoiseIncreaseToBeAtMost(
+    ...     column="label", reference=str(path), max_value=0.02, pred_probs=["ham", "spam"]
+    ... )
+    >>> batch = gx.get_context(mode="ephemeral").data_sources.pandas_default.read_dataframe(mail)
+    >>> batch.validate(expectation).success
+    True
+    >>> folder.cleanup()
     """
 
     reference: str | Parameter = pydantic.Field(description="Path of the profile of trusted data.")
@@ -158,6 +190,14 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
 
     Options:
         As in ``ExpectLabelNoiseRateToBeAtMost``, but for ``decide`` and ``on_inconclusive``.
+
+    >>> import great_expectations as gx, pandas as pd
+    >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs}))
+    >>> expectation = ExpectLabelQualityToBeAtLeast(column="label", min_value=0.6, pred_probs=["ham", "spam"])
+    >>> batch.validate(expectation).success
+    True
     """
 
     min_value: float | Parameter = pydantic.Field(description="The lowest quality a label may have, in [0, 1].")

@@ -97,6 +97,11 @@ def assert_suite_complete(context: AbstractDataContext, suite: str | Loaded) -> 
 
     Raises:
         SuiteIncompleteError: Expectations were lost.
+
+    >>> import great_expectations as gx
+    >>> context = gx.get_context(mode="ephemeral")
+    >>> suite = context.suites.add(materialised_suite("labels", max_flagged_share=0.05))
+    >>> assert_suite_complete(context, "labels")  # raises where an expectation was lost
     """
     for loaded in _suites(context, suite):
         store = context.suites._store  # the factory hands out no stored text

@@ -30,6 +30,14 @@ class ExpectFlaggedValueShareToBeAtMost(GateExpectation):
         - method: The version of the way to flag, ``"default/1"``.
         - decide, on_inconclusive and row_condition: As in ``ExpectLabelNoiseRateToBeAtMost``; the interval is made as
           if the table were one of many alike.
+
+    >>> import great_expectations as gx, pandas as pd
+    >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
+    >>> prices = [300 * at + at % 7 for at in range(100)]
+    >>> homes = pd.DataFrame({"size": [at / 10 for at in range(100)], "price": prices})
+    >>> expectation = ExpectFlaggedValueShareToBeAtMost(column="price", max_value=0.02)
+    >>> pandas.read_dataframe(homes).validate(expectation).success
+    True
     """
 
     column: pydantic.StrictStr = pydantic.Field(min_length=1, description="The column of numbers, dates or durations.")

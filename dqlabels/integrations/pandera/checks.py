@@ -69,6 +69,13 @@ def class_label_noise_at_most(
 
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> check = class_label_noise_at_most("label", {"ham": 0.3}, pred_probs=["ham", "spam"])
+    >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
+    (4, 3)
     """
     return LimitCheck(class_label_noise_at_most, label, max_value, options)
 
@@ -94,6 +101,13 @@ def label_pair_share_at_most(
 
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> check = label_pair_share_at_most("label", {("ham", "spam"): 0.1}, pred_probs=["ham", "spam"])
+    >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
+    (4, 3)
     """
     return LimitCheck(label_pair_share_at_most, label, max_value, options)
 
@@ -120,6 +134,15 @@ def label_noise_increase_at_most(
 
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> import dqlabels
+    >>> trusted = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+    >>> check = label_noise_increase_at_most("label", 0.05, reference=trusted, pred_probs=["ham", "spam"])
+    >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
+    (4, 3)
     """
     stored = str(reference) if isinstance(reference, Path) else reference
     if hasattr(stored, "profile"):
@@ -146,6 +169,13 @@ def label_quality_at_least(
 
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> check = label_quality_at_least("label", 0.6, pred_probs=["ham", "spam"])
+    >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
+    (4, 3)
     """
     return QualityCheck(label_quality_at_least, label, min_value, options, mostly=mostly)
 
@@ -222,6 +252,11 @@ def annotator_noise_at_most(label: str | Sequence[str], max_value: float, **opti
 
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> schema = pa.DataFrameSchema(checks=[annotator_noise_at_most(["ann", "bob", "cid"], 0.2)])
+    >>> schema.validate(pd.DataFrame({"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")})).shape
+    (6, 3)
     """
     return LimitCheck(annotator_noise_at_most, label, max_value, options)
 
@@ -245,6 +280,11 @@ def each_annotator_noise_at_most(
 
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> schema = pa.DataFrameSchema(checks=[each_annotator_noise_at_most(["ann", "bob", "cid"], {"ann": 0.1})])
+    >>> schema.validate(pd.DataFrame({"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")})).shape
+    (6, 3)
     """
     return LimitCheck(each_annotator_noise_at_most, label, max_value, options)
 
@@ -265,6 +305,13 @@ def tag_noise_at_most(label: str | Sequence[str], max_value: float, **options: U
 
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1], "p_dog": [0.1, 0.8, 0.1, 0.9]}
+    >>> photos = pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]], **probs})
+    >>> check = tag_noise_at_most("tags", 0.2, pred_probs=["p_cat", "p_dog"], classes=["cat", "dog"])
+    >>> pa.DataFrameSchema(checks=[check]).validate(photos).shape
+    (4, 3)
     """
     return LimitCheck(tag_noise_at_most, label, max_value, options)
 
@@ -288,5 +335,12 @@ def each_tag_noise_at_most(
 
     Raises:
         OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1], "p_dog": [0.1, 0.8, 0.1, 0.9]}
+    >>> photos = pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]], **probs})
+    >>> check = each_tag_noise_at_most("tags", {"dog": 0.3}, pred_probs=["p_cat", "p_dog"], classes=["cat", "dog"])
+    >>> pa.DataFrameSchema(checks=[check]).validate(photos).shape
+    (4, 3)
     """
     return LimitCheck(each_tag_noise_at_most, label, max_value, options)
