@@ -18,6 +18,7 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Column, Frame, Labels
 from dqlabels.report.evidence import Evidence, plain
+from dqlabels.statistics.arrays import IntArray
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from dqlabels.review.queue import ReviewQueue
     from dqlabels.review.session import ReviewSession
 
-IntArray = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Names = tuple[str, str, str]
 Values = Callable[[IntArray], list[object]]

@@ -15,11 +15,11 @@ from dqlabels.audits.options import Check, checked, choice, option, refuse_unkno
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
 from dqlabels.noise.rate import NoiseRate, share_interval
 from dqlabels.noise.reviewed import rows_to_decide
+from dqlabels.statistics.arrays import IntArray
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-IntArray = NDArray[np.int64]
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 Decide = Literal["estimate", "confident"]

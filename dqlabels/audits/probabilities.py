@@ -20,9 +20,9 @@ from dqlabels.models.boosting import is_worth_boosting
 from dqlabels.models.folds import FOLDS
 from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
 from dqlabels.models.out_of_sample import OutOfSample, out_of_sample
+from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import check_block
 
-IntArray = NDArray[np.int64]
 Probs = NDArray[np.float32] | NDArray[np.float64]
 MIN_ROWS_PER_CLASS = 2
 

@@ -21,6 +21,7 @@ from dqlabels.errors import LabelWarning, OptionError, OutputColumnError
 from dqlabels.frames.columns import Column, check_columns, require_names
 from dqlabels.models import large
 from dqlabels.progress import Progress
+from dqlabels.statistics.arrays import IntArray
 from dqlabels.threads import thread_count
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from dqlabels.engines.polars import Spill
 
-IntArray = NDArray[np.int64]
 # The worst rows that a report names and shows; all of them are in its frame.
 MAX_WORST = 1_000
 SAMPLE = "frame.gather_every(20).collect()"

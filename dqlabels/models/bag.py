@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from dqlabels.errors import ModelError
 from dqlabels.models.forest import UNIT, GrownTree
 from dqlabels.models.sizes import MAX_TREES
-from dqlabels.models.units import FittingRows, FloatArray, IntArray, Matrix
+from dqlabels.models.units import FittingRows
 from dqlabels.progress import Progress, ProgressOption
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 from dqlabels.threads import thread_count
 
 if TYPE_CHECKING:

@@ -19,11 +19,8 @@ from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
 from dqlabels.models.sizes import BoostingSizes
 from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 from dqlabels.threads import thread_count
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Matrix = NDArray[np.float32]
 
 # A tree is grown on this share of the rows, but at least on so many; its steps are computed on all rows.
 ROWS_SHARE, MIN_ROWS = 0.25, 5_000

@@ -8,7 +8,8 @@ import numpy as np
 
 from dqlabels.models.boosted import BoostedTrees, softened, softmax
 from dqlabels.models.sizes import BoostingSizes
-from dqlabels.models.units import FittingRows, FloatArray, IntArray, Matrix
+from dqlabels.models.units import FittingRows
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 
 # The time of boosting grows with the columns, that of extra-trees with their square root.
 MAX_COLUMNS = 100

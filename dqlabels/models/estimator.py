@@ -12,7 +12,7 @@ import numpy as np
 
 from dqlabels.errors import ModelError
 from dqlabels.models.forest import FittedModel, Forest
-from dqlabels.models.units import FloatArray, IntArray, Matrix
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 
 
 class Classifier(Protocol):

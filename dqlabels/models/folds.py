@@ -13,8 +13,9 @@ from dqlabels.models.bag import MIN_LEAF_ROWS
 from dqlabels.models.estimator import Classifier, aligned, fit, fit_for_others, seeded
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.sizes import MAX_TREES
-from dqlabels.models.units import FittingRows, FloatArray, IntArray, content_folds
+from dqlabels.models.units import FittingRows, content_folds
 from dqlabels.progress import Progress, ProgressOption
+from dqlabels.statistics.arrays import FloatArray, IntArray
 
 FOLDS = 5
 Fold = tuple[IntArray, IntArray]

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
+from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.threads import thread_count
 
 FloatMatrix = NDArray[np.float32]
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Class shares are whole numbers in units of 2**-24, so that sums over trees are exact in any order.
 UNIT = 2**24

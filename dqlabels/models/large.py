@@ -21,8 +21,7 @@ from dqlabels.models.learning_curve import LearningCurve, learning_curve
 from dqlabels.models.sizes import BoostingSizes, Sizes
 from dqlabels.models.units import COARSE
 from dqlabels.progress import Progress, ProgressOption
-
-IntArray = NDArray[np.int64]
+from dqlabels.statistics.arrays import IntArray
 
 # Bound on rows x classes of the sample, so that many classes take a smaller one.
 FITTED_VALUES = 20_000_000

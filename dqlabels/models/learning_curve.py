@@ -7,14 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.frames.hashing import hash_features
-from dqlabels.models.boosted import BoostedTrees, Halves, Matrix, softmax
+from dqlabels.models.boosted import BoostedTrees, Halves, softmax
 from dqlabels.models.sizes import BoostingSizes
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 
 # A larger sample is advised from this expected gain on, in nats. Measured (docs/benchmarks.md): doublings that gained
 # more raised the average precision of planted errors by .01 to .09, those that gained less by .003 to .03.

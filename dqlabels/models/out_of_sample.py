@@ -13,18 +13,9 @@ from dqlabels.models.estimator import Classifier
 from dqlabels.models.folds import Splitter, cross_validate, fit_on_all
 from dqlabels.models.forest import FittedModel, Forest, GrownTree
 from dqlabels.models.sizes import Sizes
-from dqlabels.models.units import (
-    FittingRows,
-    FloatArray,
-    GroupNames,
-    IntArray,
-    Matrix,
-    content_folds,
-    content_units,
-    row_weights,
-)
+from dqlabels.models.units import FittingRows, GroupNames, content_folds, content_units, row_weights
 from dqlabels.progress import ProgressOption
-from dqlabels.statistics.arrays import RealArray
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix, RealArray
 from dqlabels.statistics.classes import model_error
 from dqlabels.threads import thread_count
 

@@ -12,11 +12,7 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.statistics.arrays import RealArray
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Matrix = NDArray[np.float32]
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix, RealArray
 
 # Share of the varying features among which a level chooses its question; more of them cost time in proportion.
 COLUMNS_SHARE, MAX_COLUMNS = 0.5, 64

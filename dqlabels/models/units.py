@@ -9,10 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.hashing import hash_matrix
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Matrix = NDArray[np.float32]
 # Values of any type that name each row's group.
 GroupNames = NDArray[np.generic]
 

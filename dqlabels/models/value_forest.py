@@ -24,10 +24,8 @@ from dqlabels.models.bag import fit_tree, unjudged_rows
 from dqlabels.models.sizes import MAX_FITTED_ROWS
 from dqlabels.models.units import GroupNames, content_units, fitting_sample, row_weights
 from dqlabels.progress import Progress, ProgressOption
-from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 from dqlabels.threads import thread_count
-
-Matrix = NDArray[np.float32]
 
 # Leaf values become whole numbers, so that neither trees nor threads show their order in the sums: their squares over
 # 400 trees still fit 63 bits up to the largest target.

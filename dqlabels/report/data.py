@@ -9,7 +9,6 @@ from importlib import metadata
 from typing import TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
@@ -18,8 +17,7 @@ from dqlabels.frames.values import value_codes
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import METHOD, Explanation, explain, shown_value
 from dqlabels.report.summary import ClassRow, ClassSummary
-
-IntArray = NDArray[np.int64]
+from dqlabels.statistics.arrays import IntArray
 
 QUALITY_BINS = 40
 MAX_ROWS_IN_REPORT = 1000

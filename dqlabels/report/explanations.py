@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 from dqlabels.frames.columns import Column, ColumnKind, Frame, column_kind
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.report.evidence import Evidence
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from dqlabels.statistics.arrays import FloatArray, IntArray
 
 # Rows of a class to compare with: enough for a share of a few percent, few enough for any table.
 MAX_ROWS_PER_CLASS = 2_000

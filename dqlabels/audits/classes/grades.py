@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.engines.memory import flag, judge
+from dqlabels.statistics.arrays import BoolArray, IntArray
 from dqlabels.statistics.classes import Judgement, calibrate
 from dqlabels.statistics.ordinal import expected_distances, grade_quality, nearness_joint
-
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 
 def _flag_cuts(codes: IntArray, probs: NDArray[np.floating], filter_by: str, n_threads: int | None) -> BoolArray:

@@ -29,6 +29,7 @@ from dqlabels.frames.columns import Labels, LabelSet
 from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.mixture import MAX_ROWS
 from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
+from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.selection import UNIT
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from typing_extensions import Self
 
-IntArray = NDArray[np.int64]
 
 # Rows, and rows x classes, from which the noise rate is read; drawn by content.
 NOISE_ROWS = 50_000

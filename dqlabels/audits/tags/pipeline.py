@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import Training
@@ -20,11 +19,11 @@ from dqlabels.frames.columns import Frame, choose_features, require
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.models.out_of_sample import out_of_sample
+from dqlabels.statistics.arrays import FloatArray
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDType
 
-FloatArray = NDArray[np.float64]
 # Beyond rounding.
 SLACK = 1e-6
 

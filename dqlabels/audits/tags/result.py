@@ -25,6 +25,7 @@ from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.report.evidence import plain
 from dqlabels.report.html import table as html_table
 from dqlabels.report.marks import Marks
+from dqlabels.statistics.arrays import FloatArray
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 MAX_IN_DICT = 10
 LIMITS = ("max_noise_rate", "max_class_noise_rate", *DECIDING)
 ONE_CLASS = "is for one class per row, and {label!r} was audited as several labels per row."
-FloatArray = NDArray[np.float64]
 
 
 class TagLimits(Deciding, total=False):

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, require
+from dqlabels.statistics.arrays import IntArray
 
-IntArray = NDArray[np.int64]
 # A tag for every other row names rows, not kinds of row.
 MOST_TAGS_PER_ROW = 0.5
 FEWEST_ROWS_TO_JUDGE = 20

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.engines.memory import judge
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 
 # Weight of the next lower quality when a row's are averaged from the best to the worst: cleanlab's default.
 WORST_WEIGHS = 0.8

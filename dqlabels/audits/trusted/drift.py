@@ -15,9 +15,7 @@ from dqlabels.frames.arrays import FloatMatrix
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.noise.reference import reference_noise
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+from dqlabels.statistics.arrays import IntArray
 
 # Values of a number are counted between the trusted table's deciles.
 BINS = 10

@@ -25,11 +25,9 @@ from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import palette
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
-from dqlabels.statistics.arrays import RealArray
+from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import ClassTally, model_error, take
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 MOST_NAMED = 10
 
 

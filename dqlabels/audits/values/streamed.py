@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import narwhals as nw
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.audits.base import AuditedRows, NativeFrame, detached
 from dqlabels.audits.options import Options
@@ -28,12 +27,11 @@ from dqlabels.audits.values.result import AmountAudit
 from dqlabels.audits.values.task import ValueTask, check_values
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import AmountTally, Targets, amounts
+from dqlabels.statistics.arrays import IntArray
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from typing_extensions import Self
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -12,8 +12,9 @@ from pandera.api.base.checks import CheckResult
 from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaDefinitionError
 
-from dqlabels.audits.base import AuditedRows, IntArray, Mask, NativeFrame
+from dqlabels.audits.base import AuditedRows, Mask, NativeFrame
 from dqlabels.errors import OptionError
+from dqlabels.statistics.arrays import IntArray
 
 if TYPE_CHECKING:
     from dqlabels.integrations.pandera.check import LabelCheck
