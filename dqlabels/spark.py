@@ -34,6 +34,12 @@ def audit(frame: Any, label: str, **options: Unpack[SparkOptions]) -> Any:
     Raises:
         MissingExtraError: PySpark 4 or PyArrow is not installed.
         DQLabelsError: As :func:`dqlabels.audit`.
+
+    Example::
+
+        spark = dqlabels.spark.local_session()  # on a cluster: SparkSession.builder.getOrCreate()
+        loans = spark.read.parquet("loans.parquet")
+        dqlabels.spark.audit(loans, "risk").where("is_label_issue").show()
     """
     chosen = Options.of(options, "dqlabels.spark.audit", SPARK)
     from dqlabels.audits.spark import audit_on_spark
@@ -50,6 +56,11 @@ def local_session(cores: int = 2, **settings: str) -> Any:
 
     Raises:
         MissingExtraError: PySpark or Java is not installed.
+
+    Example::
+
+        with dqlabels.spark.local_session(2, spark__driver__memory="1g") as spark:
+            spark.read.parquet("loans.parquet").printSchema()
     """
     try:
         from pyspark.sql import SparkSession

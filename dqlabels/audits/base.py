@@ -119,8 +119,8 @@ class Audit(abc.ABC):
     ([1], [0.9, 0.1, 0.2, 0.3])
     >>> audit.noise_rate.method, audit.settings["score"]
     ('variational', 'normalized_margin')
-    >>> audit.parts, audit.label_columns
-    (('ham', 'spam'), ('label',))
+    >>> audit.parts, audit.label_columns, audit.names
+    (('ham', 'spam'), ('label',), ('label_quality', 'suggested_label', 'is_label_issue'))
     >>> audit.plot.confusions().data["suggested"].to_list()
     ['spam']
     """
@@ -277,7 +277,7 @@ class Audit(abc.ABC):
             decisions: File in which every decision is kept as it is made; a former review in it goes on. Default
                 ``LABEL.review.jsonl`` in the folder where Python runs.
             sample: Review so many rows, drawn as by :meth:`review_sample`, for a noise rate; default the flagged rows.
-            port: Of this machine; 0 takes a free one.
+            port: The port to serve on; 0 takes a free one.
             start: Serve at once, beside the caller; else ``.start()`` or ``.serve()`` it.
             open_browser: Open the page in the default browser when it starts.
 

@@ -75,6 +75,11 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
         random_state: Seeds weights, batches and dropout; torch's own generators are put back afterwards.
 
     X may have any number of dimensions, as (n, channels, height, width) for images.
+
+    Example::
+
+        model = PlainNetwork(epochs=30).fit(X, y)
+        model.predict_proba(X_new)
     """
 
     n_networks = 1

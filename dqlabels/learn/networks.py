@@ -54,6 +54,10 @@ class CoTeachingNetwork(PlainNetwork):
     Source: Han et al. (2018), arXiv 1804.06872, algorithm 1 and section 3. The official code divides the mean loss of
     the kept rows by their number once more, so that the steps shrink with the batch; raises forget_rate instead of T
     to the power c; and never uses its first epoch. None is repeated.
+
+    Example::
+
+        CoTeachingNetwork(forget_rate=0.2).fit(X, y).predict(X_new)
     """
 
     n_networks = 2
@@ -86,6 +90,10 @@ class DecouplingNetwork(PlainNetwork):
         warm_up: Epochs on all rows, before disagreement decides.
 
     Source: Malach & Shalev-Shwartz (2017), arXiv 1706.02613, algorithm 1.
+
+    Example::
+
+        DecouplingNetwork(warm_up=5).fit(X, y).predict(X_new)
     """
 
     n_networks = 2
@@ -120,6 +128,10 @@ class LossCorrectionNetwork(PlainNetwork):
 
     Source: Patrini et al. (2017), arXiv 1609.03683. Learning T is Xia et al. (2019, arXiv 1906.00189), whose code adds
     a change to T that accumulates without keeping its rows distributions; rows of a softmax always are.
+
+    Example::
+
+        LossCorrectionNetwork(correction="forward").fit(X, y).predict(X_new)
     """
 
     correction: str = one_of("forward", ("forward", "backward", "importance"))
@@ -180,6 +192,10 @@ class MentorNetwork(PlainNetwork):
     Source: Jiang et al. (2018), arXiv 1712.05055; schedule of the predefined curriculum, dropout and defaults from the
     official code. There the mentor's last layer adds its bias to the
     weights instead of to the output, its label is always 0, and its moving percentile starts at 0.
+
+    Example::
+
+        MentorNetwork(curriculum="learned").fit(X, y, reviewed=answers).predict(X_new)
     """
 
     curriculum: str = one_of("predefined", ("predefined", "learned"))
@@ -286,6 +302,10 @@ class JointOptimizationNetwork(PlainNetwork):
 
     Source: Tanaka et al. (2018), arXiv 1803.11364. The official code always averages ten stored answers, those not yet
     made as zeros, so that with ``begin`` below 10 labels sum to less than 1; here only answers made count.
+
+    Example::
+
+        JointOptimizationNetwork().fit(X, y).predict(X_new)
     """
 
     alpha: float = 1.0

@@ -64,7 +64,14 @@ class ReviewSession:
         self._thread: threading.Thread | None = None
 
     def serve(self) -> None:
-        """Serve in this thread until interrupted."""
+        """Serve in this thread until interrupted.
+
+        Example::
+
+            session = audit.review("mail.review.jsonl", start=False)
+            print(session.url)
+            session.serve()  # until Ctrl-C
+        """
         self._server.run(sockets=[self._socket])
 
     def start(self, *, open_browser: bool = True) -> ReviewSession:
@@ -108,7 +115,14 @@ class ReviewSession:
         self._socket.close()
 
     def wait(self) -> None:
-        """Wait until the server stops or Ctrl-C, which stops it."""
+        """Wait until the server stops or Ctrl-C, which stops it.
+
+        Example::
+
+            session = audit.review("mail.review.jsonl")
+            session.wait()  # until Ctrl-C
+            dqlabels.apply_decisions(mail, "mail.review.jsonl")
+        """
         try:
             while self._thread is not None and self._thread.is_alive():
                 self._thread.join(0.5)

@@ -98,6 +98,12 @@ class StreamedAudit(ClassAudit):
     ``frame`` is lazy; ``issues`` are the 1,000 worst rows (all of them: ``audit.frame.filter("is_label_issue")``);
     what needs the probabilities of all rows at once, such as ``plot`` and ``to_html``, is refused by name, and the
     message says how to audit a sample in memory.
+
+    Example::
+
+        audit = dqlabels.audit(pl.scan_parquet("loans.parquet"), "risk")  # more than 200,000 rows
+        audit.gate(max_noise_rate=0.05).raise_if_failed()
+        audit.frame.sink_parquet("loans.audited.parquet")
     """
 
     evidence: Tallied

@@ -39,6 +39,12 @@ class StreamedValueAudit(AmountAudit):
     """The audit of numbers in a lazy frame whose rows stay where they are.
 
     ``frame`` is lazy; ``issues`` are the 1,000 worst rows (all of them: ``audit.frame.filter("is_label_issue")``).
+
+    Example::
+
+        audit = dqlabels.audit(pl.scan_parquet("homes.parquet"), "price")  # more than 200,000 rows
+        audit.gate(max_flagged_share=0.01).raise_if_failed()
+        audit.frame.sink_parquet("homes.audited.parquet")
     """
 
     streamed: Streamed | None
@@ -61,7 +67,7 @@ class StreamedValueAudit(AmountAudit):
         order, _ = self.evidence.worst()
         place = {at: number for number, at in enumerate(order.tolist())}
         shown: Frame = rows[[place[at] for at in places.tolist()]]
-        return shown.select(name for name in self.table_columns if name in shown.columns)
+        return shown.select(name for name in self._table_columns if name in shown.columns)
 
     def audited_rows(self) -> AuditedRows:
         """Refused, since only the worst rows are in memory; ``issues`` lists them."""
@@ -72,7 +78,7 @@ class StreamedValueAudit(AmountAudit):
         return detached(self, streamed=None)
 
     @property
-    def table_columns(self) -> list[str]:
+    def _table_columns(self) -> list[str]:
         """The columns of the source."""
         return [name for name in self.frame.collect_schema().names() if name not in self.names]
 

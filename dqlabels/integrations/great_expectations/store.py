@@ -1,13 +1,4 @@
-"""The expectations store to name in ``great_expectations.yml``, so that any process knows the expectations.
-
-.. code-block:: yaml
-
-    stores:
-      expectations_store:
-        class_name: ExpectationsStore
-        module_name: dqlabels.integrations.great_expectations.store
-        store_backend: ...
-"""
+"""The expectations store to name in ``great_expectations.yml``, so that any process knows the expectations."""
 
 from __future__ import annotations
 
@@ -25,6 +16,14 @@ class ExpectationsStore(_ExpectationsStore):
     """Great Expectations' own store, which knows the expectations of dqlabels.
 
     A suite with an expectation of a type that nobody registered is refused rather than handed out without it.
+
+    In ``great_expectations.yml``::
+
+        stores:
+          expectations_store:
+            class_name: ExpectationsStore
+            module_name: dqlabels.integrations.great_expectations.store
+            store_backend: ...
     """
 
     def get(self, key: DataContextKey) -> Fields:
