@@ -433,7 +433,7 @@ def decide_gate(
         decide: What must exceed the limit.
         on_inconclusive: Whether an inconclusive gate warns and passes, fails, or passes.
         details: Further lines of the message: worst classes, commonest confusions, first rows.
-        stacklevel: Of the warning, as of :func:`warnings.warn` in the caller.
+        stacklevel: As :func:`warnings.warn` takes it in the caller.
 
     Raises:
         OptionError: There is nothing to compare with a limit.

@@ -238,7 +238,7 @@ class AnnotatorAudit(Audit):
         Args:
             method: ``"annotators"``: several labels per item need no other.
             of: ``"labels"``, ``"consensus"``, or an annotator's name.
-            confidence: Of the interval, in (0, 1).
+            confidence: Confidence of the interval, in (0, 1).
 
         Raises:
             OptionError: Another method, an annotator who is not there or gave no label, or a confidence outside (0, 1).

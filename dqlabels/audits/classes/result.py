@@ -156,7 +156,7 @@ class ClassAudit(Audit):
 
         Args:
             method: One of ``dqlabels.noise.METHODS``, or ``"reference"``: the change against trusted data.
-            confidence: Of the interval, in (0, 1).
+            confidence: Confidence of the interval, in (0, 1).
             reference: For that: an audit of trusted data, what its ``profile()`` gave, or the path of its JSON
                 or of a saved auditor. For a batch that a fitted auditor judged, the default is its trusted table.
 
@@ -325,8 +325,8 @@ class ClassAudit(Audit):
 
         Args:
             width: The width of the interval that you want, high minus low, in (0, 1).
-            max_noise_rate: Or the limit that the interval of the rate should exclude.
-            confidence: Of the interval, in (0, 1).
+            max_noise_rate: Instead of a width, the limit that the interval should exclude.
+            confidence: Confidence of the interval, in (0, 1).
 
         Raises:
             OptionError: Neither or both of width and limit, or a number outside (0, 1).
@@ -538,7 +538,7 @@ class LabelAudit(ClassAudit):
         Args:
             reviewed: The frame of :meth:`review_sample` with ``answer`` filled in; rows left empty are ignored.
             answer: The column of the right labels, written as the label column has them, or ``"unclear"``.
-            confidence: Of the interval, in (0, 1).
+            confidence: Confidence of the interval, in (0, 1).
 
         Raises:
             OptionError: Rows that are not of this audit or repeat, labels that are not this table's, or too few

@@ -47,7 +47,7 @@ def judge_tags(
         score: One of ``dqlabels.statistics.classes.SCORES``.
         adjust: As in :func:`dqlabels.audit`.
         compat: ``"cleanlab"`` for cleanlab 2.9's numbers.
-        n_threads: Of the engine.
+        n_threads: Number of threads.
 
     A tag that all or none of the rows carry is never flagged. A row is flagged where any of its tags is; with
     ``compat="cleanlab"`` the two rules that count rows, ``low_…``, flag the worst rows as cleanlab does.

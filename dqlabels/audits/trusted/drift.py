@@ -212,7 +212,7 @@ def label_shifts(
     """The model's error and the class shares of a batch against the trusted profile.
 
     Args:
-        profile: Of the trusted table, as ``LabelAudit.profile()`` gives it.
+        profile: The profile of the trusted table, as ``LabelAudit.profile()`` gives it.
         classes: The K classes.
         class_rows: (K,) audited rows of the batch.
         error: Share of the batch's labels that are not the model's likeliest class.

@@ -36,7 +36,7 @@ def value_facts(
 
     Args:
         summary: As ``ValueAudit.to_dict`` gives it.
-        evidence: Of the audited rows.
+        evidence: What is known of the audited rows.
         picture: Counts of all of them.
         worst: The frame's rows at ``order``, with whatever columns are to be shown.
         order: (s,) places among the audited rows, worst first.

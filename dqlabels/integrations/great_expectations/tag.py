@@ -58,7 +58,7 @@ class ExpectTagNoiseRateToBeAtMost(TagExpectation):
 
     Args:
         column: The column that holds a list of labels per row.
-        column_list: Or one yes/no column per label.
+        column_list: Instead, one yes/no column per label.
         max_value: The largest share of the answers, over all rows and labels, that may be wrong, in [0, 1].
 
     Options:
@@ -86,7 +86,7 @@ class ExpectEachTagNoiseRateToBeAtMost(TagExpectation):
 
     Args:
         column: The column that holds a list of labels per row.
-        column_list: Or one yes/no column per label.
+        column_list: Instead, one yes/no column per label.
         max_value: The largest share of the rows where any one label may be wrong or missing, in [0, 1]; or limits by
             label, as ``{"billing": 0.02}``, where labels that are not named have none.
 
