@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dqlabels.audits.options import documented
-from dqlabels.errors import LabelWarning
+from dqlabels.errors import LabelWarning, warn_all
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -177,8 +177,7 @@ class LabelsAccessor:
         from dqlabels.audits.options import Options
 
         audit = run_audit(self._frame, label, Options.of(options, call))
-        for note in audit.warnings:
-            warnings.warn(note, LabelWarning, stacklevel=3)
+        warn_all(audit.warnings, stacklevel=4)
         return audit
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 
 class DQLabelsError(ValueError):
     """Base class of the errors that dqlabels raises."""
@@ -57,3 +61,25 @@ class GateNotRunError(DQLabelsError):
 
 class LabelWarning(UserWarning):
     """Something that the reader of an audit should know about the table; the audit is complete all the same."""
+
+
+def warn_all(notes: Iterable[str], *, stacklevel: int) -> None:
+    """Warn of each note; ``stacklevel`` is that of :func:`warnings.warn`, counted from here."""
+    for note in notes:
+        warnings.warn(note, LabelWarning, stacklevel=stacklevel)
+
+
+@contextmanager
+def needing(cure: str) -> Iterator[None]:
+    """Raise what a user can act on where an import inside fails.
+
+    Args:
+        cure: What is not installed, and how to install it.
+
+    Raises:
+        MissingExtraError: A module is not there.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(cure) from error

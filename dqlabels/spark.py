@@ -11,7 +11,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from dqlabels.audits.options import SPARK, Options, documented
-from dqlabels.errors import MissingExtraError
+from dqlabels.errors import MissingExtraError, needing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -62,10 +62,8 @@ def local_session(cores: int = 2, **settings: str) -> Any:
         with dqlabels.spark.local_session(2, spark__driver__memory="1g") as spark:
             spark.read.parquet("loans.parquet").printSchema()
     """
-    try:
+    with needing('Spark is not installed: pip install "dqlabels[spark]"'):
         from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise MissingExtraError('Spark is not installed: pip install "dqlabels[spark]"') from error
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java") is None and not (home and os.path.exists(os.path.join(home, "bin", "java"))):
         raise MissingExtraError(

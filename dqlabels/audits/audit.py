@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
@@ -14,7 +13,7 @@ from dqlabels.audits.kinds import Kind, kind_of_lazy_frame, kind_of_schema, kind
 from dqlabels.audits.options import Options, documented
 from dqlabels.audits.request import KindModule, Request
 from dqlabels.audits.streaming import Plan, Streamed, blocks_when_asked, plan_of, row_count, stream, streamed_blocks
-from dqlabels.errors import LabelWarning
+from dqlabels.errors import warn_all
 from dqlabels.frames.reading import read_frame
 
 if TYPE_CHECKING:
@@ -57,8 +56,7 @@ def audit(frame: Any, label: str | Sequence[str], **options: Unpack[AuditOptions
     [20]
     """
     result = run_audit(frame, label, Options.of(options, "dqlabels.audit"))
-    for note in result.warnings:
-        warnings.warn(note, LabelWarning, stacklevel=2)
+    warn_all(result.warnings, stacklevel=3)
     return result
 
 
@@ -104,8 +102,7 @@ def _blocks(plan: Plan, shown: Kind | None) -> Iterator[pl.DataFrame]:
         yield from streamed_blocks(passes[1])
         return
     result = run_audit(plan.frame.collect(), plan.label, plan.options)
-    for note in result.warnings:
-        warnings.warn(note, LabelWarning, stacklevel=2)
+    warn_all(result.warnings, stacklevel=3)
     yield result.frame
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from dqlabels.audits.options import Options, documented
 from dqlabels.audits.streaming import row_count
 from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.checks.result import check_options
-from dqlabels.errors import LabelWarning, OptionError
+from dqlabels.errors import OptionError, warn_all
 from dqlabels.models.sizes import MAX_FITTED_ROWS
 
 if TYPE_CHECKING:
@@ -65,8 +64,7 @@ def checkup(
     check_options(checks, columns, alpha, most_rows)
     chosen = Options.of(options, "dqlabels.checkup")
     audit = run_audit(frame, label, chosen)
-    for note in audit.warnings:
-        warnings.warn(note, LabelWarning, stacklevel=2)
+    warn_all(audit.warnings, stacklevel=3)
     return audit.checkup(
         checks, time=time, columns=columns, embed=chosen.embed, alpha=alpha, most_rows=most_rows, n_jobs=chosen.n_jobs
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dqlabels.audits.audit import module_of, run_audit
 from dqlabels.audits.kinds import KINDS, LabelLook, Resolved, holds_numbers, kind_of_look, max_fractional_classes
 from dqlabels.audits.options import Options
-from dqlabels.errors import LabelWarning, MissingExtraError, OptionError, OutputColumnError
+from dqlabels.errors import MissingExtraError, OptionError, OutputColumnError, needing, warn_all
 from dqlabels.frames.columns import check_columns, require_names
 from dqlabels.models import large
 
@@ -78,8 +77,7 @@ def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequen
     except BaseException:
         _let_go(rows)
         raise
-    for note in (*notes, *fitted.notes, *rule.notes):
-        warnings.warn(note, LabelWarning, stacklevel=4)
+    warn_all((*notes, *fitted.notes, *rule.notes), stacklevel=5)
     result: DataFrame = add_columns(rows, _schema(frame, task.label, names), task.layout, rule)
     weakref.finalize(result, _let_go, rows).atexit = False
     return result
@@ -103,20 +101,17 @@ def _check_task(options: Options) -> None:
 def _in_memory(frame: DataFrame, label: str, options: Options) -> DataFrame:
     """A table that is no larger than the sample would be: audited on the driver, by the rule for such tables."""
     audit = run_audit(frame.toArrow(), label, options)
-    for note in audit.warnings:
-        warnings.warn(note, LabelWarning, stacklevel=4)
+    warn_all(audit.warnings, stacklevel=5)
     schema = _schema(frame, label, options.names)
     audited: DataFrame = frame.sparkSession.createDataFrame(audit.frame, schema=schema)
     return audited
 
 
 def _check_frame(frame: object) -> None:
-    try:
+    with needing('Spark is not installed: pip install "dqlabels[spark]"'):
         import pyarrow  # noqa: F401
         import pyspark
         from pyspark.sql import DataFrame
-    except ImportError as error:
-        raise MissingExtraError('Spark is not installed: pip install "dqlabels[spark]"') from error
     if int(pyspark.__version__.split(".")[0]) < 4:
         raise MissingExtraError(f'PySpark {pyspark.__version__} is too old: pip install "pyspark>=4.0"')
     if not isinstance(frame, DataFrame):

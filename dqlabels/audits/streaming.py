@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from dqlabels.audits.base import free_name
 from dqlabels.audits.options import Options
 from dqlabels.audits.request import KindModule
 from dqlabels.engines.task import Task
-from dqlabels.errors import LabelWarning, OptionError, OutputColumnError
+from dqlabels.errors import OptionError, OutputColumnError, warn_all
 from dqlabels.frames.columns import Column, check_columns, require_names
 from dqlabels.models import large
 from dqlabels.progress import Progress
@@ -196,8 +195,7 @@ def stream(plan: Plan, module: KindModule, notes: Sequence[str], rows: int) -> S
 def streamed_blocks(streamed: Streamed) -> Iterator[pl.DataFrame]:
     """Yield the blocks of a frame without an audit to keep: what lies on disk goes with the last block."""
     with closing(streamed.spill):
-        for note in streamed.notes:
-            warnings.warn(note, LabelWarning, stacklevel=2)
+        warn_all(streamed.notes, stacklevel=3)
         yield from streamed.blocks()
 
 

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from dqlabels.errors import MissingExtraError, ModelError
+from dqlabels.errors import ModelError, needing
 from dqlabels.learn.base import NoiseModel, noise_model
 from dqlabels.learn.options import check_options, seed_of, within
 from dqlabels.learn.types import (
@@ -37,10 +37,8 @@ def load_torch() -> Torch:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
+    with needing('PyTorch is not installed: pip install "dqlabels[torch]"'):
         import torch
-    except ImportError as error:
-        raise MissingExtraError('PyTorch is not installed: pip install "dqlabels[torch]"') from error
     return torch
 
 

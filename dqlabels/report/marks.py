@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
-from dqlabels.errors import MissingExtraError
+from dqlabels.errors import needing
 
 if TYPE_CHECKING:
     import altair
@@ -136,8 +136,6 @@ def altair_module() -> Any:
     Raises:
         MissingExtraError: It is not installed.
     """
-    try:
+    with needing('Charts need altair: pip install "dqlabels[report]"'):
         import altair
-    except ImportError as error:
-        raise MissingExtraError('Charts need altair: pip install "dqlabels[report]"') from error
     return altair

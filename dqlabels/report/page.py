@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from dqlabels.errors import MissingExtraError
+from dqlabels.errors import needing
 from dqlabels.report.data import ReportData
 from dqlabels.report.draw import noise_scale, quality_bars
 
@@ -84,11 +84,9 @@ def render(
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    try:
+    with needing('The HTML report needs jinja2: pip install "dqlabels[report]"'):
         from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
-    except ImportError as error:
-        raise MissingExtraError('The HTML report needs jinja2: pip install "dqlabels[report]"') from error
     # Everything is escaped except what is marked below: our own style, script and drawings.
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("dqlabels.report")]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -39,7 +38,7 @@ from dqlabels.audits.gate import (
     rate_limit,
 )
 from dqlabels.audits.options import documented_fields
-from dqlabels.errors import LabelWarning, OptionError
+from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import ColumnKind, Frame, Labels
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
@@ -572,8 +571,7 @@ class LabelAudit(ClassAudit):
             given = zip(frame[row].to_list(), frame[self.label].to_list(), strict=True)
             check_sample(dict(given), evidence.positions, evidence.codes, evidence.classes, self.label)
         rate = reviewed_noise(evidence.quality, evidence.codes, len(evidence.classes), answers, confidence=confidence)
-        for note in answers.notes:
-            warnings.warn(note, LabelWarning, stacklevel=2)
+        warn_all(answers.notes, stacklevel=3)
         return replace(self, reviewed=rate, warnings=(*self.warnings, *answers.notes))
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,7 +24,7 @@ from dqlabels.audits.trusted.fitted import (
     trusted_tally,
 )
 from dqlabels.audits.trusted.saved import read_fitted, write_fitted
-from dqlabels.errors import LabelColumnError, LabelWarning, OptionError
+from dqlabels.errors import LabelColumnError, OptionError, warn_all
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
 from dqlabels.frames.media import Embedding
 from dqlabels.frames.outputs import check_outputs
@@ -139,8 +138,7 @@ class LabelAuditor:
         result = conclude(request, labels, probabilities)
         embed = _embedded(table, training.table, options.embed or {})
         self._fitted = _keep(self, labels, probabilities, result, embed)
-        for note in result.warnings:
-            warnings.warn(note, LabelWarning, stacklevel=2)
+        warn_all(result.warnings, stacklevel=3)
         return self
 
     def audit(self, batch: Any, *, new_classes: NewClasses = "keep") -> LabelAudit:
@@ -186,8 +184,7 @@ class LabelAuditor:
                 "new_classes='keep' to leave their rows unjudged."
             )
         result = judge_batch(fitted, request, labels)
-        for note in result.warnings:
-            warnings.warn(note, LabelWarning, stacklevel=2)
+        warn_all(result.warnings, stacklevel=3)
         return result
 
     def save(self, path: str | Path) -> None:
