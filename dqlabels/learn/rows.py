@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
@@ -14,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.frames.hashing import hash_inputs
 from dqlabels.learn.types import BoolArray, FloatArray, Folds, Inputs, IntArray
-from dqlabels.models.estimator import Classifier
+from dqlabels.models.estimator import Classifier, seeded
 from dqlabels.models.folds import Fold
 
 # Copies of a row for classes less probable than this are not worth fitting.
@@ -173,10 +172,7 @@ class Rows:
             raise ModelError(
                 "A single class is left to fit on. Use fewer folds, a milder setting, or more rows of each class."
             )
-        model = clone(self.estimator)
-        params = model.get_params(deep=False)
-        if "random_state" in params and params["random_state"] is None:
-            model.set_params(random_state=self.seed)
+        model = seeded(self.estimator, self.seed)
         name = weight_name(model)
         if weights is not None and name is None:
             rows, codes, weights = _in_proportion(rows, codes, weights)
