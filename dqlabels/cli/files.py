@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from dqlabels.errors import OptionError
-from dqlabels.frames.atomic import replacing
+from dqlabels.frames.atomic import clear_abandoned, replacing, replacing_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,6 +91,27 @@ def opened(path: str, kind: str, reading: Callable[[], Opened]) -> Opened:
         raise OptionError(f"{path} cannot be read as {kind}: {reason}. Name its format with --format.") from error
 
 
+def scan_table(path: str, file_format: str | None = None) -> pl.LazyFrame | None:
+    """Scan a file as a lazy frame; None if it cannot be read in passes, like standard input, or before Polars 1.34.
+
+    Raises:
+        OptionError: The file does not hold a table of its format.
+        OSError: The file cannot be read.
+    """
+    import polars as pl
+
+    kind = table_format(path, file_format)
+    if path == STANDARD or not hasattr(pl.LazyFrame, "collect_batches"):
+        return None
+
+    def scan() -> pl.LazyFrame:
+        frame: pl.LazyFrame = getattr(pl, f"scan_{kind}")(path, **READING[kind])
+        frame.collect_schema()
+        return frame
+
+    return opened(path, kind, scan)
+
+
 def check_output(table: pl.DataFrame, path: str, file_format: str | None = None) -> None:
     """Raise before any work if the output could not be written after it.
 
@@ -134,6 +155,24 @@ def write_table(table: pl.DataFrame, path: str, file_format: str | None = None) 
         return
     with replacing(path) as file:
         _write(table, file, kind)
+
+
+def write_lazily(frame: pl.LazyFrame, path: str, file_format: str | None = None) -> None:
+    """Write a lazy frame under a temporary name beside ``path`` and rename it: a former file stays until then.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written.
+        OptionError: The rows could not be read to the end.
+    """
+    import polars as pl
+
+    kind = table_format(path, file_format)
+    clear_abandoned(path)
+    with replacing_path(path) as part:
+        try:
+            getattr(frame, f"sink_{kind}")(part)
+        except pl.exceptions.PolarsError as error:
+            raise OptionError(f"{path} was not written: {str(error).splitlines()[0]}") from error
 
 
 def _write(table: pl.DataFrame, file: BinaryIO, kind: str) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dqlabels.cli.files import STANDARD, read_table, write_table
-from dqlabels.cli.lazy_files import scan_table, write_lazily
+from dqlabels.cli.files import STANDARD, read_table, scan_table, write_lazily, write_table
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:

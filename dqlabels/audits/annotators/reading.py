@@ -9,6 +9,7 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.base import fresh_rows
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, Labels, encode, read_labels, require
 from dqlabels.statistics.arrays import IntArray
@@ -177,9 +178,7 @@ def rows_with_items(reading: Reading, table: Frame) -> tuple[Frame, list[str], N
     if reading.given is None:
         return table, [], reading.first_row
     first = reading.first_row
-    whole = table[first.tolist()]
-    if whole.implementation.is_pandas_like():
-        whole = nw.from_native(whole.to_native().reset_index(drop=True), eager_only=True)
+    whole = fresh_rows(table[first.tolist()])
     differing = [
         name for name in table.columns if name not in reading.names and _differs(table[name], reading.item_of_row)
     ]
