@@ -315,6 +315,19 @@ def rate_limit(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
     return Measured(name, what, *numbers, supported=rate.supported)
 
 
+def share_limit(name: str, what: str, rate: NoiseRate, limit: float, *, of: object = None) -> Measured:
+    """A noise rate that no review of rows tells: of answers or of labels.
+
+    Args:
+        name: The option of the limit.
+        what: What the rate is of, for the message.
+        rate: The noise rate.
+        limit: The most it may be.
+        of: What has the limit where it is not the whole table.
+    """
+    return Measured(name, what, rate.estimate, rate.low, rate.high, limit, supported=rate.supported, of=of)
+
+
 def class_limits(
     rate: NoiseRate,
     label: str,
@@ -336,8 +349,7 @@ def class_limits(
     """
     if limits is None:
         return []
-    limit_of = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(classes, limits)
-    _known(label, classes, limit_of)
+    limit_of = limit_by_part(limits, classes, f"is no class of {label!r}; the classes are")
     shares, low, high = (part.tolist() for part in (rate.by_given_class, rate.class_low, rate.class_high))
     return [
         Measured("max_class_noise_rate", f"the noise rate of class {value!r}", shares[k], low[k], high[k],
@@ -368,7 +380,9 @@ def pair_limits(
     if limits is None:
         return []
     if isinstance(limits, Mapping):
-        _known(label, classes, (value for pair in limits for value in pair))
+        _check_parts(
+            (value for pair in limits for value in pair), classes, f"is no class of {label!r}; the classes are"
+        )
     measured = []
     for given, suggested, rows, share in zip(*(part.tolist() for part in pairs), strict=True):
         pair = (classes[given], classes[suggested])
@@ -381,13 +395,30 @@ def pair_limits(
     return measured or [none]
 
 
-def _known(label: str, classes: Sequence[Hashable], values: Iterable[Hashable]) -> None:
-    unknown = [value for value in values if value not in classes]
+def limit_by_part(
+    limits: float | Mapping[Any, float], parts: Sequence[Hashable], wrong: str, before: str = ""
+) -> dict[Any, float]:
+    """Return the limit of each limited part: a class, an annotator or a tag.
+
+    Args:
+        limits: One for all parts, or a limit by part.
+        parts: What may be limited.
+        wrong: What is wrong with a part that is not there, and what follows, for the message.
+        before: How the message begins.
+
+    Raises:
+        OptionError: A limit for a part that is not there.
+    """
+    limit_of = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(parts, limits)
+    _check_parts(limit_of, parts, wrong, before)
+    return limit_of
+
+
+def _check_parts(values: Iterable[Hashable], parts: Sequence[Hashable], wrong: str, before: str = "") -> None:
+    unknown = [value for value in values if value not in parts]
     if unknown:
-        raise OptionError(
-            f"{', '.join(map(repr, unknown[:10]))} is no class of {label!r}; the classes are "
-            f"{', '.join(map(repr, classes[:20]))}."
-        )
+        listed, known = (", ".join(map(repr, some)) for some in (unknown[:10], parts[:20]))
+        raise OptionError(f"{before}{listed} {wrong} {known}.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +19,7 @@ from dqlabels.learn.network import (
 )
 from dqlabels.learn.options import one_of, within
 from dqlabels.learn.scoring import answered_rows
-from dqlabels.learn.state import CorrectionState, JointState, MentorState
-from dqlabels.learn.types import BoolArray, Inputs, IntArray, Noise, Tensor, Torch
+from dqlabels.learn.types import BoolArray, Inputs, IntArray, Network, Noise, Tensor, Torch
 
 __all__ = [
     "CoTeachingNetwork",
@@ -36,6 +35,41 @@ MIN_REVIEWED = 10
 # In MentorNet's official code the first 19% of the epochs ignore the losses, and the predefined curriculum is a step
 # up to 90% of them and then a slope.
 BURN_IN, SELF_PACED = 0.19, 0.9
+
+
+@dataclass(slots=True, eq=False)
+class CorrectionState:
+    """State of loss correction: the noise matrix as logarithms (K, K), and the inverse of its estimate (K, K)."""
+
+    logs: Tensor
+    inverse: Tensor
+
+
+@dataclass(slots=True, eq=False)
+class MentorState:
+    """State of a mentor.
+
+    ``review`` are the positions of the reviewed rows and whether the label of each is right; ``bar`` is the moving
+    percentile of the losses; ``watched`` holds the mentor's features and the right answers of each epoch.
+    """
+
+    review: tuple[IntArray, BoolArray] | None
+    mentor: Network | None
+    bar: float | None = None
+    watched: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class JointState:
+    """State of joint optimisation.
+
+    ``prior`` (K,) and ``labels`` (n, K) as in the loss, ``answers`` of the last epochs, ``final`` once labels stay.
+    """
+
+    prior: Tensor
+    labels: Tensor
+    answers: list[Tensor] = field(default_factory=list)
+    final: bool = False
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

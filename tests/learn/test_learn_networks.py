@@ -18,7 +18,7 @@ import dqlabels
 from dqlabels import learn
 from dqlabels.errors import OptionError
 from dqlabels.learn.network import Run
-from dqlabels.learn.state import MentorState
+from dqlabels.learn.networks import MentorState
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dqlabels[torch]'")
 NETWORKS = [getattr(learn, name) for name in learn.__all__ if name.endswith("Network")]

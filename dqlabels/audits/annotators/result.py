@@ -27,7 +27,7 @@ from dqlabels.audits.base import (
     fresh_rows,
     records,
 )
-from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured, limit_by_part, share_limit
 from dqlabels.audits.options import documented_fields
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column
@@ -285,7 +285,7 @@ class AnnotatorAudit(Audit):
         measured = []
         if limits.max_noise_rate is not None:
             what = "the share of wrong labels"
-            measured.append(_held("max_noise_rate", what, self.noise_rate, limits.max_noise_rate))
+            measured.append(share_limit("max_noise_rate", what, self.noise_rate, limits.max_noise_rate))
         if limits.min_agreement is not None:
             measured.append(_agreement(self.agreement, limits.min_agreement))
         if limits.max_annotator_noise_rate is not None:
@@ -299,19 +299,14 @@ class AnnotatorAudit(Audit):
         reading = self.findings.reading
         counts = reading.votes.labels_an_annotator
         known = [name for name, labels in zip(reading.annotators, counts, strict=True) if labels]
-        limit_of = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
-        unknown = [name for name in limit_of if name not in known]
-        if unknown:
-            raise OptionError(
-                f"max_annotator_noise_rate: {', '.join(map(repr, unknown[:10]))} gave no label here; the annotators "
-                f"are {', '.join(map(repr, known[:20]))}."
-            )
+        name = "max_annotator_noise_rate"
+        limit_of = limit_by_part(limits, known, "gave no label here; the annotators are", f"{name}: ")
         return [
-            _held(
-                "max_annotator_noise_rate", f"the share of wrong labels by {name!r}",
-                self.estimate_noise(of=name, confidence=self.noise_rate.confidence), limit, of=name,
+            share_limit(
+                name, f"the share of wrong labels by {who!r}",
+                self.estimate_noise(of=who, confidence=self.noise_rate.confidence), limit, of=who,
             )
-            for name, limit in limit_of.items()
+            for who, limit in limit_of.items()
         ]  # fmt: skip
 
     def summary(self) -> str:
@@ -439,10 +434,6 @@ class AnnotatorAudit(Audit):
 
     def _repr_html_(self) -> str:
         return wording.fragment(self.to_dict())
-
-
-def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: object = None) -> Measured:
-    return Measured(name, what, rate.estimate, rate.low, rate.high, limit, of=of)
 
 
 def _agreement(found: Agreement, least: float) -> Measured:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import Audit, AuditedRows, CheckDetails, Mask, NativeFrame, detached, free_name, records
-from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured, limit_by_part, share_limit
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.tags.charts import TagCharts
 from dqlabels.audits.tags.tags import Tags
@@ -241,7 +241,9 @@ class MultilabelAudit(Audit):
     def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
         measured = []
         if limits.max_noise_rate is not None:
-            measured.append(_held("max_noise_rate", "the label-noise rate", self.noise_rate, limits.max_noise_rate))
+            measured.append(
+                share_limit("max_noise_rate", "the label-noise rate", self.noise_rate, limits.max_noise_rate)
+            )
         if limits.max_class_noise_rate is not None:
             measured += self._label_limits(limits.max_class_noise_rate)
         return Grounds.of(self.noise_rate, self.label, "answers"), measured
@@ -249,15 +251,9 @@ class MultilabelAudit(Audit):
     def _label_limits(self, limits: float | Mapping[Any, float]) -> list[Measured]:
         rates, values = self._rates(), self.evidence.tags.values
         known = {values[tag]: rate for tag, rate in rates.items()}
-        limit_of = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(known, limits)
-        unknown = [value for value in limit_of if value not in known]
-        if unknown:
-            raise OptionError(
-                f"{', '.join(map(repr, unknown[:10]))} is no label of {self.label!r} that can be judged; these are "
-                f"{', '.join(map(repr, list(known)[:20]))}."
-            )
+        limit_of = limit_by_part(limits, [*known], f"is no label of {self.label!r} that can be judged; these are")
         return [
-            _held("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit, of=value)
+            share_limit("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit, of=value)
             for value, limit in limit_of.items()
         ]
 
@@ -373,7 +369,3 @@ class MultilabelAudit(Audit):
         classes = html_table(("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), summary["classes"])
         worst = html_table(("row", "label", "kind", "quality"), summary["worst"])
         return f"<div class='dqlabels'>{lines}{classes}{worst}</div>"
-
-
-def _held(name: str, what: str, rate: NoiseRate, limit: float, *, of: object = None) -> Measured:
-    return Measured(name, what, rate.estimate, rate.low, rate.high, limit, supported=rate.supported, of=of)
