@@ -164,8 +164,7 @@ def _halves(marks: NDArray[np.uint64]) -> BoolArray:
     """The half (m,) that each row is in: distinct rows, in the order of their marks, are dealt out at random."""
     different, at = np.unique(marks, return_inverse=True)
     dealt = np.random.default_rng(0xD91).permutation(different.size) % 2 == 0
-    half: BoolArray = dealt[at.ravel()]
-    return half
+    return np.asarray(dealt[at.ravel()])
 
 
 def _proposed(questions: Questions, errors: ModelErrors, search: BoolArray) -> list[Group]:

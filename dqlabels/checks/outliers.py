@@ -30,8 +30,7 @@ def outlier_scores(space: Space) -> FloatArray:
     """
     reach = np.maximum(space.distances, space.distances[space.neighbours][:, :, -1]).mean(axis=1)
     thinned = np.maximum(reach, max(float(np.quantile(reach, DENSEST)), np.finfo(float).tiny))
-    scores: FloatArray = reach * (1 / thinned)[space.neighbours].mean(axis=1)
-    return scores
+    return np.asarray(reach * (1 / thinned)[space.neighbours].mean(axis=1))
 
 
 def min_score(space: Space) -> float:

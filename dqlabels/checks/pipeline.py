@@ -59,8 +59,7 @@ class Subject:
     @cached_property
     def marks(self) -> NDArray[np.uint64]:
         """Mark (n,) of each row, equal where rows are alike in every feature."""
-        marks: NDArray[np.uint64] = row_marks({name: self.codes[name] for name in self.kinds}).sum(1, dtype=np.uint64)
-        return marks
+        return np.asarray(row_marks({name: self.codes[name] for name in self.kinds}).sum(1, dtype=np.uint64))
 
     @cached_property
     def class_names(self) -> list[str]:

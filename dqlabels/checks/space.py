@@ -51,8 +51,7 @@ class Space:
         off = self.points[self.neighbours[points]] - self.points[points][:, None, :]
         squared = (off**2).mean(axis=1)
         parts = np.column_stack([squared[:, block].sum(axis=1) for block in self.blocks.values()])
-        shares: FloatArray = parts / np.maximum(parts.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        return shares
+        return np.asarray(parts / np.maximum(parts.sum(axis=1, keepdims=True), np.finfo(float).tiny))
 
 
 def as_points(table: Frame, kinds: Mapping[str, ColumnKind]) -> tuple[FloatArray, dict[str, slice]]:
@@ -101,8 +100,7 @@ def _categories(part: FloatArray, encoder: CategoryEncoder) -> FloatArray:
         return part * scale if part.shape[1] and np.ptp(part, axis=0).any() else part[:, :0]
     places = part[:, 0].astype(np.int64)
     drawn = np.random.default_rng(0xD91).normal(size=(len(encoder.values) + 1, PROJECTED))
-    apart: FloatArray = drawn[places] * (STEP / np.sqrt(2 * PROJECTED))
-    return apart
+    return np.asarray(drawn[places] * (STEP / np.sqrt(2 * PROJECTED)))
 
 
 def _whole(part: FloatArray) -> FloatArray:
@@ -154,8 +152,7 @@ def _by_distance(points: FloatArray, near: IntArray) -> tuple[IntArray, FloatArr
 def log_ratios(space: Space) -> FloatArray:
     """Return the logarithms (u, k) of the distances to the neighbours over that to the farthest neighbour."""
     tiny = np.finfo(float).tiny
-    ratios: FloatArray = np.log(np.maximum(space.distances / np.maximum(space.distances[:, -1:], tiny), tiny))
-    return ratios
+    return np.asarray(np.log(np.maximum(space.distances / np.maximum(space.distances[:, -1:], tiny), tiny)))
 
 
 def dimension(space: Space) -> float:

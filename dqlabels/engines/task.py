@@ -58,8 +58,7 @@ class RowLayout:
         >>> RowLayout(np.int32, 2).known(np.array([1, -1])).tolist()
         [True, False]
         """
-        there: BoolArray = labels >= 0 if self.dtype is np.int32 else ~np.isnan(labels)
-        return there
+        return np.asarray(labels >= 0 if self.dtype is np.int32 else ~np.isnan(labels))
 
     @property
     def bytes_a_row(self) -> int:

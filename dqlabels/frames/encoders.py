@@ -184,8 +184,7 @@ class CategoryEncoder:
     @property
     def blank(self) -> FloatMatrix:
         """Features (width,) of a missing value."""
-        blank: FloatMatrix = self._features(np.array([0 if self.missing else -1]))[0]
-        return blank
+        return np.asarray(self._features(np.array([0 if self.missing else -1]))[0])
 
     def encode(self, column: Column) -> tuple[FloatMatrix, int]:
         """Return features (n, width), and how many values did not occur when it was fitted."""

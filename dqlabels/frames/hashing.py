@@ -172,5 +172,4 @@ def row_marks(codes: Mapping[str, IntArray]) -> Hashes:
 
 def groups_alike(marks: Hashes) -> IntArray:
     """Return the number (n,) of the group of rows alike in every column that each row belongs to."""
-    groups: IntArray = np.unique(marks.sum(axis=1, dtype=np.uint64), return_inverse=True)[1].astype(np.int64)
-    return groups
+    return np.asarray(np.unique(marks.sum(axis=1, dtype=np.uint64), return_inverse=True)[1].astype(np.int64))

@@ -40,8 +40,7 @@ class Targets:
     def possible(self, amounts: FloatArray) -> FloatArray:
         """Round amounts (n,) to those that the dtype can hold, and clip them to the range of the table."""
         rounded = amounts if self.step == 0 else np.rint(amounts / self.step) * self.step
-        clipped: FloatArray = np.clip(rounded, self.least, self.largest)
-        return clipped
+        return np.asarray(np.clip(rounded, self.least, self.largest))
 
     def replaced(self, rows: IntArray, amounts: FloatArray) -> Column:
         """Return the label column with these amounts (m,) in these rows (m,); the dtype stays."""

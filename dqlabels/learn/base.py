@@ -19,6 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from dqlabels.engines.memory import flag
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.learn.judging import tree_probabilities
 from dqlabels.learn.options import check_choice, check_options, seed_of
@@ -195,7 +196,7 @@ def noise_model(noise: Noise, codes: IntArray, probs: FloatArray, seed: int) -> 
         elif noise == "anchor":
             found = anchor_noise(codes, probs, random_state=seed)
         elif noise == "confident":
-            found = confident_noise(_confident_counts(codes, probs), np.bincount(codes, minlength=k), random_state=seed)
+            found = confident_noise(flag(codes, probs).counts, np.bincount(codes, minlength=k), random_state=seed)
         else:
             found = mixture_noise(codes, probs, method=noise, random_state=seed)
         given = np.bincount(codes, minlength=k) / codes.size
@@ -233,13 +234,6 @@ def _model_of_matrix(matrix: FloatArray, given: FloatArray) -> NoiseModel:
     totals = joint.sum(axis=1, keepdims=True)
     inverse = np.divide(joint, totals, out=np.eye(len(given)), where=totals > 0)
     return NoiseModel(float(1 - prior @ np.diagonal(matrix)), matrix, inverse, prior)
-
-
-def _confident_counts(codes: IntArray, probs: FloatArray) -> IntArray:
-    from dqlabels.engines.memory import judge
-
-    counts: IntArray = judge(codes, probs).confident_joint
-    return counts
 
 
 def deconvolve(probs: FloatArray, matrix: FloatArray, steps: int = 20) -> FloatArray:

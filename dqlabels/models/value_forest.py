@@ -12,7 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from dqlabels.errors import ModelError
 from dqlabels.frames.arrays import Hashes
 from dqlabels.frames.hashing import hash_columns
 from dqlabels.models.bag import fit_tree, unjudged_rows
+from dqlabels.models.forest import Descent
 from dqlabels.models.sizes import MAX_FITTED_ROWS
 from dqlabels.models.units import GroupNames, content_units, fitting_sample, row_weights
 from dqlabels.progress import Progress, ProgressOption
@@ -61,15 +61,6 @@ class ForestSizes:
         return cls(trees, MAX_ROWS_PER_TREE, 2)
 
 
-class Descent(Protocol):
-    """A fitted tree of scikit-learn (``sklearn.tree._tree.Tree``)."""
-
-    value: FloatArray
-
-    def apply(self, matrix: Matrix) -> IntArray:
-        """The leaf (n,) of each row (n, d)."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueTree:
     """One tree, and for each of its nodes (nodes, 2) the mean target in units of 2**-21 and the square of that."""
@@ -79,8 +70,7 @@ class ValueTree:
 
     def predict(self, matrix: Matrix) -> IntArray:
         """Return the mean and its square (n, 2) in the leaf of each row."""
-        found: IntArray = self.values.take(self.descent.apply(matrix), axis=0)
-        return found
+        return np.asarray(self.values.take(self.descent.apply(matrix), axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,8 +220,7 @@ def may_see(hashes: Hashes, tree: int) -> NDArray[np.bool_]:
     """Return which rows (n,) a tree may be grown on: about half of them, copies alike."""
     if tree >= 64:  # a hash has 64 bits; further trees take those of a hash of it
         hashes = hash_columns([hashes, np.full(hashes.size, tree // 64, dtype=np.uint64)], hashes.size)
-    seen: NDArray[np.bool_] = (hashes >> np.uint64(tree % 64)) & np.uint64(1) == 1
-    return seen
+    return np.asarray((hashes >> np.uint64(tree % 64)) & np.uint64(1) == 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -76,8 +76,7 @@ def _wilson_upper(hits: IntArray, trials: IntArray) -> FloatArray:
     share, z2 = hits / trials, WILSON_Z**2
     centre = share + z2 / (2 * trials)
     spread = WILSON_Z * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    upper: FloatArray = (centre + spread) / (1 + z2 / trials)
-    return upper
+    return np.asarray((centre + spread) / (1 + z2 / trials))
 
 
 def _rate_from_matrix(regions: IntArray, label_counts: IntArray, confidence: float, seed: int) -> NoiseRate:

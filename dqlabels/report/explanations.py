@@ -202,8 +202,7 @@ def _mixed(*parts: NDArray[np.floating]) -> NDArray[np.uint64]:
         mixed += (bits * odd).sum(axis=1, dtype=np.uint64)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    hashed: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(32))
-    return hashed
+    return np.asarray(mixed ^ (mixed >> np.uint64(32)))
 
 
 def _compare(column: Column, kind: ColumnKind, comparison: _Comparison) -> list[list[Line]]:
@@ -289,8 +288,7 @@ def _number_distance(values: FloatArray, shown: int) -> Distance:
 def _unit_rows(matrix: FloatArray) -> FloatArray:
     matrix = np.nan_to_num(matrix)
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-    unit: FloatArray = matrix / np.where(lengths > 0, lengths, 1)
-    return unit
+    return np.asarray(matrix / np.where(lengths > 0, lengths, 1))
 
 
 def _words(column: Column, comparison: _Comparison) -> list[list[Line]]:

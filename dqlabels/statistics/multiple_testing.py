@@ -43,8 +43,7 @@ def benjamini_hochberg(p: FloatArray, fdr: float) -> BoolArray:
     first = first_flagged(values[::-1], rows.cumsum()[::-1], fdr)
     if first == values.size:
         return np.zeros(p.size, dtype=bool)
-    flagged: BoolArray = p <= values[::-1][first]
-    return flagged
+    return np.asarray(p <= values[::-1][first])
 
 
 def holm(p: FloatArray, alpha: float) -> BoolArray:

@@ -58,13 +58,11 @@ class ValueScale:
 
     def apply(self, values: FloatArray) -> FloatArray:
         """Transform values (n,) to the scale."""
-        scaled: FloatArray = np.arcsinh((values - self.center) / self.unit)
-        return scaled
+        return np.asarray(np.arcsinh((values - self.center) / self.unit))
 
     def undo(self, scaled: FloatArray) -> FloatArray:
         """Transform values (n,) back from the scale."""
-        values: FloatArray = self.center + self.unit * np.sinh(scaled)
-        return values
+        return np.asarray(self.center + self.unit * np.sinh(scaled))
 
 
 def _quantiles(values: FloatArray, shares: tuple[float, ...], counts: IntArray | None) -> list[float]:
@@ -138,8 +136,7 @@ def residual_scores(residuals: FloatArray, spread: FloatArray, mean_residual: fl
     [1.0, -2.0]
     """
     usual = spread + FLOOR * mean_residual
-    scores: FloatArray = residuals / np.where(usual > 0, usual, 1.0)
-    return scores
+    return np.asarray(residuals / np.where(usual > 0, usual, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +194,7 @@ def fit_tail(middle: float, outer: float) -> Tail:
 def size_cells(sizes: FloatArray) -> IntArray:
     """Cell (n,) of each absolute score, on a grid whose cells grow with the score; cell 0 holds exact zeros alone."""
     keys = (np.ascontiguousarray(sizes, dtype=np.float64).view(np.int64) >> KEY_SHIFT) - FIRST_KEY
-    cells: IntArray = np.where(sizes > 0, np.clip(keys + 1, 1, CELLS - 1), 0)
-    return cells
+    return np.asarray(np.where(sizes > 0, np.clip(keys + 1, 1, CELLS - 1), 0))
 
 
 def cell_edges(cells: IntArray) -> FloatArray:
@@ -280,8 +276,7 @@ class ValueRule:
 
     def reach(self, spread: FloatArray, p: float) -> FloatArray:
         """Distance (n,) from the prediction that right values exceed with probability ``p``, by each row's spread."""
-        reach: FloatArray = (spread + FLOOR * self.mean_residual) * self.tail.size_of(p)
-        return reach
+        return np.asarray((spread + FLOOR * self.mean_residual) * self.tail.size_of(p))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -377,7 +377,7 @@ def test_a_streamed_audit_says_why_it_has_no_check_up():
 
     audit = object.__new__(StreamedAudit)
     object.__setattr__(audit, "label", "label")
-    with pytest.raises(dqlabels.DQLabelsError, match="the memory engine alone"):
+    with pytest.raises(dqlabels.DQLabelsError, match="compares rows with each other"):
         audit.checkup()
 
 

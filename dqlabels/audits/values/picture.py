@@ -30,8 +30,7 @@ class Axis:
 
     def cells(self, scaled: FloatArray) -> IntArray:
         """The step (n,) that each value on the scale lies in."""
-        steps: IntArray = np.clip((scaled - self.low) / (self.high - self.low) * SIDE, 0, SIDE - 1).astype(np.int64)
-        return steps
+        return np.asarray(np.clip((scaled - self.low) / (self.high - self.low) * SIDE, 0, SIDE - 1).astype(np.int64))
 
 
 @dataclass(slots=True, eq=False)

@@ -213,8 +213,7 @@ class ValueColumns:
 
 def residuals_of(scale: ValueScale, given: FloatArray, outputs: RealArray) -> FloatArray:
     """(b,) value less prediction of rows with a value, on the value scale."""
-    residuals: FloatArray = scale.apply(given) - outputs[:, 0]
-    return residuals
+    return np.asarray(scale.apply(given) - outputs[:, 0])
 
 
 def kinds_of(matrix: NDArray[np.float32], values: FloatArray, *, coarse: bool) -> NDArray[np.uint64]:
