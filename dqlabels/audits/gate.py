@@ -5,13 +5,13 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.options import Check, checked, choice, option, refuse_unknown
+from dqlabels.audits.options import check_fields, checked, choice, option, refuse_unknown
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
 from dqlabels.noise.rate import NoiseRate, share_interval
 from dqlabels.noise.reviewed import rows_to_decide
@@ -29,30 +29,28 @@ WORST_FIRST: tuple[str, ...] = ("fail", "inconclusive", "pass")
 MOST_FURTHER_CHECKS = 5
 
 
-def _limit(name: str, value: object) -> float | None:
+def _limit(name: str, value: object) -> float:
     return _between_0_and_1(name, value, "a share of rows between 0 and 1; for 5% pass 0.05")
 
 
-def _agreement(name: str, value: object) -> float | None:
+def _agreement(name: str, value: object) -> float:
     return _between_0_and_1(name, value, "an agreement between 0 and 1")
 
 
-def _between_0_and_1(name: str, value: object, what: str) -> float | None:
-    if value is None:
-        return None
+def _between_0_and_1(name: str, value: object, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, numbers.Real)) or not 0 <= float(value) <= 1:
         raise OptionError(f"{name}={value!r} is not {what}.")
     return float(value)
 
 
-def _limits(name: str, value: object) -> float | dict[Hashable, float] | None:
+def _limits(name: str, value: object) -> float | dict[Hashable, float]:
     if isinstance(value, Mapping):
         return {of: checked(_limit, name, limit) for of, limit in value.items()}
     return _limit(name, value)
 
 
-def _text(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
+def _text(name: str, value: object) -> str:
+    if isinstance(value, str):
         return value
     raise OptionError(f"{name}={value!r} is not the name of a method of estimating the noise rate.")
 
@@ -110,10 +108,7 @@ class Limits:
     )
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            check: Check | None = one.metadata["check"]
-            if check is not None:
-                object.__setattr__(self, one.name, check(one.name, getattr(self, one.name)))
+        check_fields(self)
 
     @classmethod
     def of(cls, values: Mapping[str, Any], call: str, only: Collection[str]) -> Limits:

@@ -93,8 +93,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def option(default: Any, meaning: str, check: Check | None = None) -> Any:
-    """Return a field with its meaning, and what turns a value of it into the one to keep or refuses it."""
-    return field(default=default, metadata={"meaning": meaning, "check": check})
+    """Return a field with its meaning, and what turns a value of it into the one to keep or refuses it.
+
+    Where the default is None, None leaves the option out and is not checked.
+    """
+
+    def check_given(name: str, value: Any) -> Any:
+        return value if check is None or (value is None and default is None) else check(name, value)
+
+    return field(default=default, metadata={"meaning": meaning, "check": check_given})
 
 
 def checked(check: Check, name: str, value: Any) -> Any:
@@ -117,15 +124,21 @@ def checked_field(record: type[Any], name: str, value: Any, written: str = "") -
         OptionError: A value that means nothing there.
     """
     (check,) = (one.metadata["check"] for one in fields(record) if one.name == name)
-    return value if check is None else check(written or name, value)
+    return check(written or name, value)
 
 
-def choice(choices: Any, *, optional: bool = False) -> Check:
-    """Return a check that a value is one of a ``Literal``'s, or None where that is allowed."""
+def check_fields(record: Any) -> None:
+    """Check each field of a dataclass of options that was just made, and keep what the check returns."""
+    for one in fields(record):
+        object.__setattr__(record, one.name, one.metadata["check"](one.name, getattr(record, one.name)))
+
+
+def choice(choices: Any) -> Check:
+    """Return a check that a value is one of a ``Literal``'s."""
     values = get_args(choices)
 
     def check(name: str, value: object) -> object:
-        if (value is None and optional) or (isinstance(value, str) and value in values):
+        if isinstance(value, str) and value in values:
             return value
         close = difflib.get_close_matches(str(value), values, 1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -150,13 +163,12 @@ def _seed(name: str, value: object) -> int:
     return _whole(name, value, 0, "")
 
 
-def _sample_rows(name: str, value: object) -> int | None:
-    what = ", the rows that the model of a large table is fitted on"
-    return None if value is None else _whole(name, value, MIN_SAMPLE_ROWS, what)
+def _sample_rows(name: str, value: object) -> int:
+    return _whole(name, value, MIN_SAMPLE_ROWS, ", the rows that the model of a large table is fitted on")
 
 
 def _threads(name: str, value: object) -> int | None:
-    if value is None or (value == -1 and not isinstance(value, bool)):
+    if value == -1 and not isinstance(value, bool):
         return None
     return _whole(name, value, 1, "; leave it out, or pass -1, to use every core")
 
@@ -183,39 +195,31 @@ def _columns(name: str, value: object) -> tuple[str, ...]:
     return listed
 
 
-def _columns_or_none(name: str, value: object) -> tuple[str, ...] | None:
-    return None if value is None else _columns(name, value)
-
-
-def _column_or_none(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
+def _column(name: str, value: object) -> str:
+    if isinstance(value, str):
         return value
     raise OptionError(f"{name}={value!r} is not the name of a column.")
 
 
 def _column_or_values(name: str, value: object) -> Any:
-    if value is None or isinstance(value, str) or (hasattr(value, "__len__") and not isinstance(value, (dict, set))):
+    if isinstance(value, str) or (hasattr(value, "__len__") and not isinstance(value, (dict, set))):
         return value
     raise OptionError(f"{name}={value!r} is neither the name of a column nor one value for each row.")
 
 
-def _classes(name: str, value: object) -> tuple[object, ...] | None:
-    if value is None:
-        return None
+def _classes(name: str, value: object) -> tuple[object, ...]:
     if isinstance(value, (str, bytes, set, frozenset)) or not isinstance(value, Iterable):
         raise OptionError(f"{name}={value!r} is not a list of classes in the order of the probability columns.")
     return tuple(value)
 
 
 def _probabilities(name: str, value: object) -> Any:
-    if value is None or (hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict, set))):
+    if hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict, set)):
         return value
     raise OptionError(f"{name}={value!r} is neither a list of column names nor an array of one row per row.")
 
 
-def _embeddings(name: str, value: object) -> dict[str, Embedding] | None:
-    if value is None:
-        return None
+def _embeddings(name: str, value: object) -> dict[str, Embedding]:
     if not isinstance(value, Mapping):
         raise OptionError(
             f"{name}={value!r} is not a mapping from columns to 'image' or a callable, as in "
@@ -225,7 +229,7 @@ def _embeddings(name: str, value: object) -> dict[str, Embedding] | None:
 
 
 def _folds(name: str, value: object) -> Any:
-    if value is None or value == "time" or (hasattr(value, "split") and not isinstance(value, str)):
+    if value == "time" or (hasattr(value, "split") and not isinstance(value, str)):
         return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return _whole(name, value, 2, "; pass at least 2 folds")
@@ -235,7 +239,7 @@ def _folds(name: str, value: object) -> Any:
 
 
 def _progress(name: str, value: object) -> Any:
-    if value is None or isinstance(value, bool) or callable(value):
+    if isinstance(value, bool) or callable(value):
         return value
     raise OptionError(f"{name}={value!r} is not True, False, None or a callable that takes (done, total).")
 
@@ -260,24 +264,20 @@ class Options:
         "durations; 'annotators' for several people's labels; 'multilabel' for several labels per row. By default it "
         "is read off the label: one column is one class per row, numbers where it holds many fractional ones, ordinal "
         "where it is an ordered pandas categorical; several columns are annotators, a column of lists is multilabel.",
-        choice(Task, optional=True),
+        choice(Task),
     )
-    annotator: str | None = option(
-        None, "Long format (one row per label): the column naming the annotator.", _column_or_none
-    )
-    item: str | None = option(
-        None, "Long format (one row per label): the column naming what was labelled.", _column_or_none
-    )
+    annotator: str | None = option(None, "Long format (one row per label): the column naming the annotator.", _column)
+    item: str | None = option(None, "Long format (one row per label): the column naming what was labelled.", _column)
     consensus: Consensus | None = option(
         None,
         "How several annotators' labels become one: 'crowdlab' (the default where there are features), 'ibcc', "
         "'dawid_skene' or 'majority'.",
-        choice(Consensus, optional=True),
+        choice(Consensus),
     )
     features: Sequence[str] | None = option(
         None,
         "Columns to judge by; by default all others. Identifiers and copies of the label are left out.",
-        _columns_or_none,
+        _columns,
     )
     exclude: Iterable[str] = option((), "Columns not to judge by.", _columns)
     embed: Mapping[str, Embedding] | None = option(
@@ -321,7 +321,7 @@ class Options:
     fdr: float = option(FDR, "Numbers only: the expected share of right values among the flagged, in (0, 1).", _share)
     names: tuple[str, str, str] = option(AUDIT_COLUMNS, "The three columns to add: quality, suggestion, flag.", _names)
     compat: Compat | None = option(
-        None, "'cleanlab' reproduces cleanlab 2.9 where it departs from the paper.", choice(Compat, optional=True)
+        None, "'cleanlab' reproduces cleanlab 2.9 where it departs from the paper.", choice(Compat)
     )
     sample_rows: int | None = option(
         None,
@@ -341,10 +341,7 @@ class Options:
     sizes: Sizes = option(Sizes(), "When a table is large, and what its models take: no option of a user's.")
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            check: Check | None = one.metadata["check"]
-            if check is not None:
-                object.__setattr__(self, one.name, check(one.name, getattr(self, one.name)))
+        check_fields(self)
 
     @classmethod
     def of(cls, values: Mapping[str, Any], call: str, only: Collection[str] | None = None) -> Self:
