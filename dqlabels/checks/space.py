@@ -11,7 +11,7 @@ from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.encoders import MAX_ONE_HOT, CategoryEncoder
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.statistics.arrays import FloatArray, IntArray
-from dqlabels.statistics.residuals import ValueScale
+from dqlabels.statistics.value_scale import ValueScale
 
 # Neighbours of each point, as in cleanlab's Datalab.
 NEIGHBOURS = 10

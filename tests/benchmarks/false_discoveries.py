@@ -20,7 +20,8 @@ from regression import R_TABLES, corrupt, load
 
 from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics import residuals as statistics
-from dqlabels.statistics.residuals import ValueScale, judge_values
+from dqlabels.statistics.residuals import judge_values
+from dqlabels.statistics.value_scale import ValueScale
 
 MAX_ROWS, GENERATED_ROWS = 4_200, 1_000
 REAL = ("diabetes", "abalone", *R_TABLES)

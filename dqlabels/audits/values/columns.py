@@ -10,7 +10,8 @@ from dqlabels.frames.columns import Frame
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.targets import Targets
 from dqlabels.statistics.arrays import BoolArray, FloatArray
-from dqlabels.statistics.residuals import ValueRule, ValueScale
+from dqlabels.statistics.residuals import ValueRule
+from dqlabels.statistics.value_scale import ValueScale
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,8 @@ from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.models import large
 from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics.arrays import FloatArray
-from dqlabels.statistics.residuals import ResidualTally, ValueScale, judge_values
+from dqlabels.statistics.residuals import ResidualTally, judge_values
+from dqlabels.statistics.value_scale import ValueScale
 
 __all__ = ["audit_table", "check_schema", "spark_task", "stream_task", "streamed_audit"]
 

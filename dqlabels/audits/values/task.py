@@ -24,7 +24,8 @@ from dqlabels.models.units import COARSE
 from dqlabels.models.value_forest import ForestSizes, ValueForest
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
-from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, ValueScale, residual_scores
+from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, residual_scores
+from dqlabels.statistics.value_scale import ValueScale
 from dqlabels.threads import thread_count
 
 # The features predict so little beyond this that only gross errors can be found.

@@ -20,11 +20,11 @@ from dqlabels.models.value_forest import predict_out_of_bag
 from dqlabels.statistics.residuals import (
     ResidualTally,
     SizeCounts,
-    ValueScale,
     cell_edges,
     judge_values,
     size_cells,
 )
+from dqlabels.statistics.value_scale import ValueScale
 
 
 def audit(frame, label="price", **options):
