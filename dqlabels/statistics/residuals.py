@@ -12,16 +12,24 @@ import numpy as np
 
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.cutoffs import Counts
-from dqlabels.statistics.multiple_testing import first_flagged
+from dqlabels.statistics.local_rate import RightProbability, right_probability
 
 # Share of the mean residual added to the spread of the trees: where they agree by chance, a small residual is no error.
 FLOOR = 0.5
 # Residuals are summed as whole numbers of 1 / UNIT, so that the sum does not depend on the order of the rows.
 UNIT = 2**22
-# Quantiles of the absolute scores to which the tail of right values is fitted (docs/regression.md compares others).
-MIDDLE, OUTER = 0.50, 0.90
-MIN_FREEDOM, MAX_FREEDOM = 1.0, 200.0  # degrees of freedom
-MAX_ROUNDS = 20
+# Share of the absolute scores, smallest first, that the distribution of right values is fitted to, and in how many
+# points they are taken (docs/regression.md compares other shares).
+INNER, POINTS = 0.95, 200
+# Share of the scores, smallest first, whose values are all taken to be right.
+CERTAIN = 0.9
+# Most right values that are taken to lie beyond them: with less, noise in small tables would decide.
+MAX_BEYOND = 1.5 * (1 - INNER)
+MIN_FREEDOM, MAX_FREEDOM, FREEDOMS = 1.5, 200.0, 16  # degrees of freedom
+# Widths that are tried: logarithms of the multiple of the scores' median, and the step between them.
+WIDTHS, WIDTH_STEP = (-1.0, 1.5), 0.05
+# A flagged value is at most this likely right, unless a higher false-discovery rate is asked for.
+MOST_RIGHT = 0.5
 # Absolute scores are counted in cells about a thousandth of their size wide, from 2**-24 to 2**24: the number of a
 # cell is a double's leading bits minus those of the first cell.
 KEY_SHIFT = 52 - 10
@@ -74,22 +82,37 @@ def _summed(values: FloatArray) -> int:
     return int(np.rint(np.abs(values) * UNIT).astype(np.int64).sum())
 
 
-def residual_scores(residuals: FloatArray, spread: FloatArray, mean_residual: float) -> FloatArray:
-    """Divide residuals by what is usual for their row: the spread of its trees plus half the table's mean residual.
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is usual for a row: ``share`` of the spread of its trees, plus ``floor``, the same for all rows."""
 
-    Args:
-        residuals: (n,) value less prediction, on the value scale.
-        spread: (n,) standard deviation of the single trees' predictions, at least 0.
-        mean_residual: Mean absolute residual of the whole table, as :class:`ResidualTally` gives it.
+    share: float
+    floor: float
 
-    Returns:
-        (n,) scores with the sign of the residual; 0 where the prediction is exact.
+    @classmethod
+    def of(cls, mean_residual: float) -> Usual:
+        """The spread of a row's trees plus half the mean absolute residual of the table."""
+        return cls(1.0, FLOOR * mean_residual)
 
-    >>> residual_scores(np.array([1.0, -3.0]), np.array([0.0, 0.5]), 2.0).tolist()
-    [1.0, -2.0]
-    """
-    usual = spread + FLOOR * mean_residual
-    return np.asarray(residuals / np.where(usual > 0, usual, 1.0))
+    def sizes(self, spread: FloatArray) -> FloatArray:
+        """Distance (n,) from the prediction that is usual for rows of this spread (n,)."""
+        return np.asarray(self.share * spread + self.floor)
+
+    def scores(self, residuals: FloatArray, spread: FloatArray) -> FloatArray:
+        """Divide residuals by what is usual for their row.
+
+        Args:
+            residuals: (n,) value less prediction, on the value scale.
+            spread: (n,) standard deviation of the single trees' predictions, at least 0.
+
+        Returns:
+            (n,) scores with the sign of the residual; 0 where the prediction is exact.
+
+        >>> Usual.of(2.0).scores(np.array([1.0, -3.0]), np.array([0.0, 0.5])).tolist()
+        [1.0, -2.0]
+        """
+        usual = self.sizes(spread)
+        return np.asarray(residuals / np.where(usual > 0, usual, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +142,44 @@ class Tail:
 NO_TAIL = Tail(0.0, MAX_FREEDOM)
 
 
-def fit_tail(middle: float, outer: float) -> Tail:
-    """Fit Student's t to the median and the upper decile of the absolute scores.
+def fit_tail(sizes: FloatArray, cut: float) -> Tail:
+    """Fit Student's t to the absolute scores up to ``cut``, where they end although right ones go on.
 
-    Larger scores play no part, so up to a tenth of the values may be arbitrarily wrong.
+    Larger scores play no part, so they may be arbitrarily wrong; how many there are plays no part either.
+
+    Args:
+        sizes: (m,) absolute scores above 0 and at most ``cut``.
+        cut: Where the fitted scores end.
+
+    Source: maximum likelihood under truncation, as the null of Efron (2004), JASA 99:96-104, is fitted to the middle.
 
     >>> from scipy.special import stdtrit
-    >>> tail = fit_tail(*(-2 * stdtrit(5.0, np.array([0.25, 0.05]))).tolist())
-    >>> round(tail.width, 1), round(tail.freedom)
-    (2.0, 5)
+    >>> sizes = -2 * stdtrit(5.0, np.linspace(0.025, 0.5, 300, endpoint=False))
+    >>> tail = fit_tail(sizes, float(sizes.max()))
+    >>> round(tail.width), 4 < tail.freedom < 7
+    (2, True)
     """
-    from scipy.special import stdtrit
+    freedoms = np.exp(np.linspace(np.log(MIN_FREEDOM), np.log(MAX_FREEDOM), FREEDOMS))
+    middle = float(np.median(sizes))
+    coarse = middle * np.exp(np.arange(*WIDTHS, WIDTH_STEP))
+    width, freedom = _likeliest(sizes, cut, coarse, freedoms)
+    fine = width * np.exp(np.linspace(-WIDTH_STEP, WIDTH_STEP, 21))
+    return Tail(*_likeliest(sizes, cut, fine, np.array([freedom])))
 
-    at_middle, at_outer = (1 + MIDDLE) / 2, (1 + OUTER) / 2
 
-    def ratio(freedom: float) -> float:
-        return float(stdtrit(freedom, at_outer) / stdtrit(freedom, at_middle))
+def _likeliest(sizes: FloatArray, cut: float, widths: FloatArray, freedoms: FloatArray) -> tuple[float, float]:
+    """The width and the degrees of freedom under which these scores below the cut are likeliest."""
+    from scipy.special import gammaln, stdtr
 
-    low, high = MIN_FREEDOM, MAX_FREEDOM
-    wanted = outer / middle if middle > 0 else np.inf
-    for _ in range(50):
-        between = float(np.sqrt(low * high))
-        low, high = (between, high) if ratio(between) > wanted else (low, between)
-    return Tail(outer / float(stdtrit(high, at_outer)), high)
+    freedom = freedoms[:, None]
+    squares = (sizes / widths[:, None]) ** 2
+    bends = np.array([np.log1p(squares / one).mean(axis=1) for one in freedoms.tolist()])
+    beyond = 2 * stdtr(freedom, -cut / widths)
+    constant = gammaln((freedom + 1) / 2) - gammaln(freedom / 2) - np.log(freedom) / 2
+    likelihoods = constant - np.log(widths) - (freedom + 1) / 2 * bends - np.log1p(-beyond)
+    likelihoods[beyond > MAX_BEYOND] = -np.inf
+    best, at = np.unravel_index(int(likelihoods.argmax()), likelihoods.shape)
+    return float(widths[at]), float(freedoms[best])
 
 
 def size_cells(sizes: FloatArray) -> IntArray:
@@ -172,94 +210,105 @@ class SizeCounts(Counts):
         """Count these absolute scores (n,)."""
         self.counts += np.bincount(size_cells(sizes), minlength=CELLS)
 
-    def finish(self, fdr: float) -> tuple[Tail, float]:
-        """Return the tail of right values, and the smallest absolute score flagged at this rate; infinite if none is.
+    def finish(self, fdr: float) -> SizeRule:
+        """Return the rule for scores, which flags at this false-discovery rate.
 
-        The tail is fitted to the middle of the scores, then again without the flagged ones until the flags stay.
-
-        Source: Efron (2004), JASA 99:96-104, a null fitted to the middle.
+        The tail is fitted to the inner scores, and then to all that are not flagged by that: the inner ones alone say
+        too little of a tail, and all of them would count the wrong ones in.
         """
-        cells = np.flatnonzero(self.counts)
-        counts, edges = self.counts[cells], cell_edges(cells)
-        beyond = counts[::-1].cumsum()[::-1]
-        tail, cutoff = NO_TAIL, edges.size
-        for _ in range(MAX_ROUNDS):
-            tail = _tail_among(cells[:cutoff], counts[:cutoff])
-            again = first_flagged(tail.p_values(edges), beyond, fdr)
-            if again == cutoff:
-                break
-            cutoff = again
-        return tail, float(edges[cutoff]) if cutoff < edges.size else np.inf
+        cells = np.flatnonzero(self.counts[1:]) + 1  # cell 0 holds values predicted exactly
+        if not cells.size:
+            return SizeRule(NO_TAIL, right_probability(np.empty(0), cells, np.empty(0)), np.inf)
+        counts = self.counts[cells]
+        inner = 1 + int(np.searchsorted(counts.cumsum(), INNER * int(counts.sum())))
+        first = _size_rule(cells, counts, inner, fdr)
+        return _size_rule(cells, counts, max(inner, int(np.searchsorted(cell_edges(cells), first.cutoff))), fdr)
 
 
-def _tail_among(cells: IntArray, counts: IntArray) -> Tail:
-    """Fit the tail to these cells (m,) with ``counts`` (m,) rows, leaving out values predicted exactly."""
-    inexact = cells > 0
-    cells, counts = cells[inexact], counts[inexact]
-    if not cells.size:
-        return NO_TAIL
-    centers = (cell_edges(cells) + cell_edges(cells + 1)) / 2
-    upto = counts.cumsum()
+def _size_rule(cells: IntArray, counts: IntArray, fitted: int, fdr: float) -> SizeRule:
+    """The rule by the rows (m,) in these cells (m,), to the first ``fitted`` of which the tail is fitted."""
+    edges, ends, upto = cell_edges(cells), cell_edges(cells + 1), counts.cumsum()
+    centers, rows, inside, cut = (edges + ends) / 2, int(upto[-1]), int(upto[fitted - 1]), float(ends[fitted - 1])
+    tail = fit_tail(centers[np.searchsorted(upto, (np.arange(POINTS) + 0.5) / POINTS * inside)], cut)
+    beyond, at_cut = tail.p_values(edges), float(tail.p_values(np.array([cut]))[0])
+    expected = min(inside / (1 - at_cut), float(rows)) * (beyond - np.append(beyond[1:], 0.0))
+    # Wrong values among the inner scores cannot be told, so all of these count as right.
+    right = right_probability(centers, counts, np.where(upto <= CERTAIN * rows, counts, expected))
+    return SizeRule(tail, right, _cutoff(edges, counts, right.of(centers), fdr))
 
-    def quantile(share: float) -> float:
-        place = share * (int(upto[-1]) - 1)
-        low, high = centers[np.searchsorted(upto, [int(place), int(np.ceil(place))], side="right")].tolist()
-        return float(low + (place - int(place)) * (high - low))
 
-    return fit_tail(quantile(MIDDLE), quantile(OUTER))
+def _cutoff(edges: FloatArray, counts: IntArray, right: FloatArray, fdr: float) -> float:
+    """Smallest edge (m,) above which the mean P(right) is at most ``fdr``, each cell's being at most even."""
+    beyond = (counts * right)[::-1].cumsum()[::-1] / counts[::-1].cumsum()[::-1]
+    flagged = np.flatnonzero((beyond <= fdr) & (right <= max(fdr, MOST_RIGHT)))
+    return float(edges[flagged[0]]) if flagged.size else np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRule:
+    """What absolute scores mean: the ``tail`` of right values, P(``right``), and the ``cutoff`` of flagged ones.
+
+    ``cutoff`` is infinite where none is flagged.
+    """
+
+    tail: Tail
+    right: RightProbability
+    cutoff: float
 
 
 @dataclass(frozen=True, slots=True)
 class ValueRule:
-    """What is known of a table after all passes, enough to judge any of its rows alone.
+    """What is known of a table after all passes, enough to judge any of its rows alone."""
 
-    ``mean_residual`` is that of the table, ``tail`` the distribution of right values' scores; absolute scores of at
-    least ``cutoff`` are flagged.
-    """
-
-    mean_residual: float
-    tail: Tail
-    cutoff: float
+    usual: Usual
+    sizes: SizeRule
 
     def judge(self, residuals: FloatArray, spread: FloatArray) -> ValueVerdict:
-        """Return scores, p-values and flags of rows (n,)."""
-        scores = residual_scores(residuals, spread, self.mean_residual)
+        """Return scores, P(right) and flags of rows (n,)."""
+        scores = self.usual.scores(residuals, spread)
         sizes = np.abs(scores)
-        return ValueVerdict(scores, self.tail.p_values(sizes), sizes >= self.cutoff)
+        return ValueVerdict(scores, self.sizes.right.of(sizes), sizes >= self.sizes.cutoff)
 
     def reach(self, spread: FloatArray, p: float) -> FloatArray:
         """Distance (n,) from the prediction that right values exceed with probability ``p``, by each row's spread."""
-        return np.asarray((spread + FLOOR * self.mean_residual) * self.tail.size_of(p))
+        return np.asarray(self.usual.sizes(spread) * self.sizes.tail.size_of(p))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ValueVerdict:
-    """Signed ``scores`` (n,), p-values ``p`` (n,) in [0, 1] of which low is suspicious, and ``flagged`` (n,)."""
+    """Signed ``scores`` (n,), P(``right``) (n,) in [0, 1], and ``flagged`` (n,)."""
 
     scores: FloatArray
-    p: FloatArray
+    right: FloatArray
     flagged: BoolArray
 
 
-def judge_values(residuals: FloatArray, spread: FloatArray, fdr: float) -> tuple[ValueRule, ValueVerdict]:
+def judge_values(
+    residuals: FloatArray, spread: FloatArray, fdr: float, usual: Usual | None = None
+) -> tuple[ValueRule, ValueVerdict]:
     """Flag values at a false-discovery rate, against a distribution of right scores learnt from the table itself.
 
-    Out-of-bag scores are exchangeable, so among right values each score has a conformal p-value. Since it is not known
-    which values are right, the reference distribution is Student's t fitted to the middle of the scores.
+    It is not known which values are right, so the distribution of right scores is Student's t fitted to the inner
+    scores. Together with the counts of all scores it says how likely a value is right.
 
     Args:
         residuals: (n,) value less prediction, on the value scale.
         spread: (n,) standard deviation of the single trees' predictions, at least 0.
         fdr: Expected share of right values among the flagged, in (0, 1).
+        usual: What is usual for a row; by default :meth:`Usual.of` the mean residual.
 
-    Source: conformal p-values under a false-discovery rate, Bates et al. (2023), Ann. Statist. 51:149-178.
+    Source: the two-groups model with an empirical null, Efron (2004), JASA 99:96-104.
 
-    >>> residuals = np.append(np.random.default_rng(0).normal(size=200), 12.0)
-    >>> np.flatnonzero(judge_values(residuals, np.zeros(201), 0.1)[1].flagged).tolist()
-    [200]
+    >>> from scipy.special import ndtri
+    >>> residuals = np.append(ndtri(np.linspace(0.005, 0.995, 199)), 12.0)
+    >>> np.flatnonzero(judge_values(residuals, np.zeros(200), 0.1)[1].flagged).tolist()
+    [199]
     """
-    tally, sizes = ResidualTally(), SizeCounts.empty()
-    tally.update(residuals, residuals)
-    sizes.update(np.abs(residual_scores(residuals, spread, tally.finish())))
-    rule = ValueRule(tally.finish(), *sizes.finish(fdr))
+    if usual is None:
+        tally = ResidualTally()
+        tally.update(residuals, residuals)
+        usual = Usual.of(tally.finish())
+    sizes = SizeCounts.empty()
+    sizes.update(np.abs(usual.scores(residuals, spread)))
+    rule = ValueRule(usual, sizes.finish(fdr))
     return rule, rule.judge(residuals, spread)

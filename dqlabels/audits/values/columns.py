@@ -18,7 +18,7 @@ from dqlabels.statistics.value_scale import ValueScale
 class JudgedValues:
     """Judgement of n rows: ``predicted`` amounts that the label's dtype holds; ``scores``, ``quality`` and ``flagged``.
 
-    The last three are NaN, NaN and false where the row has no value.
+    ``quality`` is P(right). The last three are NaN, NaN and false where the row has no value.
     """
 
     predicted: FloatArray
@@ -41,7 +41,7 @@ class ValueJudge:
         scores, quality = np.full(known.size, np.nan), np.full(known.size, np.nan)
         flagged = np.zeros(known.size, dtype=bool)
         verdict = self.rule.judge(self.scale.apply(targets.values[known]) - mean[known], spread[known])
-        scores[known], quality[known] = verdict.scores, verdict.p
+        scores[known], quality[known] = verdict.scores, verdict.right
         # A value that the nearest possible one does not differ from is no issue: nothing better could be suggested.
         flagged[known] = verdict.flagged & (predicted[known] != targets.values[known])
         return JudgedValues(predicted, scores, quality, flagged)

@@ -16,7 +16,7 @@ class ValueEvidence:
     """What the tables of a :class:`ValueAudit` are made from; arrays are over the m audited rows.
 
     ``positions`` (m,) row numbers in the frame, ``predicted`` (m,) amounts that the label's dtype holds, ``scores``
-    (m,) residuals over what is usual for the row, signed, ``quality`` (m,) p-values in [0, 1], ``flagged`` (m,);
+    (m,) residuals over what is usual for the row, signed, ``quality`` (m,) P(right) in [0, 1], ``flagged`` (m,);
     ``outputs`` (m, 2) mean and spread of the trees, from which ``judge`` has all of these; ``places`` (m,) are the rows
     of ``targets`` that they are of.
     """
@@ -34,6 +34,6 @@ class ValueEvidence:
     def worst(self) -> tuple[NDArray[np.int64], list[str]]:
         """Audited positions of the flagged rows, worst first, and whether each is too ``high`` or too ``low``."""
         flagged = np.flatnonzero(self.flagged)
-        # The p-values of the very worst may all be 0; their scores still tell them apart.
+        # Rounding may give neighbours one probability; their scores still tell them apart.
         order = flagged[np.lexsort((-np.abs(self.scores[flagged]), self.quality[flagged]))]
         return order, ["high" if score > 0 else "low" for score in self.scores[order].tolist()]

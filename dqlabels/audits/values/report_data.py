@@ -55,12 +55,12 @@ def value_facts(
 
 def histogram(picture: Picture, judge: ValueJudge) -> Histogram:
     """Rows by quality in 40 equal steps of [0, 1], flagged and not, and the quality at which flags begin."""
-    cut = judge.rule.cutoff
+    cut = judge.rule.sizes.cutoff
     return {
         "edges": np.linspace(0, 1, QUALITY_BINS + 1).tolist(),
         "kept": picture.quality[0].tolist(),
         "flagged": picture.quality[1].tolist(),
-        "cut": float(judge.rule.tail.p_values(np.array([cut]))[0]) if np.isfinite(cut) else None,
+        "cut": float(judge.rule.sizes.right.of(np.array([cut]))[0]) if np.isfinite(cut) else None,
     }
 
 

@@ -44,9 +44,10 @@ MAX_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval
 
 ASSUMPTION = (
-    "The rate of false flags holds where right values stray from what the other columns predict as the middle nine "
-    "tenths of this column do, on both sides alike: a heavier tail (a capped column, a second kind of row) is flagged "
-    "as wrong, and errors smaller than the scatter of right values are not flagged at all."
+    "The rate of false flags, and label_quality as the probability of being right, hold where right values stray "
+    "from what the other columns predict as Student's t does, on both sides alike, in every row as is usual for it: a "
+    "heavier tail (a capped column, a second kind of row) is flagged as wrong, and errors within the scatter of right "
+    "values are not flagged at all."
 )
 
 UNDECIDED = (
@@ -222,7 +223,7 @@ class AmountAudit(Audit):
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged, for those who list or count rows."""
         evidence = self.evidence
-        # The p-values of the very worst may all be 0; their scores still tell them apart.
+        # Rounding may give neighbours one probability; their scores still tell them apart.
         order = np.lexsort((-np.abs(evidence.scores), evidence.quality))
         rank = np.empty(order.size, dtype=np.int64)
         rank[order] = np.arange(order.size)

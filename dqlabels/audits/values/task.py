@@ -24,7 +24,7 @@ from dqlabels.models.units import COARSE
 from dqlabels.models.value_forest import ForestSizes, ValueForest
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
-from dqlabels.statistics.residuals import ResidualTally, SizeCounts, ValueRule, residual_scores
+from dqlabels.statistics.residuals import ResidualTally, SizeCounts, Usual, ValueRule
 from dqlabels.statistics.value_scale import ValueScale
 from dqlabels.threads import thread_count
 
@@ -173,14 +173,14 @@ class FittedValueTask:
 
     def rule(self, blocks: Blocks, first: ResidualTally) -> ValueColumns:
         """One pass: the sizes of the scores are counted, and tail and cut follow from the counts."""
-        mean, scale = first.finish(), self.scale  # the trees need not go along
+        usual, scale = Usual.of(first.finish()), self.scale  # the trees need not go along
 
         def observe(state: SizeCounts, given: FloatArray, outputs: RealArray) -> None:
             spread = outputs[:, 1].astype(np.float64)
-            state.update(np.abs(residual_scores(residuals_of(scale, given, outputs), spread, mean)))
+            state.update(np.abs(usual.scores(residuals_of(scale, given, outputs), spread)))
 
-        tail, cut = blocks.reduce(SizeCounts.empty, observe).finish(self.task.options.fdr)
-        return ValueColumns(self.task, ValueJudge(self.scale, ValueRule(mean, tail, cut)), first.error())
+        sizes = blocks.reduce(SizeCounts.empty, observe).finish(self.task.options.fdr)
+        return ValueColumns(self.task, ValueJudge(self.scale, ValueRule(usual, sizes)), first.error())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
