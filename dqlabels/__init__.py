@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     from dqlabels.review.apply import apply_decisions
     from dqlabels.review.session import ReviewSession
     from dqlabels.statistics.agreement import Agreement
-    from dqlabels.statistics.classes import FILTERS, SCORES
+    from dqlabels.statistics.classes import FILTERS
+    from dqlabels.statistics.scores import SCORES
 
 # Loaded when first used, each from the module that defines it.
 _LAZY = {
     "FILTERS": "dqlabels.statistics.classes",
-    "SCORES": "dqlabels.statistics.classes",
+    "SCORES": "dqlabels.statistics.scores",
     "Agreement": "dqlabels.statistics.agreement",
     "AnnotatorAudit": "dqlabels.audits.annotators.result",
     "Audit": "dqlabels.audits.base",

@@ -19,13 +19,10 @@ from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowAr
 from dqlabels.statistics.classes import (
     FEW_CLASSES,
     FILTERS,
-    SCORES,
     ClassTally,
     Flags,
     JointTally,
     Judgement,
-    adjust_probs,
-    block_quality,
     calibrate,
     confident_class,
     in_units,
@@ -35,6 +32,7 @@ from dqlabels.statistics.classes import (
 )
 from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
 from dqlabels.statistics.pruning import MIN_MARGIN, Cells, Margins, Rivals
+from dqlabels.statistics.scores import SCORES, adjust_probs, block_quality
 from dqlabels.statistics.selection import Selection
 from dqlabels.statistics.two_classes import TwoClassMasks, columns_checked
 from dqlabels.threads import thread_count

@@ -15,8 +15,6 @@ from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowAr
 from dqlabels.statistics.classes import (
     ClassTally,
     JointTally,
-    adjust_probs,
-    block_quality,
     calibrate,
     confident_class,
     in_units,
@@ -25,6 +23,7 @@ from dqlabels.statistics.classes import (
     take,
 )
 from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
+from dqlabels.statistics.scores import adjust_probs, block_quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +90,7 @@ def find_judge(
         blocks: The rows.
         tally: Sums over all rows, observed while they were judged.
         filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
-        score: The quality of a label, one of ``dqlabels.statistics.classes.SCORES``.
+        score: The quality of a label, one of ``dqlabels.SCORES``.
         adjust: Score probabilities from which the threshold of their class is subtracted.
         least_rows: Classes with fewer rows are never flagged.
 

@@ -12,13 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import (
-    MIN_CONFIDENCE,
-    Flags,
-    strongest_rival,
-    take,
-    weighted_entropy,
-)
+from dqlabels.statistics.classes import Flags, strongest_rival, take
+from dqlabels.statistics.scores import MIN_CONFIDENCE, weighted_entropy
 
 TOLERANCE = 1e-6
 THRESHOLD_OF_ABSENT = 2.0

@@ -10,7 +10,8 @@ import pytest
 from support.frames import ROOT
 
 from dqlabels.engines.memory import judge
-from dqlabels.statistics.classes import FILTERS, SCORES
+from dqlabels.statistics.classes import FILTERS
+from dqlabels.statistics.scores import SCORES
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,8 @@ import pytest
 
 import dqlabels
 from dqlabels.audits.tags.verdict import judge_tags
-from dqlabels.statistics.classes import FILTERS, SCORES
+from dqlabels.statistics.classes import FILTERS
+from dqlabels.statistics.scores import SCORES
 
 
 @pytest.fixture(autouse=True)

@@ -28,8 +28,9 @@ from dqlabels.frames.hashing import content_hashes
 from dqlabels.frames.sampling import ContentSample, quotas
 from dqlabels.models.boosted import Halves
 from dqlabels.models.sizes import BoostingSizes, Sizes
-from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally, take
+from dqlabels.statistics.classes import FILTERS, ClassTally, take
 from dqlabels.statistics.cutoffs import find_cutoffs
+from dqlabels.statistics.scores import SCORES
 
 pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqlabels.engines.memory import flag, judge
-from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally, JointTally, calibrate, prune_counts
+from dqlabels.statistics.classes import FILTERS, ClassTally, JointTally, calibrate, prune_counts
+from dqlabels.statistics.scores import SCORES
 from dqlabels.statistics.selection import Selection
 
 

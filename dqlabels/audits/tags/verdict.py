@@ -44,7 +44,7 @@ def judge_tags(
         codes: (n, L) 1 with the tag, 0 without, -1 not known.
         probs: (n, L) out-of-sample probability of each tag; rows need not sum to 1.
         filter_by: One of ``dqlabels.statistics.classes.FILTERS``.
-        score: One of ``dqlabels.statistics.classes.SCORES``.
+        score: One of ``dqlabels.SCORES``.
         adjust: As in :func:`dqlabels.audit`.
         compat: ``"cleanlab"`` for cleanlab 2.9's numbers.
         n_threads: Number of threads.

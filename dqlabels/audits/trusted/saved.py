@@ -22,7 +22,8 @@ from dqlabels.models.estimator import EstimatorModel
 from dqlabels.models.forest import FittedModel, Forest
 from dqlabels.models.halves import HalvesModel
 from dqlabels.noise.reference import read_profile
-from dqlabels.statistics.classes import FILTERS, SCORES, ClassTally
+from dqlabels.statistics.classes import FILTERS, ClassTally
+from dqlabels.statistics.scores import SCORES
 from dqlabels.version import __version__
 
 KIND = "label auditor"
