@@ -1,24 +1,27 @@
-"""Boosted trees fitted on two halves of a table, each judging the other half."""
+"""Boosted trees in folds: each fold is judged by the model of the others."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dqlabels.models.boosted import BoostedTrees, softened, softmax
-from dqlabels.models.sizes import BoostingSizes
-from dqlabels.models.units import FittingRows
+from dqlabels.models.boosted import BoostedTrees, softmax
+from dqlabels.models.sizes import Sizes
+from dqlabels.models.units import FittingRows, content_folds
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 
 # The time of boosting grows with the columns, that of extra-trees with their square root.
 MAX_COLUMNS = 100
+# Many classes with few rows each: there a bag finds more.
+MAX_CLASSES = 20
 # Rows predicted at a time: they stay in the cache.
 BLOCK_ROWS = 32_768
 
 
 def is_worth_boosting(rows: int, columns: int, n_classes: int, rows_per_class: int) -> bool:
-    """Return whether a mixture with boosting finds more wrong labels than bagged trees alone, in about the same time.
+    """Return whether boosted trees alone judge other rows better than a bag, in less time.
 
     Args:
         rows: Labelled rows.
@@ -32,43 +35,65 @@ def is_worth_boosting(rows: int, columns: int, n_classes: int, rows_per_class: i
     return rows >= rows_per_class * n_classes and columns <= MAX_COLUMNS
 
 
-def judge_by_halves(
+def is_worth_asking(rows: int, columns: int, n_classes: int, rows_per_class: int) -> bool:
+    """Return whether boosted trees beside a bag find more than the bag alone.
+
+    Args:
+        rows: Labelled rows.
+        columns: Features.
+        n_classes: K.
+        rows_per_class: Rows that make many classes worth it.
+
+    >>> is_worth_asking(1_000, 20, 2, 5_000), is_worth_asking(20_000, 16, 26, 5_000)
+    (True, False)
+    """
+    enough = n_classes <= MAX_CLASSES or rows >= rows_per_class * n_classes
+    return enough and columns <= MAX_COLUMNS
+
+
+def judge_by_boosting(
     rows: FittingRows,
+    weights: FloatArray,
     *,
-    fitted: IntArray,
-    halves: IntArray,
+    sizes: Sizes,
     seed: int,
     n_threads: int,
-    sizes: BoostingSizes,
+    on_tree: Callable[[], None] = lambda: None,
 ) -> FloatArray | None:
-    """Return probabilities (n, K) of every row by the half it is not in; None where a half holds a single class.
+    """Return probabilities (n, K) of every row by models that did not see it; None where a fold has a single class.
 
     Args:
         rows: The table.
-        fitted: Rows that are fitted, in the order of their content, each in its half.
-        halves: (n,) the half that a row, or a row it must not straddle with, is fitted in; -1 for neither, where
-            the mean of both judges.
-        seed: Seeds the model.
-        n_threads: With two or more the halves are fitted side by side; the answer does not depend on it.
-        sizes: Sizes of the models.
+        weights: (n,) how much each row counts.
+        sizes: Sizes of the models; beyond ``max_boosted_rows`` they are fitted on a sample.
+        seed: Seeds the folds and the models.
+        n_threads: With two or more folds are fitted side by side; the answer does not depend on it.
+        on_tree: Called after each tree, from any thread.
     """
-    parts = [fitted[halves[fitted] == half] for half in (0, 1)]
-    if rows.weights is not None:
-        parts = [part[rows.weights[part] > 0] for part in parts]
-    if any(np.unique(rows.codes[part]).size < 2 for part in parts):
+    fitted = rows.sample(sizes.max_boosted_rows, seed)
+    chosen = sizes.boosting_of(fitted.size)
+    n_folds = chosen.folds
+    fold_of_unit = np.full(rows.n_units, -1, dtype=np.int64)
+    fold_of_unit[rows.units[fitted]] = content_folds(fitted, rows.codes, rows.units, n_folds, seed)
+    folds = fold_of_unit[rows.units]
+    fitted = fitted[weights[fitted] > 0]
+    trains = [fitted[folds[fitted] != fold] for fold in range(n_folds)]
+    if any(np.unique(rows.codes[train]).size < 2 for train in trains):
         return None
 
-    def judge(half: int) -> tuple[IntArray, Matrix]:
-        part = parts[half]
-        weights = np.ones(part.size) if rows.weights is None else rows.weights[part]
-        model = BoostedTrees.fit(rows.matrix[part], rows.codes[part], rows.n_classes, weights, seed + half, sizes=sizes)
-        others = np.flatnonzero(halves != half)
+    def judge(fold: int) -> tuple[IntArray, Matrix]:
+        train = trains[fold]
+        model = BoostedTrees.fit(
+            rows.matrix[train], rows.codes[train], rows.n_classes, weights[train], seed + fold, on_tree, chosen.sizes
+        )
+        others = np.flatnonzero((folds == fold) | (folds < 0))
         blocks = [others[at : at + BLOCK_ROWS] for at in range(0, others.size, BLOCK_ROWS)]
-        return others, np.concatenate([softened(softmax(model.scores(rows.matrix[block]))) for block in blocks])
+        empty = np.empty((0, rows.n_classes), dtype=np.float32)
+        return others, np.concatenate([empty, *(softmax(model.scores(rows.matrix[block])) for block in blocks)])
 
     sums, votes = np.zeros((len(rows.codes), rows.n_classes)), np.zeros(len(rows.codes))
-    with ThreadPoolExecutor(min(2, n_threads)) as pool:
-        for others, probs in pool.map(judge, (0, 1)):
+    with ThreadPoolExecutor(min(n_folds, n_threads)) as pool:
+        for others, probs in pool.map(judge, range(n_folds)):
             sums[others] += probs
             votes[others] += 1
     return np.asarray(sums / votes[:, None])

@@ -49,7 +49,7 @@ class LargeTableModel:
 def sampled_columns(
     columns: Iterable[str], label: str, features: Sequence[str] | None, exclude: Iterable[str]
 ) -> list[str]:
-    """Return the columns whose content decides which rows are sampled: those that may be features.
+    """Return the columns whose content decides which rows are sampled: those that may be features, by name.
 
     Args:
         columns: The columns of the table.
@@ -64,7 +64,7 @@ def sampled_columns(
     named = None if features is None else [features] if isinstance(features, str) else list(features)
     require_names(there, left_out, "exclude")
     require_names(there, named or (), "feature")
-    return [name for name in (named or there) if name != label and name not in left_out]
+    return sorted(name for name in (named or there) if name != label and name not in left_out)
 
 
 def empty_sample(class_rows: IntArray, sample_rows: int | None, large_rows: int) -> ContentSample:

@@ -7,20 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dqlabels.models import boosting
 from dqlabels.models.bag import Bag, Seed
 from dqlabels.models.estimator import Classifier
 from dqlabels.models.folds import Splitter, cross_validate, fit_on_all
 from dqlabels.models.forest import FittedModel, Forest, GrownTree
+from dqlabels.models.rounds import judge_in_rounds
 from dqlabels.models.sizes import Sizes
-from dqlabels.models.units import FittingRows, GroupNames, content_folds, content_units, row_weights
+from dqlabels.models.units import FittingRows, GroupNames, content_units, row_weights
 from dqlabels.progress import ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix, RealArray
 from dqlabels.statistics.classes import model_error
-from dqlabels.threads import thread_count
-
-# Share of the bag in the mixture with boosting.
-BAG_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,9 +59,9 @@ def out_of_sample(
     On coarse tables, where there are more than 20 rows to each kind of row and no groups are given, identical rows
     may judge each other; ``coarse`` says so.
 
-    By default bagged extra-trees, each row judged by the trees that left it out (out of bag): one fit instead
-    of five; on tables of many rows per class the mean of these and boosted trees that saw only the half without the
-    row. With ``model`` (or ``cv``), cross-validation. Neither depends on the order of the rows.
+    By default bagged extra-trees, boosted trees and a linear model as one, in two rounds
+    (:mod:`dqlabels.models.rounds`). With ``model`` (or ``cv``), cross-validation. Neither depends on the order of the
+    rows.
 
     Args:
         matrix: (n, d) float32, NaN where missing.
@@ -86,6 +82,7 @@ def out_of_sample(
         ModelError: The model cannot be fitted, or gives no probabilities.
         OptionError: ``cv`` or ``sample_weight`` cannot be used.
 
+    >>> import numpy as np
     >>> matrix = np.concatenate([np.linspace(0, 1, 30), np.linspace(2, 3, 30)]).astype(np.float32)[:, None]
     >>> out_of_sample(matrix, np.repeat([0, 1], 30), 2).error
     0.0
@@ -94,10 +91,14 @@ def out_of_sample(
     units, order, distinct, coarse = content_units(matrix, codes, groups)
     rows = FittingRows(matrix, codes, n_classes, units, order, weights)
     fitted: FittedModel | None
-    if model is None and cv is None:
-        probs, name, seen, fitted = _out_of_bag(
-            rows, sizes or Sizes(), random_state, n_jobs, progress, keep_model=keep_model
-        )
+    sizes = sizes or Sizes()
+    if model is None and cv is None and keep_model:
+        # An auditor keeps the bag alone, so the thresholds must come from the bag's answers.
+        probs, name, seen, fitted = _bag_to_keep(rows, sizes, random_state, n_jobs, progress)
+    elif model is None and cv is None:
+        probs, name = judge_in_rounds(rows, sizes, random_state, n_jobs, progress)
+        seen, fitted = rows.sample(sizes.large_rows, random_state), None
+        probs = alike_by_mean(rows, probs) if coarse else probs
     else:
         probs, name, seen = cross_validate(
             rows, model, cv, grouped=groups is not None, seed=random_state, n_jobs=n_jobs, progress=progress
@@ -108,36 +109,34 @@ def out_of_sample(
     return OutOfSample(probs, name, error, len(seen), distinct, coarse, fitted, seen)
 
 
-def _out_of_bag(
-    rows: FittingRows, sizes: Sizes, seed: int, n_jobs: int | None, progress: ProgressOption, *, keep_model: bool
-) -> tuple[FloatArray, str, IntArray, Forest | None]:
-    """Probabilities (n, K), the model's name, the rows it was fitted on, and the bag where it is to be kept.
+def alike_by_mean(rows: FittingRows, probs: FloatArray) -> FloatArray:
+    """Return the mean probabilities (n, K) of the rows with the same features and label.
+
+    On a coarse table each row is left out by itself, and which of the rows alike it is must not matter.
+    """
+    order = rows.order
+    same = (rows.matrix[order][1:] == rows.matrix[order][:-1]) | (
+        np.isnan(rows.matrix[order][1:]) & np.isnan(rows.matrix[order][:-1])
+    )
+    apart = ~same.all(axis=1) | (rows.codes[order][1:] != rows.codes[order][:-1])
+    starts = np.append(0, np.flatnonzero(apart) + 1)
+    number = np.diff(starts, append=order.size)
+    means = np.empty_like(probs)
+    means[order] = np.repeat(np.add.reduceat(probs[order], starts, axis=0) / number[:, None], number, axis=0)
+    return means
+
+
+def _bag_to_keep(
+    rows: FittingRows, sizes: Sizes, seed: int, n_jobs: int | None, progress: ProgressOption
+) -> tuple[FloatArray, str, IntArray, Forest]:
+    """Probabilities (n, K) out of bag, the model's name, the rows it was fitted on, and the bag itself.
 
     Rows are fitted in the order of their content, so that neither the draws nor the trees depend on the caller's order.
     """
-    fitted = rows.sample(sizes.large_rows, seed)
-    width, boosted = rows.matrix.shape[1], None
-    # An auditor keeps the bag alone, so the thresholds must come from the bag's answers.
-    if not keep_model and boosting.is_worth_boosting(rows.labelled.size, width, rows.n_classes, sizes.rows_per_class):
-        boosted = _by_halves(rows, sizes, seed, n_jobs)
-    bag_sizes = sizes.bag if boosted is None else sizes.bag_beside_boosting
-    trees = bag_sizes.trees(len(fitted))
-    grown: dict[Seed, GrownTree] | None = {} if keep_model else None
-    probs = Bag(rows, fitted, min(len(fitted), bag_sizes.max_rows_per_tree), grown).judge(seed, trees, n_jobs, progress)
-    name = f"extra-trees, {trees} trees, out of bag"
-    if boosted is not None:
-        return BAG_SHARE * probs + (1 - BAG_SHARE) * boosted, f"{name}, and boosting in halves", fitted, None
-    if grown is None:
-        return probs, name, fitted, None
-    return probs, name, fitted, Forest.of([grown[key] for key in sorted(grown)], width, rows.n_classes)
-
-
-def _by_halves(rows: FittingRows, sizes: Sizes, seed: int, n_jobs: int | None) -> FloatArray | None:
-    """Probabilities (n, K) by boosting; a unit's rows, labelled or not, are judged by the half without it."""
-    fitted = rows.sample(sizes.max_boosted_rows, seed)
-    half_of_unit = np.full(rows.n_units, -1, dtype=np.int64)
-    half_of_unit[rows.units[fitted]] = content_folds(fitted, rows.codes, rows.units, 2, seed)
-    return boosting.judge_by_halves(
-        rows, fitted=fitted, halves=half_of_unit[rows.units], seed=seed, n_threads=thread_count(n_jobs),
-        sizes=sizes.boosting,
-    )  # fmt: skip
+    fitted, width = rows.sample(sizes.large_rows, seed), rows.matrix.shape[1]
+    trees = sizes.kept_bag.trees(len(fitted))
+    grown: dict[Seed, GrownTree] = {}
+    per_tree = min(len(fitted), sizes.kept_bag.max_rows_per_tree)
+    probs = Bag(rows, fitted, per_tree, grown).judge(seed, trees, n_jobs, progress)
+    forest = Forest.of([grown[key] for key in sorted(grown)], width, rows.n_classes)
+    return probs, f"extra-trees, {trees} trees, out of bag", fitted, forest

@@ -51,29 +51,49 @@ class BoostingSizes:
     bins: int = 32
 
 
+@dataclass(frozen=True, slots=True)
+class FoldSizes:
+    """Boosted trees of tables of at most ``max_rows`` rows (None: any number), fitted in so many ``folds``."""
+
+    max_rows: int | None
+    folds: int
+    sizes: BoostingSizes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """When a table is large, and how many rows, trees and steps its models take; the defaults were measured.
 
     ``large_rows``: a table of more rows is judged by models fitted on a sample of about as many. ``halves`` are those
-    models, and an auditor's of a table of many rows per class. ``rows_per_class``: with so many, bagged trees are
-    mixed with boosting, and ``bag_beside_boosting`` takes the place of ``bag``. ``block_rows`` are encoded and judged
-    at a time; ``read_rows`` are read at a time from a lazy frame: a Parquet scan reads the row groups that hold them,
-    and no others.
+    models, and an auditor's of a table of ``rows_per_class`` rows and more per class; of a smaller one it keeps
+    ``kept_bag``. ``bag`` and the boosted trees are each round's of the default judge. ``block_rows`` are encoded and
+    judged at a time; ``read_rows`` are read at a time from a lazy frame: a Parquet scan reads the row groups that hold
+    them, and no others.
     """
 
     large_rows: int = MAX_FITTED_ROWS
     halves: BoostingSizes = BoostingSizes()
-    bag: BagSizes = BagSizes()
-    # Fewer and smaller trees find as much beside boosting, and both together take about the time of the bag alone.
-    bag_beside_boosting: BagSizes = BagSizes(min_trees=16, tree_rows=600_000, max_rows_per_tree=15_000)
-    # With about 10,000 rows per class a mixture with boosting finds more than bagged trees alone; with under 3,000 it
-    # makes no difference, and with 770 rows in each of 26 classes it finds far less (docs/benchmarks.md).
+    kept_bag: BagSizes = BagSizes()
     rows_per_class: int = 5_000
+    # Two rounds of 100 trees, one after the other, take the time of one of 200.
+    bag: BagSizes = BagSizes(max_trees=100, min_trees=16, tree_rows=900_000, max_rows_per_tree=15_000)
+    # Boosted trees of small tables are few and shallow, since larger ones learn the wrong labels; those of large ones
+    # take fewer, larger steps and four times as many quantiles than ``halves``, which found more per second
+    # (docs/benchmarks.md).
+    boosting: tuple[FoldSizes, ...] = (
+        FoldSizes(1_500, 5, BoostingSizes(trees=24, depth=3, rate=0.3, bins=64)),
+        FoldSizes(15_000, 3, BoostingSizes(trees=40, depth=5, rate=0.3, bins=64)),
+        FoldSizes(None, 2, BoostingSizes(trees=56, depth=6, rate=0.33, bins=128)),
+    )
     # Beyond this many rows boosting is fitted on a sample; it judges the rest.
     max_boosted_rows: int = 100_000
-    # Fewer, larger steps and four times as many quantiles as on large tables: on four tables this found more per second
-    # than 32 quantiles, and as much as scikit-learn's boosting (docs/benchmarks.md).
-    boosting: BoostingSizes = BoostingSizes(trees=56, depth=6, rate=0.33, bins=128)
     block_rows: int = 65_536
     read_rows: int = 131_072
+
+    def boosting_of(self, n_rows: int) -> FoldSizes:
+        """Return the boosted trees for so many fitted rows.
+
+        >>> Sizes().boosting_of(1_000).folds, Sizes().boosting_of(100_000).folds
+        (5, 2)
+        """
+        return next(one for one in self.boosting if one.max_rows is None or n_rows <= one.max_rows)

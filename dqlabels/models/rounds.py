@@ -1,0 +1,132 @@
+"""The default judge: bagged trees, boosted trees and a linear model as one, in two rounds.
+
+The first round learns from labels some of which are wrong. In the second each row counts by how likely its label was
+right after the first, where the row was judged by models that had not seen it. A row's answer is that of both rounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dqlabels.models import boosting, linear
+from dqlabels.models.bag import Bag
+from dqlabels.models.pool import logarithms, pool_weights, pooled
+from dqlabels.models.sizes import Sizes
+from dqlabels.models.units import FittingRows
+from dqlabels.progress import Progress, ProgressOption
+from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.threads import one_blas_thread, thread_count
+
+ROUNDS = 2
+# Between the seeds of two rounds, more than there are folds.
+SEEDS_APART = 1_000
+# Least weight of a row in the second round.
+MIN_WEIGHT = 0.02
+# A learner with less than this share of the pool's weight is not asked again.
+MIN_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judges:
+    """The learners that a table's rows are judged by, each with its name.
+
+    A learner takes weights (n,) and a seed and returns probabilities (n, K), or None where it cannot be fitted.
+    """
+
+    names: tuple[str, ...]
+    learners: tuple[Callable[[FloatArray, int], FloatArray | None], ...]
+
+
+def judge_in_rounds(
+    rows: FittingRows, sizes: Sizes, seed: int, n_jobs: int | None, progress: ProgressOption
+) -> tuple[FloatArray, str]:
+    """Return probabilities (n, K) of every row, and what judged them in words.
+
+    Args:
+        rows: The table, at least one row of it with a label.
+        sizes: Sizes of the learners.
+        seed: Seeds every draw.
+        n_jobs: Threads; the answer does not depend on them.
+        progress: As for :func:`dqlabels.audit`; counts learners, twice each.
+
+    Raises:
+        ModelError: Rows that no tree can be grown without.
+    """
+    with one_blas_thread:
+        return _in_rounds(rows, _judges(rows, sizes, n_jobs), seed, progress)
+
+
+def _in_rounds(rows: FittingRows, judges: Judges, seed: int, progress: ProgressOption) -> tuple[FloatArray, str]:
+    labelled = rows.labelled
+    codes, base = rows.codes[labelled], np.ones(len(rows.codes)) if rows.weights is None else rows.weights
+    asked, weights, answers = tuple(range(len(judges.names))), base, list[FloatArray]()
+    count, steps, named = Progress(progress), ROUNDS * len(judges.names), ""
+    for turn in range(ROUNDS):
+        logs = {}
+        for done, at in enumerate(asked, start=1):
+            probs = judges.learners[at](weights, seed + turn * SEEDS_APART)
+            if probs is not None:
+                logs[at] = logarithms(probs)
+            count(turn * len(judges.names) + done, steps)
+        shares = pool_weights([log[labelled] for log in logs.values()], codes)
+        answers.append(logarithms(pooled(list(logs.values()), shares)))
+        weighty = shares >= MIN_SHARE * shares.sum()
+        asked = tuple(at for at, needed in zip(logs, weighty.tolist(), strict=True) if needed)
+        named = named or _in_words([judges.names[at] for at in asked], shares[weighty])
+        weights = base * right_weights(answers[-1], rows.codes)
+    if len(asked) < len(judges.names):
+        count(steps, steps)
+    return pooled(answers, np.full(ROUNDS, 1 / ROUNDS)), named
+
+
+def right_weights(logs: FloatArray, codes: IntArray) -> FloatArray:
+    """Return how much each row counts in the next round, (n,): 1 where its label is the likeliest class, else less.
+
+    Args:
+        logs: Logarithms of probabilities (n, K).
+        codes: (n,) class positions; rows of -1 count 1, since nothing is fitted on them.
+
+    >>> right_weights(np.log([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])).round(3).tolist()
+    [1.0, 0.2]
+    """
+    known = np.flatnonzero(codes >= 0)
+    own = logs[known, codes[known]]
+    others = logs[known]
+    others[np.arange(known.size), codes[known]] = -np.inf
+    odds = np.exp(np.minimum(others.max(axis=1) - own, 50.0))
+    weights = np.ones(codes.size)
+    weights[known] = np.clip(2 / (1 + odds), MIN_WEIGHT, 1.0)
+    return weights
+
+
+def _judges(rows: FittingRows, sizes: Sizes, n_jobs: int | None) -> Judges:
+    fitted, width = rows.labelled.size, rows.matrix.shape[1]
+    threads = thread_count(n_jobs)
+
+    def bag(weights: FloatArray, seed: int) -> FloatArray:
+        drawn = rows.sample(sizes.large_rows, seed)
+        weighted = replace(rows, weights=weights)
+        per_tree = min(drawn.size, sizes.bag.max_rows_per_tree)
+        return Bag(weighted, drawn, per_tree, None).judge(seed, sizes.bag.trees(drawn.size), n_jobs, False)
+
+    def boosted(weights: FloatArray, seed: int) -> FloatArray | None:
+        return boosting.judge_by_boosting(rows, weights, sizes=sizes, seed=seed, n_threads=threads)
+
+    def line(weights: FloatArray, seed: int) -> FloatArray | None:
+        return linear.judge_by_lines(rows, weights, seed, threads)
+
+    chosen: list[tuple[str, Callable[[FloatArray, int], FloatArray | None]]] = [("bagged trees", bag)]
+    if boosting.is_worth_asking(fitted, width, rows.n_classes, sizes.rows_per_class):
+        chosen.append(("boosted trees", boosted))
+    if linear.is_worth_a_line(fitted, width, rows.n_classes):
+        chosen.append(("logistic regression", line))
+    names, learners = zip(*chosen, strict=True)
+    return Judges(names, learners)
+
+
+def _in_words(names: Sequence[str], shares: FloatArray) -> str:
+    parts = [f"{name} {share:.0%}" for name, share in zip(names, shares / (shares.sum() or 1), strict=True)]
+    return f"{', '.join(parts)}, out of sample, in two rounds"
