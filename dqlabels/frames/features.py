@@ -62,13 +62,14 @@ class FeatureEncoder:
 
     @classmethod
     def fit_encode(cls, table: Frame, kinds: Mapping[str, ColumnKind]) -> tuple[FeatureEncoder, Encoded]:
-        """Fit on a table and encode it.
+        """Fit on a table and encode it; columns are taken by name, so that their order in the table plays no part.
 
         Raises:
             FeatureError: The vectors of a column differ in length.
         """
+        kinds = {name: kinds[name] for name in sorted(kinds)}
         fitted = {name: fit_encode(table[name], kind) for name, kind in kinds.items()}
-        encoder = cls(dict(kinds), {name: rule for name, (rule, _) in fitted.items()})
+        encoder = cls(kinds, {name: rule for name, (rule, _) in fitted.items()})
         parts = {name: part for name, (_, part) in fitted.items()}
         return encoder, _side_by_side(len(table), parts, {}, encoder.blocks)
 
