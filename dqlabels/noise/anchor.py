@@ -21,7 +21,14 @@ EM_STEPS_RESAMPLED = 50
 EM_TOLERANCE = 1e-9
 
 
-def anchor_noise(codes: IntArray, probs: RealArray, *, confidence: float = 0.90, random_state: int = 0) -> NoiseRate:
+def anchor_noise(
+    codes: IntArray,
+    probs: RealArray,
+    *,
+    class_rows: IntArray | None = None,
+    confidence: float = 0.90,
+    random_state: int = 0,
+) -> NoiseRate:
     """Estimate the noise rate from the region of each class where the fewest rows carry another label.
 
     For class k the rows are sorted by their out-of-sample p_k. Of the sizes m from max(20, 5% of n_k) to n_k, the one
@@ -31,6 +38,7 @@ def anchor_noise(codes: IntArray, probs: RealArray, *, confidence: float = 0.90,
     Args:
         codes: (n,) class positions of the given labels, none missing.
         probs: (n, K) out-of-sample probabilities.
+        class_rows: (K,) rows that carry each label, where these rows are a sample of them.
         confidence: Confidence of the interval, in (0, 1).
         random_state: Seed of the bootstrap, which resamples counts and fits no model.
 
@@ -48,7 +56,8 @@ def anchor_noise(codes: IntArray, probs: RealArray, *, confidence: float = 0.90,
     n_classes = probs.shape[1]
     label_counts = np.bincount(codes, minlength=n_classes)
     region_counts = np.stack([_region(codes, probs[:, k], k, label_counts) for k in range(n_classes)])
-    return _rate_from_matrix(region_counts, label_counts, confidence, random_state)
+    whole = label_counts if class_rows is None else class_rows
+    return _rate_from_matrix(region_counts, whole, confidence, random_state)
 
 
 def _region(codes: IntArray, scores: RealArray, k: int, label_counts: IntArray) -> IntArray:

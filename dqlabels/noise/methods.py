@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dqlabels.noise.anchor import anchor_noise
-from dqlabels.noise.mixture import mixture_noise
+from dqlabels.noise.mixture import RateBasis, mixture_rate
 from dqlabels.noise.rate import NoiseRate, with_support
 from dqlabels.statistics.arrays import IntArray, RealArray
-from dqlabels.statistics.classes import model_error
 
 METHODS = ("variational", "em", "anchor", "confident")
 # The mixture has K x K unknowns; with more classes than this the anchor region is the default.
@@ -40,7 +39,15 @@ def default_noise(
     >>> default_noise(codes, probs).method
     'variational'
     """
-    if probs.shape[1] <= MAX_CLASSES_OF_A_MIXTURE:
-        return mixture_noise(codes, probs, counts=counts, confidence=confidence, random_state=random_state)
-    rate = anchor_noise(codes, probs, confidence=confidence, random_state=random_state)
-    return with_support(rate, model_error(codes, probs.argmax(axis=1)), rate)
+    basis = RateBasis.of(codes, probs, counts)
+    return default_rate(basis, confidence=confidence, random_state=random_state)
+
+
+def default_rate(basis: RateBasis, *, confidence: float = 0.90, random_state: int = 0) -> NoiseRate:
+    """Estimate the same from the basis of a table, wherever its rows are."""
+    if basis.class_rows.size <= MAX_CLASSES_OF_A_MIXTURE:
+        return mixture_rate(basis, method="variational", confidence=confidence, random_state=random_state)
+    rate = anchor_noise(
+        basis.codes, basis.probs, class_rows=basis.class_rows, confidence=confidence, random_state=random_state
+    )
+    return with_support(rate, basis.model_error, rate)

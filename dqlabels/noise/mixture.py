@@ -13,21 +13,18 @@ from statistics import NormalDist
 
 import numpy as np
 
-from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows, with_support
+from dqlabels.noise.sample import RowSample
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import model_error
+from dqlabels.statistics.classes import likeliest, model_error
 
 # Exponents of the model's probabilities; 1 leaves them as they are.
 SHARPNESS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)
 # Weight of a row's evidence for an exponent. Rows are less independent than the mixture assumes: at 1 a single exponent
 # would get all the weight on all but the smallest tables (docs/benchmarks.md).
 TEMPER = 0.3
-# More rows cost more than they add. The rows are chosen by content, so their order plays no part.
-MAX_ROWS = 4000
-MAX_VALUES = 500_000
 STEPS = 30
 CONVERGED = 1e-5
 MIN_PROBABILITY = 1e-6
@@ -83,6 +80,33 @@ class _Fit:
     evidence: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RateBasis:
+    """What the noise rate of a table is read from: numbers of the whole table, and a sample of its rows.
+
+    ``codes`` (m,) and ``probs`` (m, K) are the sample; ``class_rows`` (K,) are the rows of the table that carry each
+    label, ``counts`` (K, K) is its confident joint before calibration, given x likely, and ``model_error`` the share of
+    its rows whose likeliest class is another.
+    """
+
+    codes: IntArray
+    probs: FloatArray
+    class_rows: IntArray
+    counts: IntArray
+    model_error: float
+
+    @classmethod
+    def of(cls, codes: IntArray, probs: RealArray, counts: IntArray | None = None) -> RateBasis:
+        """Return the basis of a table in memory: labels (n,), none missing, and probabilities (n, K)."""
+        if counts is None:
+            from dqlabels.engines.memory import flag
+
+            counts = flag(codes, probs).counts
+        class_rows = np.bincount(codes, minlength=probs.shape[1])
+        drawn, its_probs = RowSample.of(codes, probs).finish()
+        return cls(drawn, its_probs, class_rows, counts, model_error(codes, likeliest(probs)[0]))
+
+
 def mixture_noise(
     codes: IntArray,
     probs: RealArray,
@@ -113,35 +137,35 @@ def mixture_noise(
     >>> 0.02 < mixture_noise(codes, probs).estimate < 0.06
     True
     """
+    basis = RateBasis.of(codes, probs, counts)
+    return mixture_rate(basis, method=method, confidence=confidence, random_state=random_state)
+
+
+def mixture_rate(basis: RateBasis, *, method: str, confidence: float, random_state: int) -> NoiseRate:
+    """Estimate the same from the basis of a table, wherever its rows are."""
     check_confidence(confidence)
-    mixture = fit_mixture(codes, probs, PRIOR if method == "variational" else None)
+    mixture = fit_mixture(basis.codes, basis.probs, PRIOR if method == "variational" else None)
     estimate = float(np.clip(1 - (mixture.shares * np.diagonal(mixture.matrix)).sum(), 0, 1))
     matrix, inverse = mixture.matrix, normalise_rows((mixture.shares[:, None] * mixture.matrix).T)
-    label_counts = np.bincount(codes, minlength=probs.shape[1])
-    error = model_error(codes, probs.argmax(axis=1))
     if method == "variational":
-        joint = _agreed_joint(codes, probs, counts, estimate, random_state)
-        if joint is not None and joint.estimate <= error:
+        joint = _agreed_joint(basis, estimate, random_state)
+        if joint is not None and joint.estimate <= basis.model_error:
             estimate, matrix, inverse = joint.estimate, joint.matrix, joint.inverse
-    interval = _with_method_error(estimate, error, codes.size, method, confidence)
-    rate = noise_rate((estimate, *interval), confidence, method, label_counts, matrix, inverse)
-    return with_support(rate, error, rate) if method == "variational" else rate
+    rows = int(basis.class_rows.sum())
+    interval = _with_method_error(estimate, basis.model_error, rows, method, confidence)
+    rate = noise_rate((estimate, *interval), confidence, method, basis.class_rows, matrix, inverse)
+    return with_support(rate, basis.model_error, rate) if method == "variational" else rate
 
 
-def _agreed_joint(
-    codes: IntArray, probs: RealArray, counts: IntArray | None, mixture: float, seed: int
-) -> NoiseRate | None:
+def _agreed_joint(basis: RateBasis, mixture: float, seed: int) -> NoiseRate | None:
     """Noise rate of the confident joint, if the anchor region agrees with it that the mixture's estimate is too low."""
-    label_counts = np.bincount(codes, minlength=probs.shape[1])
-    if label_counts.min() < MIN_ROWS_A_CLASS:
+    if basis.class_rows.min() < MIN_ROWS_A_CLASS:
         return None
-    if counts is None:
-        from dqlabels.engines.memory import flag
-
-        counts = flag(codes, probs).counts
-    joint = confident_noise(counts, label_counts, random_state=seed)
-    anchor = anchor_noise(codes, probs, random_state=seed).estimate
-    return joint if abs(joint.estimate - anchor) <= NARROW_GAP and min(anchor, joint.estimate) > mixture else None
+    joint = confident_noise(basis.counts, basis.class_rows, random_state=seed)
+    if joint.estimate <= mixture:
+        return None
+    anchor = anchor_noise(basis.codes, basis.probs, random_state=seed).estimate
+    return joint if abs(joint.estimate - anchor) <= NARROW_GAP and anchor > mixture else None
 
 
 def _with_method_error(estimate: float, error: float, rows: int, method: str, confidence: float) -> tuple[float, float]:
@@ -160,8 +184,8 @@ def fit_mixture(codes: IntArray, probs: RealArray, prior: NoisePrior | None) -> 
     """Fit the noise matrix by variational inference under a ``prior``, or by EM without one.
 
     Args:
-        codes: (n,) class positions of the given labels.
-        probs: (n, K) out-of-sample probabilities.
+        codes: (m,) class positions of the given labels of a sample of the rows.
+        probs: (m, K) its out-of-sample probabilities.
         prior: Prior of the matrix; None for maximum likelihood.
 
     Source: EM for a mixture with known component weights per row (Dempster, Laird & Rubin 1977); mean field
@@ -169,8 +193,8 @@ def fit_mixture(codes: IntArray, probs: RealArray, prior: NoisePrior | None) -> 
     (empirical Bayes). Tempered evidence: Grünwald & van Ommen (2017), Bayesian Analysis 12:1069-1103.
     Sharpening is ours: docs/noise-rate.md.
     """
-    codes, probs = _some_rows(codes, probs)
-    logs, fits = np.log(np.ascontiguousarray(probs.T)), list[_Fit]()  # rows are short, so class by class is faster
+    bounded = np.maximum(probs.astype(np.float64), MIN_PROBABILITY)
+    logs, fits = np.log(np.ascontiguousarray(bounded.T)), list[_Fit]()  # rows are short, so class by class is faster
     for sharpness in SHARPNESS:
         fits.append(_fit(codes, logs, sharpness, prior, fits[-1].counts if fits else None))
     evidence = TEMPER * np.array([fit.evidence for fit in fits])
@@ -181,28 +205,6 @@ def fit_mixture(codes: IntArray, probs: RealArray, prior: NoisePrior | None) -> 
     joint = np.einsum("f,fk,fkj->kj", weights, [fit.shares for fit in fits], matrices)
     matrix = np.where(shares[:, None] > 0, joint / np.where(shares > 0, shares, 1)[:, None], np.eye(len(joint)))
     return Mixture(matrix, shares)
-
-
-def _some_rows(codes: IntArray, probs: RealArray) -> tuple[IntArray, FloatArray]:
-    """Choose rows, and order them, by a hash of their content: the order of rows and classes plays no part.
-
-    Copies of a row are numbered, so that a table with few distinct rows contributes some of each.
-    """
-    max_rows = min(MAX_ROWS, max(1, MAX_VALUES // probs.shape[1]))
-    units = np.rint(probs * 2**24)
-    exact = hash_words(np.column_stack([codes, units]).astype(np.uint32))
-    order = np.argsort(exact, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(exact[order]) != 0])
-    copy = np.empty(codes.size, dtype=np.int64)
-    copy[order] = np.arange(codes.size) - np.repeat(starts, np.diff(np.r_[starts, codes.size]))
-    own = units[np.arange(codes.size), codes]
-    alike = hash_words(np.column_stack([own, np.sort(units, axis=1), copy]).astype(np.uint32))
-    if codes.size > max_rows:
-        chosen = np.flatnonzero(alike <= np.partition(alike, max_rows - 1)[max_rows - 1])
-    else:
-        chosen = np.arange(codes.size)
-    chosen = chosen[np.lexsort((exact[chosen], alike[chosen]))]
-    return codes[chosen], np.maximum(probs[chosen].astype(np.float64), MIN_PROBABILITY)
 
 
 def _fit(
