@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from dqlabels.checks.finding import Finding
     from dqlabels.checks.result import Checkup
     from dqlabels.noise.planted import PlantedRecall
+    from dqlabels.noise.probability import FILTERS
     from dqlabels.noise.rate import NoiseRate
     from dqlabels.noise.reviewed import ReviewPlan
     from dqlabels.review.apply import apply_decisions
     from dqlabels.review.session import ReviewSession
     from dqlabels.statistics.agreement import Agreement
-    from dqlabels.statistics.classes import FILTERS
     from dqlabels.statistics.scores import SCORES
 
 # Loaded when first used, each from the module that defines it.
 _LAZY = {
-    "FILTERS": "dqlabels.statistics.classes",
+    "FILTERS": "dqlabels.noise.probability",
     "SCORES": "dqlabels.statistics.scores",
     "Agreement": "dqlabels.statistics.agreement",
     "AnnotatorAudit": "dqlabels.audits.annotators.result",

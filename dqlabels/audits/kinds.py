@@ -24,12 +24,23 @@ MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE = 20, 0.02
 # Whole numbers of at least this many values may be codes of classes, grades or counts.
 MIN_VALUES_TO_ASK = 5
 # Options that only labels of one class per row have, so that giving one says that the label is such.
-CLASS_OPTIONS = ("pred_probs", "classes", "model", "cv", "compat", "sample_rows", "filter_by", "score", "adjust")
+CLASS_OPTIONS = (
+    "pred_probs",
+    "classes",
+    "model",
+    "cv",
+    "compat",
+    "sample_rows",
+    "filter_by",
+    "min_precision",
+    "score",
+    "adjust",
+)
 
 
 # Options of the kinds of label that a caller's model may judge, of those flagged by a rule, and of several annotators.
 MODEL_OPTIONS = ("pred_probs", "classes", "model", "cv", "compat")
-RULE_OPTIONS = ("filter_by", "score", "adjust")
+RULE_OPTIONS = ("filter_by", "min_precision", "score", "adjust")
 ANNOTATOR_OPTIONS = ("annotator", "item", "consensus")
 # What is not listed is an option of every kind.
 COMMON_OPTIONS = tuple(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Task = Literal["classes", "ordinal", "regression", "annotators", "multilabel"]
 FilterBy = Literal[
+    "expected_f1",
     "prune_by_noise_rate",
     "prune_by_class",
     "both",
@@ -36,7 +37,7 @@ FilterBy = Literal[
     "low_self_confidence",
     "low_normalized_margin",
 ]
-Score = Literal["normalized_margin", "self_confidence", "confidence_weighted_entropy"]
+Score = Literal["logit_margin", "normalized_margin", "self_confidence", "confidence_weighted_entropy"]
 Consensus = Literal["crowdlab", "ibcc", "dawid_skene", "majority"]
 Compat = Literal["cleanlab"]
 
@@ -83,7 +84,7 @@ OPTION_GROUPS = {
     "the label": ("task", "annotator", "item", "consensus", "classes"),
     "the columns": ("features", "exclude", "embed", "groups", "sample_weight", "names"),
     "the model": ("model", "cv", "pred_probs", "sample_rows"),
-    "the flags": ("filter_by", "score", "adjust", "fdr", "compat"),
+    "the flags": ("filter_by", "min_precision", "score", "adjust", "fdr", "compat"),
     "the run": ("random_state", "n_jobs", "progress"),
 }
 MAX_IN_ONE_LIST = 8
@@ -252,7 +253,7 @@ class Options:
         OptionError: A value that means nothing here, named with what it may be.
 
     >>> Options(random_state=3).score
-    'normalized_margin'
+    'logit_margin'
     >>> Options(fdr=2)
     Traceback (most recent call last):
     dqlabels.errors.OptionError: fdr=2 is not a share between 0 and 1; for 5% pass 0.05.
@@ -310,9 +311,20 @@ class Options:
         None, "A column name or (n,) non-negative weights for fitting.", _column_or_values
     )
     filter_by: FilterBy = option(
-        "prune_by_noise_rate", "The rule that flags rows, one of dqlabels.FILTERS.", choice(FilterBy)
+        "expected_f1",
+        "The rule that flags rows, one of dqlabels.FILTERS: by default the worst rows, as many as give the best "
+        "expected F1; with compat='cleanlab' its 'prune_by_noise_rate'.",
+        choice(FilterBy),
     )
-    score: Score = option("normalized_margin", "The label quality, one of dqlabels.SCORES.", choice(Score))
+    min_precision: float | None = option(
+        None, "Flag only rows of which at least this share is expected to be wrong, in (0, 1).", _share
+    )
+    score: Score = option(
+        "logit_margin",
+        "What ranks the labels, one of dqlabels.SCORES; label_quality is the probability that follows from it. With "
+        "compat='cleanlab' label_quality is the score itself, by default its 'normalized_margin'.",
+        choice(Score),
+    )
     adjust: bool = option(
         False,
         "Subtract each class's mean confidence before scoring, so that the rows of a hard class are not all low.",
@@ -371,6 +383,18 @@ class Options:
         """
         return dataclasses.replace(self, **values)
 
+    def with_defaults_of_compat(self) -> Self:
+        """The same options, with the other library's rule and score where its numbers are asked for and ours are set.
+
+        >>> Options(compat="cleanlab").with_defaults_of_compat().filter_by
+        'prune_by_noise_rate'
+        """
+        if self.compat is None:
+            return self
+        rule = "prune_by_noise_rate" if self.filter_by == "expected_f1" else self.filter_by
+        score = "normalized_margin" if self.score == "logit_margin" else self.score
+        return self.changed(filter_by=rule, score=score)
+
     def not_default(self, names: Iterable[str]) -> list[str]:
         """Those of ``names`` whose value is not the default one.
 
@@ -389,12 +413,14 @@ DEFAULTS: dict[str, object] = {one.name: one.default for one in fields(Options) 
 OPTION_NAMES = tuple(DEFAULTS)
 # By what an auditor is fitted, and by what it flags; what was settled when it was fitted is no option of a batch.
 FITTING = (
-    "features", "exclude", "embed", "model", "cv", "groups", "sample_weight", "filter_by", "score", "adjust", "names",
+    "features", "exclude", "embed", "model", "cv", "groups", "sample_weight", "filter_by", "min_precision", "score",
+    "adjust", "names",
     "compat", "sample_rows", "random_state", "n_jobs", "progress",
 )  # fmt: skip
 # Options whose meaning is the same on Spark, where no model of the caller's runs.
 SPARK = (
-    "task", "features", "exclude", "filter_by", "score", "adjust", "fdr", "names", "sample_rows", "random_state",
+    "task", "features", "exclude", "filter_by", "min_precision", "score", "adjust", "fdr", "names", "sample_rows",
+    "random_state",
 )  # fmt: skip
 
 
@@ -404,6 +430,7 @@ class SharedOptions(TypedDict, total=False):
     features: Sequence[str] | None
     exclude: Iterable[str]
     filter_by: FilterBy
+    min_precision: float | None
     score: Score
     adjust: bool
     names: tuple[str, str, str]

@@ -18,7 +18,7 @@ from dqlabels.statistics import cleanlab
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 from dqlabels.statistics.classes import (
     FEW_CLASSES,
-    FILTERS,
+    PRUNE_RULES,
     ClassTally,
     Flags,
     JointTally,
@@ -170,7 +170,7 @@ def judge(
     probs: RealArray,
     *,
     filter_by: str = "prune_by_noise_rate",
-    score: str = "normalized_margin",
+    score: str | None = "normalized_margin",
     adjust: bool = False,
     compat: str | None = None,
     frozen_classes: BoolArray | None = None,
@@ -183,8 +183,8 @@ def judge(
     Args:
         codes: (n,) class positions 0..K-1, none missing.
         probs: (n, K) out-of-sample probabilities, float32 or float64, K >= 2.
-        filter_by: The rule that flags rows, one of ``FILTERS``.
-        score: The quality of a label, one of ``SCORES``.
+        filter_by: The rule that flags rows, one of ``PRUNE_RULES``.
+        score: The quality of a label, one of ``SCORES``; None where nobody asks for it, and it is empty.
         adjust: Score probabilities from which the threshold of their class is subtracted.
         compat: ``"cleanlab"`` for the numbers of cleanlab 2.9, where it departs from the paper.
         frozen_classes: (K,) true for classes that are never flagged.
@@ -200,17 +200,22 @@ def judge(
     >>> judge(np.array([0, 0, 1, 1, 1]), np.array([[.9, .1], [.8, .2], [.2, .8], [.1, .9], [.9, .1]])).flagged.tolist()
     [False, False, False, False, True]
     """
-    _check(codes, probs, filter_by, score, adjust, compat)
+    _check(codes, probs, filter_by, score or SCORES[0], adjust, compat)
     engine, likely = MemoryEngine.over(probs, n_threads, block_rows), np.empty(len(probs), dtype=np.int64)
     found = _find(Pass.over(engine, codes, probs, likely), filter_by, compat, trusted)
     flagged = found.flagged
     if frozen_classes is not None and frozen_classes.any():
         flagged = flagged & ~frozen_classes[codes]
-    if compat == "cleanlab":
+    quality = np.empty(0)
+    if score is not None and compat == "cleanlab":
         quality = cleanlab.label_quality(codes, probs, score, adjust=adjust)
-    else:
-        whole_rows = MemoryEngine.over_whole_rows(probs, n_threads, block_rows)
-        quality = _score(whole_rows, codes, probs, score, found.thresholds if adjust else None)
+    elif score is not None:
+        bars = found.thresholds if adjust else None
+
+        def scored(given: IntArray, part: RealArray) -> FloatArray:
+            return block_quality(given, part if bars is None else adjust_probs(part, bars), score)
+
+        quality = _by_block(MemoryEngine.over_whole_rows(probs, n_threads, block_rows), codes, probs, scored)
     suggested = np.where(flagged, likely, codes)
     same = np.flatnonzero(flagged & (likely == codes))  # only cleanlab flags a row whose label is its likeliest class
     if same.size:
@@ -264,7 +269,7 @@ def _find(work: Pass, filter_by: str, compat: str | None, trusted: ClassTally | 
 
 def _check(codes: IntArray, probs: RealArray, filter_by: str, score: str, adjust: bool, compat: str | None) -> None:
     for option, value, choices in (
-        ("filter_by", filter_by, FILTERS),
+        ("filter_by", filter_by, PRUNE_RULES),
         ("score", score, SCORES),
         ("compat", compat, (None, "cleanlab")),
     ):
@@ -459,15 +464,27 @@ def _select(work: Pass, cells: Cells, rivals: Rivals) -> Margins:
     return margins
 
 
-def _score(
-    engine: MemoryEngine, codes: IntArray, probs: RealArray, score: str, thresholds: FloatArray | None
+def score_rows(
+    codes: IntArray, probs: RealArray, score: Callable[[IntArray, RealArray], FloatArray], n_threads: int | None = None
 ) -> FloatArray:
-    """Score every label (n,), on probabilities less the ``thresholds`` if there are any."""
-    quality = np.empty(codes.size)
+    """Score every label (n,), block by block.
+
+    Args:
+        codes: (n,) class positions.
+        probs: (n, K).
+        score: Scores the labels (b,) of a block by its probabilities (b, K).
+        n_threads: Maximum number of threads; the answer does not depend on it.
+    """
+    return _by_block(MemoryEngine.over_whole_rows(probs, n_threads, None), codes, probs, score)
+
+
+def _by_block(
+    engine: MemoryEngine, codes: IntArray, probs: RealArray, score: Callable[[IntArray, RealArray], FloatArray]
+) -> FloatArray:
+    scores = np.empty(codes.size)
 
     def fill(block: slice) -> None:
-        part = probs[block] if thresholds is None else adjust_probs(probs[block], thresholds)
-        quality[block] = block_quality(codes[block], part, score)
+        scores[block] = score(codes[block], probs[block])
 
     engine.map(fill)
-    return quality
+    return scores

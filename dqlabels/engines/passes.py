@@ -23,7 +23,6 @@ from dqlabels.statistics.classes import (
     take,
 )
 from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
-from dqlabels.statistics.scores import adjust_probs, block_quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +38,6 @@ class ClassJudge:
     """
 
     filter_by: str
-    score: str
-    adjust: bool
     class_counts: IntArray
     thresholds: FloatArray
     bars: FloatArray
@@ -51,12 +48,10 @@ class ClassJudge:
     own: FloatArray
     top: float
 
-    def judge(self, codes: IntArray, probs: RealArray) -> tuple[FloatArray, BoolArray, IntArray]:
-        """Return quality (b,), flag (b,) and suggested class (b,) of the labelled rows of a block."""
+    def judge(self, codes: IntArray, probs: RealArray) -> tuple[BoolArray, NarrowArray]:
+        """Return flag (b,) and likeliest class (b,) of the labelled rows of a block."""
         known, (likely, top) = take(probs, codes), likeliest_checked(probs)
-        flagged = self._flag(codes, probs, known, likely, top) & ~self.frozen.take(codes)
-        part = adjust_probs(probs, self.thresholds) if self.adjust else probs
-        return block_quality(codes, part, self.score), flagged, np.where(flagged, likely, codes)
+        return self._flag(codes, probs, known, likely, top) & ~self.frozen.take(codes), likely
 
     def _flag(
         self, codes: IntArray, probs: RealArray, known: RealArray, likely: NarrowArray, top: RealArray
@@ -80,8 +75,6 @@ def find_judge(
     tally: ClassTally,
     *,
     filter_by: str,
-    score: str,
-    adjust: bool,
     least_rows: int = 0,
 ) -> ClassJudge:
     """Read the rows until every cut is known: once for the joint, twice or more for the cuts.
@@ -90,8 +83,6 @@ def find_judge(
         blocks: The rows.
         tally: Sums over all rows, observed while they were judged.
         filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
-        score: The quality of a label, one of ``dqlabels.SCORES``.
-        adjust: Score probabilities from which the threshold of their class is subtracted.
         least_rows: Classes with fewer rows are never flagged.
 
     Raises:
@@ -108,7 +99,7 @@ def find_judge(
     margins, own, top = _cuts(blocks, filter_by, prune_counts(counts, tally.rows))
     joint = calibrate(counts, tally.rows) / max(rows, 1)
     return ClassJudge(
-        filter_by, score, adjust, tally.rows, tally.finish(), bars, counts, joint, tally.rows < least_rows,
+        filter_by, tally.rows, tally.finish(), bars, counts, joint, tally.rows < least_rows,
         margins, own, top,
     )  # fmt: skip
 

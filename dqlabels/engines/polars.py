@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dqlabels.engines.task import FittedTask, LabelArray, Observe, RowLayout, Rule, State, Task
+from dqlabels.engines.task import FittedTask, LabelArray, Observe, Outputs, RowLayout, Rows, Rule, State, Task
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.statistics.arrays import IntArray
@@ -130,8 +130,16 @@ class Spill:
 
     def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
         """Merge a statistic over all rows that have a label."""
+        merged: State = self._merged(make, observe)
+        return merged
 
-        def run(worker: int) -> State:
+    def gather(self, make: Callable[[], Rows], observe: Callable[[Rows, LabelArray, Outputs], None]) -> Rows:
+        """Merge what is drawn of all rows that have a label."""
+        merged: Rows = self._merged(make, observe)
+        return merged
+
+    def _merged(self, make: Callable[[], Any], observe: Callable[[Any, LabelArray, Outputs], None]) -> Any:
+        def run(worker: int) -> Any:
             state = make()
             for at in range(worker, len(self.sizes), self.n_jobs):
                 labels, outputs = self.block(at)

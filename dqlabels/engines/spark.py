@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dqlabels.engines.task import FittedTask, LabelArray, Observe, RowLayout, Rule, State, Task
+from dqlabels.engines.task import FittedTask, LabelArray, Observe, Outputs, RowLayout, Rows, Rule, State, Task
 from dqlabels.frames.columns import Column
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.models.sizes import Sizes
@@ -174,6 +174,32 @@ class SparkBlocks:
         sums[_numbers(added["place"])] = _numbers(added["sum(number)"])
         state.add_sums(sums)
         return state
+
+    def gather(self, make: Callable[[], Rows], observe: Callable[[Rows, LabelArray, Outputs], None]) -> Rows:
+        """Merge what is drawn of all rows that have a label: each task sends the rows it drew."""
+        layout = self.layout
+
+        def partial(tables: Tables) -> Batches:
+            drawn = make()
+            for table in tables:
+                labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], layout.width)
+                known = layout.known(labels)
+                observe(drawn, labels[known], outputs[known])
+            hashes, labels, units, counts = drawn.columns()
+            if hashes.size:
+                columns = [pa.array(hashes.view(np.int64)), pa.array(labels), pa.array(counts)]
+                yield pa.RecordBatch.from_arrays(
+                    [*columns, _packed(units.view(np.float32))], names=[HASH, LABELS, COUNT, OUTPUTS]
+                )
+
+        schema = f"{HASH} long, {LABELS} long, {COUNT} long, {OUTPUTS} binary"
+        found = map_in_arrow(self.judged.select(LABELS, OUTPUTS), partial, schema).toArrow()
+        rows = make()
+        for part in found.to_batches():
+            table = pa.Table.from_batches([part])
+            units = _unpacked(table[OUTPUTS], layout.width).view(np.uint32)
+            rows.accept(_numbers(table[HASH]).view(np.uint64), _numbers(table[LABELS]), units, _numbers(table[COUNT]))
+        return rows
 
 
 def add_columns(judged: DataFrame, schema: StructType, layout: RowLayout, rule: Rule) -> DataFrame:

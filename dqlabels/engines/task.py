@@ -41,7 +41,23 @@ class Statistic(Protocol):
         """Add the summed numbers of other parts of the table."""
 
 
+class Gathered(Protocol):
+    """A few rows that are drawn block by block and merged, on threads or by a cluster."""
+
+    def merge(self, other: Self) -> None:
+        """Add the rows that ``other`` drew."""
+
+    def columns(self) -> tuple[NDArray[np.uint64], IntArray, NDArray[np.uint32], IntArray]:
+        """Return what the rows hold: hashes (m,), labels (m,), whole numbers (m, width), and how often each occurs."""
+
+    def accept(
+        self, hashes: NDArray[np.uint64], labels: IntArray, units: NDArray[np.uint32], counts: IntArray, /
+    ) -> None:
+        """Add what the ``columns`` of another hold."""
+
+
 State = TypeVar("State", bound=Statistic)
+Rows = TypeVar("Rows", bound=Gathered)
 Observe = Callable[[State, LabelArray, Outputs], None]
 
 
@@ -71,6 +87,9 @@ class Blocks(Protocol):
 
     def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
         """Merge a statistic over all rows that have a label: ``observe(state, labels (b,), outputs (b, width))``."""
+
+    def gather(self, make: Callable[[], Rows], observe: Callable[[Rows, LabelArray, Outputs], None]) -> Rows:
+        """Merge what is drawn of all rows that have a label."""
 
 
 class Rule(Protocol):
@@ -140,3 +159,9 @@ class ArrayBlocks:
         state, known = make(), self.layout.known(self.labels)
         observe(state, self.labels[known], self.outputs[known])
         return state
+
+    def gather(self, make: Callable[[], Rows], observe: Callable[[Rows, LabelArray, Outputs], None]) -> Rows:
+        """Merge what is drawn of all rows that have a label."""
+        rows, known = make(), self.layout.known(self.labels)
+        observe(rows, self.labels[known], self.outputs[known])
+        return rows

@@ -68,6 +68,11 @@ def with_columns(
     )
 
 
+def with_quality(table: Frame, name: str, quality: FloatArray) -> Frame:
+    """Return the table with other qualities (n,), null where they are NaN."""
+    return table.with_columns(_nullable(name, quality, ~np.isnan(quality), table))
+
+
 def new_column(table: Frame, name: str, values: NDArray[np.generic], dtype: IntoDType) -> Column:
     """Make a column of these values (n,), null where they are None, under the index of the frame.
 

@@ -12,7 +12,7 @@ from dqlabels.learn.judging import JUDGES, judge_rows
 from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows
 from dqlabels.learn.types import Noise
-from dqlabels.statistics.classes import FILTERS
+from dqlabels.statistics.classes import PRUNE_RULES
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -21,7 +21,7 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
 
     Args:
         estimator: Any classifier with probabilities; default histogram gradient boosting.
-        filter_by: The rule that prunes, one of ``dqlabels.statistics.classes.FILTERS``.
+        filter_by: The rule that prunes, one of ``dqlabels.statistics.classes.PRUNE_RULES``.
         reweight: Make up for the rows each class lost.
         judge: Whose probabilities decide: "folds" of the classifier itself, "trees" as of an audit, out of the bag, or
             "mixture" of both, in the shares under which the given labels are likeliest. Trees take no part where they
@@ -48,7 +48,7 @@ class ConfidentLearningClassifier(NoisyLabelClassifier):
     True
     """
 
-    filter_by: str = one_of("prune_by_noise_rate", FILTERS)
+    filter_by: str = one_of("prune_by_noise_rate", PRUNE_RULES)
     reweight: bool = True
     judge: str = one_of("mixture", JUDGES)
     noise: Noise = "confident"

@@ -47,6 +47,17 @@ def strata(quality: RealArray | NarrowArray) -> IntArray:
     return numbers
 
 
+def rows_stood_for(quality: FloatArray, reviewed: IntArray) -> FloatArray:
+    """Return how many rows of the table each of the ``reviewed`` ones (r,) stands for: those of its stratum, shared.
+
+    >>> rows_stood_for(np.linspace(0, 1, 10), np.array([0, 1, 2])).tolist()
+    [1.0, 1.0, 1.0]
+    """
+    of_row = strata(quality)
+    rows, answered = (np.bincount(of_row[at], minlength=len(STRATA_ROWS)) for at in (slice(None), reviewed))
+    return np.asarray((rows / np.maximum(answered, 1))[of_row[reviewed]])
+
+
 def draw_sample(quality: FloatArray, rows: int, random_state: int) -> IntArray:
     """Draw the positions (m,) of the rows to review, in random order; small strata are drawn whole.
 

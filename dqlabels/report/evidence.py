@@ -25,7 +25,8 @@ class Evidence:
 
     ``positions`` (m,) row numbers in the frame, ``codes`` (m,), ``probs`` (m, K), ``suggested`` (m,) codes,
     ``quality`` (m,) in [0, 1], ``flagged`` (m,) bool, ``thresholds`` (K,), ``counts`` (K, K) raw confident
-    joint, ``joint`` (K, K) calibrated, sums to 1; ``ordered`` where the classes are grades.
+    joint, ``joint`` (K, K) calibrated, sums to 1; ``units`` (m,) the scores behind the quality; ``ordered`` where the
+    classes are grades.
     """
 
     labels: Labels
@@ -38,6 +39,7 @@ class Evidence:
     thresholds: NDArray[np.float64]
     counts: NDArray[np.int64]
     joint: NDArray[np.float64]
+    units: NDArray[np.float64]
     ordered: bool = field(default=False, kw_only=True)
 
     @property

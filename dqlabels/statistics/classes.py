@@ -19,7 +19,7 @@ from dqlabels.errors import ProbabilityError
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 from dqlabels.statistics.selection import UNIT
 
-FILTERS = (
+PRUNE_RULES = (
     "prune_by_noise_rate",
     "prune_by_class",
     "both",

@@ -7,7 +7,7 @@ import numpy as np
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.selection import UNIT
 
-GRADE_SCORES = ("normalized_margin", "self_confidence")
+GRADE_SCORES = ("logit_margin", "normalized_margin", "self_confidence")
 
 
 def expected_distances(probs: RealArray) -> FloatArray:
@@ -30,8 +30,8 @@ def expected_distances(probs: RealArray) -> FloatArray:
 def grade_quality(codes: IntArray, distances: FloatArray, score: str) -> FloatArray:
     """Label quality (n,) in [0, 1], low is suspicious; with two grades it equals the score for two classes.
 
-    ``self_confidence`` is 1 minus the expected distance of the given grade. ``normalized_margin`` is how much further
-    off the best other grade is expected to be. Distances are divided by the largest one, K - 1.
+    ``self_confidence`` is 1 minus the expected distance of the given grade. The margins, which are the same for grades,
+    are how much further off the best other grade is expected to be. Distances are divided by the largest one, K - 1.
 
     >>> grade_quality(np.array([0, 2]), expected_distances(np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])),
     ...     "normalized_margin").tolist()

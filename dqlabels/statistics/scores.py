@@ -1,15 +1,111 @@
-"""Label quality scores: how far the probabilities of a row speak for its label."""
+"""Scores of labels: how far the probabilities of a row speak for its label, as numbers that can be counted exactly.
+
+A score is a whole number of units, so that counts and sums of it do not depend on the order of the rows or the number
+of blocks. What it means for the label to be right is for :mod:`dqlabels.noise.probability` to say.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import strongest_rival, take
+from dqlabels.statistics.selection import UNIT
 
-SCORES = ("normalized_margin", "self_confidence", "confidence_weighted_entropy")
+SCORES = ("logit_margin", "normalized_margin", "self_confidence", "confidence_weighted_entropy")
 # A smaller self-confidence counts as this in the entropy score (cleanlab's constant).
 MIN_CONFIDENCE = 1e-6
+
+# A unit is 2**-20 of a factor of two between two probabilities; neither counts as less than 2**-24.
+SCORE_UNIT = 2**20
+# A bin of the counts is 2**12 units wide.
+OFFSET_BITS = 12
+MAX_BIN = 24 * SCORE_UNIT >> OFFSET_BITS
+N_BINS = 2 * MAX_BIN + 1
+
+
+def logarithm_units(probs: RealArray) -> FloatArray:
+    """Logarithms to the base 2 of probabilities, shape as given, in whole units.
+
+    >>> logarithm_units(np.array([1.0, 0.5, 0.0])).tolist()
+    [0.0, -1048576.0, -25165824.0]
+    """
+    units = np.maximum(np.rint(probs * np.float64(UNIT)), 1.0)
+    np.log2(units, out=units)
+    units -= 24
+    units *= SCORE_UNIT
+    return np.asarray(np.rint(units, out=units))
+
+
+def logit_margin(codes: IntArray, probs: RealArray) -> FloatArray:
+    """Logarithm of the given label's probability over that of the likeliest other class, shape (m,), in whole units.
+
+    >>> (logit_margin(np.array([0, 0]), np.array([[0.8, 0.2], [0.25, 0.75]])) / SCORE_UNIT).round(3).tolist()
+    [2.0, -1.585]
+    """
+    return logarithm_units(take(probs, codes)) - logarithm_units(strongest_rival(codes, probs))
+
+
+def logit_units(quality: FloatArray) -> FloatArray:
+    """Log-odds to the base 2 of numbers (m,) in [0, 1], in whole units.
+
+    >>> logit_units(np.array([0.8, 0.2])).tolist() == [2.0 * SCORE_UNIT, -2.0 * SCORE_UNIT]
+    True
+    """
+    return logarithm_units(quality) - logarithm_units(1 - quality)
+
+
+def score_units(codes: IntArray, probs: RealArray, score: str) -> FloatArray:
+    """Score (m,) of the labels of a block by one of ``SCORES``, in whole units, low is suspicious."""
+    if score == "logit_margin":
+        return logit_margin(codes, probs)
+    return logit_units(block_quality(codes, probs, score))
+
+
+@dataclass(slots=True, eq=False)
+class ScoreTally:
+    """Rows by score: ``counts`` in each bin, and ``offsets``, the sum of their units from the lower edge of the bin."""
+
+    counts: IntArray
+    offsets: IntArray
+
+    @classmethod
+    def empty(cls) -> ScoreTally:
+        """Return a state without rows."""
+        return cls(np.zeros(N_BINS, dtype=np.int64), np.zeros(N_BINS, dtype=np.int64))
+
+    def update(self, units: FloatArray, weights: IntArray | None = None) -> None:
+        """Add rows with these scores (m,), each so many times as its weight (m,) says."""
+        places, offsets = bins_of(units)
+        if weights is None:
+            self.counts += np.bincount(places, minlength=N_BINS)
+        else:
+            self.counts += np.bincount(places, weights=weights, minlength=N_BINS).astype(np.int64)
+            offsets = offsets * weights
+        self.offsets += np.bincount(places, weights=offsets, minlength=N_BINS).astype(np.int64)
+
+    def merge(self, other: ScoreTally) -> None:
+        """Add the rows of another state."""
+        self.counts += other.counts
+        self.offsets += other.offsets
+
+    def sums(self) -> IntArray:
+        """Return integers that can be added to those of other parts of the table."""
+        return np.asarray(np.concatenate([self.counts, self.offsets]))
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add the ``sums`` of other parts of the table."""
+        counts, offsets = np.split(sums, 2)
+        self.counts += counts
+        self.offsets += offsets
+
+
+def bins_of(units: FloatArray) -> tuple[IntArray, IntArray]:
+    """Bin (m,) of each score, and its units (m,) from the lower edge of the bin."""
+    whole = units.astype(np.int64) + (MAX_BIN << OFFSET_BITS)
+    return whole >> OFFSET_BITS, whole & ((1 << OFFSET_BITS) - 1)
 
 
 def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
@@ -57,4 +153,7 @@ def block_quality(codes: IntArray, probs: RealArray, score: str) -> FloatArray:
         return np.clip(given.astype(np.float64), 0.0, 1.0)
     if score == "confidence_weighted_entropy":
         return entropy_quality(probs, given)
+    if score == "logit_margin":
+        both = given.astype(np.float64) + strongest_rival(codes, probs)
+        return np.asarray(np.clip(np.divide(given, both, out=np.full(given.size, 0.5), where=both > 0), 0.0, 1.0))
     return np.clip((given.astype(np.float64) - strongest_rival(codes, probs) + 1) / 2, 0.0, 1.0)

@@ -10,7 +10,7 @@ import pytest
 from support.frames import ROOT
 
 from dqlabels.engines.memory import judge
-from dqlabels.statistics.classes import FILTERS
+from dqlabels.statistics.classes import PRUNE_RULES
 from dqlabels.statistics.scores import SCORES
 
 
@@ -57,7 +57,7 @@ def test_masks_are_cleanlabs(case):
     from cleanlab.filter import find_label_issues
 
     codes, probs = rows_of(case)
-    for rule in FILTERS:
+    for rule in PRUNE_RULES:
         ours = judge(codes, probs, filter_by=rule, compat="cleanlab").flagged
         theirs = find_label_issues(codes, probs, filter_by=rule, n_jobs=1)
         assert np.array_equal(ours, theirs), rule

@@ -10,7 +10,7 @@ import pytest
 
 import dqlabels
 from dqlabels.audits.tags.verdict import judge_tags
-from dqlabels.statistics.classes import FILTERS
+from dqlabels.statistics.classes import PRUNE_RULES
 from dqlabels.statistics.scores import SCORES
 
 
@@ -47,7 +47,7 @@ def test_flags_per_label_are_cleanlabs(seed):
     from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
 
     codes, probs = generated(seed)
-    for rule in FILTERS:
+    for rule in PRUNE_RULES:
         theirs = find_multilabel_issues_per_class(as_theirs(codes), probs, filter_by=rule, n_jobs=1)
         assert (judge_tags(codes, probs, filter_by=rule, compat="cleanlab").flagged == theirs).all(), rule
 
@@ -57,7 +57,7 @@ def test_flags_per_row_are_cleanlabs(seed):
     from cleanlab.multilabel_classification.filter import find_label_issues
 
     codes, probs = generated(seed)
-    for rule in FILTERS:
+    for rule in PRUNE_RULES:
         theirs = find_label_issues(as_theirs(codes), probs, filter_by=rule, n_jobs=1)
         assert (judge_tags(codes, probs, filter_by=rule, compat="cleanlab").row_flagged == theirs).all(), rule
 

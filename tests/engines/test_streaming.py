@@ -28,7 +28,7 @@ from dqlabels.frames.hashing import content_hashes
 from dqlabels.frames.sampling import ContentSample, quotas
 from dqlabels.models.boosted import Halves
 from dqlabels.models.sizes import BoostingSizes, Sizes
-from dqlabels.statistics.classes import FILTERS, ClassTally, take
+from dqlabels.statistics.classes import PRUNE_RULES, ClassTally, take
 from dqlabels.statistics.cutoffs import find_cutoffs
 from dqlabels.statistics.scores import SCORES
 
@@ -45,7 +45,7 @@ def audited(frame: Any, **options: Any) -> pl.DataFrame:
     return small.columns(frame, "label", **options).lazy().collect()
 
 
-@pytest.mark.parametrize("filter_by", FILTERS)
+@pytest.mark.parametrize("filter_by", PRUNE_RULES)
 def test_a_streamed_table_gets_the_columns_that_it_gets_in_memory(filter_by):
     frame = table()
     assert audited(frame.lazy(), filter_by=filter_by).equals(audited(frame, filter_by=filter_by))
@@ -282,7 +282,7 @@ class InTwo:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 10_000), st.integers(2, 7), st.sampled_from(FILTERS), st.integers(0, 90))
+@given(st.integers(0, 10_000), st.integers(2, 7), st.sampled_from(PRUNE_RULES), st.integers(0, 90))
 def test_the_passes_find_what_the_judge_in_memory_finds(seed, k, filter_by, cut):
     rng = np.random.default_rng(seed)
     probs = rng.dirichlet(np.full(k, 0.5), 90).astype(np.float32)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqlabels.engines.memory import flag, judge
-from dqlabels.statistics.classes import FILTERS, ClassTally, JointTally, calibrate, prune_counts
+from dqlabels.statistics.classes import PRUNE_RULES, ClassTally, JointTally, calibrate, prune_counts
 from dqlabels.statistics.scores import SCORES
 from dqlabels.statistics.selection import Selection
 
@@ -85,7 +85,7 @@ def test_the_flags_of_a_larger_table_are_the_papers(classes):
 
 
 @settings(max_examples=60, deadline=None)
-@given(labelled_probabilities(), st.sampled_from(FILTERS), st.sampled_from(["by column", "every other row", "cut out"]))
+@given(labelled_probabilities(), st.sampled_from(PRUNE_RULES), st.sampled_from(["by column", "every other row", "cut out"]))
 def test_the_layout_in_memory_changes_nothing(rows, rule, layout):
     codes, probs = rows
     if layout == "by column":
@@ -131,7 +131,7 @@ def test_a_rare_class_that_the_model_never_finds_draws_no_flags():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    labelled_probabilities(), st.sampled_from(FILTERS), st.sampled_from(SCORES), st.integers(1, 90), st.integers(1, 4)
+    labelled_probabilities(), st.sampled_from(PRUNE_RULES), st.sampled_from(SCORES), st.integers(1, 90), st.integers(1, 4)
 )
 def test_blocks_and_threads_change_nothing(rows, rule, score, block, threads):
     codes, probs = rows
@@ -140,7 +140,7 @@ def test_blocks_and_threads_change_nothing(rows, rule, score, block, threads):
 
 
 @settings(max_examples=60, deadline=None)
-@given(labelled_probabilities(), st.sampled_from(FILTERS), st.randoms())
+@given(labelled_probabilities(), st.sampled_from(PRUNE_RULES), st.randoms())
 def test_row_order_changes_nothing(rows, rule, random):
     codes, probs = rows
     order = np.array(random.sample(range(len(codes)), len(codes)))
@@ -149,7 +149,7 @@ def test_row_order_changes_nothing(rows, rule, random):
 
 
 @settings(max_examples=60, deadline=None)
-@given(labelled_probabilities(), st.sampled_from(FILTERS), st.booleans())
+@given(labelled_probabilities(), st.sampled_from(PRUNE_RULES), st.booleans())
 def test_a_row_is_flagged_exactly_where_another_class_is_suggested(rows, rule, adjust):
     codes, probs = rows
     found = judge(codes, probs, filter_by=rule, adjust=adjust)

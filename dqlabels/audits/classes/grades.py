@@ -13,6 +13,7 @@ from dqlabels.engines.memory import flag, judge
 from dqlabels.statistics.arrays import BoolArray, IntArray
 from dqlabels.statistics.classes import Judgement, calibrate
 from dqlabels.statistics.ordinal import expected_distances, grade_quality, nearness_joint
+from dqlabels.statistics.scores import logit_units
 
 
 def _flag_cuts(codes: IntArray, probs: NDArray[np.floating], filter_by: str, n_threads: int | None) -> BoolArray:
@@ -25,12 +26,16 @@ def _flag_cuts(codes: IntArray, probs: NDArray[np.floating], filter_by: str, n_t
     return flagged
 
 
+def grade_units(codes: IntArray, probs: NDArray[np.floating], score: str) -> NDArray[np.float64]:
+    """Score (n,) of grades in whole units: the log-odds of the quality that their expected distances give."""
+    return logit_units(grade_quality(codes, expected_distances(probs), score))
+
+
 def judge_grades(
     codes: IntArray,
     probs: NDArray[np.floating],
     *,
     filter_by: str = "prune_by_noise_rate",
-    score: str = "normalized_margin",
     frozen_classes: BoolArray | None = None,
     n_threads: int | None = None,
 ) -> Judgement:
@@ -40,13 +45,12 @@ def judge_grades(
         codes: (n,) positions of the grades 0..K-1, each carried by some row.
         probs: (n, K) out-of-sample probabilities, grades in order.
         filter_by: The rule that flags at each cut, one of ``FILTERS``.
-        score: One of ``GRADE_SCORES``.
         frozen_classes: (K,) true for grades that are never flagged.
         n_threads: The answer does not depend on it.
 
     Returns:
-        As of unordered classes, but ``likely`` and what is suggested is the grade of least expected distance, the
-        median, and the joint is that of confident learning on nearness instead of probability.
+        As of unordered classes, without a quality, but ``likely`` and what is suggested is the grade of least expected
+        distance, the median, and the joint is that of confident learning on nearness instead of probability.
 
     Source: the cuts, Frank & Hall (2001), A simple approach to ordinal classification, ECML; at each cut, Northcutt,
     Jiang & Chuang (2021), JAIR 70:1373-1411. Putting the two together is ours.
@@ -65,6 +69,6 @@ def judge_grades(
     counts = nearness_joint(codes, distances)
     joint = calibrate(counts, plain.label_counts) / max(codes.size, 1)
     return Judgement(
-        grade_quality(codes, distances, score), flagged, np.where(flagged, best, codes), best, plain.label_counts,
+        np.empty(0), flagged, np.where(flagged, best, codes), best, plain.label_counts,
         plain.thresholds, counts, joint,
     )  # fmt: skip

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import Names
-from dqlabels.audits.classes.grades import judge_grades
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.classes.streamed import spark_task, stream_task, streamed_audit
+from dqlabels.audits.classes.verdict import ClassVerdict, judge_classes
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import (
     MIN_ROWS_PER_CLASS,
@@ -23,7 +23,6 @@ from dqlabels.audits.probabilities import (
     judged_again,
 )
 from dqlabels.audits.request import Request
-from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels
 from dqlabels.frames.outputs import check_outputs, with_columns
@@ -43,6 +42,7 @@ def audit_table(request: Request) -> LabelAudit:
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong.
     """
+    request = replace(request, options=request.options.with_defaults_of_compat())
     table, label, options = request.table, request.column, request.options
     labels = read_labels(table, label)
     if request.kind.name == "ordinal":
@@ -68,7 +68,7 @@ class Again:
     def __call__(self, codes: IntArray) -> NDArray[np.bool_]:
         """Which rows (m,) are flagged if they carry these labels (m,)."""
         probs = judged_again(self.training, self.labels, codes)
-        return _judge_classes(codes, probs, self.training.options).flagged
+        return judge_classes(codes, probs, self.training.options).judgement.flagged
 
 
 def conclude(
@@ -89,13 +89,15 @@ def conclude(
     codes = labels.codes if everyone else labels.codes[positions]
     probs = probabilities.probs if everyone else probabilities.probs[positions]
     tiny = labels.counts < MIN_ROWS_PER_CLASS
-    verdict = _judge_classes(codes, probs, options, frozen_classes=tiny if tiny.any() else None)
+    verdict = judge_classes(codes, probs, options, frozen_classes=tiny if tiny.any() else None)
     notes = [*probabilities.notes]
     if tiny.any():
         named = ", ".join(repr(value) for value, few in zip(labels.classes, tiny, strict=True) if few)
         notes.append(f"Classes with a single row cannot be judged and are never flagged: {named}.")
     suggestions = np.full(known.size, -1)
-    whole = add_columns(table, options.names, verdict, positions, probabilities.probs, suggestions, labels.values)
+    whole = add_columns(
+        table, options.names, verdict.judgement, positions, probabilities.probs, suggestions, labels.values
+    )
     audit = audit_of(
         request, Labelled(labels, positions, codes, probs), verdict, whole,
         model=probabilities.model, features=probabilities.features, notes=notes,
@@ -115,7 +117,7 @@ class Labelled(NamedTuple):
 def audit_of(
     request: Request,
     rows: Labelled,
-    verdict: Judgement,
+    verdict: ClassVerdict,
     whole: Frame,
     *,
     model: str,
@@ -133,44 +135,28 @@ def audit_of(
         features: The columns that the rows were judged by.
         notes: What a reader should know.
     """
-    options = request.options
+    options, found = request.options, verdict.judgement
     evidence = Evidence(
-        *rows, verdict.suggested, verdict.quality, verdict.flagged, verdict.thresholds, verdict.confident_joint,
-        verdict.joint, ordered=options.task == "ordinal",
+        *rows, found.suggested, found.quality, found.flagged, found.thresholds, found.confident_joint, found.joint,
+        verdict.units, ordered=options.task == "ordinal",
     )  # fmt: skip
     return LabelAudit(
         label=request.column,
         frame=request.returned(whole),
         rows=len(whole),
         audited=rows.positions.size,
-        flagged=int(verdict.flagged.sum()),
+        flagged=int(found.flagged.sum()),
         model=model,
-        model_error=model_error(rows.codes, verdict.likely),
+        model_error=model_error(rows.codes, found.likely),
         warnings=tuple(notes),
         options=options,
         evidence=evidence,
+        calibration=verdict.calibration,
+        modelled=verdict.calibration.rate,
         table=whole,
         features=features,
         seconds=request.seconds(),
     )
-
-
-def _judge_classes(
-    codes: IntArray,
-    probs: RealArray,
-    options: Options,
-    frozen_classes: NDArray[np.bool_] | None = None,
-) -> Judgement:
-    """Confident learning of rows (n,), by the order of the classes where they have one."""
-    if options.task == "ordinal":
-        return judge_grades(
-            codes, probs, filter_by=options.filter_by, score=options.score, frozen_classes=frozen_classes,
-            n_threads=options.n_jobs,
-        )  # fmt: skip
-    return judge(
-        codes, probs, filter_by=options.filter_by, score=options.score, adjust=options.adjust, compat=options.compat,
-        frozen_classes=frozen_classes, n_threads=options.n_jobs,
-    )  # fmt: skip
 
 
 def check_grades(column: Column, options: Options) -> None:

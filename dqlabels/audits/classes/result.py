@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import narwhals as nw
@@ -42,12 +41,20 @@ from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import ColumnKind, Frame, Labels
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
-from dqlabels.noise.methods import METHODS, default_noise
+from dqlabels.noise.methods import METHODS
 from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.planted import PlantedRecall, plant_and_find
+from dqlabels.noise.probability import Calibration, Expected
 from dqlabels.noise.rate import NoiseRate, with_support
 from dqlabels.noise.reference import PROFILE_FORMAT, read_profile, reference_level, reference_noise
-from dqlabels.noise.reviewed import ReviewPlan, check_sample, draw_sample, plan_review, read_answers, reviewed_noise
+from dqlabels.noise.reviewed import (
+    ReviewPlan,
+    check_sample,
+    draw_sample,
+    plan_review,
+    read_answers,
+    reviewed_noise,
+)
 from dqlabels.report import html, text
 from dqlabels.report.charts import Charts
 from dqlabels.report.data import check_rows, quality_histogram, report_facts
@@ -107,22 +114,42 @@ class ClassAudit(Audit):
     model: str
     model_error: float
     evidence: Evidence
+    calibration: Calibration
+    modelled: NoiseRate
     reviewed: NoiseRate | None = None
 
     audited_as: ClassVar[str] = "classes"
     limits: ClassVar[tuple[str, ...]] = LIMITS
-    settled: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "compat", "random_state", "task")
+    settled: ClassVar[tuple[str, ...]] = (
+        "filter_by", "min_precision", "score", "adjust", "compat", "random_state", "task",
+    )  # fmt: skip
 
     @property
     def noise_rate(self) -> NoiseRate:
-        """The estimated share of wrong labels, with its interval and its assumption; estimated when first asked for."""
-        return self._modelled if self.reviewed is None else self.reviewed
+        """The estimated share of wrong labels, with its interval and its assumption."""
+        return self.modelled if self.reviewed is None else self.reviewed
 
-    @cached_property
-    def _modelled(self) -> NoiseRate:
-        """The rate by the default method, even where a review has replaced it."""
-        evidence = self.evidence
-        return default_noise(evidence.codes, evidence.probs, evidence.counts, random_state=self.options.random_state)
+    @property
+    def expected_wrong(self) -> Expected:
+        """How many of the flagged labels are likely wrong: ``estimate`` with an interval, ``low`` to ``high``.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1] * 50, "spam": [0.1, 0.9] * 50}
+        >>> mail = pl.DataFrame({"label": ["ham", "spam"] * 45 + ["spam", "ham"] * 5, **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.flagged, 0 < audit.expected_wrong.estimate <= 10
+        (10, True)
+        """
+        return self.calibration.expected_wrong()
+
+    @property
+    def review_curve(self) -> NativeFrame:
+        """Rows to read, worst first, and how many wrong labels to expect among them, with its interval.
+
+        A row for 10, 20, 50, 100 and so on rows, for the flagged rows, and for all: ``rows``, ``wrong``, ``low``,
+        ``high`` and ``share``, the share of the rows read that is expected to be wrong.
+        """
+        return nw.from_dict(self.calibration.review_curve(), backend=self.table.implementation).to_native()
 
     @property
     def classes(self) -> NativeFrame:
@@ -181,7 +208,7 @@ class ClassAudit(Audit):
             rate = confident_noise(evidence.counts, evidence.class_rows, **options)
         else:
             raise OptionError(f"method={method!r} is none of {', '.join(map(repr, (*METHODS, 'reference')))}.")
-        return with_support(rate, self.model_error, self._modelled)
+        return with_support(rate, self.model_error, self.modelled)
 
     def _change(self, reference: object, confidence: float) -> NoiseRate:
         if reference is None:
@@ -358,11 +385,13 @@ class ClassAudit(Audit):
         return class_overview(cast("ClassSummary", self.to_dict()))
 
     def _own_values(self) -> dict[str, object]:
+        expected = self.expected_wrong
         numbers = {name: values.tolist() for name, values in self._class_numbers().items()}
         classes = [plain(value) for value in self.evidence.classes]
         pairs = zip(*(part[:MAX_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
         return {
             "noise_rate": self.noise_rate.to_dict(),
+            "expected_wrong": {name: getattr(expected, name) for name in ("estimate", "low", "high")},
             "classes": [
                 {"class": value, **{name: plain(numbers[name][k]) for name in numbers}}
                 for k, value in enumerate(classes)
@@ -480,7 +509,7 @@ class LabelAudit(ClassAudit):
                 "Drift is measured between a trusted table and a batch: dqlabels.LabelAuditor(label).fit(trusted)"
                 ".audit(batch).drift."
             )
-        columns = self.moved.with_rate(self._modelled, self.audited).columns()
+        columns = self.moved.with_rate(self.modelled, self.audited).columns()
         numbers = dict.fromkeys(("trusted", "batch", "change", "low", "high"), nw.Float64)
         backend = self.table.implementation
         series = [nw.new_series(n, v, numbers[n], backend=backend) if n in numbers else
@@ -502,7 +531,7 @@ class LabelAudit(ClassAudit):
     def _own_values(self) -> dict[str, object]:
         values = super()._own_values()
         if self.moved is not None:
-            values["drift"] = self.moved.with_rate(self._modelled, self.audited).to_list()
+            values["drift"] = self.moved.with_rate(self.modelled, self.audited).to_list()
         return values
 
     def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> NativeFrame:

@@ -27,10 +27,11 @@ from dqlabels.audits.streaming import (
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Labels, LabelSet
 from dqlabels.frames.hashing import hash_words
-from dqlabels.noise.mixture import MAX_ROWS
+from dqlabels.noise.sample import MAX_ROWS
 from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
 from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import likeliest
+from dqlabels.statistics.scores import ScoreTally
 from dqlabels.statistics.selection import UNIT
 
 if TYPE_CHECKING:
@@ -171,8 +172,9 @@ def _spark_labels(frame: DataFrame, label: str) -> LabelSet:
 
 def streamed_audit(streamed: Streamed) -> StreamedAudit:
     """The audit that the passes over the rows give."""
-    plan, rule, labels = streamed.plan, streamed.rule.rule, streamed.task.labels
-    evidence, errors = _tally(streamed)
+    plan, found, labels = streamed.plan, streamed.rule, streamed.task.labels
+    rule = found.rule
+    evidence, errors, flagged = _tally(streamed)
     rows = int(rule.class_counts.sum())
     return StreamedAudit(
         label=plan.label,
@@ -185,16 +187,19 @@ def streamed_audit(streamed: Streamed) -> StreamedAudit:
         warnings=streamed.notes,
         options=plan.options,
         evidence=evidence,
+        calibration=found.scores.calibration(found.tally, flagged),
+        modelled=found.scores.rate,
         table=nw.from_native(labels.values.to_frame().to_native(), eager_only=True),
         streamed=streamed,
         seconds=streamed.seconds,
     )
 
 
-def _tally(streamed: Streamed) -> tuple[Tallied, int]:
+def _tally(streamed: Streamed) -> tuple[Tallied, int, ScoreTally]:
     """One more pass over the spill: counts by class and pair, the worst rows, and a sample for the noise rate."""
     labels = streamed.task.labels
-    rule, spill, k = streamed.rule.rule, streamed.spill, len(labels.classes)
+    found, spill, k = streamed.rule, streamed.spill, len(labels.classes)
+    rule, scores = found.rule, ScoreTally.empty()
     units, pairs, errors, start = np.zeros(k, dtype=np.int64), np.zeros(k * k, dtype=np.int64), 0, 0
     worst = Lowest.empty(MAX_WORST)
     drawn = Lowest.empty(max(min(NOISE_ROWS, NOISE_VALUES // k), min(MAX_ROWS, NOISE_VALUES // k)))
@@ -202,7 +207,8 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int]:
         codes, probs = spill.block(at)
         rows = np.flatnonzero(codes >= 0)
         codes, probs = codes[rows], probs[rows]
-        quality, flagged, suggested = rule.judge(codes, probs)
+        scored, quality, flagged, suggested = found.judge(codes, probs)
+        scores.update(scored[flagged])
         units += np.bincount(codes, weights=np.rint(quality * UNIT), minlength=k).astype(np.int64)
         pairs += np.bincount(codes[flagged] * k + suggested[flagged], minlength=k * k)
         errors += int((likeliest(probs)[0] != codes).sum())
@@ -217,8 +223,8 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int]:
     evidence = Tallied(
         Labels(labels.values, np.empty(0, dtype=np.int64), labels.classes, labels.places),
         last["row"], some["code"], some["probs"], last["suggested"], last["key"],
-        np.ones(last["row"].size, dtype=bool), rule.thresholds, rule.counts, rule.joint,
+        np.ones(last["row"].size, dtype=bool), rule.thresholds, rule.counts, rule.joint, last["key"],
         last["code"], tuple("ambiguous" if close else "error" for close in last["close"]),
         rule.class_counts, units, pairs.reshape(k, k),
     )  # fmt: skip
-    return evidence, errors
+    return evidence, errors, scores

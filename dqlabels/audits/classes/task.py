@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.verdict import ScoreRule, kernel_rule, scoring
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
 from dqlabels.engines import passes
@@ -17,9 +19,13 @@ from dqlabels.frames.hashing import content_hashes
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.sampling import Sample
 from dqlabels.models import large
+from dqlabels.noise.mixture import RateBasis
+from dqlabels.noise.probability import Score
+from dqlabels.noise.sample import RowSample, rows_drawn
 from dqlabels.progress import ProgressOption
-from dqlabels.statistics.arrays import IntArray, RealArray
-from dqlabels.statistics.classes import ClassTally, take
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
+from dqlabels.statistics.classes import ClassTally, likeliest, take
+from dqlabels.statistics.scores import ScoreTally
 
 Names = tuple[str, str, str]
 
@@ -111,20 +117,63 @@ class FittedClassTask:
         return lambda state, given, outputs: state.update(given, take(outputs, given))
 
     def rule(self, blocks: Blocks, first: ClassTally) -> ClassRule:
-        """The passes of confident learning."""
-        options = self.options
-        rule = passes.find_judge(
-            blocks, first, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
-            least_rows=MIN_ROWS_PER_CLASS,
-        )  # fmt: skip
-        return ClassRule(rule, self.labels, options.names)
+        """The passes of confident learning, then those of the scores."""
+        options, k = self.options, len(self.labels.classes)
+        judge = passes.find_judge(blocks, first, filter_by=kernel_rule(options), least_rows=MIN_ROWS_PER_CLASS)
+        score = scoring(options, judge.thresholds)
+        scores = blocks.reduce(ScorePass.empty, partial(observe_scores, score))
+        drawn, probs = blocks.gather(partial(RowSample, rows_drawn(k)), RowSample.update).finish()
+        basis = RateBasis(drawn, probs, judge.class_counts, judge.counts, scores.errors / max(scores.rows, 1))
+        rule = ScoreRule.of(scores.tally, basis, judge.joint, score, options)
+        return ClassRule(judge, rule, score, scores.tally, self.labels, options.names)
+
+
+@dataclass(slots=True, eq=False)
+class ScorePass:
+    """What one pass observes of the scores: their ``tally``, and how many ``rows`` the model disagrees with."""
+
+    tally: ScoreTally
+    errors: int
+
+    @classmethod
+    def empty(cls) -> ScorePass:
+        """Nothing seen yet."""
+        return cls(ScoreTally.empty(), 0)
+
+    @property
+    def rows(self) -> int:
+        """Rows seen."""
+        return int(self.tally.counts.sum())
+
+    def merge(self, other: ScorePass) -> None:
+        """Add what ``other`` observed."""
+        self.tally.merge(other.tally)
+        self.errors += other.errors
+
+    def sums(self) -> IntArray:
+        """Return integers that can be added to those of other parts of the table."""
+        return np.append(self.tally.sums(), self.errors)
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add the ``sums`` of other parts of the table."""
+        self.tally.add_sums(sums[:-1])
+        self.errors += int(sums[-1])
+
+
+def observe_scores(score: Score, state: ScorePass, codes: IntArray, probs: RealArray) -> None:
+    """Add the scores of the labels (b,) of a block, by its probabilities (b, K)."""
+    state.tally.update(score(codes, probs))
+    state.errors += int((likeliest(probs)[0] != codes).sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassRule:
-    """The ``rule`` that the passes found, and the classes that it is about."""
+    """What the passes found: who is flagged, what the scores mean, and the classes that it is about."""
 
     rule: passes.ClassJudge
+    scores: ScoreRule
+    score: Score
+    tally: ScoreTally
     labels: LabelSet
     names: Names
 
@@ -137,11 +186,18 @@ class ClassRule:
         named = ", ".join(repr(value) for value, tiny in zip(self.labels.classes, few, strict=True) if tiny)
         return (f"Classes with a single row cannot be judged and are never flagged: {named}.",)
 
+    def judge(self, codes: IntArray, probs: RealArray) -> tuple[FloatArray, FloatArray, BoolArray, IntArray]:
+        """The scores (b,), qualities (b,), flags (b,) and suggested classes (b,) of the labelled rows of a block."""
+        units = self.score(codes, probs)
+        flagged, likely = self.rule.judge(codes, probs)
+        flagged &= units < self.scores.cutoff
+        return units, self.scores.probability.quality(units), flagged, np.where(flagged, likely, codes)
+
     def add_columns(self, block: Frame, given: IntArray, outputs: RealArray) -> Frame:
         """The block with quality, suggestion and flag."""
         known = given >= 0
         quality, flag, suggested = np.full(given.size, np.nan), np.zeros(given.size, dtype=bool), given.copy()
-        quality[known], flag[known], suggested[known] = self.rule.judge(given[known], outputs[known])
+        _, quality[known], flag[known], suggested[known] = self.judge(given[known], outputs[known])
         suggested[~known] = outputs[~known].argmax(axis=1)
         suggestions = self.labels.values[self.labels.places[suggested].tolist()]
         return with_columns(block, self.names, quality, suggestions, flag, known)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.classes.pipeline import Labelled, add_columns, audit_of
 from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.classes.verdict import judge_classes
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
 from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline, Drift, label_shifts
-from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Column, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
@@ -210,13 +210,11 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     everyone = positions.size == len(table)
     codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
     rare = fitted.tally.rows < MIN_ROWS_PER_CLASS
-    verdict = judge(
-        codes, known, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
-        frozen_classes=rare if rare.any() else None, trusted=fitted.tally, n_threads=options.n_jobs,
-    )  # fmt: skip
+    verdict = judge_classes(codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally)
+    found = verdict.judgement
     own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(labels.values)))
-    whole = add_columns(table, fitted.names, verdict, positions, probs, labels.foreign, own.values)
-    shifts = label_shifts(fitted.profile, fitted.classes, verdict.class_counts, model_error(codes, verdict.likely))
+    whole = add_columns(table, fitted.names, found, positions, probs, labels.foreign, own.values)
+    shifts = label_shifts(fitted.profile, fitted.classes, found.class_counts, model_error(codes, found.likely))
     drift = Drift(fitted.profile, (*shifts, *fitted.baseline.shifts(encoded.matrix, fitted.encoder)))
     audit = audit_of(
         request, Labelled(own, positions, codes, known), verdict, whole,

@@ -21,8 +21,9 @@ from dqlabels.frames.features import FeatureEncoder
 from dqlabels.models.estimator import EstimatorModel
 from dqlabels.models.forest import FittedModel, Forest
 from dqlabels.models.halves import HalvesModel
+from dqlabels.noise.probability import FILTERS
 from dqlabels.noise.reference import read_profile
-from dqlabels.statistics.classes import FILTERS, ClassTally
+from dqlabels.statistics.classes import ClassTally
 from dqlabels.statistics.scores import SCORES
 from dqlabels.version import __version__
 
@@ -150,8 +151,10 @@ def _embed(saved: Mapping[str, object], encoder: FeatureEncoder) -> dict[str, st
 
 def _settings(saved: Mapping[str, Any]) -> dict[str, Any]:
     settings = {key: saved[key] for key in ("filter_by", "score", "adjust", "compat", "random_state")}
-    seed = settings["random_state"]
-    sound = settings["filter_by"] in FILTERS and settings["score"] in SCORES and settings["compat"] is None
+    settings["min_precision"] = saved.get("min_precision")  # files of earlier versions have none
+    seed, share = settings["random_state"], settings["min_precision"]
+    sound = share is None or (type(share) is float and 0 < share < 1)
+    sound = sound and settings["filter_by"] in FILTERS and settings["score"] in SCORES and settings["compat"] is None
     if not sound or type(settings["adjust"]) is not bool or type(seed) is not int or seed < 0:
         raise AuditorFileError(f"Its settings mean nothing here: {settings}.")
     return settings

@@ -1,0 +1,315 @@
+"""The probability that a label is wrong, from its score.
+
+For a row with score s, P(wrong | s) = rate × f1(s) / f(s): f is the density of the scores of all rows, f1 that of wrong
+labels. No wrong label has to be known for that. Each row is given other labels, as the noise matrix says they occur,
+and these are scored on the same out-of-sample probabilities, which costs no fit. Both densities are counts of whole
+numbers, so every engine finds the same probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.noise.rate import NoiseRate
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
+from dqlabels.statistics.classes import PRUNE_RULES
+from dqlabels.statistics.scores import MAX_BIN, N_BINS, OFFSET_BITS, SCORE_UNIT, ScoreTally, bins_of
+
+# Groups of rows hold at least so many, and at least this share of the rows that are worse.
+MIN_GROUP_ROWS = 10
+GROUP_SHARE = 0.05
+# No group is surer than this, since the worst rows of a small table say little.
+MAX_WRONG = 0.98
+MIN_WRONG = 1e-7
+# Beyond the groups at either end the log-odds go on with this slope per factor of two, and everywhere they fall by at
+# least the second, so that no two scores give the same probability.
+END_SLOPE = 0.25
+LEAST_SLOPE = 1e-3
+# Times that the rows are weighted by how likely their labels are right before they stand for right ones.
+ROUNDS = 2
+# Weights of the drawn labels become whole numbers of these.
+WEIGHT_UNIT = 2**20
+# A rate of 0 would leave all rows alike; half a row is less than anything that can be estimated.
+MIN_ROWS_WRONG = 0.5
+# Standard deviations of the prior on what a review changes: of the logarithm of the slope, and of the shift.
+SLOPE_SPREAD, SHIFT_SPREAD = 0.5, 3.0
+
+# Rules that flag rows: by default the set of worst rows whose expected F1 is largest.
+FILTERS = ("expected_f1", *PRUNE_RULES)
+
+Score = Callable[[IntArray, RealArray], FloatArray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WrongProbability:
+    """P(wrong) by score: ``edges`` (bins + 1,) are its falling values at the edges of the bins, linear between them.
+
+    The sum over the rows that it was made from is ``rate`` times their number.
+    """
+
+    edges: FloatArray
+    rate: float
+
+    def wrong(self, units: FloatArray) -> FloatArray:
+        """Return P(wrong) of labels with these scores (m,), in whole units."""
+        places, offsets = bins_of(units)
+        return np.asarray(self.edges[places] + (self.edges[places + 1] - self.edges[places]) * _inside(offsets))
+
+    def quality(self, units: FloatArray) -> FloatArray:
+        """Return P(right) of labels with these scores (m,), in [0, 1], strictly rising with the score."""
+        return np.asarray(1 - self.wrong(units))
+
+    def expected(self, tally: ScoreTally) -> float:
+        """Return how many of the rows of a tally are expected to be wrong."""
+        return float(self.by_bin(tally).sum())
+
+    def by_bin(self, tally: ScoreTally) -> FloatArray:
+        """Return how many of the rows in each bin are expected to be wrong."""
+        return np.asarray(tally.counts * self.edges[:-1] + np.diff(self.edges) * _inside(tally.offsets))
+
+    def at_rate(self, rate: float, tally: ScoreTally) -> WrongProbability:
+        """Return the same judgement under another noise rate: all log-odds move by one number."""
+        return _moved(_log_odds(self.edges), rate, tally)
+
+
+def _inside(offsets: IntArray) -> FloatArray:
+    return np.asarray(offsets / (1 << OFFSET_BITS))
+
+
+def wrong_probability(
+    tally: ScoreTally, codes: IntArray, probs: RealArray, matrix: FloatArray, rate: float, score: Score
+) -> WrongProbability:
+    """Find P(wrong) by score.
+
+    Args:
+        tally: The scores of all n rows.
+        codes: (m,) class positions of a sample of the rows, drawn by content.
+        probs: (m, K) their out-of-sample probabilities.
+        matrix: (K, K) P(given label | true class).
+        rate: The noise rate, in [0, 1].
+        score: Scores labels (m,) by probabilities (m, K), in whole units.
+
+    Source: the two-groups model of Efron (2004, 2008), with the density of the non-null group found by giving the rows
+    other labels; monotone by pooling adjacent violators (Ayer et al. 1955), which is ours to interpolate.
+    """
+    others = _scores_of_others(codes, probs, score)
+    own = score(codes, probs)
+    right = np.ones(codes.size)
+    found = WrongProbability(np.zeros(N_BINS + 1), 0.0)
+    for _ in range(ROUNDS):
+        found = _by_ratio(tally, _wrong_tally(others, codes, matrix, right), rate)
+        right = found.quality(own)
+    return found
+
+
+def _scores_of_others(codes: IntArray, probs: RealArray, score: Score) -> list[tuple[IntArray, FloatArray]]:
+    """For each class, the rows (r,) that carry another label, and the scores (r,) that this class would get there."""
+    scored = []
+    for other in range(probs.shape[1]):
+        rows = np.flatnonzero(codes != other)
+        scored.append((rows, score(np.full(rows.size, other), probs[rows])))
+    return scored
+
+
+def _wrong_tally(
+    others: list[tuple[IntArray, FloatArray]], codes: IntArray, matrix: FloatArray, right: FloatArray
+) -> ScoreTally:
+    """Scores of wrong labels: each row gives its other classes as often as the matrix (K, K) says."""
+    tally = ScoreTally.empty()
+    for other, (rows, units) in enumerate(others):
+        weights = np.rint(WEIGHT_UNIT * matrix[codes[rows], other] * right[rows]).astype(np.int64)
+        tally.update(units, weights)
+    return tally
+
+
+def _by_ratio(tally: ScoreTally, wrong: ScoreTally, rate: float) -> WrongProbability:
+    rows, drawn = int(tally.counts.sum()), int(wrong.counts.sum())
+    starts = _groups(tally.counts)
+    counts = np.add.reduceat(tally.counts, starts)
+    expected = np.add.reduceat(wrong.counts, starts) * (max(rate * rows, MIN_ROWS_WRONG) / max(drawn, 1))
+    lower = (np.arange(N_BINS) - MAX_BIN) << OFFSET_BITS
+    centres = np.add.reduceat(tally.counts * lower + tally.offsets, starts) / np.maximum(counts, 1)
+    nodes = _pool_violators(counts.astype(np.float64), expected, centres)
+    edges = ((np.arange(N_BINS + 1) - MAX_BIN) << OFFSET_BITS) / SCORE_UNIT
+    return _moved(_between(nodes[0] / SCORE_UNIT, _log_odds(nodes[1].clip(MIN_WRONG, MAX_WRONG)), edges), rate, tally)
+
+
+def _groups(counts: IntArray) -> IntArray:
+    """First bin of each group, worst first: groups grow with the rows before them."""
+    total, before, ends = int(counts.sum()), 0.0, []
+    while before + 2 * MIN_GROUP_ROWS <= total:
+        before += max(MIN_GROUP_ROWS, GROUP_SHARE * before)
+        ends.append(before)
+    starts = np.searchsorted(counts.cumsum(), np.array(ends[:-1])) + 1
+    return np.unique(np.concatenate([[0], starts[starts < counts.size]])).astype(np.int64)
+
+
+def _pool_violators(counts: FloatArray, expected: FloatArray, centres: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centre and share of wrong labels of each group, once groups are pooled until the shares fall."""
+    pooled: list[tuple[float, float, float]] = []  # rows, wrong, centre times rows
+    for group in zip(counts.tolist(), expected.tolist(), (centres * counts).tolist(), strict=True):
+        pooled.append(group)
+        while len(pooled) > 1 and pooled[-1][1] * pooled[-2][0] >= pooled[-2][1] * pooled[-1][0]:
+            last, before = pooled.pop(), pooled.pop()
+            pooled.append((last[0] + before[0], last[1] + before[1], last[2] + before[2]))
+    table = np.array([group for group in pooled if group[0] > 0])
+    return table[:, 2] / table[:, 0], table[:, 1] / table[:, 0]
+
+
+def _between(nodes: FloatArray, log_odds: FloatArray, edges: FloatArray) -> FloatArray:
+    """Log-odds at the ``edges`` (bins + 1,): linear between the nodes, falling with a slope of their own beyond."""
+    inner = np.interp(edges, nodes, log_odds)
+    beyond = np.maximum(nodes[0] - edges, 0) - np.maximum(edges - nodes[-1], 0)
+    return np.asarray(inner + END_SLOPE * beyond - LEAST_SLOPE * edges)
+
+
+def _moved(log_odds: FloatArray, rate: float, tally: ScoreTally) -> WrongProbability:
+    """Shift the log-odds at the edges until the rows of a tally are expected to hold ``rate`` times their number."""
+    wanted = max(rate * float(tally.counts.sum()), MIN_ROWS_WRONG)
+    low, high = -60.0, 60.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        found = WrongProbability(1 / (1 + np.exp(-(log_odds + middle))), rate)
+        low, high = (middle, high) if found.expected(tally) < wanted else (low, middle)
+    return found
+
+
+def _log_odds(shares: FloatArray) -> FloatArray:
+    return np.asarray(np.log(shares) - np.log1p(-shares))
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A number of wrong labels to expect, ``estimate``, with an interval that holds at ``confidence``."""
+
+    estimate: float
+    low: float
+    high: float
+    confidence: float
+
+    def __str__(self) -> str:
+        return f"{self.estimate:,.0f} ({self.confidence:.0%} interval {self.low:,.0f} to {self.high:,.0f})"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What turns the scores of a table into probabilities, and counts of rows into wrong labels to expect.
+
+    ``tally`` are the scores of all judged rows, ``flagged`` those of the flagged ones.
+    """
+
+    probability: WrongProbability
+    tally: ScoreTally
+    flagged: ScoreTally
+    rate: NoiseRate
+
+    def expected_wrong(self) -> Expected:
+        """Return how many of the flagged rows are expected to be wrong."""
+
+        def wrong(probability: WrongProbability) -> FloatArray:
+            return np.array([probability.expected(self.flagged)])
+
+        numbers = self._expected(wrong, self.flagged.counts.sum(keepdims=True))
+        estimate, low, high = (float(one[0]) for one in numbers)
+        return Expected(estimate, low, high, self.rate.confidence)
+
+    def review_curve(self) -> dict[str, NDArray[np.generic]]:
+        """Return rows read, worst first, against the wrong labels to expect among them, as columns.
+
+        The numbers of rows are 10, 20, 50, 100 and so on, the flagged rows, and all rows.
+        """
+        total, flagged = int(self.tally.counts.sum()), int(self.flagged.counts.sum())
+        steps = [n * 10**power for power in range(1, 10) for n in (1, 2, 5)]
+        rows = np.array(sorted({n for n in [*steps, flagged, total] if 0 < n <= total}), dtype=np.int64)
+        read = self.tally.counts.cumsum()
+
+        def wrong(probability: WrongProbability) -> FloatArray:
+            by_rows = np.interp(rows, np.append(0, read), np.append(0, probability.by_bin(self.tally).cumsum()))
+            return np.asarray(by_rows)
+
+        expected, low, high = self._expected(wrong, rows)
+        return {"rows": rows, "wrong": expected, "low": low, "high": high, "share": expected / np.maximum(rows, 1)}
+
+    def _expected(
+        self, count: Callable[[WrongProbability], FloatArray], rows: IntArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The numbers to expect (m,) among so many rows (m,), with low and high, by the rate's interval and chance."""
+        z = NormalDist().inv_cdf(0.5 + self.rate.confidence / 2)
+        estimate = count(self.probability)
+        low, high = (count(self.probability.at_rate(rate, self.tally)) for rate in (self.rate.low, self.rate.high))
+        below, above = (z * np.sqrt(one * np.maximum(1 - one / np.maximum(rows, 1), 0.0)) for one in (low, high))
+        least = np.maximum(estimate - np.hypot(estimate - low, below), 0.0)
+        return estimate, least, np.minimum(estimate + np.hypot(high - estimate, above), rows)
+
+    def reviewed(self, units: FloatArray, wrong: BoolArray, weights: FloatArray, rate: NoiseRate) -> Calibration:
+        """Return the calibration that the answers of a review support.
+
+        Args:
+            units: (r,) scores of the reviewed rows.
+            wrong: (r,) whether their labels were wrong.
+            weights: (r,) rows of the table that each of them stands for.
+            rate: The reviewed noise rate.
+
+        Source: recalibration of the log-odds by a straight line (Platt 1999), here with a prior that leaves them as
+        they are.
+        """
+        odds = _log_odds(self.probability.wrong(units).clip(1e-12, 1 - 1e-12))
+        slope = _refitted_slope(odds, wrong, weights * (units.size / max(float(weights.sum()), 1e-12)))
+        edges = slope * _log_odds(self.probability.edges)
+        return replace(self, probability=_moved(edges, rate.estimate, self.tally), rate=rate)
+
+
+def _refitted_slope(odds: FloatArray, wrong: BoolArray, weights: FloatArray) -> float:
+    """The factor by which log-odds are stretched to fit the answers, near 1 while these are few."""
+    from scipy.optimize import minimize
+
+    def loss(line: FloatArray) -> float:
+        moved = line[0] + np.exp(line[1]) * odds
+        likelihood = weights * (np.logaddexp(0, moved) - wrong * moved)
+        return float(likelihood.sum() + (line[1] / SLOPE_SPREAD) ** 2 / 2 + (line[0] / SHIFT_SPREAD) ** 2 / 2)
+
+    return float(np.exp(minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-4}).x[1]))
+
+
+def flag_rate(estimate: float, joint: FloatArray, model_error: float) -> float:
+    """Return the rate under which the flagged set is chosen: halfway to what the confident joint says.
+
+    The estimate misses part of the noise at the border of the classes, and the joint (K, K) counts overlap as noise; of
+    the rules tried, the set chosen halfway had the best F1 over tables and kinds of noise (docs/benchmarks.md).
+    """
+    return (estimate + max(estimate, min(1 - float(np.trace(joint)), model_error))) / 2
+
+
+def largest_f1(probability: WrongProbability, tally: ScoreTally) -> float:
+    """Return the score below which flagging has the largest expected F1, in whole units, at most 0.
+
+    A flagged label is one that another class is likelier than, so the score is below 0. Of the sets of worst rows, the
+    one with the largest 2 × expected wrong among the flagged / (flagged + expected wrong in all).
+
+    Source: maximisation of the expected F1 by a threshold on calibrated probabilities, Lipton, Elkan & Naryanaswamy
+    (2014), arXiv 1402.1892: the best threshold is half of the F1 that it reaches.
+    """
+    below = slice(0, MAX_BIN)
+    wrong, flagged = probability.by_bin(tally)[below].cumsum(), tally.counts[below].cumsum()
+    f1 = 2 * wrong / np.maximum(flagged + probability.expected(tally), MIN_ROWS_WRONG)
+    best = int(f1.argmax())
+    return float((best + 1 - MAX_BIN) << OFFSET_BITS) if flagged[best] else -np.inf
+
+
+def precise_cutoff(probability: WrongProbability, tally: ScoreTally, min_precision: float) -> float:
+    """Return the score below which the flagged labels are expected to be wrong with at least this share.
+
+    Args:
+        probability: P(wrong) by score.
+        tally: The scores of all rows.
+        min_precision: Least share of wrong labels among the flagged, in (0, 1).
+    """
+    below = slice(0, MAX_BIN)
+    wrong, flagged = probability.by_bin(tally)[below].cumsum(), tally.counts[below].cumsum()
+    enough = np.flatnonzero((wrong >= min_precision * flagged) & (flagged > 0))
+    return float((int(enough[-1]) + 1 - MAX_BIN) << OFFSET_BITS) if enough.size else -np.inf
