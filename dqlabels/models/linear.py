@@ -49,6 +49,8 @@ def judge_by_lines(rows: FittingRows, weights: FloatArray, seed: int, n_threads:
 
     def judge(at: int) -> tuple[IntArray, FloatArray]:
         tests = np.flatnonzero((folds == at) | (folds < 0))
+        if not tests.size:
+            return tests, np.empty((0, rows.n_classes))
         return tests, _fit_and_judge(rows, trains[at], tests, weights)
 
     sums, votes = np.zeros((len(rows.codes), rows.n_classes)), np.zeros(len(rows.codes))

@@ -23,6 +23,8 @@ from dqlabels.statistics.scores import MAX_BIN, N_BINS, OFFSET_BITS, SCORE_UNIT,
 # Groups of rows hold at least so many, and at least this share of the rows that are worse.
 MIN_GROUP_ROWS = 10
 GROUP_SHARE = 0.05
+# Rows whose scores are a factor of two apart and more are not of one group.
+GAP_BINS = SCORE_UNIT >> OFFSET_BITS
 # No group is surer than this, since the worst rows of a small table say little.
 MAX_WRONG = 0.98
 MIN_WRONG = 1e-7
@@ -140,13 +142,16 @@ def _by_ratio(tally: ScoreTally, wrong: ScoreTally, rate: float) -> WrongProbabi
 
 
 def _groups(counts: IntArray) -> IntArray:
-    """First bin of each group, worst first: groups grow with the rows before them."""
+    """First bin of each group, worst first: groups grow with the rows before them, and end at gaps between scores."""
     total, before, ends = int(counts.sum()), 0.0, []
     while before + 2 * MIN_GROUP_ROWS <= total:
         before += max(MIN_GROUP_ROWS, GROUP_SHARE * before)
         ends.append(before)
     starts = np.searchsorted(counts.cumsum(), np.array(ends[:-1])) + 1
-    return np.unique(np.concatenate([[0], starts[starts < counts.size]])).astype(np.int64)
+    filled = np.flatnonzero(counts)
+    wide = np.flatnonzero(np.diff(filled) > GAP_BINS)
+    middles = (filled[wide] + filled[wide + 1]) // 2
+    return np.unique(np.concatenate([[0], starts[starts < counts.size], middles])).astype(np.int64)
 
 
 def _pool_violators(counts: FloatArray, expected: FloatArray, centres: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -85,7 +85,9 @@ def test_the_flags_of_a_larger_table_are_the_papers(classes):
 
 
 @settings(max_examples=60, deadline=None)
-@given(labelled_probabilities(), st.sampled_from(PRUNE_RULES), st.sampled_from(["by column", "every other row", "cut out"]))
+@given(
+    labelled_probabilities(), st.sampled_from(PRUNE_RULES), st.sampled_from(["by column", "every other row", "cut out"])
+)
 def test_the_layout_in_memory_changes_nothing(rows, rule, layout):
     codes, probs = rows
     if layout == "by column":
@@ -131,7 +133,11 @@ def test_a_rare_class_that_the_model_never_finds_draws_no_flags():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    labelled_probabilities(), st.sampled_from(PRUNE_RULES), st.sampled_from(SCORES), st.integers(1, 90), st.integers(1, 4)
+    labelled_probabilities(),
+    st.sampled_from(PRUNE_RULES),
+    st.sampled_from(SCORES),
+    st.integers(1, 90),
+    st.integers(1, 4),
 )
 def test_blocks_and_threads_change_nothing(rows, rule, score, block, threads):
     codes, probs = rows

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from support.frames import column, eager
 
 import dqlabels
-from dqlabels.audits.classes.grades import judge_grades
+from dqlabels.audits.classes.grades import grade_units, judge_grades
 from dqlabels.engines.memory import judge
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.statistics.ordinal import expected_distances
+from dqlabels.statistics.scores import score_units
 
 GRADES = ["poor", "fair", "good", "best"]
 GROSS, SLIP = 10, 41  # rows
+# Units by which the scores of two ways of computing one probability may differ: it is a multiple of 2**-24.
+RESOLUTION = 2**20 / 50
 
 
 def reviews() -> dict[str, list]:
@@ -59,7 +62,7 @@ def test_the_suggestion_is_the_right_grade(make_frame):
 def test_the_same_doubt_further_off_is_worse():
     codes = np.array([0, 0, 0, 0, 1, 2, 3])
     probs = np.eye(4)[[0, 1, 2, 3, 1, 2, 3]] * 0.96 + 0.01
-    quality = judge_grades(codes, probs).quality
+    quality = grade_units(codes, probs, "logit_margin")
     assert quality[0] > quality[1] > quality[2] > quality[3]
 
 
@@ -76,8 +79,8 @@ def test_distance_is_the_expected_one(rows):
 @given(graded(most=2), st.sampled_from(["normalized_margin", "self_confidence"]))
 def test_two_grades_are_two_classes(rows, score):
     codes, probs = rows
-    grades, classes = judge_grades(codes, probs, score=score), judge(codes, probs, score=score)
-    assert np.allclose(grades.quality, classes.quality)
+    grades, classes = judge_grades(codes, probs), judge(codes, probs)
+    assert np.allclose(grade_units(codes, probs, score), score_units(codes, probs, score), atol=RESOLUTION)
     assert (grades.flagged == classes.flagged).all()
 
 
@@ -86,8 +89,10 @@ def test_two_grades_are_two_classes(rows, score):
 def test_upside_down_the_same_rows_are_flagged(rows):
     codes, probs = rows
     k = probs.shape[1]
-    up, down = judge_grades(codes, probs), judge_grades(k - 1 - codes, np.ascontiguousarray(probs[:, ::-1]))
-    assert np.allclose(up.quality, down.quality)
+    turned = k - 1 - codes, np.ascontiguousarray(probs[:, ::-1])
+    up, down = judge_grades(codes, probs), judge_grades(*turned)
+    scores = [grade_units(*rows, "logit_margin") for rows in ((codes, probs), turned)]
+    assert np.allclose(*scores, atol=RESOLUTION)
     assert (up.flagged == down.flagged).all()
 
 
@@ -97,7 +102,8 @@ def test_row_order_does_not_show(rows):
     codes, probs = rows
     order = np.random.default_rng(0).permutation(codes.size)
     plain, mixed = judge_grades(codes, probs), judge_grades(codes[order], probs[order])
-    assert (plain.quality[order] == mixed.quality).all()
+    scores = grade_units(codes, probs, "logit_margin")
+    assert (scores[order] == grade_units(codes[order], probs[order], "logit_margin")).all()
     assert (plain.flagged[order] == mixed.flagged).all()
     assert (plain.joint == mixed.joint).all()
 
