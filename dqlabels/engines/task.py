@@ -53,7 +53,14 @@ class Gathered(Protocol):
     def accept(
         self, hashes: NDArray[np.uint64], labels: IntArray, units: NDArray[np.uint32], counts: IntArray, /
     ) -> None:
-        """Add what the ``columns`` of another hold."""
+        """Add what the ``columns`` of another hold.
+
+        Args:
+            hashes: (m,) by which rows are drawn.
+            labels: (m,) their labels.
+            units: (m, width) whole numbers of each.
+            counts: (m,) how often each occurs.
+        """
 
 
 State = TypeVar("State", bound=Statistic)

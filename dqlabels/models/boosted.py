@@ -131,14 +131,11 @@ class BoostedTrees:
 
 
 def _sketch(slopes: Matrix, rng: np.random.Generator) -> Matrix:
-    """Gradients (m, K), which sum to 0, as one number fewer; those of many classes are mixed at random into (m, S)."""
+    """Gradients (m, K) as they are, of two classes the first's, and of many mixed at random into (m, S)."""
     k = slopes.shape[1]
     if k > SKETCH:
         return np.asarray(slopes @ rng.normal(size=(k, SKETCH)).astype(np.float32))
-    # Helmert contrasts keep the distances between rows.
-    at = np.arange(1, k)
-    contrasts = np.triu(np.ones((k, k - 1))) + np.diag(-at.astype(float), -1)[:, :-1]
-    return np.asarray(slopes @ (contrasts / np.sqrt(at * (at + 1.0))).astype(np.float32))
+    return slopes[:, :1] if k == 2 else slopes
 
 
 def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray, rate: float) -> Matrix:

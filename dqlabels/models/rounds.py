@@ -25,6 +25,8 @@ ROUNDS = 2
 SEEDS_APART = 1_000
 # Least weight of a row in the second round.
 MIN_WEIGHT = 0.02
+# Weights are rounded to this, so that the last bits of a probability choose no split.
+RESOLUTION = 1 / 1024
 # A learner with less than this share of the pool's weight is not asked again.
 MIN_SHARE = 0.05
 
@@ -98,7 +100,7 @@ def right_weights(logs: FloatArray, codes: IntArray) -> FloatArray:
     others[np.arange(known.size), codes[known]] = -np.inf
     odds = np.exp(np.minimum(others.max(axis=1) - own, 50.0))
     weights = np.ones(codes.size)
-    weights[known] = np.clip(2 / (1 + odds), MIN_WEIGHT, 1.0)
+    weights[known] = np.rint(np.clip(2 / (1 + odds), MIN_WEIGHT, 1.0) / RESOLUTION) * RESOLUTION
     return weights
 
 

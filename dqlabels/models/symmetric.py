@@ -177,7 +177,8 @@ def _best(bins: Bins, features: IntArray, tables: FloatArray, ridge: float) -> t
     # Missing values on the lower side; above the last place there is nothing.
     below += absent
     gains[:, 1] = np.where(place < edges[:, None], _gain(below, total, ridge), -np.inf)
-    which, above, where = map(int, np.unravel_index(gains.argmax(), gains.shape))
+    # Rounded, so that of questions that are equally good the first is chosen, whatever order the classes are in.
+    which, above, where = map(int, np.unravel_index(gains.astype(np.float32).argmax(), gains.shape))
     feature = int(features[which])
     # At most the largest number there is: the question whether there is a value.
     threshold = bins.edges[feature][where] if where < edges[which] else np.finfo(np.float32).max

@@ -141,9 +141,12 @@ def content_folds(labelled: IntArray, codes: IntArray, units: IntArray, n_folds:
     unit = units[labelled]
     n_units = int(units.max()) + 1
     rank = np.random.default_rng([seed, 0xF01D]).permutation(n_units)
-    # A unit of mixed labels is dealt out with its lowest class.
+    # Classes are taken by their first unit, not by name; a unit of mixed labels is dealt out with the first of these.
+    first = np.full(int(codes.max()) + 1, n_units)
+    np.minimum.at(first, codes[labelled], unit)
+    place = np.argsort(np.argsort(first, kind="stable"), kind="stable")
     lowest = np.full(n_units, np.iinfo(np.int64).max)
-    np.minimum.at(lowest, unit, codes[labelled])
+    np.minimum.at(lowest, unit, place[codes[labelled]])
     present = np.unique(unit)
     order = present[np.lexsort((rank[present], lowest[present]))]
     dealt = np.zeros(n_units, dtype=np.int64)

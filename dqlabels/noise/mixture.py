@@ -142,7 +142,14 @@ def mixture_noise(
 
 
 def mixture_rate(basis: RateBasis, *, method: str, confidence: float, random_state: int) -> NoiseRate:
-    """Estimate the same from the basis of a table, wherever its rows are."""
+    """Estimate the same from the basis of a table, wherever its rows are.
+
+    Args:
+        basis: What the rate is read from.
+        method: ``"variational"`` or ``"em"``.
+        confidence: Confidence of the interval, in (0, 1).
+        random_state: Seed of the bootstrap.
+    """
     check_confidence(confidence)
     mixture = fit_mixture(basis.codes, basis.probs, PRIOR if method == "variational" else None)
     estimate = float(np.clip(1 - (mixture.shares * np.diagonal(mixture.matrix)).sum(), 0, 1))

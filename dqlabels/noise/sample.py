@@ -68,7 +68,14 @@ class RowSample:
         self.accept(hashes[rows], codes[rows], units, np.ones(rows.size, dtype=np.int64))
 
     def accept(self, hashes: Hashes, codes: IntArray, units: NDArray[np.uint32], counts: IntArray) -> None:
-        """Add kinds of row: hashes (m,), labels (m,), units (m, K) and how often each occurs (m,)."""
+        """Add kinds of row.
+
+        Args:
+            hashes: (m,) by which they are drawn.
+            codes: (m,) their labels.
+            units: (m, K) their probabilities, in whole units.
+            counts: (m,) how often each occurs.
+        """
         self.hashes.append(hashes)
         self.codes.append(codes)
         self.units.append(units)

@@ -153,8 +153,8 @@ def test_lists_of_different_lengths_are_refused():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filter_by": "magic"}, "filter_by='magic' is none of 'prune_by_noise_rate'"),
-        ({"score": "luck"}, "score='luck' is none of 'normalized_margin'"),
+        ({"filter_by": "magic"}, "filter_by='magic' is none of 'expected_f1'"),
+        ({"score": "luck"}, "score='luck' is none of 'logit_margin'"),
         ({"compat": "other"}, "compat='other' is none of"),
         ({"names": ("a", "a", "b")}, "must be three different names"),
         ({"cv": 1}, "pass at least 2 folds"),

@@ -126,20 +126,6 @@ def test_an_audit_without_its_frame_decides_the_same(audit):
     assert gates[0] == gates[1]
 
 
-def test_the_noise_rate_is_not_estimated_before_it_is_asked_for(monkeypatch):
-    asked = []
-    estimate = dqlabels.audits.classes.result.default_noise
-    monkeypatch.setattr(
-        dqlabels.audits.classes.result,
-        "default_noise",
-        lambda *args, **options: asked.append(1) or estimate(*args, **options),
-    )
-    found = dqlabels.audit(pl.DataFrame(two_classes()), "label")
-    assert asked == []
-    assert found.noise_rate is found.noise_rate
-    assert asked == [1]
-
-
 @pytest.mark.parametrize(
     ("values", "kind"),
     [

@@ -110,8 +110,8 @@ def test_an_option_like_no_other_is_refused_with_all_there_are_by_subject():
     assert str(refused.value) == (
         "dqlabels.audit has no option 'colour'. Its options are task, annotator, item, consensus, classes (about the "
         "label); features, exclude, embed, groups, sample_weight, names (about the columns); model, cv, pred_probs, "
-        "sample_rows (about the model); filter_by, score, adjust, fdr, compat (about the flags); random_state, n_jobs, "
-        "progress (about the run). See help(dqlabels.audit)."
+        "sample_rows (about the model); filter_by, min_precision, score, adjust, fdr, compat (about the flags); "
+        "random_state, n_jobs, progress (about the run). See help(dqlabels.audit)."
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.base import Names
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.classes.streamed import spark_task, stream_task, streamed_audit
-from dqlabels.audits.classes.verdict import ClassVerdict, judge_classes
+from dqlabels.audits.classes.verdict import judge_classes
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import (
     MIN_ROWS_PER_CLASS,
@@ -23,6 +23,7 @@ from dqlabels.audits.probabilities import (
     judged_again,
 )
 from dqlabels.audits.request import Request
+from dqlabels.audits.verdict import ClassVerdict
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels
 from dqlabels.frames.outputs import check_outputs, with_columns

@@ -9,9 +9,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.classes.verdict import ScoreRule, kernel_rule, scoring
+from dqlabels.audits.classes.verdict import scoring
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
+from dqlabels.audits.verdict import ScoreRule, kernel_rule
 from dqlabels.engines import passes
 from dqlabels.engines.task import Blocks, RowLayout
 from dqlabels.frames.columns import Column, Frame, LabelSet
@@ -161,7 +162,14 @@ class ScorePass:
 
 
 def observe_scores(score: Score, state: ScorePass, codes: IntArray, probs: RealArray) -> None:
-    """Add the scores of the labels (b,) of a block, by its probabilities (b, K)."""
+    """Add the scores of the labels of a block.
+
+    Args:
+        score: Scores labels (b,) by probabilities (b, K).
+        state: What has been observed so far.
+        codes: (b,) class positions.
+        probs: (b, K).
+    """
     state.tally.update(score(codes, probs))
     state.errors += int((likeliest(probs)[0] != codes).sum())
 

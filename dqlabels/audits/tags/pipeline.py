@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -13,7 +14,7 @@ from dqlabels.audits.probabilities import Training
 from dqlabels.audits.request import Request
 from dqlabels.audits.tags.result import MultilabelAudit, TagEvidence
 from dqlabels.audits.tags.tags import Tags, read_tags
-from dqlabels.audits.tags.verdict import judge_tags
+from dqlabels.audits.tags.verdict import TagVerdict, judge_tags, likely_wrong_tags
 from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.columns import Frame, choose_features, require
 from dqlabels.frames.features import FeatureEncoder, without_leaks
@@ -34,6 +35,7 @@ def audit_table(request: Request) -> MultilabelAudit:
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong.
     """
+    request = replace(request, options=request.options.with_defaults_of_compat())
     table, options = request.table, request.options
     tags = read_tags(table, request.label)
     check_outputs(table, tags.title, options.names)
@@ -43,10 +45,7 @@ def audit_table(request: Request) -> MultilabelAudit:
         if options.classes is not None:
             raise OptionError("classes= names the columns of pred_probs=, which was not given.")
         probs, model, notes = _model_probs(table, tags, options)
-    verdict = judge_tags(
-        tags.codes, probs, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
-        compat=options.compat, n_threads=options.n_jobs,
-    )  # fmt: skip
+    verdict = _judged(tags, probs, options)
     evidence = TagEvidence(tags, probs, verdict)
     if not evidence.judged.any():
         raise OptionError("No label can be judged: each is on every row or on none.")
@@ -66,6 +65,15 @@ def audit_table(request: Request) -> MultilabelAudit:
         table=whole,
         seconds=request.seconds(),
     )
+
+
+def _judged(tags: Tags, probs: FloatArray, options: Options) -> TagVerdict:
+    if options.compat is None:
+        return likely_wrong_tags(tags.codes, probs, options)
+    return judge_tags(
+        tags.codes, probs, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
+        compat=options.compat, n_threads=options.n_jobs,
+    )  # fmt: skip
 
 
 def _model_probs(table: Frame, tags: Tags, options: Options) -> tuple[FloatArray, str, list[str]]:

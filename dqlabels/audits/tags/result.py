@@ -21,6 +21,7 @@ from dqlabels.audits.tags.verdict import TagVerdict
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column
 from dqlabels.noise.methods import default_noise
+from dqlabels.noise.probability import Expected
 from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.report.evidence import plain
 from dqlabels.report.html import table as html_table
@@ -65,7 +66,12 @@ class TagEvidence:
             codes, likely = self.tags.codes[:, tag], self.probs[:, tag]
             known = codes >= 0
             both = np.column_stack([1 - likely[known], likely[known]])
-            rates[tag] = default_noise(codes[known], both, confidence=confidence, random_state=random_state)
+            there = self.verdict.calibrations[tag] if self.verdict.calibrations else None
+            rates[tag] = (
+                there.rate
+                if there is not None and there.rate.confidence == confidence
+                else default_noise(codes[known], both, confidence=confidence, random_state=random_state)
+            )
         return rates
 
     def noise_rate(self, random_state: int, confidence: float = 0.90) -> NoiseRate:
@@ -117,10 +123,11 @@ class TagEvidence:
 class MultilabelAudit(Audit):
     """What was found where a row may have several labels, or none.
 
-    In ``frame`` ``label_quality`` is the row's, in which its worst label weighs most; ``suggested_label`` is the list
-    of labels the row should have; ``is_label_issue`` is true where that is not the list it has. ``rows`` counts all
-    rows, ``audited`` those with known labels, ``flagged`` those with an issue. ``noise_rate`` is the share of wrong
-    answers to "has the row this label?" over all rows and labels; ``model_error`` the share where the model differs.
+    In ``frame`` ``label_quality`` is the probability that all of the row's labels are right; ``suggested_label`` is
+    the list of labels the row should have; ``is_label_issue`` is true where that is not the list it has. ``rows``
+    counts all rows, ``audited`` those with known labels, ``flagged`` those with an issue. ``noise_rate`` is the share
+    of wrong answers to "has the row this label?" over all rows and labels; ``model_error`` the share where the model
+    differs.
 
     >>> import dqlabels, numpy as np, polars as pl
     >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
@@ -140,7 +147,7 @@ class MultilabelAudit(Audit):
 
     audited_as: ClassVar[str] = "several labels per row"
     limits: ClassVar[tuple[str, ...]] = LIMITS
-    settled: ClassVar[tuple[str, ...]] = ("filter_by", "score", "adjust", "compat", "random_state")
+    settled: ClassVar[tuple[str, ...]] = ("filter_by", "min_precision", "score", "adjust", "compat", "random_state")
     cannot: ClassVar[Mapping[str, str]] = {
         "": ONE_CLASS,
         "checkup": f"{ONE_CLASS} Say task='classes' if that is what it holds.",
@@ -160,6 +167,21 @@ class MultilabelAudit(Audit):
     def noise_rate(self) -> NoiseRate:
         """The share of wrong answers over all rows and labels; estimated when first asked for."""
         return self.evidence.noise_rate(self.options.random_state)
+
+    @property
+    def expected_wrong(self) -> Expected:
+        """How many of the flagged labels, those to add and those to take away, are likely wrong, with an interval.
+
+        The interval adds up those of the labels, whose noise rates err alike.
+
+        Raises:
+            OptionError: ``compat=`` asked for another library's scores, which are no probabilities.
+        """
+        found = [one.expected_wrong() for one in self.evidence.verdict.calibrations if one is not None]
+        if not found:
+            raise OptionError("compat='cleanlab' gives scores, which are no probabilities. Leave it out.")
+        estimate, low, high = (sum(getattr(one, name) for one in found) for name in ("estimate", "low", "high"))
+        return Expected(estimate, low, high, found[0].confidence)
 
     @property
     def issues(self) -> NativeFrame:

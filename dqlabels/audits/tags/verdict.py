@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dqlabels.audits.options import Options
+from dqlabels.audits.verdict import kernel_rule, plain_scoring, verdict_of
 from dqlabels.engines.memory import judge
+from dqlabels.noise.probability import Calibration
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 
 # Weight of the next lower quality when a row's are averaged from the best to the worst: cleanlab's default.
@@ -18,7 +21,8 @@ BY_ROW = ("low_normalized_margin", "low_self_confidence")
 class TagVerdict:
     """``quality`` (n, L) of each tag's presence or absence, NaN where not known; ``flagged`` (n, L).
 
-    ``row_quality`` (n,) NaN where nothing is known, and ``row_flagged`` (n,); ``thresholds`` (L, 2) for no and yes.
+    ``row_quality`` (n,) NaN where nothing is known, and ``row_flagged`` (n,); ``thresholds`` (L, 2) for no and yes;
+    ``calibrations`` (L,) what makes probabilities of the scores of a tag, None where it cannot be judged.
     """
 
     quality: FloatArray
@@ -26,6 +30,39 @@ class TagVerdict:
     row_quality: FloatArray
     row_flagged: BoolArray
     thresholds: FloatArray
+    calibrations: tuple[Calibration | None, ...] = ()
+
+
+def likely_wrong_tags(codes: IntArray, probs: FloatArray, options: Options) -> TagVerdict:
+    """Judge each tag by itself, and a row by the probability that all of its tags are right.
+
+    Args:
+        codes: (n, L) 1 with the tag, 0 without, -1 not known.
+        probs: (n, L) out-of-sample probability of each tag; rows need not sum to 1.
+        options: The rule, the score and what else the caller asks for.
+
+    A tag that all or none of the rows carry is never flagged, and counts as right. Tags are taken to be wrong
+    independently of each other.
+    """
+    n, n_tags = codes.shape
+    quality, flagged = np.full((n, n_tags), np.nan), np.zeros((n, n_tags), bool)
+    thresholds, calibrations = np.full((n_tags, 2), np.nan), list[Calibration | None]()
+    for tag in range(n_tags):
+        known = np.flatnonzero(codes[:, tag] >= 0)
+        given, likely = codes[known, tag], probs[known, tag].astype(np.float64)
+        if not 0 < given.sum() < given.size:
+            quality[known, tag] = 1.0
+            calibrations.append(None)
+            continue
+        both = np.column_stack([1 - likely, likely])
+        found = judge(given, both, filter_by=kernel_rule(options), score=None, n_threads=options.n_jobs)
+        verdict = verdict_of(given, both, found, plain_scoring(options, found.thresholds), options)
+        quality[known, tag], flagged[known, tag] = verdict.judgement.quality, verdict.judgement.flagged
+        thresholds[tag] = found.thresholds
+        calibrations.append(verdict.calibration)
+    nothing = np.isnan(quality).all(axis=1)
+    row_quality = np.where(nothing, np.nan, np.nanprod(quality, axis=1))
+    return TagVerdict(quality, flagged, row_quality, np.asarray(flagged.any(axis=1)), thresholds, tuple(calibrations))
 
 
 def judge_tags(
@@ -38,7 +75,7 @@ def judge_tags(
     compat: str | None = None,
     n_threads: int | None = None,
 ) -> TagVerdict:
-    """Judge each tag by itself, and a row by all of its tags.
+    """Judge each tag by itself, and a row by all of its tags, in scores and not in probabilities.
 
     Args:
         codes: (n, L) 1 with the tag, 0 without, -1 not known.
