@@ -118,7 +118,7 @@ class Audit(abc.ABC):
     >>> audit.issues["row"].to_list(), audit.probabilities["ham"].to_list()
     ([1], [0.9, 0.1, 0.2, 0.3])
     >>> audit.noise_rate.method, audit.settings["score"]
-    ('variational', 'normalized_margin')
+    ('variational', 'logit_margin')
     >>> audit.parts, audit.label_columns, audit.names
     (('ham', 'spam'), ('label',), ('label_quality', 'suggested_label', 'is_label_issue'))
     >>> audit.plot.confusions().data["suggested"].to_list()
@@ -388,7 +388,7 @@ class Audit(abc.ABC):
         >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.summary().splitlines()[0]
-        "Labels in 'label': 4 rows audited, 1 flagged (25.0%)."
+        "Labels in 'label': 4 rows audited, 1 flagged (25.0%); it is wrong with a probability of 25%."
         """
 
     def overview(self) -> Overview:
@@ -399,7 +399,7 @@ class Audit(abc.ABC):
         >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.overview().lines[0]
-        ('headline', 'label: 1 of 4 labels flagged (25.0%)')
+        ('headline', 'label: 1 of 4 labels flagged (25.0%); it is wrong with a probability of 25%')
         """
         return Overview(tuple(("plain", line) for line in self.summary().splitlines()))
 

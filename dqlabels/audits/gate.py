@@ -420,7 +420,8 @@ def _check_parts(values: Iterable[Hashable], parts: Sequence[Hashable], wrong: s
 class Grounds:
     """What a gate's message says about the estimate: ``where`` it was made, by which ``method`` and ``assumption``.
 
-    ``caution`` says why the table cannot support it; ``undecided`` what to do where the gate is inconclusive.
+    ``caution`` says why the table cannot support it; ``undecided`` what to do where the gate is inconclusive; ``flags``
+    how many rows are flagged, and how many of them are likely wrong.
     """
 
     where: str
@@ -429,13 +430,14 @@ class Grounds:
     method: str | None = None
     caution: str = ""
     undecided: str = ""
+    flags: str = ""
     noise_rate: NoiseRate | None = None
 
     @classmethod
-    def of(cls, rate: NoiseRate, label: str, counted: str = "rows") -> Grounds:
+    def of(cls, rate: NoiseRate, label: str, counted: str = "rows", flags: str = "") -> Grounds:
         """The grounds of a noise rate, which is a share of ``counted``."""
         where = f"column {label!r}, {rate.rows:,} {counted}"
-        return cls(where, rate.confidence, rate.assumption, rate.method, rate.caution, noise_rate=rate)
+        return cls(where, rate.confidence, rate.assumption, rate.method, rate.caution, flags=flags, noise_rate=rate)
 
 
 def decide_gate(
@@ -513,5 +515,6 @@ def _message(grounds: Grounds, checks: Sequence[GateCheck], details: Sequence[st
             f"review_sample({needed})."
         )
     lines += [grounds.undecided] if grounds.undecided and worst.verdict == "inconclusive" else []
+    lines += [grounds.flags] if grounds.flags else []
     lines += [grounds.caution] if grounds.caution and estimated else []
     return "\n".join([*lines, *([grounds.assumption] if estimated else []), *details])

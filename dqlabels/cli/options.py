@@ -51,7 +51,7 @@ MEANINGS = {
     "cv": "Cross-validate instead of judging out of bag: a number of folds, or 'time'.",
     "groups": "Column of groups; rows of one group are never on both sides of a split.",
     "filter_by": "The rule that flags rows.",
-    "score": "The label quality.",
+    "score": "What ranks the labels; label_quality is the probability of being right that follows from it.",
     "reference": "Trusted data to compare with: what 'dqlabels profile' or 'dqlabels fit' wrote.",
     "method": "The method of estimating the noise rate; by default that of the audit.",
     "max_pair_share": "The largest share of a class's rows that may be flagged as one other class.",

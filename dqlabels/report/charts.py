@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
 
 from dqlabels.report.data import confusion_matrix, quality_histogram, ranked_classes
 from dqlabels.report.evidence import Evidence
@@ -25,7 +27,8 @@ MAX_CLASSES = 40
 class Charts:
     """Charts of one audit. ``chart.data`` is the table drawn; ``chart.save("x.png")`` or ``.svg`` writes a picture.
 
-    ``summary`` is what the audit's ``to_dict`` returns, and ``rates`` makes the table of its noise rates by method.
+    ``summary`` is what the audit's ``to_dict`` returns, ``curve`` holds the columns of its review curve, and ``rates``
+    makes the table of its noise rates by method.
 
     >>> import dqlabels, polars as pl
     >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
@@ -38,6 +41,7 @@ class Charts:
     marks: Marks
     summary: ClassSummary
     evidence: Evidence
+    curve: Mapping[str, NDArray[np.generic]]
     rates: Callable[[], IntoDataFrame]
 
     def quality(self) -> altair.Chart:
@@ -52,6 +56,22 @@ class Charts:
         """
         histogram = quality_histogram(self.evidence)
         return self.marks.rows_by_quality(histogram["edges"], histogram["kept"], histogram["flagged"])
+
+    def review(self) -> altair.LayerChart:
+        """Wrong labels to expect among the rows read, worst first: columns rows, wrong, low, high, share, flagged.
+
+        The row for all flagged labels is marked in ``flagged``; low and high are the ends of the interval.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.plot.review().data[["rows", "flagged"]].rows()
+        [(1, True), (4, False)]
+        """
+        columns = {name: values.tolist() for name, values in self.curve.items()}
+        flagged = (self.curve["rows"] == self.summary["flagged"]).tolist()
+        return self.marks.wrong_by_rows_read({**columns, "flagged": flagged})
 
     def confusions(self) -> altair.Chart:
         """Flagged rows by given and suggested class: columns given, suggested, rows, share (of the given class).

@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
@@ -17,6 +18,7 @@ from dqlabels.frames.values import value_codes
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import METHOD, Explanation, explain, shown_value
 from dqlabels.report.summary import ClassRow, ClassSummary
+from dqlabels.report.text import likely_wrong, quality_meaning
 from dqlabels.statistics.arrays import IntArray
 
 QUALITY_BINS = 40
@@ -55,6 +57,19 @@ class Histogram(_Bins, total=False):
     """
 
     clean: bool
+
+
+class ReviewCurve(TypedDict):
+    """Rows read, worst first (P points), and the wrong labels to expect among them, with the ends of the interval.
+
+    ``share`` is the share of the rows read that is expected to be wrong.
+    """
+
+    rows: list[int]
+    wrong: list[float]
+    low: list[float]
+    high: list[float]
+    share: list[float]
 
 
 class Matrix(TypedDict):
@@ -110,6 +125,9 @@ class ReportData(ClassSummary):
     """What the page of an audit of classes shows."""
 
     histogram: Histogram
+    review_curve: ReviewCurve
+    quality_meaning: str
+    likely_wrong: str
     matrix: Matrix
     pairs: list[Pair]
     features: list[str]
@@ -121,13 +139,20 @@ class ReportData(ClassSummary):
 
 
 def report_facts(
-    summary: ClassSummary, evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], *, rows: int
+    summary: ClassSummary,
+    evidence: Evidence,
+    curve: Mapping[str, NDArray[np.generic]],
+    table: Frame,
+    kinds: Mapping[str, ColumnKind],
+    *,
+    rows: int,
 ) -> ReportData:
-    """Add to the summary what a page draws: histogram, matrix, worst rows with explanations, notes, origin.
+    """Add to the summary what a page draws: histogram, review curve, matrix, explained worst rows, notes, origin.
 
     Args:
         summary: What the audit's ``to_dict`` returns.
         evidence: The m audited rows.
+        curve: The columns of the audit's review curve.
         table: n rows.
         kinds: The features and their kind.
         rows: How many of the worst rows to show; up to 60 of the worst rows of each cell of the matrix join them.
@@ -137,6 +162,9 @@ def report_facts(
         **summary,
         "classes": ranked_classes(summary),
         "histogram": quality_histogram(evidence),
+        "review_curve": curve_data(curve),
+        "quality_meaning": quality_meaning(summary["settings"]),
+        "likely_wrong": likely_wrong(summary["flagged"], summary["expected_wrong"]),
         "matrix": matrix,
         "pairs": _pairs(evidence),
         "features": list(kinds),
@@ -146,6 +174,12 @@ def report_facts(
         "made": made_with(table),
         "most_classes": MAX_CLASSES_LISTED,
     }
+
+
+def curve_data(curve: Mapping[str, NDArray[np.generic]]) -> ReviewCurve:
+    """Return the columns of a review curve as plain values."""
+    rows, wrong, low, high, share = (curve[name].tolist() for name in ("rows", "wrong", "low", "high", "share"))
+    return {"rows": rows, "wrong": wrong, "low": low, "high": high, "share": share}
 
 
 def check_rows(rows: int) -> None:

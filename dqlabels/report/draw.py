@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from dqlabels.noise.rate import RateData
-from dqlabels.report.data import Histogram
+from dqlabels.report.data import Histogram, ReviewCurve
 
 # In SVG units; the page scales them.
 WIDTH, MARGIN = 640, 12
@@ -61,16 +62,48 @@ def quality_bars(histogram: Histogram) -> str:
     parts.append(f'<text x="{left}" y="20">not flagged, up to {max(up, default=0):,} rows per bar</text>')
     if any(down):
         caption = f"flagged, up to {max(down):,} rows per bar"
-        parts.append(f'<text x="{WIDTH - MARGIN}" y="186" text-anchor="end">{caption}</text>')
+        parts.append(f'<text x="{WIDTH - MARGIN}" y="202" text-anchor="end">{caption}</text>')
     if histogram["cut"] is not None:
         x = left + (WIDTH - left - MARGIN) * histogram["cut"]
         parts.append(f'<line class="limit" x1="{x:.1f}" y1="24" x2="{x:.1f}" y2="188"/>')
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         anchor = {0.0: "start", 1.0: "end"}.get(share, "middle")
         x = left + (WIDTH - left - MARGIN) * share
-        parts.append(f'<text x="{x:.1f}" y="212" text-anchor="{anchor}">{share:g}</text>')
+        parts.append(f'<text x="{x:.1f}" y="228" text-anchor="{anchor}">{share:g}</text>')
     description = f"Label quality of {sum(up):,} rows not flagged and {sum(down):,} flagged, from 0 to 1"
-    return svg(WIDTH, 218, description, parts)
+    return svg(WIDTH, 234, description, parts)
+
+
+def review_curve(curve: ReviewCurve, flagged: int) -> str:
+    """Draw the wrong labels to expect against the rows read, worst first, with their band and the flagged rows.
+
+    The rows are on a scale of logarithms, since the first hundred matter as much as the last ten thousand.
+    """
+    left, right, top, base = 64, WIDTH - 40, 16, 176
+    least, last, most = min(curve["rows"]), max(curve["rows"]), max(curve["high"])
+
+    def x(rows: int) -> float:
+        return left + (right - left) * (math.log(rows / least) / math.log(last / least) if last > least else 1.0)
+
+    def y(wrong: float) -> float:
+        return base - (base - top) * (wrong / most if most else 0.0)
+
+    def points(name: Literal["low", "wrong", "high"]) -> list[str]:
+        return [f"{x(rows):.1f},{y(wrong):.1f}" for rows, wrong in zip(curve["rows"], curve[name], strict=True)]
+
+    parts = [f'<polygon class="interval" points="{" ".join([*points("low"), *reversed(points("high"))])}"/>']
+    parts.append(f'<polyline class="curve" points="{" ".join(points("wrong"))}"/>')
+    if flagged in curve["rows"]:
+        parts.append(f'<line class="limit" x1="{x(flagged):.1f}" y1="{top}" x2="{x(flagged):.1f}" y2="{base}"/>')
+    parts.append(f'<line class="axis" x1="{left}" y1="{base}" x2="{right}" y2="{base}"/>')
+    for share in (0.0, 0.5, 1.0):
+        parts.append(f'<text x="{left - 6}" y="{y(share * most) + 4:.1f}" text-anchor="end">{share * most:,.0f}</text>')
+    for rows in (10**power for power in range(10) if least <= 10**power <= last):
+        parts.append(f'<line class="axis" x1="{x(rows):.1f}" y1="{base}" x2="{x(rows):.1f}" y2="{base + 5}"/>')
+        parts.append(f'<text x="{x(rows):.1f}" y="{base + 20}" text-anchor="middle">{rows:,}</text>')
+    parts.append(f'<text x="{WIDTH / 2}" y="{base + 40}" text-anchor="middle">rows read, worst first</text>')
+    description = f"Wrong labels to expect, up to {most:,.0f}, among the rows read, worst first, with their interval"
+    return svg(WIDTH, base + 46, description, parts)
 
 
 def _height(counts: Sequence[int], at: int, most: int) -> float:

@@ -11,6 +11,7 @@ from html import escape
 from dqlabels.report.data import Histogram
 from dqlabels.report.draw import noise_scale, quality_bars
 from dqlabels.report.summary import ClassSummary
+from dqlabels.report.text import likely_wrong, quality_meaning
 
 MAX_ROWS = 10
 SHARES = ("share", "flagged_share", "noise_rate")
@@ -42,12 +43,13 @@ def fragment(audit: ClassSummary, histogram: Histogram) -> str:
         f"<h4>Labels in {escape_data(audit['label'])}</h4>",
         f"<p>An estimated <b>{rate['estimate']:.1%}</b> of the labels are wrong ({rate['confidence']:.0%} interval "
         f"{rate['low']:.1%} to {rate['high']:.1%}). <b>{audit['flagged']:,}</b> of {audit['audited']:,} are flagged "
-        f"({audit['flagged_share']:.1%}).</p>",
+        f"({audit['flagged_share']:.1%}){likely_wrong(audit['flagged'], audit['expected_wrong'])}.</p>",
         noise_scale(rate),
         f"<p class='soft'>{escape_text(rate['assumption'])} (Method {escape_text(rate['method'])}.)</p>",
         table(("class", "rows", "flagged", "flagged_share", "noise_rate"), classes),
         table(("given", "suggested", "rows", "share"), audit["confusions"]),
-        "<p class='soft'>Rows by label quality, flagged ones below the line:</p>",
+        f"<p class='soft'>Rows by label quality, {escape_text(quality_meaning(audit['settings']))}; flagged ones below "
+        "the line:</p>",
         quality_bars(histogram),
         table(("row", "given", "suggested", "quality", "kind"), audit["worst"]),
     ]

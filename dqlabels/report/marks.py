@@ -99,6 +99,25 @@ class Marks:
         layered: altair.LayerChart = bar + point
         return layered
 
+    def wrong_by_rows_read(self, columns: Columns) -> altair.LayerChart:
+        """The wrong labels to expect among the rows read, worst first, as a line within the band of its interval.
+
+        Args:
+            columns: The table: rows, wrong, low, high, share, and flagged, true for the row of all flagged labels.
+        """
+        alt, title = altair_module(), "wrong labels to expect"
+        # On a linear scale all that matters would lie in the first few percent.
+        x = alt.X("rows:Q", title="rows read, worst first", scale=alt.Scale(type="log"))
+        y = alt.Y("wrong:Q", title=title)
+        chart = alt.Chart(self.table(columns), title=self.title(title), width=WIDTH).encode(x=x)
+        area = chart.mark_area(color=KEPT, opacity=0.25).encode(y=alt.Y("low:Q", title=title), y2="high:Q")
+        line = chart.mark_line(color=KEPT).encode(y=y)
+        points = chart.mark_point(filled=True, size=60, opacity=1).encode(
+            y=y, color=two_colors("flagged", title="all flagged rows"), tooltip=[f"{name}:Q" for name in columns]
+        )
+        layered: altair.LayerChart = area + line + points
+        return layered
+
     def title(self, what: str) -> str:
         """The title of a chart."""
         return f"{self.label}: {what}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dqlabels.errors import needing
 from dqlabels.report.data import ReportData
-from dqlabels.report.draw import noise_scale, quality_bars
+from dqlabels.report.draw import noise_scale, quality_bars, review_curve
 
 if TYPE_CHECKING:
     from dqlabels.audits.gate import GateResult
@@ -35,7 +35,11 @@ def page(data: ReportData, gate: GateResult | None = None) -> str:
         MissingExtraError: jinja2 is not installed.
     """
     limit = gate.limit if gate and gate.check.what == "the label-noise rate" else None
-    drawn = {"scale": noise_scale(data["noise_rate"], limit), "bars": quality_bars(data["histogram"])}
+    drawn = {
+        "scale": noise_scale(data["noise_rate"], limit),
+        "bars": quality_bars(data["histogram"]),
+        "curve": review_curve(data["review_curve"], data["flagged"]),
+    }
     return render("report.html", data, gate, drawn)
 
 

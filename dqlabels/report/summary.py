@@ -64,9 +64,18 @@ class Summary(TypedDict):
     version: str
 
 
+class ExpectedData(TypedDict):
+    """How many of the flagged labels are expected to be wrong, with the ends of the interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
 class ClassSummary(Summary):
     """What an audit of classes knows besides: the noise rate, every class, and the most common flagged pairs."""
 
     noise_rate: RateData
+    expected_wrong: ExpectedData
     classes: list[ClassRow]
     confusions: list[Confusion]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dqlabels.report.summary import ClassRow, ClassSummary, Confusion
+from dqlabels.report.summary import ClassRow, ClassSummary, Confusion, ExpectedData, Plain
 
 MAX_LINES = 5
 MAX_CLASSES = 3
@@ -17,7 +17,7 @@ def summary(audit: ClassSummary) -> str:
     missing = f", {audit['missing']:,} without a label" if audit["missing"] else ""
     lines = [
         f"Labels in {audit['label']!r}: {audit['audited']:,} rows audited{missing}, {audit['flagged']:,} flagged "
-        f"({audit['flagged_share']:.1%}).",
+        f"({audit['flagged_share']:.1%}){likely_wrong(audit['flagged'], audit['expected_wrong'])}.",
         f"Estimated noise rate {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} to "
         f"{rate['high']:.1%}, method {rate['method']!r}).",
         *([rate["caution"]] if rate["caution"] else []),
@@ -25,9 +25,37 @@ def summary(audit: ClassSummary) -> str:
         f"Judged by {audit['model']}; it disagrees with {audit['model_error']:.1%} of the given labels.",
     ]
     lines += confusion_lines(audit["confusions"])
-    lines += worst_lines(audit["worst"])
+    lines += worst_lines(audit["worst"], quality_meaning(audit["settings"]))
     lines += [f"Note: {note}" for note in audit["warnings"]]
     return "\n".join(lines)
+
+
+def likely_wrong(flagged: int, expected: ExpectedData) -> str:
+    """Return how many of the flagged labels are likely wrong, to follow their number; nothing where none is flagged.
+
+    >>> likely_wrong(124, {"estimate": 31.2, "low": 12.4, "high": 50.1})
+    '; about 31 (12 to 50) of them are likely wrong'
+    >>> likely_wrong(1, {"estimate": 0.84, "low": 0.1, "high": 1.0})
+    '; it is wrong with a probability of 84%'
+    """
+    if not flagged:
+        return ""
+    if flagged == 1:
+        return f"; it is wrong with a probability of {expected['estimate']:.0%}"
+    wrong, low, high = (round(expected[end]) for end in ("estimate", "low", "high"))
+    about = f"about {wrong:,}" if wrong else "fewer than 1"
+    return f"; {about} ({low:,} to {high:,}) of them {'are' if wrong > 1 else 'is'} likely wrong"
+
+
+def quality_meaning(settings: Mapping[str, Plain]) -> str:
+    """Return what ``label_quality`` is under these settings, in words.
+
+    >>> quality_meaning({"compat": None})
+    'the probability that the label is right'
+    """
+    if settings.get("compat") is None:
+        return "the probability that the label is right"
+    return f"{settings['score']} as in {settings['compat']}, from 0 (suspicious) to 1"
 
 
 def class_lines(classes: Sequence[ClassRow]) -> list[str]:
@@ -48,8 +76,8 @@ def confusion_lines(confusions: Sequence[Confusion]) -> list[str]:
     return ["Commonest: " + ", ".join(pairs) + "."]
 
 
-def worst_lines(worst: Sequence[Mapping[str, object]]) -> list[str]:
-    """Return the most suspicious rows, one per line."""
+def worst_lines(worst: Sequence[Mapping[str, object]], quality: str = "") -> list[str]:
+    """Return the most suspicious rows, one per line, under a heading that says what their ``quality`` means."""
     if not worst:
         return []
     shown = []
@@ -57,7 +85,7 @@ def worst_lines(worst: Sequence[Mapping[str, object]]) -> list[str]:
         change = f"{_short(row['given'])} → {_short(row['suggested'])}"
         where = f"row {row['row']}" + (f" (index {_short(row['index'])})" if "index" in row else "")
         shown.append(f"  {where}: {change}, quality {row['quality']:.3f}, {row['kind']}")
-    return ["Worst rows:", *shown]
+    return [f"Worst rows (quality: {quality}):" if quality else "Worst rows:", *shown]
 
 
 def _short(value: object) -> str:

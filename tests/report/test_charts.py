@@ -13,7 +13,7 @@ from support.reports import HOSTILE, many_classes
 
 import dqlabels
 
-CHARTS = ("quality", "confusions", "classes", "noise")
+CHARTS = ("quality", "review", "confusions", "classes", "noise")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,17 @@ def test_qualities_count_every_row(audit):
     table = drawn(audit.plot.quality())
     flagged = [rows for rows, flag in zip(table["rows"], table["flagged"], strict=True) if flag]
     assert (sum(table["rows"]), sum(flagged)) == (audit.audited, audit.flagged)
+
+
+def test_the_review_chart_draws_the_review_curve(audit):
+    table = drawn(audit.plot.review())
+    assert {name: table[name] for name in audit.review_curve.columns} == audit.review_curve.to_dict(as_series=False)
+
+
+def test_the_review_chart_marks_the_flagged_rows(audit):
+    table = drawn(audit.plot.review())
+    marked = [rows for rows, flagged in zip(table["rows"], table["flagged"], strict=True) if flagged]
+    assert marked == [audit.flagged]
 
 
 def test_confusions_are_the_flagged_pairs(audit):

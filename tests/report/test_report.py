@@ -108,8 +108,9 @@ def test_the_size_does_not_grow_with_rows_columns_or_texts():
 
 
 def test_no_issues_is_said_in_words():
-    frame = pl.DataFrame({"x": [i / 10 for i in range(100)], "y": ["low"] * 50 + ["high"] * 50})
-    page = dqlabels.audit(frame, "y").to_html()
+    sure = np.repeat([0.05, 0.95], 50)  # each label is the likelier class, so none can be flagged
+    frame = pl.DataFrame({"low": 1 - sure, "high": sure, "y": ["low"] * 50 + ["high"] * 50})
+    page = dqlabels.audit(frame, "y", pred_probs=["low", "high"]).to_html()
     assert "No row is flagged" in page
     assert 'id="rows"' not in page
 
@@ -136,6 +137,34 @@ def test_the_gate_comes_first(audit):
 def test_the_histogram_holds_every_row(audit):
     drawn = audit.report_facts()["histogram"]
     assert (sum(drawn["flagged"]), sum(drawn["kept"])) == (audit.flagged, audit.audited - audit.flagged)
+
+
+def shown_count(number: float) -> str:
+    return f"{round(number):,}"
+
+
+@pytest.mark.parametrize("shown", ["summary", "to_html", "_repr_html_"])
+def test_how_many_flags_are_likely_wrong_is_said(audit, shown):
+    expected = audit.expected_wrong
+    wrong, low, high = map(shown_count, (expected.estimate, expected.low, expected.high))
+    assert f"; about {wrong} ({low} to {high}) of them are likely wrong" in getattr(audit, shown)()
+
+
+def test_the_gate_says_how_many_flags_are_likely_wrong(audit):
+    wrong = shown_count(audit.expected_wrong.estimate)
+    assert f"{audit.flagged} flagged; about {wrong} (" in audit.gate(max_noise_rate=0.5).message
+
+
+def test_the_page_tells_how_many_rows_to_read(audit):
+    page = audit.to_html()
+    for rows, wrong in audit.review_curve.select("rows", "wrong").rows():
+        assert f'<tr><td class="n">{rows:,}</td><td class="n">{wrong:.1f}</td>' in page
+
+
+def test_quality_is_called_what_it_is(audit):
+    assert "Label quality is the probability that the label is right." in audit.to_html()
+    theirs = dqlabels.audit(pl.DataFrame(two_classes()), "label", compat="cleanlab")
+    assert "Label quality is normalized_margin as in cleanlab, from 0 (suspicious) to 1." in theirs.to_html()
 
 
 def test_the_matrix_holds_every_row(audit):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dqlabels.audits.base import Overview, Tone
+from dqlabels.report.text import likely_wrong
 
 if TYPE_CHECKING:
     from dqlabels.report.summary import ClassSummary
@@ -13,12 +14,12 @@ MAX_CLASSES, MAX_PAIRS = 12, 5
 
 
 def class_overview(summary: ClassSummary) -> Overview:
-    """Return the noise rate and what it assumes, the classes flagged most, the commonest confusions, the worst rows."""
+    """Return what is flagged, the noise rate and what it assumes, the worst classes, confusions and rows."""
     rate = summary["noise_rate"]
     missing = f", {summary['missing']:,} without a label" if summary["missing"] else ""
     headline = (
         f"{summary['label']}: {summary['flagged']:,} of {summary['audited']:,} labels flagged "
-        f"({summary['flagged_share']:.1%}){missing}"
+        f"({summary['flagged_share']:.1%}){missing}{likely_wrong(summary['flagged'], summary['expected_wrong'])}"
     )
     estimate = (
         f"Estimated noise rate {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} to "

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.trusted.drift import Drift
     from dqlabels.checks.result import Checkup
     from dqlabels.report.data import ReportData
-    from dqlabels.report.summary import ClassSummary
+    from dqlabels.report.summary import ClassSummary, ExpectedData
     from dqlabels.review.queue import ReviewQueue
 
 MAX_ROWS_IN_DICT = 10
@@ -329,12 +329,16 @@ class ClassAudit(Audit):
         classes, rows = evidence.classes, evidence.class_rows
         measured += class_limits(by_class, self.label, classes, rows, limits.max_class_noise_rate)
         measured += pair_limits(rate, self.label, classes, evidence.pairs(), limits.max_pair_share)
-        return Grounds.of(rate, self.label), measured
+        return Grounds.of(rate, self.label, flags=self._flags()), measured
+
+    def _flags(self) -> str:
+        """How many labels are flagged, and how many of them are likely wrong, as a sentence."""
+        return f"{self.flagged:,} flagged{text.likely_wrong(self.flagged, self._expected_data())}."
 
     def _gate_details(self) -> list[str]:
         shown = self.to_dict()
         lines = [*text.class_lines(shown["classes"]), *text.confusion_lines(shown["confusions"])]
-        return lines + text.worst_lines(shown["worst"])
+        return lines + text.worst_lines(shown["worst"], text.quality_meaning(shown["settings"]))
 
     def _rate_for(self, method: str | None, decide: str, reference: object) -> NoiseRate:
         """The rate that a gate compares with its limit: by a review or a reference, where there is one."""
@@ -376,7 +380,7 @@ class ClassAudit(Audit):
         >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.summary().splitlines()[0]
-        "Labels in 'label': 4 rows audited, 1 flagged (25.0%)."
+        "Labels in 'label': 4 rows audited, 1 flagged (25.0%); it is wrong with a probability of 25%."
         """
         return text.summary(cast("ClassSummary", self.to_dict()))
 
@@ -385,13 +389,12 @@ class ClassAudit(Audit):
         return class_overview(cast("ClassSummary", self.to_dict()))
 
     def _own_values(self) -> dict[str, object]:
-        expected = self.expected_wrong
         numbers = {name: values.tolist() for name, values in self._class_numbers().items()}
         classes = [plain(value) for value in self.evidence.classes]
         pairs = zip(*(part[:MAX_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
         return {
             "noise_rate": self.noise_rate.to_dict(),
-            "expected_wrong": {name: getattr(expected, name) for name in ("estimate", "low", "high")},
+            "expected_wrong": self._expected_data(),
             "classes": [
                 {"class": value, **{name: plain(numbers[name][k]) for name in numbers}}
                 for k, value in enumerate(classes)
@@ -402,6 +405,10 @@ class ClassAudit(Audit):
             ],
             "worst": self.evidence.worst_facts(MAX_ROWS_IN_DICT, index_values(self.table)),
         }
+
+    def _expected_data(self) -> ExpectedData:
+        expected = self.expected_wrong
+        return {"estimate": expected.estimate, "low": expected.low, "high": expected.high}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         from dqlabels.report.page import page
@@ -426,8 +433,9 @@ class ClassAudit(Audit):
         judged = f"Judged by {self.model}, which disagrees with {self.model_error:.1%} of the labels"
         classes = sorted(shown["classes"], key=lambda row: -row["noise_rate"])
         return CheckDetails(
-            "labels", judged, {"classes": classes}, {"confusions": shown["confusions"][:MAX_PAIRS_IN_DETAILS]}
-        )
+            "labels", judged, {"classes": classes},
+            {"confusions": shown["confusions"][:MAX_PAIRS_IN_DETAILS], "expected_wrong": shown["expected_wrong"]},
+        )  # fmt: skip
 
     def audited_rows(self) -> AuditedRows:
         """The rows that were judged, for those who list or count rows."""
@@ -642,14 +650,15 @@ class LabelAudit(ClassAudit):
         """
         check_rows(rows)
         table, kinds = self._features()
-        data = report_facts(cast("ClassSummary", self.to_dict()), self.evidence, table, kinds, rows=rows)
+        summary, curve = cast("ClassSummary", self.to_dict()), self.calibration.review_curve()
+        data = report_facts(summary, self.evidence, curve, table, kinds, rows=rows)
         return {**data, "seconds": self.seconds}
 
     @property
     def plot(self) -> Charts:
-        """Charts as altair objects: ``plot.quality()``, ``.confusions()``, ``.classes()`` and ``.noise()``."""
-        marks = Marks(str(self.label), self.table.implementation)
-        return Charts(marks, cast("ClassSummary", self.to_dict()), self.evidence, self.noise_rates)
+        """Charts as altair objects: ``plot.quality()``, ``review()``, ``confusions()``, ``classes()``, ``noise()``."""
+        marks, curve = Marks(str(self.label), self.table.implementation), self.calibration.review_curve()
+        return Charts(marks, cast("ClassSummary", self.to_dict()), self.evidence, curve, self.noise_rates)
 
     def _review_queue(self, sample: int | None) -> tuple[ReviewQueue, Labels]:
         from dqlabels.review.queue import sample_queue, suspicious_queue
