@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dqlabels.report.summary import ClassRow, ClassSummary, Confusion, ExpectedData, Plain
+from dqlabels.report.summary import ClassRow, ClassSummary, Confusion, ExpectedData
 
 MAX_LINES = 5
 MAX_CLASSES = 3
@@ -47,7 +47,7 @@ def likely_wrong(flagged: int, expected: ExpectedData) -> str:
     return f"; {about} ({low:,} to {high:,}) of them {'are' if wrong > 1 else 'is'} likely wrong"
 
 
-def quality_meaning(settings: Mapping[str, Plain]) -> str:
+def quality_meaning(settings: Mapping[str, object]) -> str:
     """Return what ``label_quality`` is under these settings, in words.
 
     >>> quality_meaning({"compat": None})

@@ -13,7 +13,9 @@ from dqlabels.integrations.great_expectations.base import Answer, AuditExpectati
 from dqlabels.integrations.great_expectations.fields import Parameter
 from dqlabels.integrations.great_expectations.rendering import Sentence, number, percent, text_or_parameter
 from dqlabels.integrations.great_expectations.tables import Table, count, share, shown
+from dqlabels.integrations.sharing import MIN_QUALITY, MOSTLY
 from dqlabels.noise.methods import METHODS
+from dqlabels.report.text import quality_meaning
 
 if TYPE_CHECKING:
     from dqlabels.audits.base import Audit, AuditedRows
@@ -181,11 +183,11 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
 
 
 class ExpectLabelQualityToBeAtLeast(LabelExpectation):
-    """Expect the quality of each label to be at least a limit.
+    """Expect most labels to be right with at least some probability, by default to be more likely right than not.
 
     Args:
         column: The column that holds the labels.
-        min_value: The lowest quality that a label may have, in [0, 1]; 0 is suspicious.
+        min_value: The lowest quality that is good enough: the probability that the label is right, in [0, 1].
         mostly: The share of the rows with a label that must reach it, in [0, 1].
 
     Options:
@@ -200,9 +202,11 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
     True
     """
 
-    min_value: float | Parameter = pydantic.Field(description="The lowest quality a label may have, in [0, 1].")
+    min_value: float | Parameter = pydantic.Field(
+        default=MIN_QUALITY, description="The lowest probability of being right that is good enough, in [0, 1]."
+    )
     mostly: float | Parameter = pydantic.Field(
-        default=1.0, description="The share of the rows with a label that must reach it."
+        default=MOSTLY, description="The share of the rows with a label that must reach it."
     )
 
     args_keys: ClassVar[tuple[str, ...]] = ("column", "min_value", "mostly")
@@ -217,7 +221,8 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
         success = (audit.audited - count) / audit.audited >= mostly
         message = (
             f"{'PASS' if success else 'FAIL'}: {reached:.1%} of {audit.audited:,} labels have a quality of at least "
-            f"{least:g}, and {mostly:.1%} {'were' if success else 'are'} needed."
+            f"{least:g}, and {mostly:.1%} {'were' if success else 'are'} needed. Quality is "
+            f"{quality_meaning(audit.settings)}."
         )
         facts: Fields = {
             "headline": message,
@@ -231,8 +236,8 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
 
     @classmethod
     def _sentence(cls, kwargs: Mapping[str, object]) -> Sentence:
-        mostly = kwargs.get("mostly", 1.0)
-        params = {"least": number(kwargs.get("min_value"))}
+        mostly = kwargs.get("mostly", MOSTLY)
+        params = {"least": number(kwargs.get("min_value", MIN_QUALITY))}
         if mostly == 1.0:
             return Sentence("every label must have a quality of at least $least", params)
         return Sentence(

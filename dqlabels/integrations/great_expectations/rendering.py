@@ -22,6 +22,7 @@ from great_expectations.render.util import parse_row_condition_string
 
 from dqlabels.integrations.great_expectations.fields import is_parameter
 from dqlabels.integrations.great_expectations.tables import Block, Row, Table, detail_tables, text
+from dqlabels.report.text import likely_wrong
 
 # Great Expectations hands it to a renderer by name, beside others that these do not need.
 Result: TypeAlias = ExpectationValidationResult | None
@@ -180,7 +181,10 @@ def _exception(info: Mapping[str, Any]) -> list[Block]:
 
 def _counted(found: Mapping[str, Any], details: Row) -> RenderedStringTemplateContent:
     missing = found.get("missing_count", 0)
-    words = "\n$count of $audited $unit $counted ($share)" + (", $missing rows without a $one." if missing else ".")
+    wrong = likely_wrong(found["unexpected_count"], details["expected_wrong"]) if _all_flagged(details) else ""
+    words = f"\n$count of $audited $unit $counted ($share){wrong}" + (
+        ", $missing rows without a $one." if missing else "."
+    )
     params = {
         "count": f"{found['unexpected_count']:,}",
         "audited": f"{details['audited']:,}",
@@ -191,6 +195,11 @@ def _counted(found: Mapping[str, Any], details: Row) -> RenderedStringTemplateCo
         "missing": f"{missing:,}",
     }
     return text(words, params)
+
+
+def _all_flagged(details: Row) -> bool:
+    """Whether the counted rows are those that are flagged, and it is known how many of them are likely wrong."""
+    return details["counted"] == AuditRenderers.counted and "expected_wrong" in details
 
 
 def _notes(details: Row) -> list[RenderedStringTemplateContent]:

@@ -14,7 +14,7 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS
-from dqlabels.integrations.sharing import checked_share
+from dqlabels.integrations.sharing import MOSTLY, checked_share
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
@@ -33,7 +33,7 @@ def materialised_suite(
     *,
     max_flagged_share: float | None = None,
     min_quality: float | None = None,
-    mostly: float = 1.0,
+    mostly: float = MOSTLY,
     min_audited_share: float = 0.5,
     names: tuple[str, str, str] = AUDIT_COLUMNS,
     severity: str = "critical",
@@ -47,7 +47,8 @@ def materialised_suite(
         name: Name of the suite.
         max_flagged_share: The largest share of the rows with a label that may be flagged. This is the flagged share,
             not the estimated noise rate, which no column holds.
-        min_quality: The lowest quality that a label may have, in [0, 1].
+        min_quality: The lowest quality that is good enough: the probability that the label is right, in [0, 1]. 0.5
+            asks that labels are more likely right than not.
         mostly: The share of the rows with a label that must reach it.
         min_audited_share: The lowest share of all rows that must have a quality; the others have no label.
         names: The three columns of the audit: quality, suggestion, flag.

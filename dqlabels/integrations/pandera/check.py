@@ -16,6 +16,7 @@ from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.integrations.pandera.answers import CheckUseError, Judgement, answer, unwrapped
 from dqlabels.integrations.pandera.forms import FORMS, PANDERA_OPTIONS
 from dqlabels.integrations.sharing import checked_share, shared_audit
+from dqlabels.report.text import quality_meaning
 
 # The checks that have answered, where someone wants to know: see ``run.validate``.
 answered: ContextVar[list[Check] | None] = ContextVar("answered", default=None)
@@ -154,17 +155,18 @@ class QualityCheck(LabelCheck):
     ) -> None:
         """As any label check, with ``mostly``: the share of the labels that must reach the quality."""
         self.min_quality, self.mostly = checked_share("min_value", value), checked_share("mostly", mostly)
-        super().__init__(made_by, label, value, options, stored={"mostly": mostly} if mostly != 1 else {})
+        super().__init__(made_by, label, value, options, stored={"mostly": self.mostly})
 
     def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
         """Count the labels below the limit."""
         low = rows.quality < self.min_quality
         below, share = int(low.sum()), float(low.mean())
         passed = below <= (1 - self.mostly) * audit.audited
-        allowed = f"{1 - self.mostly:.1%} may be" if self.mostly < 1 else "none may be"
+        allowed = f"{1 - self.mostly:.1%} may" if self.mostly < 1 else "none may"
         message = (
             f"{'PASS' if passed else 'FAIL'}: {below:,} of {audit.audited:,} labels ({share:.1%}) of column "
-            f"{self.label!r} have a quality below {self.min_quality:g}; {allowed}."
+            f"{self.label!r} have a quality below {self.min_quality:g}; {allowed}. Quality is "
+            f"{quality_meaning(audit.settings)}."
         )
         return Judgement(passed, message, low)
 

@@ -11,6 +11,7 @@ from pandera.api.checks import Check
 from dqlabels.audits.gate import DECIDING
 from dqlabels.integrations.pandera.check import LimitCheck, QualityCheck
 from dqlabels.integrations.pandera.forms import CheckForm
+from dqlabels.integrations.sharing import MIN_QUALITY, MOSTLY
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -152,13 +153,16 @@ def label_noise_increase_at_most(
 
 @CheckForm("label", "min_quality", ())
 def label_quality_at_least(
-    label: str, min_value: float, *, mostly: float = 1.0, **options: Unpack[CheckOptions]
+    label: str, min_value: float = MIN_QUALITY, *, mostly: float = MOSTLY, **options: Unpack[CheckOptions]
 ) -> Check:
-    """Return a check that the labels of at least the share ``mostly`` of the rows have the quality ``min_value``.
+    """Return a check that at least the share ``mostly`` of the labels are right with the probability ``min_value``.
+
+    By default at least 95% of the labels are to be more likely right than not. Where the model disagrees with more than
+    a fifth of the labels, try on a table you trust which limits tell it from one with wrong labels.
 
     Args:
         label: The column that holds the labels; rows without one are not counted.
-        min_value: The lowest quality that is good enough, in [0, 1].
+        min_value: The lowest quality that is good enough: the probability that the label is right, in [0, 1].
         mostly: Share of the audited rows, in [0, 1].
         {task}
         {options}
