@@ -63,7 +63,7 @@ def expectations(reference, **options):
         "rate": Rate(max_value=0.1, **options),
         "classes": Classes(max_value=0.1, **options),
         "increase": Increase(max_value=0.1, reference=reference, **options),
-        "quality": Quality(min_value=0.2, mostly=0.9, **options),
+        "quality": Quality(**options),
     }
 
 
@@ -185,6 +185,7 @@ EVERY_FIELD = {
     "sample_weight": "w",
     "cv": 3,
     "filter_by": "both",
+    "min_precision": 0.8,
     "score": "self_confidence",
     "adjust": True,
     "compat": "cleanlab",
@@ -230,7 +231,7 @@ def test_a_limit_is_required(kind):
         ({"max_value": True}, "max_value=True is not a share"),
         ({"max_value": float("nan")}, "max_value=nan is not a share"),
         ({"max_value": 0.1, "decide": "sure"}, "decide='sure' is none of 'estimate', 'confident'"),
-        ({"max_value": 0.1, "filter_by": "best"}, "filter_by='best' is none of 'prune_by_noise_rate'"),
+        ({"max_value": 0.1, "filter_by": "best"}, "filter_by='best' is none of 'expected_f1'"),
         ({"max_value": 0.1, "method": "guess"}, "method='guess' is none of 'default'"),
         ({"max_value": 0.1, "random_state": -1}, "random_state=-1 is not a whole number"),
         ({"max_value": 0.1, "mostly": 0.9}, "ExpectLabelNoiseRateToBeAtMost has no option 'mostly'"),

@@ -272,8 +272,8 @@ def test_the_flagged_share_is_held_against_its_limit():
 
 def test_the_quality_is_held_against_its_limit():
     audited = dqlabels.audit(dirtied(), "label", **PROBS).frame
-    assert failed(run_materialised(audited, min_quality=0.3)) == {"expect_column_values_to_be_between"}
-    assert not failed(run_materialised(audited, min_quality=0.3, mostly=0.7))
+    assert failed(run_materialised(audited, min_quality=0.5)) == {"expect_column_values_to_be_between"}
+    assert not failed(run_materialised(audited, min_quality=0.5, mostly=0.8))
 
 
 def test_a_table_that_was_not_audited_fails():
