@@ -42,7 +42,7 @@ def test_help_says_what_python_says(record):
 
 
 def test_help_shows_the_default_of_python():
-    assert "[default: prune_by_noise_rate]" in help_of("audit")
+    assert "[default: expected_f1]" in help_of("audit")
     assert "[default: estimate]" in help_of("gate")
 
 
