@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # The checks of one schema run one after the other, and seldom judge more than a few label columns.
 MAX_CACHED = 4
 # A limit on label quality unless the caller sets another: so many labels are to be more likely right than not. It told
-# tables as they are from the same with 10% of the labels wrong at random, all ten on which the model disagrees with fewer
-# than a fifth of the labels, and one of five others (docs/pandera.md).
+# tables as they are from the same with 10% of the labels wrong at random: all ten on which the model disagrees with
+# fewer than a fifth of the labels, and one of five others (docs/pandera.md).
 MIN_QUALITY, MOSTLY = 0.5, 0.95
 ClassTask = Literal["classes", "ordinal"]
 
