@@ -21,9 +21,6 @@ from dqlabels.frames.arrays import Hashes
 from dqlabels.frames.hashing import hash_columns
 from dqlabels.models.bag import fit_tree, unjudged_rows
 from dqlabels.models.forest import Descent
-from dqlabels.models.sizes import MAX_FITTED_ROWS
-from dqlabels.models.units import GroupNames, content_units, fitting_sample, row_weights
-from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 from dqlabels.threads import thread_count
 
@@ -33,9 +30,9 @@ UNIT = 2**21
 MAX_TARGET = 64.0
 # Rows that are judged together: they and a tree's nodes stay in the cache.
 BLOCK_ROWS = 8192
-# A table in memory: each tree sees half of the rows, and 150 of these find as much as 200 bootstrapped trees
+# A round of a table in memory: each tree sees half of the rows, and 150 of these find as much as 200 bootstrapped trees
 # (docs/benchmarks.md). Rows x trees are bounded, so larger tables take fewer trees.
-MAX_TREES, MIN_TREES, TREE_ROWS, MAX_ROWS_PER_TREE = 150, 48, 2_200_000, 30_000
+MAX_TREES, MIN_TREES, TREE_ROWS, MAX_ROWS_PER_TREE = 75, 32, 1_100_000, 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +49,10 @@ class ForestSizes:
 
     @classmethod
     def in_memory(cls, n_rows: int) -> ForestSizes:
-        """Return the sizes for a table of ``n_rows`` fitted rows, whose trees are not stored.
+        """Return the sizes of a round for a table of ``n_rows`` fitted rows, whose trees are not stored.
 
         >>> ForestSizes.in_memory(500).trees, ForestSizes.in_memory(100_000).trees
-        (150, 48)
+        (75, 32)
         """
         trees = int(np.clip(TREE_ROWS // max(n_rows, 1), MIN_TREES, MAX_TREES))
         return cls(trees, MAX_ROWS_PER_TREE, 2)
@@ -71,21 +68,6 @@ class ValueTree:
     def predict(self, matrix: Matrix) -> IntArray:
         """Return the mean and its square (n, 2) in the leaf of each row."""
         return np.asarray(self.values.take(self.descent.apply(matrix), axis=0))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ValuePredictions:
-    """Predictions of n rows: ``mean`` (n,), and ``spread`` (n,), the standard deviation of the trees behind it.
-
-    ``trained_rows``, ``distinct_rows`` and ``coarse`` as in :class:`dqlabels.models.out_of_sample.OutOfSample`.
-    """
-
-    mean: FloatArray
-    spread: FloatArray
-    model: str
-    trained_rows: int
-    distinct_rows: int
-    coarse: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,51 +135,46 @@ class ValueForest:
         return np.column_stack(votes.mean_and_spread()).astype(np.float32)
 
 
-def predict_out_of_bag(
+def judge_out_of_bag(
     matrix: Matrix,
     targets: FloatArray,
+    fitted: IntArray,
+    units: IntArray,
+    weights: FloatArray,
     *,
-    groups: GroupNames | None = None,
-    sample_weight: FloatArray | None = None,
-    random_state: int = 0,
+    sizes: ForestSizes,
+    seed: int = 0,
     n_jobs: int | None = None,
-    progress: ProgressOption = None,
-) -> ValuePredictions:
-    """Predict every row's target from extra-trees that saw neither it nor a row identical to it.
+    on_tree: Callable[[], None] = lambda: None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the mean (n,) and the standard deviation (n,) of the trees that saw neither a row nor its unit.
 
     Args:
         matrix: (n, d) float32, NaN where missing.
-        targets: (n,) on a scale of about 1, clipped to 64 either way; NaN where missing: never fitted.
-        groups: (n,) values; rows of one group are never on both sides.
-        sample_weight: (n,) weights, not negative.
-        random_state: Seeds every draw.
+        targets: (n,) on a scale of about 1, clipped to 64 either way; those of the fitted rows count.
+        fitted: (m,) rows that trees may be grown on, in the order of their content.
+        units: (n,) which rows stay together, numbered by content.
+        weights: (n,) how much each row counts.
+        sizes: Sizes of the forest.
+        seed: Seeds every draw.
         n_jobs: Threads; the answer does not depend on them, nor on the order of the rows, bit for bit.
-        progress: As in :func:`dqlabels.audit`.
+        on_tree: Called after each tree, from any thread.
 
     Raises:
         ModelError: Rows that no tree can be grown without.
-        OptionError: ``sample_weight`` cannot be used.
 
     Source: Geurts, Ernst & Wehenkel (2006), Machine Learning 63:3-42, for the trees; Breiman (1996), Out-of-bag
     estimation, for the judging.
 
     >>> matrix = np.concatenate([np.linspace(0, 1, 30), np.linspace(2, 3, 30)]).astype(np.float32)[:, None]
-    >>> found = predict_out_of_bag(matrix, np.repeat([0.0, 1.0], 30))
-    >>> found.mean.round().tolist() == [0.0] * 30 + [1.0] * 30
+    >>> rows, sizes = np.arange(60), ForestSizes.in_memory(60)
+    >>> mean, spread = judge_out_of_bag(matrix, np.repeat([0.0, 1.0], 30), rows, rows, np.ones(60), sizes=sizes)
+    >>> mean.round().tolist() == [0.0] * 30 + [1.0] * 30
     True
     """
-    known = ~np.isnan(targets)
-    ranks = np.full(len(targets), -1, dtype=np.int64)
-    ranks[known] = np.unique(targets[known], return_inverse=True)[1]
-    weights = row_weights(sample_weight, len(targets))
-    units, order, distinct, coarse = content_units(matrix, ranks, groups)
-    # There are no classes to keep in proportion, so all rows count as one.
-    fitted = fitting_sample(order[known[order]], np.zeros_like(ranks), units, random_state, MAX_FITTED_ROWS)
-    sizes = ForestSizes.in_memory(len(fitted))
-    hashes = hash_columns([units.astype(np.uint64), np.full(units.size, random_state, dtype=np.uint64)], units.size)
-    own_weights = np.ones(fitted.size) if weights is None else weights[fitted]
-    sample = _Sample(matrix[fitted], targets[fitted], hashes[fitted], own_weights, sizes, random_state)
-    votes, lock, on_tree = _Votes.empty(len(targets)), Lock(), Progress(progress).counter(sizes.trees)
+    hashes = hash_columns([units.astype(np.uint64), np.full(units.size, seed, dtype=np.uint64)], units.size)
+    sample = _Sample(matrix[fitted], targets[fitted], hashes[fitted], weights[fitted], sizes, seed)
+    votes, lock = _Votes.empty(len(targets)), Lock()
 
     def vote(at: int) -> None:
         if (tree := sample.grow(at)) is not None:
@@ -211,9 +188,7 @@ def predict_out_of_bag(
         list(pool.map(vote, range(sizes.trees)))
     if (votes.numbers == 0).any():
         raise ModelError(unjudged_rows(int((votes.numbers == 0).sum())))
-    mean, spread = votes.mean_and_spread()
-    name = f"extra-trees, {sizes.trees} trees, out of bag"
-    return ValuePredictions(mean, spread, name, len(fitted), distinct, coarse)
+    return votes.mean_and_spread()
 
 
 def may_see(hashes: Hashes, tree: int) -> NDArray[np.bool_]:

@@ -25,9 +25,14 @@ INNER, POINTS = 0.95, 200
 CERTAIN = 0.9
 # Most right values that are taken to lie beyond them: with less, noise in small tables would decide.
 MAX_BEYOND = 1.5 * (1 - INNER)
-MIN_FREEDOM, MAX_FREEDOM, FREEDOMS = 1.5, 200.0, 16  # degrees of freedom
+# Degrees of freedom. Fewer are seldom those of right values, and leave next to no score too large to be right.
+MIN_FREEDOM, MAX_FREEDOM, FREEDOMS = 4.0, 200.0, 12
+# Right values stray by at least a tenth of what is usual: models of an all but exact relation err most at its ends.
+MIN_WIDTH = 0.1
 # Widths that are tried: logarithms of the multiple of the scores' median, and the step between them.
 WIDTHS, WIDTH_STEP = (-1.0, 1.5), 0.05
+# Share of right values that lie in the interval around their prediction.
+COMMON = 0.90
 # A flagged value is at most this likely right, unless a higher false-discovery rate is asked for.
 MOST_RIGHT = 0.5
 # Absolute scores are counted in cells about a thousandth of their size wide, from 2**-24 to 2**24: the number of a
@@ -131,12 +136,6 @@ class Tail:
         p: FloatArray = 2 * stdtr(self.freedom, -sizes / self.width)
         return np.clip(p, 0.0, 1.0)
 
-    def size_of(self, p: float) -> float:
-        """Absolute score that right values reach with probability ``p``, in (0, 1]."""
-        from scipy.special import stdtrit
-
-        return -self.width * float(stdtrit(self.freedom, p / 2))
-
 
 # Tail of a table whose values are all predicted exactly.
 NO_TAIL = Tail(0.0, MAX_FREEDOM)
@@ -164,7 +163,7 @@ def fit_tail(sizes: FloatArray, cut: float) -> Tail:
     coarse = middle * np.exp(np.arange(*WIDTHS, WIDTH_STEP))
     width, freedom = _likeliest(sizes, cut, coarse, freedoms)
     fine = width * np.exp(np.linspace(-WIDTH_STEP, WIDTH_STEP, 21))
-    return Tail(*_likeliest(sizes, cut, fine, np.array([freedom])))
+    return Tail(max(_likeliest(sizes, cut, fine, np.array([freedom]))[0], MIN_WIDTH), freedom)
 
 
 def _likeliest(sizes: FloatArray, cut: float, widths: FloatArray, freedoms: FloatArray) -> tuple[float, float]:
@@ -218,7 +217,7 @@ class SizeCounts(Counts):
         """
         cells = np.flatnonzero(self.counts[1:]) + 1  # cell 0 holds values predicted exactly
         if not cells.size:
-            return SizeRule(NO_TAIL, right_probability(np.empty(0), cells, np.empty(0)), np.inf)
+            return SizeRule(NO_TAIL, right_probability(np.empty(0), cells, np.empty(0)), np.inf, 0.0)
         counts = self.counts[cells]
         inner = 1 + int(np.searchsorted(counts.cumsum(), INNER * int(counts.sum())))
         first = _size_rule(cells, counts, inner, fdr)
@@ -234,7 +233,10 @@ def _size_rule(cells: IntArray, counts: IntArray, fitted: int, fdr: float) -> Si
     expected = min(inside / (1 - at_cut), float(rows)) * (beyond - np.append(beyond[1:], 0.0))
     # Wrong values among the inner scores cannot be told, so all of these count as right.
     right = right_probability(centers, counts, np.where(upto <= CERTAIN * rows, counts, expected))
-    return SizeRule(tail, right, _cutoff(edges, counts, right.of(centers), fdr))
+    each = right.of(centers)
+    inside_common = (counts * each).cumsum()
+    common = float(centers[np.searchsorted(inside_common, COMMON * inside_common[-1])])
+    return SizeRule(tail, right, _cutoff(edges, counts, each, fdr), common)
 
 
 def _cutoff(edges: FloatArray, counts: IntArray, right: FloatArray, fdr: float) -> float:
@@ -248,12 +250,14 @@ def _cutoff(edges: FloatArray, counts: IntArray, right: FloatArray, fdr: float) 
 class SizeRule:
     """What absolute scores mean: the ``tail`` of right values, P(``right``), and the ``cutoff`` of flagged ones.
 
-    ``cutoff`` is infinite where none is flagged.
+    ``cutoff`` is infinite where none is flagged; ``common`` is the size that ``COMMON`` of the right values' scores do
+    not exceed.
     """
 
     tail: Tail
     right: RightProbability
     cutoff: float
+    common: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +273,9 @@ class ValueRule:
         sizes = np.abs(scores)
         return ValueVerdict(scores, self.sizes.right.of(sizes), sizes >= self.sizes.cutoff)
 
-    def reach(self, spread: FloatArray, p: float) -> FloatArray:
-        """Distance (n,) from the prediction that right values exceed with probability ``p``, by each row's spread."""
-        return np.asarray(self.usual.sizes(spread) * self.sizes.tail.size_of(p))
+    def reach(self, spread: FloatArray) -> FloatArray:
+        """Distance (n,) from the prediction within which ``COMMON`` of right values lie, by each row's spread."""
+        return np.asarray(self.usual.sizes(spread) * self.sizes.common)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,6 +40,10 @@ class ValueScale:
         """Transform values (n,) to the scale."""
         return np.asarray(np.arcsinh((values - self.center) / self.unit))
 
+    def log_slopes(self, values: FloatArray) -> FloatArray:
+        """Logarithm of the slope of the scale at the values (n,)."""
+        return np.asarray(-np.log(np.hypot(1.0, (values - self.center) / self.unit)) - np.log(self.unit))
+
     def undo(self, scaled: FloatArray) -> FloatArray:
         """Transform values (n,) back from the scale."""
         return np.asarray(self.center + self.unit * np.sinh(scaled))

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 import numpy as np
 from regression import R_TABLES, corrupt, load
 
-from dqlabels.models.value_forest import predict_out_of_bag
+from dqlabels.models.value_rounds import predict_in_rounds
 from dqlabels.statistics import residuals as statistics
-from dqlabels.statistics.residuals import judge_values
-from dqlabels.statistics.value_scale import ValueScale
+from dqlabels.statistics.plausibility import likeliest_usual
+from dqlabels.statistics.residuals import Usual, judge_values
 
 MAX_ROWS, GENERATED_ROWS = 4_200, 1_000
 REAL = ("diabetes", "abalone", *R_TABLES)
@@ -56,20 +56,26 @@ def tables(rows: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         yield shape, *generated(shape)
 
 
-def scored(matrix: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals (n,) and spread (n,) of the audit's model."""
-    scaled = ValueScale.of(value).apply(value)
-    answer = predict_out_of_bag(matrix.astype(np.float32), scaled)
-    return scaled - answer.mean, answer.spread
+def scored(matrix: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray, Usual]:
+    """Residuals (n,), spread (n,) and what is usual for a row, by the audit's model."""
+    answer = predict_in_rounds(matrix.astype(np.float32), value)
+    residuals = answer.scale.apply(value) - answer.mean
+    return residuals, answer.spread, likeliest_usual(value, residuals, answer.spread, answer.scale)
 
 
-def measured(residuals: np.ndarray, spread: np.ndarray, wrong: np.ndarray) -> dict[tuple, tuple[float, float]]:
+def flags(scores: tuple[np.ndarray, np.ndarray, Usual], rate: float) -> np.ndarray:
+    """The rows (n,) that are flagged at this rate."""
+    residuals, spread, usual = scores
+    return judge_values(residuals, spread, rate, usual)[1].flagged
+
+
+def measured(scores: tuple[np.ndarray, np.ndarray, Usual], wrong: np.ndarray) -> dict[tuple, tuple[float, float]]:
     """Of each share and rate: the share of right values among the flagged, and of wrong ones flagged."""
     found = {}
     for inner in INNER:
         statistics.INNER, statistics.MAX_BEYOND = inner, 1.5 * (1 - inner)
         for rate in RATES:
-            flagged = judge_values(residuals, spread, rate)[1].flagged
+            flagged = flags(scores, rate)
             false = (flagged & ~wrong).sum() / max(flagged.sum(), 1)
             found[inner, rate] = (float(false), float((flagged & wrong).sum() / max(wrong.sum(), 1)))
     statistics.INNER, statistics.MAX_BEYOND = INNER[0], 1.5 * (1 - INNER[0])
@@ -88,12 +94,12 @@ def main() -> None:
         f"{'table':14} {'rows':>5}  false share and found, at a rate of " + "  ".join(f"{rate:11.2f}" for rate in RATES)
     )
     for name, matrix, value in tables(options.rows):
-        flagged = judge_values(*scored(matrix, value), 0.10)[1].flagged
+        flagged = flags(scored(matrix, value), 0.10)
         clean.append(float(flagged.mean()))
         runs = []
         for seed in range(options.seeds):
             given, wrong = corrupt(value, seed)
-            runs.append(measured(*scored(matrix, given), wrong))
+            runs.append(measured(scored(matrix, given), wrong))
         means = {key: tuple(np.mean([run[key] for run in runs], axis=0)) for key in runs[0]}
         for key, pair in means.items():
             everything.setdefault(key, []).append(pair)

@@ -35,7 +35,7 @@ class ValueJudge:
     rule: ValueRule
 
     def judge(self, targets: Targets, mean: FloatArray, spread: FloatArray) -> JudgedValues:
-        """Rows (n,) by the ``mean`` (n,) and ``spread`` (n,) of the trees that did not see them."""
+        """Rows (n,) by the ``mean`` (n,) of the models, and the ``spread`` (n,) of the trees, that did not see them."""
         known = targets.known
         predicted = targets.possible(self.scale.undo(mean))
         scores, quality = np.full(known.size, np.nan), np.full(known.size, np.nan)
@@ -61,16 +61,13 @@ class ValueJudge:
         suggested = targets.replaced(changed, judgement.predicted[changed])
         return with_columns(block, names, judgement.quality, suggested, judgement.flagged, targets.known)
 
-    def interval(
-        self, targets: Targets, mean: FloatArray, spread: FloatArray, share: float
-    ) -> tuple[FloatArray, FloatArray]:
+    def interval(self, targets: Targets, mean: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the amounts (n,) between which the value of each row is expected.
 
         Args:
             targets: The values of the n rows.
-            mean: (n,) prediction of the trees that did not see the row, on the value scale.
-            spread: (n,) spread of these trees.
-            share: The share of right values that lie in the interval.
+            mean: (n,) prediction of the models that did not see the row, on the value scale.
+            spread: (n,) spread of the trees that did not see it.
         """
-        reach = self.rule.reach(spread, 1 - share)
+        reach = self.rule.reach(spread)
         return targets.possible(self.scale.undo(mean - reach)), targets.possible(self.scale.undo(mean + reach))

@@ -22,10 +22,10 @@ from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.sampling import ContentSample
 from dqlabels.frames.targets import Targets, read_targets
 from dqlabels.models import large
-from dqlabels.models.value_forest import predict_out_of_bag
+from dqlabels.models.value_rounds import predict_in_rounds
 from dqlabels.statistics.arrays import FloatArray
+from dqlabels.statistics.plausibility import likeliest_usual
 from dqlabels.statistics.residuals import ResidualTally, judge_values
-from dqlabels.statistics.value_scale import ValueScale
 
 __all__ = ["audit_table", "check_schema", "spark_task", "stream_task", "streamed_audit"]
 
@@ -94,16 +94,16 @@ def _by_bag(training: Training, targets: Targets, table: Frame) -> ModelAnswer:
     encoder, matrix, notes = value_features(
         training.table, training.label, targets.values, options.features, training.exclude
     )
-    known = targets.known
-    scale = ValueScale.of(targets.values[known])
-    scaled = scale.apply(targets.values)
-    answer = predict_out_of_bag(
-        matrix, scaled, groups=training.groups, sample_weight=training.sample_weight,
+    answer = predict_in_rounds(
+        matrix, targets.values, groups=training.groups, sample_weight=training.sample_weight,
         random_state=options.random_state, n_jobs=options.n_jobs, progress=options.progress,
     )  # fmt: skip
-    residuals, tally = scaled[known] - answer.mean[known], ResidualTally()
-    tally.update(residuals, scaled[known])
-    rule, _ = judge_values(residuals, answer.spread[known], options.fdr)
+    known, scale = targets.known, answer.scale
+    values, spread = targets.values[known], answer.spread[known]
+    scaled, tally = scale.apply(values), ResidualTally()
+    residuals = scaled - answer.mean[known]
+    tally.update(residuals, scaled)
+    rule, _ = judge_values(residuals, spread, options.fdr, likeliest_usual(values, residuals, spread, scale))
     if answer.coarse:
         notes.append(
             f"The features tell only {answer.distinct_rows:,} kinds of row apart in {rows:,}: each row is judged "

@@ -17,15 +17,14 @@ from dqlabels.report.data import MAX_VALUES, Histogram, made_with
 from dqlabels.report.evidence import index_values, plain
 from dqlabels.report.explanations import shown_value
 from dqlabels.statistics.arrays import IntArray
+from dqlabels.statistics.residuals import COMMON
 
-# Of the cases where a value is right: how many lie in the interval that is shown of a row.
-EXPECTED = 0.90
 AMOUNTS = ("given", "suggested", "low", "high")
 TICKS = 5
 METHOD = (
-    "The trees that did not see a row predict its value. Their spread, and how far the values of this table usually "
-    f"lie from their prediction, say between which amounts {EXPECTED:.0%} of right values of such a row are expected. "
-    "The score is the distance from the prediction over what is usual for the row."
+    "The models that did not see a row predict its value. The spread of the trees among them, and how far the values "
+    f"of this table usually lie from their prediction, say between which amounts {COMMON:.0%} of right values of such "
+    "a row are expected. The score is the distance from the prediction over what is usual for the row."
 )
 
 
@@ -47,7 +46,7 @@ def value_facts(
         "cloud": cloud(picture, evidence.targets, evidence.judge),
         "shown": _shown_rows(evidence, worst, order, summary["label"]),
         "method": METHOD,
-        "expected": EXPECTED,
+        "expected": COMMON,
         "notes": list(summary["warnings"]),
         "made": made_with(worst),
     }
@@ -95,7 +94,7 @@ def _shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: s
 def row_facts(evidence: ValueEvidence, order: IntArray, table: Frame | None = None) -> list[dict[str, object]]:
     """Flagged rows (s,) as plain values: given and predicted amount, between which a right one is expected, quality."""
     targets, outputs, index = evidence.targets, evidence.outputs[order], index_values(table)
-    bounds = evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1], EXPECTED)
+    bounds = evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1])
     given = targets.column[evidence.places[order].tolist()].to_list()
     suggested, low, high = (targets.written(each).to_list() for each in (evidence.predicted[order], *bounds))
     return [

@@ -27,7 +27,7 @@ from dqlabels.audits.values.charts import ValueCharts
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.overview import value_overview
 from dqlabels.audits.values.picture import SIDE, Picture
-from dqlabels.audits.values.report_data import EXPECTED, cloud, histogram, row_facts, shown_row, value_facts
+from dqlabels.audits.values.report_data import cloud, histogram, row_facts, shown_row, value_facts
 from dqlabels.audits.values.task import POOR
 from dqlabels.frames.columns import Frame
 from dqlabels.noise.rate import share_interval
@@ -285,7 +285,7 @@ class ValueAudit(AmountAudit):
         for the row, with its sign: above 0 where the value is high.
         """
         evidence, targets, outputs = self.evidence, self.evidence.targets, self.evidence.outputs
-        low, high = evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1], EXPECTED)
+        low, high = evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1])
         amounts = {"prediction": evidence.predicted, "low": low, "high": high}
         columns = {name: targets.written(values) for name, values in amounts.items()}
         return self._listing({"row": evidence.positions, **columns, "score": evidence.scores})

@@ -16,7 +16,7 @@ from support.frames import column, eager
 
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
-from dqlabels.models.value_forest import predict_out_of_bag
+from dqlabels.models.value_rounds import predict_in_rounds
 from dqlabels.statistics.residuals import (
     ResidualTally,
     SizeCounts,
@@ -89,8 +89,7 @@ def test_row_order_does_not_show():
 def test_threads_do_not_show():
     data = prices(seed=3)
     matrix = np.column_stack([data["x"], data["z"]]).astype(np.float32)
-    target = ValueScale.of(np.array(data["price"])).apply(np.array(data["price"]))
-    one, many = (predict_out_of_bag(matrix, target, n_jobs=threads) for threads in (1, 5))
+    one, many = (predict_in_rounds(matrix, np.array(data["price"]), n_jobs=threads) for threads in (1, 5))
     assert (one.mean == many.mean).all()
     assert (one.spread == many.spread).all()
 
