@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from dqlabels.noise.probability import Expected
 from dqlabels.noise.rate import RateData
 
 Plain = str | int | float | bool | None
@@ -70,6 +71,11 @@ class ExpectedData(TypedDict):
     estimate: float
     low: float
     high: float
+
+
+def expected_data(expected: Expected) -> ExpectedData:
+    """Return how many flagged labels are expected to be wrong as plain values."""
+    return {"estimate": expected.estimate, "low": expected.low, "high": expected.high}
 
 
 class ClassSummary(Summary):

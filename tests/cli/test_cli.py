@@ -12,6 +12,8 @@ import pytest
 from support.command import process, run
 from support.frames import ROOT, two_classes
 
+import dqlabels
+
 READ = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc, "ndjson": pl.read_ndjson}
 WRITE = {"csv": "write_csv", "parquet": "write_parquet", "arrow": "write_ipc", "ndjson": "write_ndjson"}
 
@@ -45,6 +47,19 @@ def test_the_summary_names_the_noise_rate_and_its_assumption(table):
     text = run("audit", str(table), "--label", "label").stdout.decode()
     assert "Estimated noise rate" in text
     assert "Assumes that every row of a class is equally likely" in text
+
+
+def test_the_summary_says_how_many_flags_are_likely_wrong(table):
+    facts = json.loads(run("audit", str(table), "--label", "label", "--json").stdout)
+    wrong, low, high = (round(facts["expected_wrong"][end]) for end in ("estimate", "low", "high"))
+    text = " ".join(run("audit", str(table), "--label", "label").stdout.decode().split())
+    assert f"labels flagged ({facts['flagged_share']:.1%}); about {wrong} ({low} to {high}) of them" in text
+
+
+def test_a_precision_flags_what_it_flags_in_python(table):
+    done = run("audit", str(table), "--label", "label", "--json", "--min-precision", "0.99")
+    sure = dqlabels.audit(pl.DataFrame(two_classes()), "label", min_precision=0.99)
+    assert json.loads(done.stdout)["flagged"] == sure.flagged
 
 
 def test_json_is_all_that_is_printed(table):

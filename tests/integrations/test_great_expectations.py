@@ -123,6 +123,19 @@ def test_a_reference_that_is_not_there_is_an_error_that_names_it():
     assert "reference='gone.json' cannot be read" in result.exception_info["exception_message"]
 
 
+def test_the_details_say_how_many_flags_are_likely_wrong():
+    (result,) = validate(noisy(), Rate(**LABEL, max_value=0.5))
+    expected = audit(noisy()).expected_wrong
+    told = result.result["details"]["expected_wrong"]
+    assert told == {"estimate": expected.estimate, "low": expected.low, "high": expected.high}
+
+
+def test_only_what_is_likely_wrong_is_listed_where_the_precision_is_high():
+    (result,) = validate(dirtied(), Rate(**LABEL, max_value=0.5, min_precision=0.95), result_format="COMPLETE")
+    assert result.result["unexpected_count"] == audit(dirtied(), min_precision=0.95, **PROBS).flagged
+    assert result.result["unexpected_count"] < audit(dirtied()).flagged
+
+
 def test_quality_lists_the_rows_below_the_limit():
     frame = noisy()
     audited = audit(frame).frame

@@ -40,10 +40,17 @@ def test_a_failure_says_what_was_asked_found_and_where(page):
     assert "At most 5% of the labels may be wrong." in said
     assert "FAIL: the label-noise rate, " in said
     assert "exceeds the limit of 5.0%" in said
-    assert re.search(r"\d+ of 120 labels flagged \(\d+\.\d%\)", said)
+    assert re.search(r"\d+ of 120 labels flagged \(\d+\.\d%\); about \d+ \(\d+ to \d+\) of them are likely wrong", said)
     assert "Worst classes Label Rows Flagged Estimated wrong" in said
     assert "Commonest confusions Given Suggested Rows Share of the class" in said
     assert "Most suspicious rows Row Given Suggested Quality" in said
+
+
+def test_rows_below_a_quality_are_not_called_flags(page):
+    said = words(page(dirtied(), ExpectLabelQualityToBeAtLeast(column="label", **PROBS)))
+    assert "labels have a quality below 0.5" in said
+    assert "Quality is the probability that the label is right." in said
+    assert "likely wrong" not in said
 
 
 def test_the_observed_value_is_a_rate_with_its_interval(page):

@@ -111,6 +111,13 @@ def test_the_error_says_what_the_gate_says(library):
         assert line in text
 
 
+def test_only_what_is_likely_wrong_is_listed_where_the_precision_is_high(library):
+    sure = dqlabels.audit(pl.DataFrame(tumours(DIRTY)), "diagnosis", min_precision=0.95)
+    found = cases(failed(library, label_noise_at_most("diagnosis", 0.05, min_precision=0.95)))
+    assert [row["index"] for row in found] == sure.issues["row"].sort().to_list()
+    assert len(found) < reference_audit(DIRTY).flagged
+
+
 def test_the_report_says_what_the_gate_says(library):
     message = reference_audit(DIRTY).gate(max_noise_rate=0.05).message
     report = failed(library, label_noise_at_most("diagnosis", 0.05)).message["DATA"]["DATAFRAME_CHECK"][0]

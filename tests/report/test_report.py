@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from support.command import run
 from support.frames import two_classes
+from support.other_labels import TAG_PROBS, tagged
 from support.reports import HOSTILE, many_classes
 
 import dqlabels
@@ -153,6 +154,21 @@ def test_how_many_flags_are_likely_wrong_is_said(audit, shown):
 def test_the_gate_says_how_many_flags_are_likely_wrong(audit):
     wrong = shown_count(audit.expected_wrong.estimate)
     assert f"{audit.flagged} flagged; about {wrong} (" in audit.gate(max_noise_rate=0.5).message
+
+
+@pytest.mark.parametrize("shown", ["summary", "to_html", "_repr_html_"])
+def test_of_several_labels_it_is_said_too(shown):
+    found = dqlabels.audit(pl.DataFrame(tagged(0.2)), "tags", **TAG_PROBS)
+    expected = found.expected_wrong
+    wrong, low, high = map(shown_count, (expected.estimate, expected.low, expected.high))
+    said = f"{len(found.issues)} answers flagged; about {wrong} ({low} to {high}) of them are likely wrong."
+    assert said in getattr(found, shown)()
+    assert said in found.gate(max_noise_rate=0.5).message
+
+
+def test_scores_of_another_library_promise_no_wrong_labels():
+    found = dqlabels.audit(pl.DataFrame(tagged(0.2)), "tags", compat="cleanlab", **TAG_PROBS)
+    assert "likely wrong" not in found.summary()
 
 
 def test_the_page_tells_how_many_rows_to_read(audit):

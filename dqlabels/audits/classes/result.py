@@ -61,6 +61,7 @@ from dqlabels.report.data import check_rows, quality_histogram, report_facts
 from dqlabels.report.evidence import Evidence, index_values, plain
 from dqlabels.report.explanations import usable_kinds
 from dqlabels.report.marks import Marks
+from dqlabels.report.summary import expected_data
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.trusted.drift import Drift
     from dqlabels.checks.result import Checkup
     from dqlabels.report.data import ReportData
-    from dqlabels.report.summary import ClassSummary, ExpectedData
+    from dqlabels.report.summary import ClassSummary
     from dqlabels.review.queue import ReviewQueue
 
 MAX_ROWS_IN_DICT = 10
@@ -333,7 +334,7 @@ class ClassAudit(Audit):
 
     def _flags(self) -> str:
         """How many labels are flagged, and how many of them are likely wrong, as a sentence."""
-        return f"{self.flagged:,} flagged{text.likely_wrong(self.flagged, self._expected_data())}."
+        return f"{self.flagged:,} flagged{text.likely_wrong(self.flagged, expected_data(self.expected_wrong))}."
 
     def _gate_details(self) -> list[str]:
         shown = self.to_dict()
@@ -379,8 +380,8 @@ class ClassAudit(Audit):
         >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
         >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
-        >>> audit.summary().splitlines()[0]
-        "Labels in 'label': 4 rows audited, 1 flagged (25.0%); it is wrong with a probability of 25%."
+        >>> audit.summary().partition(";")[0]
+        "Labels in 'label': 4 rows audited, 1 flagged (25.0%)"
         """
         return text.summary(cast("ClassSummary", self.to_dict()))
 
@@ -394,7 +395,7 @@ class ClassAudit(Audit):
         pairs = zip(*(part[:MAX_PAIRS_IN_DICT].tolist() for part in self.evidence.pairs()), strict=True)
         return {
             "noise_rate": self.noise_rate.to_dict(),
-            "expected_wrong": self._expected_data(),
+            "expected_wrong": expected_data(self.expected_wrong),
             "classes": [
                 {"class": value, **{name: plain(numbers[name][k]) for name in numbers}}
                 for k, value in enumerate(classes)
@@ -405,10 +406,6 @@ class ClassAudit(Audit):
             ],
             "worst": self.evidence.worst_facts(MAX_ROWS_IN_DICT, index_values(self.table)),
         }
-
-    def _expected_data(self) -> ExpectedData:
-        expected = self.expected_wrong
-        return {"estimate": expected.estimate, "low": expected.low, "high": expected.high}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         from dqlabels.report.page import page

@@ -26,6 +26,8 @@ from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.report.evidence import plain
 from dqlabels.report.html import table as html_table
 from dqlabels.report.marks import Marks
+from dqlabels.report.summary import expected_data
+from dqlabels.report.text import likely_wrong
 from dqlabels.statistics.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup
 
 MAX_IN_DICT = 10
+# Lines of the summary that a notebook shows above the tables.
+SUMMARY_LINES = 5
 LIMITS = ("max_noise_rate", "max_class_noise_rate", *DECIDING)
 ONE_CLASS = "is for one class per row, and {label!r} was audited as several labels per row."
 
@@ -268,7 +272,13 @@ class MultilabelAudit(Audit):
             )
         if limits.max_class_noise_rate is not None:
             measured += self._label_limits(limits.max_class_noise_rate)
-        return Grounds.of(self.noise_rate, self.label, "answers"), measured
+        return Grounds.of(self.noise_rate, self.label, "answers", self._flags()), measured
+
+    def _flags(self) -> str:
+        """How many labels are flagged, and how many of them are likely wrong or missing, as a sentence."""
+        flags = int(self.evidence.verdict.flagged.sum())
+        likely = "" if self.options.compat else likely_wrong(flags, expected_data(self.expected_wrong))
+        return f"{flags:,} answers flagged{likely}."
 
     def _label_limits(self, limits: float | Mapping[Any, float]) -> list[Measured]:
         rates, values = self._rates(), self.evidence.tags.values
@@ -319,6 +329,7 @@ class MultilabelAudit(Audit):
             f"Labels in {self.label!r}: {self.audited:,} rows audited{missing}, {len(self.evidence.tags.values):,} "
             f"labels; {self.flagged:,} rows flagged ({self.flagged_share:.1%}), {wrong:,} labels wrong "
             f"and {flags - wrong:,} missing.",
+            self._flags(),
             f"Estimated share of wrong answers {rate.estimate:.1%} ({rate.confidence:.0%} interval {rate.low:.1%} to "
             f"{rate.high:.1%}, method {rate.method!r}).",
             rate.assumption,
@@ -329,6 +340,7 @@ class MultilabelAudit(Audit):
     def _own_values(self) -> dict[str, object]:
         return {
             "noise_rate": self.noise_rate.to_dict(),
+            **({} if self.options.compat else {"expected_wrong": expected_data(self.expected_wrong)}),
             "classes": records(self.classes),
             "worst": records(self.issues)[:MAX_IN_DICT],
         }
@@ -387,7 +399,7 @@ class MultilabelAudit(Audit):
 
     def _repr_html_(self) -> str:
         summary = self.to_dict()
-        lines = "".join(f"<p>{escape(line)}</p>" for line in self.summary().splitlines()[:4])
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self.summary().splitlines()[:SUMMARY_LINES])
         classes = html_table(("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), summary["classes"])
         worst = html_table(("row", "label", "kind", "quality"), summary["worst"])
         return f"<div class='dqlabels'>{lines}{classes}{worst}</div>"
