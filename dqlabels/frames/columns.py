@@ -29,6 +29,10 @@ MIN_ROWS_TO_JUDGE = 20
 MAX_CATEGORIES = 50
 # A label column with more classes per row than this names rows, not classes.
 MAX_CLASSES_PER_ROW = 0.5
+# Rows that are read at first to find one of each class.
+MIN_FIRST_ROWS = 4096
+# Whole numbers are counted instead of sorted where they span no more than so many values, or one for each row.
+MAX_SPAN = 65_536
 AMOUNTS = (int, float, datetime.date, datetime.timedelta)
 
 
@@ -54,11 +58,12 @@ class Labels:
     @property
     def counts(self) -> IntArray:
         """Number of rows carrying each class, shape (K,)."""
-        return np.bincount(self.codes[self.known], minlength=len(self.classes))
+        return rows_by_class(self.codes, len(self.classes))
 
     def values(self, codes: IntArray, name: str) -> Column:
         """Labels of these ``codes`` in the dtype of the label column."""
-        values: Column = self.column[self.first_rows[codes].tolist()].alias(name)
+        distinct = self.column[self.first_rows.tolist()]
+        values: Column = distinct[codes].alias(name)
         return values
 
 
@@ -149,7 +154,7 @@ def read_labels(frame: Frame, label: str) -> Labels:
             f"Column {label!r} holds {column.dtype}, but each row needs one label. "
             "Explode it, or turn it into one column per label."
         )
-    codes, classes, _ = _checked(column, np.ones(len(column), dtype=np.int64))
+    codes, classes, _ = _checked(column, None)
     return Labels(column, codes, classes, _first_rows(codes, len(classes)))
 
 
@@ -196,25 +201,45 @@ class LabelSet:
         return places[codes]
 
 
-def _checked(column: Column, rows: IntArray) -> tuple[IntArray, tuple[Any, ...], IntArray]:
-    """Codes (m,) of a label column, the K classes, and the rows (K,) of each; value i stands for ``rows`` (m,) rows."""
-    label = column.name
-    if not rows.sum():
+def rows_by_class(codes: IntArray, n_classes: int) -> IntArray:
+    """Number of rows (K,) carrying each class, without those whose label is missing (-1).
+
+    >>> rows_by_class(np.array([1, -1, 1, 0]), 3).tolist()
+    [1, 2, 0]
+    """
+    return np.bincount(codes + 1, minlength=n_classes + 1)[1:]
+
+
+def _checked(column: Column, rows: IntArray | None) -> tuple[IntArray, tuple[Any, ...], IntArray]:
+    """Codes (m,) of a label column, the K classes, and the rows (K,) of each.
+
+    Value i stands for ``rows`` (m,) rows, by default for one.
+    """
+    label, total = column.name, len(column) if rows is None else int(rows.sum())
+    if not total:
         raise LabelColumnError(f"The frame has no rows, so column {label!r} has no labels to audit.")
     codes, classes = encode(column)
     if not classes:
-        raise LabelColumnError(f"Column {label!r}: all {int(rows.sum()):,} labels are missing. Nothing can be audited.")
-    known = codes >= 0
-    counts = np.bincount(codes[known], weights=rows[known], minlength=len(classes)).astype(np.int64)
+        raise LabelColumnError(f"Column {label!r}: all {total:,} labels are missing. Nothing can be audited.")
+    if rows is None:
+        counts = rows_by_class(codes, len(classes))
+    else:
+        known = codes >= 0
+        counts = np.bincount(codes[known], weights=rows[known], minlength=len(classes)).astype(np.int64)
     _check_classes(label, int(counts.sum()), classes)
     return codes, classes, counts
 
 
 def _first_rows(codes: IntArray, n_classes: int) -> IntArray:
-    first_rows = np.full(n_classes, -1, dtype=np.int64)
-    known = np.flatnonzero(codes >= 0)[::-1]
-    first_rows[codes[known]] = known
-    return first_rows
+    """The first row (K,) of each class; most stand near the top, so ever longer parts from there are read."""
+    end = min(codes.size, max(MIN_FIRST_ROWS, 4 * n_classes))
+    while True:
+        first_rows = np.full(n_classes, -1, dtype=np.int64)
+        known = np.flatnonzero(codes[:end] >= 0)[::-1]
+        first_rows[codes[known]] = known
+        if end == codes.size or first_rows.min(initial=0) >= 0:
+            return first_rows
+        end = min(codes.size, 4 * end)
 
 
 def floats(column: Column) -> FloatArray:
@@ -256,8 +281,10 @@ def encode(column: Column) -> tuple[IntArray, tuple[Any, ...]]:
     if dtype.is_integer() or dtype.is_float() or dtype == nw.Boolean:
         if dtype in (nw.Int128, nw.UInt128):
             known = _narrowed(known)
-        values, inverse = np.unique(known.to_numpy(), return_inverse=True)
-        codes[present] = inverse.astype(np.int64)
+        values, inverse = distinct_numbers(known.to_numpy())
+        if present.size == codes.size:
+            return inverse, tuple(value.item() for value in values)
+        codes[present] = inverse
         return codes, tuple(value.item() for value in values)
     if dtype == nw.String and (coded := string_codes(known)) is not None:
         order = sorted(coded[1])
@@ -268,6 +295,25 @@ def encode(column: Column) -> tuple[IntArray, tuple[Any, ...]]:
     lookup = {value: position for position, value in enumerate(order)}
     codes[present] = np.fromiter((lookup[value] for value in listed), dtype=np.int64, count=len(listed))
     return codes, tuple(order)
+
+
+def distinct_numbers(numbers: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
+    """The different numbers in order, and the place (n,) of each among them, as ``np.unique`` gives them.
+
+    >>> [part.tolist() for part in distinct_numbers(np.array([7, 3, 7]))]
+    [[3, 7], [1, 0, 1]]
+    """
+    if numbers.dtype.kind in "iu" and numbers.size:
+        low, high = int(numbers.min()), int(numbers.max())
+        if high - low <= max(MAX_SPAN, numbers.size):
+            wide = np.dtype(np.uint64 if numbers.dtype.kind == "u" else np.int64)
+            steps = (numbers.astype(wide) - wide.type(low)).astype(np.intp)
+            held = np.bincount(steps, minlength=high - low + 1) > 0
+            found = np.flatnonzero(held)
+            places = held.cumsum() - 1
+            return (found.astype(wide) + wide.type(low)).astype(numbers.dtype), places.take(steps)
+    values, inverse = np.unique(numbers, return_inverse=True)
+    return values, inverse.astype(np.int64)
 
 
 def string_codes(column: Column) -> tuple[IntArray, list[str]] | None:
