@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dqlabels.errors import ModelError
 from dqlabels.models.forest import UNIT, GrownTree
 from dqlabels.models.sizes import MAX_TREES
-from dqlabels.models.units import FittingRows
+from dqlabels.models.units import FittingRows, class_places
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 from dqlabels.threads import thread_count
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from sklearn.tree import BaseDecisionTree
 
 Seed = tuple[int, int]
-# The rows (m,) that a tree did not see, their leaves (m,), and the class shares (leaves, K) of each in UNIT.
-Leaves = tuple[IntArray, IntArray, IntArray]
 
 MIN_LEAF_ROWS = 3
 # A node chooses among half of the features, up to so many; the square root of wide tables' is more.
 MAX_HALF = 16
+# With more classes than this a tree is grown on so many random numbers that stand for each class, and its leaves hold
+# only the classes that are in them: what scikit-learn does for a node grows with the number of classes.
+MAX_DENSE_CLASSES, CODE_NUMBERS = 200, 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,13 +88,13 @@ class Bag:
             # No more trees are in flight than threads, so that what each found is held only briefly.
             waiting = iter(seeds)
 
-            def submit(number: int) -> set[Future[Leaves]]:
+            def submit(number: int) -> set[Future[Votes]]:
                 return {pool.submit(self._grow, seed, leave_out) for seed in islice(waiting, number)}
 
-            for rows, leaves, shares in Progress(progress).follow(_as_completed(submit, threads + 1), len(seeds)):
+            for found in Progress(progress).follow(_as_completed(submit, threads + 1), len(seeds)):
                 # Sums of whole numbers do not depend on the order in which trees finish.
-                sums[rows] += shares[leaves]
-                votes[rows] += 1
+                found.add_to(sums)
+                votes[found.rows] += 1
 
     def _draw(
         self, seed: Seed, leave_out: IntArray | None
@@ -113,18 +114,68 @@ class Bag:
         weight = weight if self.rows.weights is None else weight * self.rows.weights[inside]
         return rng, inside, weight, np.flatnonzero(drawn[self.rows.units] == 0)
 
-    def _grow(self, seed: Seed, leave_out: IntArray | None) -> Leaves:
+    def _grow(self, seed: Seed, leave_out: IntArray | None) -> Votes:
         """Grow the tree of this seed."""
         rng, inside, weight, rows = self._draw(seed, leave_out)
+        k = self.rows.n_classes
         if not weight.any():
-            return rows[:0], rows[:0], np.zeros((1, self.rows.n_classes), dtype=np.int64)
+            return DenseVotes(rows[:0], rows[:0], np.zeros((1, k), dtype=np.int64))
         matrix, random_state = self.rows.matrix, int(rng.integers(2**31))
-        grow = _tree_of_two if self.rows.n_classes == 2 else _tree_of_many
-        tree, values = grow(matrix[inside], self.rows.codes[inside], weight, self.rows.n_classes, random_state)
+        codes, seen = self.rows.codes[inside], matrix[inside]
+        if k > MAX_DENSE_CLASSES:
+            place = class_places(self.rows.codes[self.fitted], self.rows.units[self.fitted])
+            tree = _tree_of_places(seen, place[codes], weight, k, random_state)
+            grown = GrownTree.of_rows(tree.tree_, tree.tree_.apply(seen), codes, weight, k)
+            if self.grown is not None:
+                self.grown[seed] = grown
+            return SparseVotes(rows, tree.tree_.apply(matrix[rows]), grown)
+        grow = _tree_of_two if k == 2 else _tree_of_many
+        tree, values = grow(seen, codes, weight, k, random_state)
         shares = np.rint(values * UNIT).astype(np.int64)
         if self.grown is not None:
             self.grown[seed] = GrownTree.of(tree.tree_, shares)
-        return rows, tree.tree_.apply(matrix[rows]), shares
+        return DenseVotes(rows, tree.tree_.apply(matrix[rows]), shares)
+
+
+class Votes(Protocol):
+    """What a tree says of the ``rows`` (m,) that it did not see."""
+
+    @property
+    def rows(self) -> IntArray:
+        """Their places."""
+
+    def add_to(self, sums: IntArray) -> None:
+        """Add the class shares of their leaves to ``sums`` (n, K), in UNIT."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseVotes:
+    """The ``leaves`` (m,) that the ``rows`` (m,) fall in, and the class ``shares`` (nodes, K)."""
+
+    rows: IntArray
+    leaves: IntArray
+    shares: IntArray
+
+    def add_to(self, sums: IntArray) -> None:
+        """Add whole rows of shares."""
+        sums[self.rows] += self.shares[self.leaves]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseVotes:
+    """The same of a tree with many classes, of which a leaf holds few."""
+
+    rows: IntArray
+    leaves: IntArray
+    tree: GrownTree
+
+    def add_to(self, sums: IntArray) -> None:
+        """Add the shares of the classes that the leaves hold; no cell occurs twice."""
+        sizes = self.tree.leaf_sizes[self.leaves]
+        starts = self.tree.leaf_sizes.cumsum()[self.leaves] - sizes
+        entries = np.repeat(starts - (sizes.cumsum() - sizes), sizes) + np.arange(sizes.sum())
+        cells = np.repeat(self.rows, sizes), self.tree.leaf_classes[entries]
+        sums[cells] += self.tree.leaf_shares[entries]
 
 
 def _tree_of_two(
@@ -162,6 +213,26 @@ def _tree_of_many(
     return tree, shares
 
 
+def _tree_of_places(
+    matrix: Matrix, places: IntArray, weight: FloatArray, n_classes: int, random_state: int
+) -> BaseDecisionTree:
+    """Grow a tree of many classes, each at a place (m,) of its own, as a regression on random numbers for each.
+
+    The sum of their variances within a node is Gini's impurity in expectation, times a constant.
+
+    Source: random projection of the classes, Joly, Geurts & Wehenkel (2014), Random forests with random projections of
+    the output space for high dimensional multi-label classification, ECML.
+    """
+    from sklearn.tree import ExtraTreeRegressor
+
+    numbers = np.random.default_rng(0).choice([-1.0, 1.0], size=(n_classes, CODE_NUMBERS))
+    tree = ExtraTreeRegressor(
+        min_samples_leaf=MIN_LEAF_ROWS, max_features=columns_asked(matrix.shape[1]), random_state=random_state
+    )
+    fit_tree(tree, matrix, numbers[places], weight)
+    return tree
+
+
 def columns_asked(width: int) -> int:
     """Return how many of the features a node chooses among: half of few, the square root of many.
 
@@ -197,7 +268,7 @@ def fit_tree(tree: BaseDecisionTree, matrix: Matrix, targets: NDArray[np.generic
         tree.fit(matrix, targets, sample_weight=weight, check_input=bool(np.isnan(matrix).any()))
 
 
-def _as_completed(submit: Callable[[int], set[Future[Leaves]]], in_flight: int) -> Iterator[Leaves]:
+def _as_completed(submit: Callable[[int], set[Future[Votes]]], in_flight: int) -> Iterator[Votes]:
     """Yield results as they come, and begin another tree for each."""
     running = submit(in_flight)
     while running:

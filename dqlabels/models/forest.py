@@ -84,6 +84,19 @@ class GrownTree:
         sizes = np.bincount(leaves[at], minlength=len(nodes))
         return cls(nodes, sizes, classes.astype(np.int32), held)
 
+    @classmethod
+    def of_rows(
+        cls, tree: Descent, leaves: IntArray, codes: IntArray, weights: FloatArray, n_classes: int
+    ) -> GrownTree:
+        """From the leaf (m,), the class (m,) and the weight (m,) of each row that the tree was grown on."""
+        nodes = tree.__getstate__()["nodes"]
+        cells, place = np.unique(leaves * n_classes + codes, return_inverse=True)
+        at, held = cells // n_classes, np.bincount(place, weights=weights)
+        total = np.bincount(at, weights=held, minlength=len(nodes))[at]
+        shares = np.rint(np.divide(held, total, out=np.zeros_like(held), where=total > 0) * UNIT).astype(np.uint32)
+        sizes = np.bincount(at, minlength=len(nodes))
+        return cls(nodes, sizes, (cells % n_classes).astype(np.int32), shares)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forest:

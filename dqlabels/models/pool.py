@@ -15,8 +15,9 @@ MIN_PROBABILITY = 1e-4
 ANY_LABEL = 0.1
 # Pulls the weights towards equal ones, which matters on tables of a few dozen rows.
 RIDGE = 0.002
-# The weights of three learners need no more rows.
+# The weights of three learners need no more rows, nor more probabilities where there are many classes.
 MAX_ROWS = 20_000
+MAX_VALUES = 2_000_000
 STEPS = 60
 # Weights are rounded to this, so that the last bits of a sum play no part.
 RESOLUTION = 1 / 1024
@@ -24,7 +25,8 @@ RESOLUTION = 1 / 1024
 
 def logarithms(probs: FloatArray) -> FloatArray:
     """Logarithms of probabilities (n, K), none below that of ``MIN_PROBABILITY``."""
-    return np.asarray(np.log(np.maximum(probs, MIN_PROBABILITY)))
+    logs = np.maximum(probs, MIN_PROBABILITY)
+    return np.asarray(np.log(logs, out=logs))
 
 
 def pooled(logs: Sequence[FloatArray], weights: Sequence[float] | FloatArray) -> FloatArray:
@@ -46,6 +48,15 @@ def pooled(logs: Sequence[FloatArray], weights: Sequence[float] | FloatArray) ->
     return np.asarray(scores)
 
 
+def rows_to_weigh_by(rows: IntArray, n_classes: int) -> IntArray:
+    """Return those of the rows (m,), in an order that follows from what they hold, that :func:`pool_weights` takes.
+
+    >>> rows_to_weigh_by(np.arange(8_000), 1_000).size
+    2000
+    """
+    return rows[:: -(-rows.size // max(1, min(MAX_ROWS, MAX_VALUES // n_classes)))]
+
+
 def pool_weights(logs: Sequence[FloatArray], codes: IntArray) -> FloatArray:
     """Return the weights under which the given labels are likeliest, shape (learners,), none negative.
 
@@ -63,9 +74,7 @@ def pool_weights(logs: Sequence[FloatArray], codes: IntArray) -> FloatArray:
     """
     from scipy.optimize import minimize
 
-    step = -(-codes.size // MAX_ROWS)
-    codes = codes[::step]
-    parts = [np.ascontiguousarray(one[::step]) for one in logs]
+    parts = [np.ascontiguousarray(one) for one in logs]
     rows, learners, k = np.arange(codes.size), len(parts), parts[0].shape[1]
     own = np.stack([one[rows, codes] for one in parts])
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from dqlabels.models import boosting, linear
 from dqlabels.models.bag import Bag
-from dqlabels.models.pool import logarithms, pool_weights, pooled
+from dqlabels.models.pool import logarithms, pool_weights, pooled, rows_to_weigh_by
 from dqlabels.models.sizes import Sizes
 from dqlabels.models.units import FittingRows
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.statistics.classes import in_cache
 from dqlabels.threads import one_blas_thread, thread_count
 
 ROUNDS = 2
@@ -62,8 +63,8 @@ def judge_in_rounds(
 
 
 def _in_rounds(rows: FittingRows, judges: Judges, seed: int, progress: ProgressOption) -> tuple[FloatArray, str]:
-    labelled = rows.labelled
-    codes, base = rows.codes[labelled], np.ones(len(rows.codes)) if rows.weights is None else rows.weights
+    few = rows_to_weigh_by(rows.labelled, rows.n_classes)
+    codes, base = rows.codes[few], np.ones(len(rows.codes)) if rows.weights is None else rows.weights
     asked, weights, answers = tuple(range(len(judges.names))), base, list[FloatArray]()
     count, steps, named = Progress(progress), ROUNDS * len(judges.names), ""
     for turn in range(ROUNDS):
@@ -73,7 +74,7 @@ def _in_rounds(rows: FittingRows, judges: Judges, seed: int, progress: ProgressO
             if probs is not None:
                 logs[at] = logarithms(probs)
             count(turn * len(judges.names) + done, steps)
-        shares = pool_weights([log[labelled] for log in logs.values()], codes)
+        shares = pool_weights([log[few] for log in logs.values()], codes)
         answers.append(logarithms(pooled(list(logs.values()), shares)))
         weighty = shares >= MIN_SHARE * shares.sum()
         asked = tuple(at for at, needed in zip(logs, weighty.tolist(), strict=True) if needed)
@@ -94,13 +95,13 @@ def right_weights(logs: FloatArray, codes: IntArray) -> FloatArray:
     >>> right_weights(np.log([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])).round(3).tolist()
     [1.0, 0.2]
     """
-    known = np.flatnonzero(codes >= 0)
-    own = logs[known, codes[known]]
-    others = logs[known]
-    others[np.arange(known.size), codes[known]] = -np.inf
-    odds = np.exp(np.minimum(others.max(axis=1) - own, 50.0))
     weights = np.ones(codes.size)
-    weights[known] = np.rint(np.clip(2 / (1 + odds), MIN_WEIGHT, 1.0) / RESOLUTION) * RESOLUTION
+    for part in in_cache(logs):  # copied part by part, since there may be many classes
+        known = part.start + np.flatnonzero(codes[part] >= 0)
+        own, others = logs[known, codes[known]], logs[known]
+        others[np.arange(known.size), codes[known]] = -np.inf
+        odds = np.exp(np.minimum(others.max(axis=1) - own, 50.0))
+        weights[known] = np.rint(np.clip(2 / (1 + odds), MIN_WEIGHT, 1.0) / RESOLUTION) * RESOLUTION
     return weights
 
 

@@ -128,6 +128,21 @@ def fitting_sample(labelled: IntArray, codes: IntArray, units: IntArray, seed: i
     return labelled[chosen[units[labelled]]]
 
 
+def class_places(codes: IntArray, units: IntArray) -> IntArray:
+    """Return the place (K,) of each class in an order that its name plays no part in: that of its first unit.
+
+    Args:
+        codes: (m,) class positions.
+        units: (m,) units, numbered by content.
+
+    >>> class_places(np.array([2, 0, 1]), np.array([0, 1, 2])).tolist()
+    [1, 2, 0]
+    """
+    first = np.full(int(codes.max()) + 1, int(units.max()) + 1)
+    np.minimum.at(first, codes, units)
+    return np.argsort(np.argsort(first, kind="stable"), kind="stable")
+
+
 def content_folds(labelled: IntArray, codes: IntArray, units: IntArray, n_folds: int, seed: int) -> IntArray:
     """Return the fold (m,) of each labelled row: units dealt out class by class, in an order drawn by content.
 
@@ -141,10 +156,7 @@ def content_folds(labelled: IntArray, codes: IntArray, units: IntArray, n_folds:
     unit = units[labelled]
     n_units = int(units.max()) + 1
     rank = np.random.default_rng([seed, 0xF01D]).permutation(n_units)
-    # Classes are taken by their first unit, not by name; a unit of mixed labels is dealt out with the first of these.
-    first = np.full(int(codes.max()) + 1, n_units)
-    np.minimum.at(first, codes[labelled], unit)
-    place = np.argsort(np.argsort(first, kind="stable"), kind="stable")
+    place = class_places(codes[labelled], unit)  # a unit of mixed labels is dealt out with the first of its classes
     lowest = np.full(n_units, np.iinfo(np.int64).max)
     np.minimum.at(lowest, unit, place[codes[labelled]])
     present = np.unique(unit)

@@ -11,7 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from dqlabels.errors import ModelError
-from dqlabels.models.forest import UNIT, Forest
+from dqlabels.models.bag import Bag, DenseVotes, SparseVotes
+from dqlabels.models.forest import UNIT, Forest, GrownTree
+from dqlabels.models.units import FittingRows
 
 
 def table(rows=300, classes=3, seed=0):
@@ -168,3 +170,47 @@ def test_an_array_of_another_type_is_refused(forest):
     arrays = {**forest.to_arrays(), "left": forest.left.astype(np.int64)}
     with pytest.raises(ModelError, match="left is int64 instead of int32"):
         Forest.from_arrays(arrays, 4, 3)
+
+
+def many_classes(classes=250, seed=0):
+    rng = np.random.default_rng(seed)
+    codes = np.repeat(np.arange(classes), 4)
+    centres = rng.normal(size=(classes, 5)) * 3
+    return (centres[codes] + rng.normal(size=(codes.size, 5))).astype(np.float32), codes
+
+
+def bag_of_many(matrix, codes, grown=None):
+    n = codes.size
+    rows = FittingRows(matrix, codes, int(codes.max()) + 1, np.arange(n), np.arange(n), None)
+    return Bag(rows, np.arange(n), n, grown).judge(0, 12, 2, False)
+
+
+def test_trees_of_many_classes_hold_the_shares_of_their_leaves():
+    matrix, codes = many_classes()
+    grown: dict[tuple[int, int], GrownTree] = {}
+    probs = bag_of_many(matrix, codes, grown)
+    assert probs.sum(axis=1) == pytest.approx(1)
+    assert (probs.argmax(axis=1) == codes).mean() > 0.1  # by chance 0.004
+    for tree in grown.values():
+        leaves = np.repeat(np.arange(tree.leaf_sizes.size), tree.leaf_sizes)
+        sums = np.bincount(leaves, weights=tree.leaf_shares / UNIT)
+        assert sums[sums > 0] == pytest.approx(1, abs=1e-5)
+
+
+def test_the_names_of_many_classes_play_no_part():
+    matrix, codes = many_classes()
+    turned = 249 - codes
+    assert (bag_of_many(matrix, turned)[:, ::-1] == bag_of_many(matrix, codes)).all()
+
+
+def test_sparse_votes_add_what_dense_ones_do():
+    rng = np.random.default_rng(1)
+    shares = rng.integers(0, 3, (9, 6)) * 100
+    held = np.argwhere(shares)
+    sizes = np.bincount(held[:, 0], minlength=9)
+    tree = GrownTree(np.empty(9), sizes, held[:, 1].astype(np.int32), shares[shares > 0].astype(np.uint32))
+    rows, leaves = np.array([0, 2, 3, 7]), np.array([8, 1, 1, 4])
+    sums = np.zeros((2, 10, 6), dtype=np.int64)
+    DenseVotes(rows, leaves, shares).add_to(sums[0])
+    SparseVotes(rows, leaves, tree).add_to(sums[1])
+    assert (sums[0] == sums[1]).all()
