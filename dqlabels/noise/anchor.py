@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
+from dqlabels.noise.rate import NoiseMatrices, NoiseRate, check_confidence, noise_rate, normalise_rows
 from dqlabels.noise.resampling import n_replicates, percentile_interval
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 
@@ -25,7 +25,6 @@ def anchor_noise(
     codes: IntArray,
     probs: RealArray,
     *,
-    class_rows: IntArray | None = None,
     confidence: float = 0.90,
     random_state: int = 0,
 ) -> NoiseRate:
@@ -38,7 +37,6 @@ def anchor_noise(
     Args:
         codes: (n,) class positions of the given labels, none missing.
         probs: (n, K) out-of-sample probabilities.
-        class_rows: (K,) rows that carry each label, where these rows are a sample of them.
         confidence: Confidence of the interval, in (0, 1).
         random_state: Seed of the bootstrap, which resamples counts and fits no model.
 
@@ -53,11 +51,20 @@ def anchor_noise(
     0.0
     """
     check_confidence(confidence)
-    n_classes = probs.shape[1]
-    label_counts = np.bincount(codes, minlength=n_classes)
-    region_counts = np.stack([_region(codes, probs[:, k], k, label_counts) for k in range(n_classes)])
-    whole = label_counts if class_rows is None else class_rows
-    return _rate_from_matrix(region_counts, whole, confidence, random_state)
+    label_counts = np.bincount(codes, minlength=probs.shape[1])
+    return _rate_from_matrix(_regions(codes, probs), label_counts, confidence, random_state)
+
+
+def anchor_matrices(codes: IntArray, probs: RealArray) -> NoiseMatrices:
+    """Return the estimate without its interval, which takes most of the time."""
+    regions, label_counts = _regions(codes, probs), np.bincount(codes, minlength=probs.shape[1])
+    return _fitted(regions, label_counts)[0]
+
+
+def _regions(codes: IntArray, probs: RealArray) -> IntArray:
+    """Label counts (K, K) in the anchor region of each class."""
+    label_counts = np.bincount(codes, minlength=probs.shape[1])
+    return np.stack([_region(codes, probs[:, k], k, label_counts) for k in range(probs.shape[1])])
 
 
 def _region(codes: IntArray, scores: RealArray, k: int, label_counts: IntArray) -> IntArray:
@@ -90,21 +97,24 @@ def _wilson_upper(hits: IntArray, trials: IntArray) -> FloatArray:
 
 def _rate_from_matrix(regions: IntArray, label_counts: IntArray, confidence: float, seed: int) -> NoiseRate:
     rows, n_classes = int(label_counts.sum()), label_counts.size
-    given = label_counts / rows
-    matrix = normalise_rows(regions.astype(np.float64))
-    shares = _clean_shares(given[None], matrix[None], given[None], EM_STEPS)[0]
+    found, shares = _fitted(regions, label_counts)
     rng = np.random.default_rng(seed)
     replicates = n_replicates(n_classes)
     # Drawn from a posterior, not by resampling counts: 50 right labels in a region do not prove that none is wrong.
     matrices = np.stack([rng.dirichlet(row, size=replicates) for row in _dirichlet_counts(regions)], axis=1)
-    resampled = rng.multinomial(rows, given, size=replicates) / rows
+    resampled = rng.multinomial(rows, label_counts / rows, size=replicates) / rows
     start = np.broadcast_to(shares, resampled.shape)
     drawn = _noise(_clean_shares(resampled, matrices, start, EM_STEPS_RESAMPLED), matrices)
+    interval = (found.estimate, *percentile_interval(drawn, found.estimate, confidence))
+    return noise_rate(interval, confidence, "anchor", label_counts, found.matrix, found.inverse)
+
+
+def _fitted(regions: IntArray, label_counts: IntArray) -> tuple[NoiseMatrices, FloatArray]:
+    """The noise matrix that the regions show, with the shares (K,) of the true classes."""
+    given, matrix = label_counts / int(label_counts.sum()), normalise_rows(regions.astype(np.float64))
+    shares = _clean_shares(given[None], matrix[None], given[None], EM_STEPS)[0]
     estimate = float(_noise(shares[None], matrix[None])[0])
-    low, high = percentile_interval(drawn, estimate, confidence)
-    joint = shares[:, None] * matrix
-    inverse = normalise_rows(joint.T)
-    return noise_rate((estimate, low, high), confidence, "anchor", label_counts, matrix, inverse)
+    return NoiseMatrices(estimate, matrix, normalise_rows((shares[:, None] * matrix).T)), shares
 
 
 def _dirichlet_counts(counts: IntArray) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
+from dqlabels.noise.rate import NoiseMatrices, NoiseRate, check_confidence, noise_rate, normalise_rows
 from dqlabels.noise.resampling import n_replicates, percentile_interval
 from dqlabels.statistics.arrays import IntArray
 
@@ -30,16 +30,21 @@ def confident_noise(
     """
     check_confidence(confidence)
     rows, n_classes = int(label_counts.sum()), label_counts.size
-    likely_given = normalise_rows(counts.astype(np.float64))
-    given = label_counts / rows
-    estimate = float(1.0 - given @ np.diagonal(likely_given))
+    found, given = confident_matrices(counts, label_counts), label_counts / rows
     rng = np.random.default_rng(random_state)
     replicates = n_replicates(n_classes)
     confident = counts.sum(axis=1)
-    agreeing = rng.binomial(confident, np.diagonal(likely_given), size=(replicates, n_classes))
+    agreeing = rng.binomial(confident, np.diagonal(found.inverse), size=(replicates, n_classes))
     right = np.where(confident > 0, agreeing / np.maximum(confident, 1), 1.0)
     resampled = rng.multinomial(rows, given, size=replicates) / rows
-    low, high = percentile_interval(1.0 - (resampled * right).sum(axis=1), estimate, confidence)
-    joint = given[:, None] * likely_given
-    matrix, inverse = normalise_rows(joint.T), likely_given
-    return noise_rate((estimate, low, high), confidence, "confident", label_counts, matrix, inverse)
+    low, high = percentile_interval(1.0 - (resampled * right).sum(axis=1), found.estimate, confidence)
+    interval = (found.estimate, low, high)
+    return noise_rate(interval, confidence, "confident", label_counts, found.matrix, found.inverse)
+
+
+def confident_matrices(counts: IntArray, label_counts: IntArray) -> NoiseMatrices:
+    """Return the estimate without its interval, for a joint (K, K) and the rows (K,) carrying each label."""
+    likely_given = normalise_rows(counts.astype(np.float64))
+    given = label_counts / int(label_counts.sum())
+    estimate = float(1.0 - given @ np.diagonal(likely_given))
+    return NoiseMatrices(estimate, normalise_rows((given[:, None] * likely_given).T), likely_given)

@@ -35,6 +35,12 @@ ASSUMPTIONS = {
         "Assumes that each class has a region where the model is right about the true class, and that labels there are "
         "wrong as often as elsewhere in the class. Noise that hides in ambiguous rows is missed."
     ),
+    "symmetric": (
+        "Assumes that every label is equally likely to be wrong, whatever its class, that a wrong label is any other "
+        "class, that the sharpened model is right about how sure one can be of a row's true class, and that a few "
+        "percent of labels are usually wrong. Noise that mistakes a class for one other, or hides in ambiguous rows, "
+        "is missed in part. The interval allows for the method's errors on tables with known noise."
+    ),
     "annotators": (
         "Assumes that annotators (or columns) err independently of each other given the true class, and are right "
         "more often than wrong. If they copy from each other, or all fail on the same hard items, more labels are "
@@ -123,6 +129,15 @@ class NoiseRate:
         4
         """
         return cast("RateData", {name: getattr(self, name) for name in RateData.__annotations__})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseMatrices:
+    """An ``estimate`` of the noise rate without an interval, and the ``matrix`` and ``inverse`` (K, K) of a rate."""
+
+    estimate: float
+    matrix: FloatArray
+    inverse: FloatArray
 
 
 def share_interval(share: float, rows: float, confidence: float) -> tuple[float, float]:
