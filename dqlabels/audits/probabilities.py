@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError, ProbabilityError
-from dqlabels.frames.class_columns import check_order, column_order
+from dqlabels.frames.class_columns import column_order
 from dqlabels.frames.columns import Frame, Labels, choose_features, require, row_values
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.media import embed_columns
@@ -249,9 +249,10 @@ def given_probabilities(
             f"pred_probs has columns for {', '.join(map(repr, extra))}, a class no row of {label!r} carries. Drop the "
             f"columns and rescale the rest to sum to 1, or audit with rows of all {probs.shape[1]} classes."
         )
-    probs = probs[:, order]
-    check_block(probs[~labels.known])  # the judge checks the others
-    check_order(probs[labels.known], labels.codes[labels.known], labels, label)
+    probs = probs.copy() if order == list(range(n_classes)) else probs[:, order]
+    known = labels.known
+    if not known.all():
+        check_block(probs[~known])  # the judge checks the others
     others = tuple(name for name in table.columns if name not in {label, *columns})
     return ClassProbabilities(probs, f"your probabilities ({n_classes} classes)", (), others)
 

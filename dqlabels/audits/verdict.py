@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dqlabels.audits.options import Options
-from dqlabels.engines.memory import score_rows
+from dqlabels.engines.memory import MAX_ROWS_FEW_CLASSES, MemoryEngine, Pairs
 from dqlabels.noise.methods import default_rate
 from dqlabels.noise.mixture import RateBasis
 from dqlabels.noise.probability import (
@@ -20,10 +20,17 @@ from dqlabels.noise.probability import (
     wrong_probability,
 )
 from dqlabels.noise.rate import NoiseRate
-from dqlabels.noise.sample import RowSample
+from dqlabels.noise.sample import RowSample, hash_pairs, rows_drawn
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import Judgement, model_error
-from dqlabels.statistics.scores import ScoreTally, adjust_probs, score_units
+from dqlabels.statistics.classes import Judgement, in_units, model_error
+from dqlabels.statistics.scores import (
+    ScoreTally,
+    adjust_probs,
+    every_logit_margin,
+    margin_of,
+    own_and_rival,
+    score_units,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +46,14 @@ class ClassVerdict:
     calibration: Calibration
 
 
-def verdict_of(codes: IntArray, probs: RealArray, found: Judgement, score: Score, options: Options) -> ClassVerdict:
+def verdict_of(
+    codes: IntArray,
+    probs: RealArray,
+    found: Judgement,
+    score: Score,
+    options: Options,
+    pairs: Pairs | None = None,
+) -> ClassVerdict:
     """Score the labels of a table in memory, and say what follows from the scores.
 
     Args:
@@ -48,13 +62,12 @@ def verdict_of(codes: IntArray, probs: RealArray, found: Judgement, score: Score
         found: What confident learning finds; its quality is filled in, unless another library's numbers are wanted.
         score: Scores labels (m,) by probabilities (m, K).
         options: The rule and the precision asked for.
+        pairs: The probabilities of each row's label and its strongest rival, where they are known.
     """
-    units = score_rows(codes, probs, score, options.n_jobs)
-    tally = _tally_of(units)
-    basis = RateBasis(
-        *RowSample.of(codes, probs).finish(), found.class_counts, found.confident_joint,
-        model_error(codes, found.likely),
-    )  # fmt: skip
+    scored = _Scored.of(codes, probs, score, pairs, options.n_jobs)
+    units, tally = scored.units, scored.tally
+    error = model_error(codes, found.likely)
+    basis = RateBasis(*scored.sample.finish(), found.class_counts, found.confident_joint, error)
     rule = ScoreRule.of(tally, basis, found.joint, score, options)
     if options.compat is not None:
         return ClassVerdict(found, units, rule.calibration(tally, _tally_of(units[found.flagged])))
@@ -62,6 +75,37 @@ def verdict_of(codes: IntArray, probs: RealArray, found: Judgement, score: Score
     suggested = np.where(flagged, found.suggested, codes)
     judgement = replace(found, quality=rule.probability.quality(units), flagged=flagged, suggested=suggested)
     return ClassVerdict(judgement, units, rule.calibration(tally, _tally_of(units[flagged])))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """What one pass over the rows finds: their scores (n,), the tally of these, and a sample by content."""
+
+    units: FloatArray
+    tally: ScoreTally
+    sample: RowSample
+
+    @classmethod
+    def of(cls, codes: IntArray, probs: RealArray, score: Score, pairs: Pairs | None, n_threads: int | None) -> _Scored:
+        units, hashes = np.empty(codes.size), np.empty(codes.size, dtype=np.uint64)
+
+        def observe(tally: ScoreTally, block: slice) -> None:
+            labels, part = codes[block], probs[block]
+            if pairs is None:
+                own, rival = own_and_rival(labels, part)
+            else:
+                own, rival = in_units(pairs.own[block]), in_units(pairs.rival[block])
+            units[block] = margin_of(own, rival) if score.by_rival else score(labels, part)
+            hashes[block] = hash_pairs(own, rival)
+            tally.update(units[block])
+
+        engine = MemoryEngine.over_whole_rows(probs, n_threads, None)
+        if pairs is not None and score.by_rival:  # the calls are too short for more than one thread
+            engine = MemoryEngine(codes.size, MAX_ROWS_FEW_CLASSES, 1)
+        tally = engine.reduce(ScoreTally.empty, observe)
+        sample = RowSample(rows_drawn(probs.shape[1]))
+        sample.draw(hashes, codes, probs)
+        return cls(units, tally, sample)
 
 
 def _tally_of(units: FloatArray) -> ScoreTally:
@@ -89,7 +133,7 @@ class ScoreRule:
             score: Scores labels (m,) by probabilities (m, K).
             options: The rule and the precision asked for.
         """
-        rate = default_rate(basis, random_state=options.random_state)
+        rate = default_rate(basis)
         probability = wrong_probability(tally, basis.codes, basis.probs, rate.matrix, rate.estimate, score)
         cutoff = np.inf
         if options.min_precision is not None:
@@ -109,10 +153,38 @@ def kernel_rule(options: Options) -> str:
     return "predicted_neq_given" if options.filter_by == "expected_f1" else options.filter_by
 
 
-def plain_scoring(options: Options, thresholds: FloatArray) -> Score:
-    """Return what scores labels (m,) by probabilities (m, K), given the thresholds (K,) of the classes."""
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainScore:
+    """Scores labels of unordered classes by one of ``SCORES``.
 
-    def score(codes: IntArray, probs: RealArray) -> FloatArray:
-        return score_units(codes, adjust_probs(probs, thresholds) if options.adjust else probs, options.score)
+    The ``thresholds`` (K,) are subtracted from the probabilities first, where they are not empty.
+    """
 
-    return score
+    name: str
+    thresholds: FloatArray
+
+    @property
+    def by_rival(self) -> bool:
+        """Whether the score follows from the probabilities of the label and of the likeliest other class alone."""
+        return self.name == "logit_margin" and not self.thresholds.size
+
+    def __call__(self, codes: IntArray, probs: RealArray) -> FloatArray:
+        """Return the scores (m,) of labels (m,) by probabilities (m, K)."""
+        return score_units(codes, self._adjusted(probs), self.name)
+
+    def of_every_class(self, probs: RealArray) -> FloatArray:
+        """Return the scores (m, K) that each class would have as the label."""
+        return every_logit_margin(self._adjusted(probs)) if self.name == "logit_margin" else in_turn(self, probs)
+
+    def _adjusted(self, probs: RealArray) -> RealArray:
+        return adjust_probs(probs, self.thresholds) if self.thresholds.size else probs
+
+
+def plain_scoring(options: Options, thresholds: FloatArray) -> PlainScore:
+    """Return what scores labels by probabilities, given the thresholds (K,) of the classes."""
+    return PlainScore(options.score, thresholds if options.adjust else np.empty(0))
+
+
+def in_turn(score: Score, probs: RealArray) -> FloatArray:
+    """Return the scores (m, K) that each class would have as the label, one class after the other."""
+    return np.column_stack([score(np.full(len(probs), other), probs) for other in range(probs.shape[1])])

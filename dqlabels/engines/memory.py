@@ -125,11 +125,24 @@ class MemoryEngine:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Probability of each row's label, ``own`` (n,), and of the likeliest other class, ``rival`` (n,)."""
+
+    own: RealArray
+    rival: RealArray
+
+    @classmethod
+    def to_fill(cls, probs: RealArray) -> Pairs:
+        """Return arrays for the rows of a matrix."""
+        return cls(*np.empty((2, len(probs)), dtype=probs.dtype))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Pass:
     """The rows under judgement, and what the passes found of each so far, in a few bytes per row.
 
     ``likely`` (n,) is the likeliest class, empty where there are two classes and nobody asks for it; ``disagree`` (n,)
-    is true where it is likelier than the given one.
+    is true where it is likelier than the given one. ``pairs`` are filled in where somebody asks for them.
     """
 
     engine: MemoryEngine
@@ -137,9 +150,12 @@ class Pass:
     probs: RealArray
     likely: NarrowArray
     disagree: BoolArray
+    pairs: Pairs | None = None
 
     @classmethod
-    def over(cls, engine: MemoryEngine, codes: IntArray, probs: RealArray, likely: NarrowArray) -> Pass:
+    def over(
+        cls, engine: MemoryEngine, codes: IntArray, probs: RealArray, likely: NarrowArray, pairs: Pairs | None = None
+    ) -> Pass:
         """Return the rows before the first pass.
 
         Args:
@@ -147,8 +163,9 @@ class Pass:
             codes: (n,) class positions.
             probs: (n, K).
             likely: (n,) or empty; filled in by the passes.
+            pairs: Filled in likewise.
         """
-        return cls(engine, codes, probs, likely, np.empty(codes.size, dtype=bool))
+        return cls(engine, codes, probs, likely, np.empty(codes.size, dtype=bool), pairs)
 
     def rivals(self, block: slice) -> tuple[IntArray, IntArray, IntArray]:
         """Return the rows of a block that disagree, counted from its start, with their given and likeliest class."""
@@ -175,6 +192,7 @@ def judge(
     compat: str | None = None,
     frozen_classes: BoolArray | None = None,
     trusted: ClassTally | None = None,
+    pairs: Pairs | None = None,
     n_threads: int | None = None,
     block_rows: int | None = None,
 ) -> Judgement:
@@ -189,6 +207,7 @@ def judge(
         compat: ``"cleanlab"`` for the numbers of cleanlab 2.9, where it departs from the paper.
         frozen_classes: (K,) true for classes that are never flagged.
         trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
+        pairs: Filled in on the way, for those who go on with them.
         n_threads: Maximum number of threads, by default one per core; always one where there are few classes. The
             answer does not depend on it.
         block_rows: Rows per block; the answer does not depend on it.
@@ -202,7 +221,7 @@ def judge(
     """
     _check(codes, probs, filter_by, score or SCORES[0], adjust, compat)
     engine, likely = MemoryEngine.over(probs, n_threads, block_rows), np.empty(len(probs), dtype=np.int64)
-    found = _find(Pass.over(engine, codes, probs, likely), filter_by, compat, trusted)
+    found = _find(Pass.over(engine, codes, probs, likely, pairs), filter_by, compat, trusted)
     flagged = found.flagged
     if frozen_classes is not None and frozen_classes.any():
         flagged = flagged & ~frozen_classes[codes]
@@ -217,7 +236,8 @@ def judge(
 
         quality = _by_block(MemoryEngine.over_whole_rows(probs, n_threads, block_rows), codes, probs, scored)
     suggested = np.where(flagged, likely, codes)
-    same = np.flatnonzero(flagged & (likely == codes))  # only cleanlab flags a row whose label is its likeliest class
+    # Only cleanlab flags a row whose label is its likeliest class.
+    same = np.flatnonzero(flagged & (likely == codes)) if compat == "cleanlab" else np.empty(0, dtype=np.int64)
     if same.size:
         others = probs[same].copy()
         others[np.arange(same.size), codes[same]] = -1
@@ -297,7 +317,10 @@ def _tally(work: Pass) -> ClassTally:
 
     def observe(tally: ClassTally, block: slice) -> None:
         codes = work.codes[block]
-        tally.update(codes, take(work.probs[block], codes))
+        own = take(work.probs[block], codes)
+        if work.pairs is not None:
+            work.pairs.own[block] = own
+        tally.update(codes, own)
 
     return work.engine.reduce(lambda: ClassTally.empty(work.probs.shape[1]), observe)
 
@@ -326,8 +349,10 @@ def _count(work: Pass, bars: FloatArray, filter_by: str) -> _JointPass:
     by_margin = filter_by in ("prune_by_noise_rate", "both")
 
     def observe_two(state: _JointPass, block: slice) -> None:
-        columns = columns_checked(work.probs[block], block.start)
-        found = TwoClassMasks.of(work.codes[block].astype(bool), columns, bars)
+        columns, second = columns_checked(work.probs[block], block.start), work.codes[block].astype(bool)
+        found = TwoClassMasks.of(second, columns, bars)
+        if work.pairs is not None:
+            work.pairs.rival[block] = np.where(second, *columns)
         work.disagree[block] = found.disagree
         if work.likely.size:
             work.likely[block] = found.likely
@@ -337,7 +362,8 @@ def _count(work: Pass, bars: FloatArray, filter_by: str) -> _JointPass:
 
     def observe(state: _JointPass, block: slice) -> None:
         codes, probs = work.codes[block], work.probs[block]
-        likely, top = likeliest_checked(probs, block.start)
+        rivals = None if work.pairs is None else work.pairs.rival[block]
+        likely, top = likeliest_checked(probs, block.start, codes=codes, rivals=rivals)
         work.likely[block] = likely
         rows, own = _disagreeing(codes, probs, likely, top)
         work.disagree[block] = False
@@ -462,20 +488,6 @@ def _select(work: Pass, cells: Cells, rivals: Rivals) -> Margins:
         others.update_others(part, work.probs)
     margins.chosen.merge(others.chosen)
     return margins
-
-
-def score_rows(
-    codes: IntArray, probs: RealArray, score: Callable[[IntArray, RealArray], FloatArray], n_threads: int | None = None
-) -> FloatArray:
-    """Score every label (n,), block by block.
-
-    Args:
-        codes: (n,) class positions.
-        probs: (n, K).
-        score: Scores the labels (b,) of a block by its probabilities (b, K).
-        n_threads: Maximum number of threads; the answer does not depend on it.
-    """
-    return _by_block(MemoryEngine.over_whole_rows(probs, n_threads, None), codes, probs, score)
 
 
 def _by_block(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.errors import ProbabilityError
 from dqlabels.frames.arrays import IntArray
@@ -69,11 +68,11 @@ def _classes_by_name(carried: list[object], columns: Sequence[str], width: int) 
     return named if len(set(map(str, named))) == len(columns) else None
 
 
-def check_order(probs: NDArray[np.floating], codes: IntArray, labels: Labels, label: str) -> None:
+def check_order(likely: IntArray, codes: IntArray, labels: Labels, label: str) -> None:
     """Raise if another order of the probability columns agrees with the labels far better.
 
     Args:
-        probs: (m, K) probabilities.
+        likely: (m,) likeliest class of each row by the probabilities.
         codes: (m,) class positions of the given labels.
         labels: The label column.
         label: Its name, for messages.
@@ -83,10 +82,10 @@ def check_order(probs: NDArray[np.floating], codes: IntArray, labels: Labels, la
     """
     from scipy.optimize import linear_sum_assignment
 
-    if not codes.size or not np.isfinite(probs).all():
+    if np.count_nonzero(codes == likely) >= (1 - ORDER_GAIN) * codes.size:
         return
-    k = probs.shape[1]
-    agreed = np.bincount(codes * k + probs.argmax(axis=1), minlength=k * k).reshape(k, k)
+    k = len(labels.classes)
+    agreed = np.bincount(codes * k + likely, minlength=k * k).reshape(k, k)
     given, column = linear_sum_assignment(-agreed)
     as_given, best = np.trace(agreed) / codes.size, agreed[given, column].sum() / codes.size
     if best - as_given > ORDER_GAIN and best > 2 * as_given:

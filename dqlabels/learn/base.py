@@ -192,13 +192,13 @@ def noise_model(noise: Noise, codes: IntArray, probs: FloatArray, seed: int) -> 
     if isinstance(noise, str):
         check_choice("noise", noise, ("default", *METHODS))
         if noise == "default":
-            found = default_noise(codes, probs, random_state=seed)
+            found = default_noise(codes, probs)
         elif noise == "anchor":
             found = anchor_noise(codes, probs, random_state=seed)
         elif noise == "confident":
             found = confident_noise(flag(codes, probs).counts, np.bincount(codes, minlength=k), random_state=seed)
         else:
-            found = mixture_noise(codes, probs, method=noise, random_state=seed)
+            found = mixture_noise(codes, probs, method=noise)
         given = np.bincount(codes, minlength=k) / codes.size
         if (np.diagonal(found.matrix) < found.matrix.max(axis=1)).any():
             return _model_of_matrix(dominant(found.matrix), given)

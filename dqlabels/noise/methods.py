@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.mixture import RateBasis, mixture_rate
 from dqlabels.noise.rate import NoiseRate, with_support
+from dqlabels.noise.symmetric import symmetric_rate
 from dqlabels.statistics.arrays import IntArray, RealArray
 
 METHODS = ("variational", "em", "anchor", "confident")
-# The mixture has K x K unknowns; with more classes than this the anchor region is the default.
+# The mixture has K x K unknowns; with more classes than this one rate for all classes is the default.
 MAX_CLASSES_OF_A_MIXTURE = 60
 
 
@@ -18,16 +18,14 @@ def default_noise(
     counts: IntArray | None = None,
     *,
     confidence: float = 0.90,
-    random_state: int = 0,
 ) -> NoiseRate:
-    """Estimate the noise rate by the best method of the benchmark: ``variational``, or ``anchor`` for many classes.
+    """Estimate the noise rate by the best method of the benchmark: ``variational``, or ``symmetric`` for many classes.
 
     Args:
         codes: (n,) class positions of the given labels, none missing.
         probs: (n, K) out-of-sample probabilities.
         counts: (K, K) confident joint before calibration, given x likely; counted here if it is left out.
         confidence: Confidence of the interval, in (0, 1).
-        random_state: Seed of everything random.
 
     Raises:
         OptionError: ``confidence`` is outside (0, 1).
@@ -40,14 +38,12 @@ def default_noise(
     'variational'
     """
     basis = RateBasis.of(codes, probs, counts)
-    return default_rate(basis, confidence=confidence, random_state=random_state)
+    return default_rate(basis, confidence=confidence)
 
 
-def default_rate(basis: RateBasis, *, confidence: float = 0.90, random_state: int = 0) -> NoiseRate:
+def default_rate(basis: RateBasis, *, confidence: float = 0.90) -> NoiseRate:
     """Estimate the same from the basis of a table, wherever its rows are."""
     if basis.class_rows.size <= MAX_CLASSES_OF_A_MIXTURE:
-        return mixture_rate(basis, method="variational", confidence=confidence, random_state=random_state)
-    rate = anchor_noise(
-        basis.codes, basis.probs, class_rows=basis.class_rows, confidence=confidence, random_state=random_state
-    )
+        return mixture_rate(basis, method="variational", confidence=confidence)
+    rate = symmetric_rate(basis, confidence=confidence)
     return with_support(rate, basis.model_error, rate)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,26 @@ SLOPE_SPREAD, SHIFT_SPREAD = 0.5, 3.0
 # Rules that flag rows: by default the set of worst rows whose expected F1 is largest.
 FILTERS = ("expected_f1", *PRUNE_RULES)
 
-Score = Callable[[IntArray, RealArray], FloatArray]
+# Bounds of a shift of the log-odds. A step of Newton's method that moves it by less than this is the last one.
+SHIFTS = (-60.0, 60.0)
+SAME_SHIFT = 1e-9
+MAX_STEPS = 100
+TINY = 1e-300
+BLOCK_ROWS = 16_384
+
+
+class Score(Protocol):
+    """Scores labels by the probabilities of their rows, in whole units."""
+
+    @property
+    def by_rival(self) -> bool:
+        """Whether the score is the logit margin of the probabilities as they are."""
+
+    def __call__(self, codes: IntArray, probs: RealArray) -> FloatArray:
+        """Return the scores (m,) of labels (m,) by probabilities (m, K)."""
+
+    def of_every_class(self, probs: RealArray) -> FloatArray:
+        """Return the scores (m, K) that each class would have as the label."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,12 +79,22 @@ class WrongProbability:
 
     def wrong(self, units: FloatArray) -> FloatArray:
         """Return P(wrong) of labels with these scores (m,), in whole units."""
+        return self._wrong(units, np.diff(self.edges))
+
+    def _wrong(self, units: FloatArray, slopes: FloatArray) -> FloatArray:
         places, offsets = bins_of(units)
-        return np.asarray(self.edges[places] + (self.edges[places + 1] - self.edges[places]) * _inside(offsets))
+        wrong = _inside(offsets)
+        wrong *= slopes.take(places)
+        wrong += self.edges.take(places)
+        return wrong
 
     def quality(self, units: FloatArray) -> FloatArray:
         """Return P(right) of labels with these scores (m,), in [0, 1], strictly rising with the score."""
-        return np.asarray(1 - self.wrong(units))
+        quality, slopes = np.empty(units.size), np.diff(self.edges)
+        for start in range(0, units.size, BLOCK_ROWS):  # small enough to stay in cache
+            block = slice(start, start + BLOCK_ROWS)
+            np.subtract(1, self._wrong(units[block], slopes), out=quality[block])
+        return quality
 
     def expected(self, tally: ScoreTally) -> float:
         """Return how many of the rows of a tally are expected to be wrong."""
@@ -94,46 +124,42 @@ def wrong_probability(
         probs: (m, K) their out-of-sample probabilities.
         matrix: (K, K) P(given label | true class).
         rate: The noise rate, in [0, 1].
-        score: Scores labels (m,) by probabilities (m, K), in whole units.
+        score: Scores labels (m,) by probabilities (m, K).
 
     Source: the two-groups model of Efron (2004, 2008), with the density of the non-null group found by giving the rows
     other labels; monotone by pooling adjacent violators (Ayer et al. 1955), which is ours to interpolate.
     """
-    others = _scores_of_others(codes, probs, score)
+    bins = _other_bins(codes, probs, score)
     own = score(codes, probs)
     right = np.ones(codes.size)
     found = WrongProbability(np.zeros(N_BINS + 1), 0.0)
     for _ in range(ROUNDS):
-        found = _by_ratio(tally, _wrong_tally(others, codes, matrix, right), rate)
+        found = _by_ratio(tally, _wrong_counts(bins, codes, matrix, right), rate)
         right = found.quality(own)
     return found
 
 
-def _scores_of_others(codes: IntArray, probs: RealArray, score: Score) -> list[tuple[IntArray, FloatArray]]:
-    """For each class, the rows (r,) that carry another label, and the scores (r,) that this class would get there."""
-    scored = []
-    for other in range(probs.shape[1]):
-        rows = np.flatnonzero(codes != other)
-        scored.append((rows, score(np.full(rows.size, other), probs[rows])))
-    return scored
+def _other_bins(codes: IntArray, probs: RealArray, score: Score) -> IntArray:
+    """Bins (m, K) of the scores that each class would get as the label of a row; N_BINS for the label that it has."""
+    bins = bins_of(score.of_every_class(probs))[0]
+    bins[np.arange(codes.size), codes] = N_BINS
+    return bins
 
 
-def _wrong_tally(
-    others: list[tuple[IntArray, FloatArray]], codes: IntArray, matrix: FloatArray, right: FloatArray
-) -> ScoreTally:
-    """Scores of wrong labels: each row gives its other classes as often as the matrix (K, K) says."""
-    tally = ScoreTally.empty()
-    for other, (rows, units) in enumerate(others):
-        weights = np.rint(WEIGHT_UNIT * matrix[codes[rows], other] * right[rows]).astype(np.int64)
-        tally.update(units, weights)
-    return tally
+def _wrong_counts(bins: IntArray, codes: IntArray, matrix: FloatArray, right: FloatArray) -> IntArray:
+    """Wrong labels in each bin: each row gives its other classes as often as the matrix (K, K) says."""
+    weights = WEIGHT_UNIT * matrix[codes]
+    weights *= right[:, None]
+    np.rint(weights, out=weights)
+    counts = np.bincount(bins.ravel(), weights=weights.ravel(), minlength=N_BINS + 1)
+    return np.asarray(counts[:N_BINS].astype(np.int64))
 
 
-def _by_ratio(tally: ScoreTally, wrong: ScoreTally, rate: float) -> WrongProbability:
-    rows, drawn = int(tally.counts.sum()), int(wrong.counts.sum())
+def _by_ratio(tally: ScoreTally, wrong: IntArray, rate: float) -> WrongProbability:
+    rows, drawn = int(tally.counts.sum()), int(wrong.sum())
     starts = _groups(tally.counts)
     counts = np.add.reduceat(tally.counts, starts)
-    expected = np.add.reduceat(wrong.counts, starts) * (max(rate * rows, MIN_ROWS_WRONG) / max(drawn, 1))
+    expected = np.add.reduceat(wrong, starts) * (max(rate * rows, MIN_ROWS_WRONG) / max(drawn, 1))
     lower = (np.arange(N_BINS) - MAX_BIN) << OFFSET_BITS
     centres = np.add.reduceat(tally.counts * lower + tally.offsets, starts) / np.maximum(counts, 1)
     nodes = _pool_violators(counts.astype(np.float64), expected, centres)
@@ -175,13 +201,46 @@ def _between(nodes: FloatArray, log_odds: FloatArray, edges: FloatArray) -> Floa
 
 def _moved(log_odds: FloatArray, rate: float, tally: ScoreTally) -> WrongProbability:
     """Shift the log-odds at the edges until the rows of a tally are expected to hold ``rate`` times their number."""
-    wanted = max(rate * float(tally.counts.sum()), MIN_ROWS_WRONG)
-    low, high = -60.0, 60.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        found = WrongProbability(1 / (1 + np.exp(-(log_odds + middle))), rate)
-        low, high = (middle, high) if found.expected(tally) < wanted else (low, middle)
-    return found
+    total = float(tally.counts.sum())
+    shift = _shift(log_odds, _edge_rows(tally), max(rate * total, MIN_ROWS_WRONG))
+    return WrongProbability(_shares(log_odds + shift), rate)
+
+
+def _edge_rows(tally: ScoreTally) -> FloatArray:
+    """Rows (bins + 1,) by edge: each counts for the two edges of its bin, the more the nearer it lies."""
+    upper = _inside(tally.offsets)
+    rows = np.append(tally.counts - upper, 0.0)
+    rows[1:] += upper
+    return rows
+
+
+def _shift(log_odds: FloatArray, rows: FloatArray, wanted: float) -> float:
+    """The number that moves log-odds (b,) so far that the ``rows`` (b,) with them are expected to hold ``wanted``.
+
+    Newton's method on the log-odds of the sum, which are nearly a straight line; bisection where a step leaves the
+    bracket.
+    """
+    held = np.flatnonzero(rows)
+    log_odds, rows = log_odds[held], rows[held]
+    total, (low, high), at = float(rows.sum()), SHIFTS, 0.0
+    if wanted >= total:
+        return high
+    goal = np.log(wanted) - np.log(total - wanted)
+    for _ in range(MAX_STEPS):
+        shares = _shares(log_odds + at)
+        right = rows * (1 - shares)
+        n_right, n_wrong = float(right.sum()), float((rows * shares).sum())
+        low, high = (at, high) if n_wrong < wanted else (low, at)
+        slope = float((right * shares).sum()) * total / max(n_right * n_wrong, TINY)
+        step = (goal - np.log(max(n_wrong, TINY)) + np.log(max(n_right, TINY))) / max(slope, TINY)
+        if abs(step) <= SAME_SHIFT:
+            return float(at + step)
+        at = float(at + step) if low < at + step < high else (low + high) / 2
+    return at
+
+
+def _shares(log_odds: FloatArray) -> FloatArray:
+    return np.asarray(1 / (1 + np.exp(-log_odds)))
 
 
 def _log_odds(shares: FloatArray) -> FloatArray:

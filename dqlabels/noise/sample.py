@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from dqlabels.frames.hashing import hash_columns, hash_words
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import in_units, strongest_rival, take
+from dqlabels.statistics.classes import in_units
+from dqlabels.statistics.scores import own_and_rival
 from dqlabels.statistics.selection import UNIT
 
 Hashes = NDArray[np.uint64]
@@ -19,6 +20,7 @@ MAX_ROWS = 4000
 MAX_VALUES = 500_000
 # Rows wait until they are this many times the limit before all but the lowest are dropped.
 SLACK = 4
+MAX_HASH = 2**64 - 1
 
 
 def rows_drawn(n_classes: int) -> int:
@@ -44,7 +46,7 @@ class RowSample:
     codes: list[IntArray] = field(default_factory=list)
     units: list[NDArray[np.uint32]] = field(default_factory=list)
     counts: list[IntArray] = field(default_factory=list)
-    bar: int = 2**64 - 1
+    bar: int = MAX_HASH
     waiting: int = 0
 
     @classmethod
@@ -56,16 +58,21 @@ class RowSample:
 
     def update(self, codes: IntArray, probs: RealArray) -> None:
         """Add a block: labels (b,) and probabilities (b, K)."""
-        own, rival = in_units(take(probs, codes)), in_units(strongest_rival(codes, probs))
-        hashes = hash_columns([own.astype(np.uint64), rival.astype(np.uint64)], codes.size)
-        bar = np.uint64(self.bar)
-        if codes.size > SLACK * self.limit:
-            lowest = np.partition(hashes, SLACK * self.limit)[SLACK * self.limit]
-            if np.unique(hashes[hashes <= lowest]).size > self.limit:
-                bar = min(bar, lowest)
-        rows = np.flatnonzero(hashes <= bar)
+        self.draw(hash_pairs(*own_and_rival(codes, probs)), codes, probs)
+
+    def draw(self, hashes: Hashes, codes: IntArray, probs: RealArray) -> None:
+        """Add a block whose hashes (b,) are known: labels (b,) and probabilities (b, K)."""
+        rows = np.flatnonzero(hashes <= np.uint64(min(self.bar, self._bar_of(hashes))))
         units = in_units(probs[rows]).astype(np.uint32)
         self.accept(hashes[rows], codes[rows], units, np.ones(rows.size, dtype=np.int64))
+
+    def _bar_of(self, hashes: Hashes) -> int:
+        """Hash that no row of a block can exceed and be kept; the highest there is where the block is too small."""
+        if hashes.size <= SLACK * self.limit:
+            return MAX_HASH
+        near = hashes[hashes <= np.uint64(MAX_HASH * 2 * self.limit // hashes.size)]
+        kinds = np.unique(near)
+        return int(kinds[self.limit - 1]) if kinds.size > self.limit else MAX_HASH
 
     def accept(self, hashes: Hashes, codes: IntArray, units: NDArray[np.uint32], counts: IntArray) -> None:
         """Add kinds of row.
@@ -98,9 +105,7 @@ class RowSample:
             self.bar = int(kinds[self.limit - 1])
             near = np.flatnonzero(hashes <= np.uint64(self.bar))
             hashes, codes, units, counts = hashes[near], codes[near], units[near], counts[near]
-        exact = hash_words(np.column_stack([codes.astype(np.uint32), units]))
-        first, place = np.unique(exact, return_index=True, return_inverse=True)[1:]
-        added = np.bincount(place, weights=counts, minlength=first.size).astype(np.int64)
+        first, added = _once(hashes, codes, units, counts)
         self.hashes, self.codes, self.units, self.counts = [hashes[first]], [codes[first]], [units[first]], [added]
         self.waiting = 0
 
@@ -118,11 +123,40 @@ class RowSample:
         Where rows repeat, each kind is there as often as its share of the table says.
         """
         hashes, codes, units, counts = self.columns()
-        own = units[np.arange(codes.size), codes]
-        alike = hash_words(np.column_stack([own, np.sort(units, axis=1)]))
-        order = np.lexsort((hash_words(np.column_stack([codes.astype(np.uint32), units])), alike, hashes))
+        tied = _shared(hashes)
+        alike, exact = np.zeros((2, codes.size), dtype=np.uint64)
+        alike[tied] = hash_words(np.column_stack([units[tied, codes[tied]], np.sort(units[tied], axis=1)]))
+        exact[tied] = _exact(codes[tied], units[tied])
+        order = np.lexsort((exact, alike, hashes))
         total = int(counts.sum())
         kept = min(total, self.limit)
         ends = counts[order].cumsum() * kept // max(total, 1)
         rows = np.repeat(order, np.diff(ends, prepend=0))
         return codes[rows], units[rows] / np.float64(UNIT)
+
+
+def hash_pairs(own: RealArray, rival: RealArray) -> Hashes:
+    """Hash (b,) of each row: of the probabilities of its label and of the strongest rival, in whole units."""
+    return hash_columns([units.astype(np.int64).view(np.uint64) for units in (own, rival)], own.size)
+
+
+def _exact(codes: IntArray, units: NDArray[np.uint32]) -> Hashes:
+    """Hash (m,) of all that a kind of row is."""
+    return hash_words(np.column_stack([codes.astype(np.uint32), units]))
+
+
+def _shared(hashes: Hashes) -> IntArray:
+    """Places (s,) of the hashes that occur more than once: only among these can rows be alike."""
+    order = np.argsort(hashes)
+    same = np.flatnonzero(np.diff(hashes[order]) == 0)
+    return np.asarray(order[np.union1d(same, same + 1)])
+
+
+def _once(hashes: Hashes, codes: IntArray, units: NDArray[np.uint32], counts: IntArray) -> tuple[IntArray, IntArray]:
+    """Places (m,) of one row of each kind, and how often each occurs (m,)."""
+    shared = _shared(hashes)
+    single = np.ones(hashes.size, dtype=bool)
+    single[shared] = False
+    first, place = np.unique(_exact(codes[shared], units[shared]), return_index=True, return_inverse=True)[1:]
+    added = np.bincount(place, weights=counts[shared], minlength=first.size).astype(np.int64)
+    return np.concatenate([np.flatnonzero(single), shared[first]]), np.concatenate([counts[single], added])

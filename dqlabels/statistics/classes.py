@@ -98,8 +98,16 @@ def _likeliest_down(columns: RealArray) -> tuple[NDArray[np.uint8], RealArray]:
     return np.subtract(k, marks.max(axis=0), dtype=np.uint8), top
 
 
-def likeliest_checked(probs: RealArray, first_row: int = 0) -> tuple[NarrowArray, RealArray]:
+def likeliest_checked(
+    probs: RealArray, first_row: int = 0, *, codes: IntArray | None = None, rivals: RealArray | None = None
+) -> tuple[NarrowArray, RealArray]:
     """Check every row and return ``likeliest``, with the classes in as few bytes as numpy needs.
+
+    Args:
+        probs: (m, K) a block of rows.
+        first_row: The number of its first row, for messages.
+        codes: (m,) labels of the rows.
+        rivals: (m,) takes their :func:`strongest_rival`, while the rows are in cache.
 
     Raises:
         ProbabilityError: NaN, infinity, a negative value, or a row that does not sum to 1.
@@ -115,14 +123,33 @@ def likeliest_checked(probs: RealArray, first_row: int = 0) -> tuple[NarrowArray
         if wide:
             rows.view(bits).argmax(axis=1, out=likely[part])
             top[part], sums[part] = take(rows, likely[part]), row_sums(rows)
+            if codes is not None and rivals is not None:
+                rivals[part] = _rivals_along(rows, codes[part], likely[part], top[part])
         else:
-            columns = np.ascontiguousarray(rows.T)
+            columns = np.array(rows.T, order="C")
             likely[part], top.view(bits)[part] = _likeliest_down(columns.view(bits))
             columns.sum(axis=0, out=sums[part])
+            if codes is not None and rivals is not None:
+                rivals[part] = _rivals_down(columns, codes[part])
     if len(probs) and not (sum_to_one(sums) and top.view(bits).max() <= _highest(probs.dtype).view(bits)):
         check_block(probs, first_row)
-        return likeliest_checked(probs + probs.dtype.type(0), first_row)  # without the sign of -0
+        clean = probs + probs.dtype.type(0)  # without the sign of -0
+        return likeliest_checked(clean, first_row, codes=codes, rivals=rivals)
     return likely, top
+
+
+def _rivals_along(rows: RealArray, codes: IntArray, likely: NarrowArray, top: RealArray) -> RealArray:
+    """``strongest_rival`` of rows (m, K): the likeliest class where that is not the given one, else the next."""
+    rivals: RealArray = top.copy()
+    agreeing = np.flatnonzero(codes == likely)
+    rivals[agreeing] = likeliest(_without(rows.take(agreeing, axis=0), codes.take(agreeing)))[1]
+    return rivals
+
+
+def _rivals_down(columns: RealArray, codes: IntArray) -> RealArray:
+    """``strongest_rival`` of a transposed block (K, m), which is overwritten."""
+    columns[codes, np.arange(codes.size)] = -1
+    return np.asarray(columns.max(axis=0))
 
 
 def in_cache(probs: RealArray) -> list[slice]:
@@ -135,7 +162,13 @@ def strongest_rival(codes: IntArray, probs: RealArray) -> RealArray:
     """Probability of the likeliest class other than the given one, shape (m,)."""
     if probs.shape[1] == 2:
         return take(probs, 1 - codes)
-    return likeliest(_without(probs.copy(), codes))[1]
+    rivals: RealArray = np.empty(codes.size, dtype=probs.dtype)
+    for part in in_cache(probs):
+        if probs.shape[1] > FEW_CLASSES:
+            rivals[part] = likeliest(_without(probs[part].copy(), codes[part]))[1]
+        else:
+            rivals[part] = _rivals_down(np.array(probs[part].T, order="C"), codes[part])
+    return rivals
 
 
 def _without(probs: RealArray, classes: NarrowArray) -> RealArray:

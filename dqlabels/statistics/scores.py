@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import strongest_rival, take
+from dqlabels.statistics.classes import in_units, likeliest, strongest_rival, take
 from dqlabels.statistics.selection import UNIT
 
 SCORES = ("logit_margin", "normalized_margin", "self_confidence", "confidence_weighted_entropy")
@@ -32,11 +32,16 @@ def logarithm_units(probs: RealArray) -> FloatArray:
     >>> logarithm_units(np.array([1.0, 0.5, 0.0])).tolist()
     [0.0, -1048576.0, -25165824.0]
     """
-    units = np.maximum(np.rint(probs * np.float64(UNIT)), 1.0)
-    np.log2(units, out=units)
-    units -= 24
-    units *= SCORE_UNIT
-    return np.asarray(np.rint(units, out=units))
+    return _logarithms(np.rint(probs * np.float64(UNIT)))
+
+
+def _logarithms(units: RealArray) -> FloatArray:
+    """The same of probabilities that are in whole units of 2**-24 already."""
+    logs = np.maximum(units.astype(np.float64), 1.0)
+    np.log2(logs, out=logs)
+    logs -= 24
+    logs *= SCORE_UNIT
+    return np.asarray(np.rint(logs, out=logs))
 
 
 def logit_margin(codes: IntArray, probs: RealArray) -> FloatArray:
@@ -45,7 +50,38 @@ def logit_margin(codes: IntArray, probs: RealArray) -> FloatArray:
     >>> (logit_margin(np.array([0, 0]), np.array([[0.8, 0.2], [0.25, 0.75]])) / SCORE_UNIT).round(3).tolist()
     [2.0, -1.585]
     """
-    return logarithm_units(take(probs, codes)) - logarithm_units(strongest_rival(codes, probs))
+    return margin_of(*own_and_rival(codes, probs))
+
+
+def own_and_rival(codes: IntArray, probs: RealArray) -> tuple[RealArray, RealArray]:
+    """Probability (m,) of the given label, and of the likeliest other class (m,), in whole units of 2**-24."""
+    return in_units(take(probs, codes)), in_units(strongest_rival(codes, probs))
+
+
+def margin_of(own: RealArray, rival: RealArray) -> FloatArray:
+    """Return the ``logit_margin`` (m,) of labels by what :func:`own_and_rival` gives.
+
+    >>> codes, probs = np.array([0, 0]), np.array([[0.8, 0.2], [0.25, 0.75]])
+    >>> (margin_of(*own_and_rival(codes, probs)) == logit_margin(codes, probs)).tolist()
+    [True, True]
+    """
+    margin = _logarithms(own)
+    margin -= _logarithms(rival)
+    return margin
+
+
+def every_logit_margin(probs: RealArray) -> FloatArray:
+    """Return the ``logit_margin`` (m, K) that each class would have as the label.
+
+    >>> (every_logit_margin(np.array([[0.5, 0.25, 0.25]])) / SCORE_UNIT).tolist()
+    [[1.0, -1.0, -1.0]]
+    """
+    likely, top = likeliest(probs)
+    logs = logarithm_units(probs)
+    margins = logs - logarithm_units(top)[:, None]
+    rows = np.arange(likely.size)
+    margins[rows, likely] = logs[rows, likely] - logarithm_units(strongest_rival(likely, probs))
+    return np.asarray(margins)
 
 
 def logit_units(quality: FloatArray) -> FloatArray:

@@ -204,8 +204,15 @@ def test_what_is_not_supported_says_so_in_print_and_in_the_dict():
     assert json.loads(json.dumps(doubtful.to_dict()))["supported"] is False
 
 
-def test_many_classes_are_read_by_their_anchor_regions():
-    assert default_noise(*separable(1300, 65, 0.0)).method == "anchor"
+@pytest.mark.parametrize("rate", [0.0, 0.05, 0.2])
+def test_many_classes_are_read_by_one_rate_for_all(rate):
+    codes, probs = separable(1300, 65, rate)
+    found = default_noise(codes, probs)
+    assert found.method == "symmetric"
+    assert found.low <= rate <= found.high
+    assert found.estimate == pytest.approx(rate, abs=0.03)
+    rows = np.bincount(codes, minlength=65)
+    assert float(found.by_given_class @ rows) / rows.sum() == pytest.approx(found.estimate)
 
 
 def test_a_class_that_no_row_carries_adds_no_noise():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dqlabels.audits.verdict import PlainScore, in_turn
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.probability import (
     Calibration,
@@ -14,7 +15,7 @@ from dqlabels.noise.probability import (
     precise_cutoff,
     wrong_probability,
 )
-from dqlabels.statistics.scores import ScoreTally, logit_margin
+from dqlabels.statistics.scores import SCORES, ScoreTally, logit_margin
 
 
 def noisy(rows=4_000, classes=3, share=0.1, seed=0, spread=0.4):
@@ -32,7 +33,12 @@ def calibrated(codes, probs, share=None):
     tally.update(units)
     rate = default_noise(codes, probs)
     probability = wrong_probability(
-        tally, codes, probs, rate.matrix, rate.estimate if share is None else share, logit_margin
+        tally,
+        codes,
+        probs,
+        rate.matrix,
+        rate.estimate if share is None else share,
+        PlainScore("logit_margin", np.empty(0)),
     )
     return units, tally, probability, rate
 
@@ -132,3 +138,21 @@ def test_answers_that_follow_the_probabilities_leave_them():
     after = Calibration(probability, tally, tally, rate).reviewed(units[read], wrong[read], np.ones(4_000), rate)
     moved = after.probability.at_rate(wrong.mean(), tally).wrong(units) - probability.wrong(units)
     assert np.abs(moved).mean() < 0.02
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 60), st.booleans(), st.sampled_from(SCORES))
+def test_every_class_scored_at_once_is_every_class_in_turn(seed, classes, rows, ties, name):
+    rng = np.random.default_rng(seed)
+    probs = rng.dirichlet(np.full(classes, 0.3), rows)
+    probs = np.where(probs == probs.max(axis=1, keepdims=True), 0.5, 0.5 / classes) if ties else probs
+    score = PlainScore(name, np.empty(0))
+    assert (score.of_every_class(probs) == in_turn(score, probs)).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.floats(1e-6, 0.999999))
+def test_the_shift_of_the_log_odds_keeps_the_rate(seed, rate):
+    units, tally, probability, _ = calibrated(*noisy(rows=500, seed=seed)[:2])
+    moved = probability.at_rate(rate, tally)
+    assert moved.wrong(units).sum() == pytest.approx(max(rate * 500, 0.5), rel=1e-6)

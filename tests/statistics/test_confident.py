@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqlabels.engines.memory import flag, judge
-from dqlabels.statistics.classes import PRUNE_RULES, ClassTally, JointTally, calibrate, prune_counts
+from dqlabels.engines.memory import Pairs, flag, judge
+from dqlabels.statistics.classes import (
+    PRUNE_RULES,
+    ClassTally,
+    JointTally,
+    calibrate,
+    prune_counts,
+    strongest_rival,
+)
 from dqlabels.statistics.scores import SCORES
 from dqlabels.statistics.selection import Selection
 
@@ -254,3 +261,16 @@ def test_rows_without_a_confident_class_count_nowhere():
     joint = JointTally.empty(2)
     joint.update(np.array([0, 1, 1]), np.array([0, -1, 0]))
     assert joint.finish().tolist() == [[1, 0], [1, 0]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(labelled_probabilities(), st.sampled_from(["none", "cleanlab"]), st.integers(1, 90))
+def test_the_label_and_its_rival_are_found_on_the_way(rows, compat, block):
+    codes, probs = rows
+    pairs = Pairs.to_fill(probs)
+    judge(codes, probs, pairs=pairs, block_rows=block, compat=None if compat == "none" else compat)
+    others = probs.copy()
+    others[np.arange(codes.size), codes] = -1
+    assert (pairs.own == probs[np.arange(codes.size), codes]).all()
+    assert (pairs.rival == others.max(axis=1)).all()
+    assert (strongest_rival(codes, probs) == others.max(axis=1)).all()

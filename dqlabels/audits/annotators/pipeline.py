@@ -11,6 +11,7 @@ from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import ClassProbabilities, class_probabilities
 from dqlabels.audits.request import Request
 from dqlabels.errors import FeatureError, OptionError
+from dqlabels.frames.class_columns import check_order
 from dqlabels.frames.columns import Frame, Labels
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.noise.annotators import draw_truth
@@ -81,11 +82,14 @@ def _model_probabilities(
     labels = Labels(reading.labels.column, majority(reading.votes), reading.labels.classes, reading.labels.first_rows)
     excluded = [*reading.names[1:], *differing]
     try:
-        return class_probabilities(rows, labels, reading.names[0], options, excluded, positions)[0], ""
+        found = class_probabilities(rows, labels, reading.names[0], options, excluded, positions)[0]
     except FeatureError as error:
         if required:
             raise
         return None, f"No model judges beside the annotators: {error}"
+    if options.pred_probs is not None and np.isfinite(found.probs).all():
+        check_order(found.probs[labels.known].argmax(axis=1), labels.codes[labels.known], labels, reading.names[0])
+    return found, ""
 
 
 def _findings(

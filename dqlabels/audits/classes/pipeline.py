@@ -25,6 +25,7 @@ from dqlabels.audits.probabilities import (
 from dqlabels.audits.request import Request
 from dqlabels.audits.verdict import ClassVerdict
 from dqlabels.errors import LabelColumnError, OptionError
+from dqlabels.frames.class_columns import check_order
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.report.evidence import Evidence
@@ -91,14 +92,22 @@ def conclude(
     probs = probabilities.probs if everyone else probabilities.probs[positions]
     tiny = labels.counts < MIN_ROWS_PER_CLASS
     verdict = judge_classes(codes, probs, options, frozen_classes=tiny if tiny.any() else None)
+    if options.pred_probs is not None:
+        likely = probs.argmax(axis=1) if options.task == "ordinal" else verdict.judgement.likely
+        check_order(likely, codes, labels, request.column)
     notes = [*probabilities.notes]
     if tiny.any():
         named = ", ".join(repr(value) for value, few in zip(labels.classes, tiny, strict=True) if few)
         notes.append(f"Classes with a single row cannot be judged and are never flagged: {named}.")
-    suggestions = np.full(known.size, -1)
-    whole = add_columns(
-        table, options.names, verdict.judgement, positions, probabilities.probs, suggestions, labels.values
-    )
+    if everyone:
+        judged = verdict.judgement
+        suggested = labels.values(judged.suggested, options.names[1])
+        whole = with_columns(table, options.names, judged.quality, suggested, judged.flagged, known)
+    else:
+        suggestions = np.full(known.size, -1)
+        whole = add_columns(
+            table, options.names, verdict.judgement, positions, probabilities.probs, suggestions, labels.values
+        )
     audit = audit_of(
         request, Labelled(labels, positions, codes, probs), verdict, whole,
         model=probabilities.model, features=probabilities.features, notes=notes,

@@ -202,7 +202,9 @@ class ClassAudit(Audit):
         if method == "reference":
             return self._change(reference, confidence)
         if method in ("variational", "em"):
-            rate = mixture_noise(evidence.codes, evidence.probs, method=method, counts=evidence.counts, **options)
+            rate = mixture_noise(
+                evidence.codes, evidence.probs, method=method, counts=evidence.counts, confidence=confidence
+            )
         elif method == "anchor":
             rate = anchor_noise(evidence.codes, evidence.probs, **options)
         elif method == "confident":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
+from typing import ClassVar
 
 from dqlabels.audits.classes.grades import grade_units, judge_grades
 from dqlabels.audits.options import Options
-from dqlabels.audits.verdict import ClassVerdict, kernel_rule, plain_scoring, verdict_of
-from dqlabels.engines.memory import judge
+from dqlabels.audits.verdict import ClassVerdict, in_turn, kernel_rule, plain_scoring, verdict_of
+from dqlabels.engines.memory import Pairs, judge
 from dqlabels.noise.probability import Score
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import ClassTally, Judgement
@@ -30,14 +31,31 @@ def judge_classes(
         frozen_classes: (K,) true for classes that are never flagged.
         trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
     """
-    found = _found(codes, probs, options, frozen_classes, trusted)
-    return verdict_of(codes, probs, found, scoring(options, found.thresholds), options)
+    pairs = None if options.task == "ordinal" else Pairs.to_fill(probs)
+    found = _found(codes, probs, options, frozen_classes, trusted, pairs)
+    return verdict_of(codes, probs, found, scoring(options, found.thresholds), options, pairs)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GradeScore:
+    """Scores grades by one of ``GRADE_SCORES``."""
+
+    name: str
+    by_rival: ClassVar[bool] = False
+
+    def __call__(self, codes: IntArray, probs: RealArray) -> FloatArray:
+        """Return the scores (m,) of grades (m,) by probabilities (m, K)."""
+        return grade_units(codes, probs, self.name)
+
+    def of_every_class(self, probs: RealArray) -> FloatArray:
+        """Return the scores (m, K) that each grade would have as the label."""
+        return in_turn(self, probs)
 
 
 def scoring(options: Options, thresholds: FloatArray) -> Score:
     """Return what scores labels (m,) by probabilities (m, K), given the thresholds (K,) of the classes."""
     if options.task == "ordinal":
-        return partial(grade_units, score=options.score)
+        return GradeScore(options.score)
     return plain_scoring(options, thresholds)
 
 
@@ -47,6 +65,7 @@ def _found(
     options: Options,
     frozen_classes: BoolArray | None,
     trusted: ClassTally | None,
+    pairs: Pairs | None,
 ) -> Judgement:
     """What confident learning finds; its quality is filled in later, unless another library's numbers are wanted."""
     if options.task == "ordinal":
@@ -56,5 +75,5 @@ def _found(
     return judge(
         codes, probs, filter_by=kernel_rule(options), score=options.score if options.compat else None,
         adjust=options.adjust, compat=options.compat, frozen_classes=frozen_classes, trusted=trusted,
-        n_threads=options.n_jobs,
+        pairs=pairs, n_threads=options.n_jobs,
     )  # fmt: skip

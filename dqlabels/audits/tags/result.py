@@ -63,7 +63,7 @@ class TagEvidence:
         codes = self.tags.codes
         return np.asarray((codes == 1).any(axis=0) & (codes == 0).any(axis=0))
 
-    def tag_rates(self, random_state: int, confidence: float) -> dict[int, NoiseRate]:
+    def tag_rates(self, confidence: float) -> dict[int, NoiseRate]:
         """The noise rate of each judged tag's yes or no."""
         rates = {}
         for tag in np.flatnonzero(self.judged).tolist():
@@ -74,17 +74,17 @@ class TagEvidence:
             rates[tag] = (
                 there.rate
                 if there is not None and there.rate.confidence == confidence
-                else default_noise(codes[known], both, confidence=confidence, random_state=random_state)
+                else default_noise(codes[known], both, confidence=confidence)
             )
         return rates
 
-    def noise_rate(self, random_state: int, confidence: float = 0.90) -> NoiseRate:
+    def noise_rate(self, confidence: float = 0.90) -> NoiseRate:
         """The share of wrong answers over all rows and judged tags: the mean of the tags' rates and intervals.
 
         The error of the method is alike for all tags, so the interval does not narrow with their number. It is not
         supported where those of most tags are not.
         """
-        rates = self.tag_rates(random_state, confidence)
+        rates = self.tag_rates(confidence)
         if not rates:
             raise OptionError("No label can be codes: each is on every row or on none.")
         weights = np.array([float((self.tags.codes[:, tag] >= 0).sum()) for tag in rates])
@@ -170,7 +170,7 @@ class MultilabelAudit(Audit):
     @cached_property
     def noise_rate(self) -> NoiseRate:
         """The share of wrong answers over all rows and labels; estimated when first asked for."""
-        return self.evidence.noise_rate(self.options.random_state)
+        return self.evidence.noise_rate()
 
     @property
     def expected_wrong(self) -> Expected:
@@ -243,7 +243,7 @@ class MultilabelAudit(Audit):
         return numbers
 
     def _rates(self) -> dict[int, NoiseRate]:
-        return self.evidence.tag_rates(self.options.random_state, self.noise_rate.confidence)
+        return self.evidence.tag_rates(self.noise_rate.confidence)
 
     @documented_fields(Limits, LIMITS)
     def gate(self, **limits: Unpack[TagLimits]) -> GateResult:
