@@ -270,6 +270,16 @@ def test_the_flagged_share_is_held_against_its_limit():
     assert failed(run_materialised(audited, max_flagged_share=share - 0.001)) == {"expect_column_values_to_be_in_set"}
 
 
+@pytest.mark.parametrize("rows", [120, 569])
+def test_a_flagged_share_that_equals_its_limit_passes(rows):
+    for flagged in range(1, rows):
+        (held,) = (
+            one for one in materialised_suite("labels", max_flagged_share=flagged / rows).expectations
+            if one.expectation_type == "expect_column_values_to_be_in_set"
+        )  # fmt: skip
+        assert (rows - flagged - 1) / rows < held.mostly <= (rows - flagged) / rows
+
+
 def test_the_quality_is_held_against_its_limit():
     audited = dqlabels.audit(dirtied(), "label", **PROBS).frame
     assert failed(run_materialised(audited, min_quality=0.5)) == {"expect_column_values_to_be_between"}

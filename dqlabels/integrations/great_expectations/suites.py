@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
 
 Loaded: TypeAlias = ExpectationSuite | ValidationDefinition | Checkpoint
-# A limit of 0.07 means a share of at least 0.93, not of 0.9299999999999999.
-DIGITS = 12
+# A limit of 0.07 means a share of at least 0.93, not of 0.9299999999999999. A limit of 7/120 has no such short form, and
+# a share that equals it is not to fail by the last bit.
+DIGITS, TOLERANCE = 12, 1e-15
 
 
 class SuiteIncompleteError(DQLabelsError):
@@ -79,7 +80,8 @@ def materialised_suite(
             )
         )
     if max_flagged_share is not None:
-        least = round(1 - max_flagged_share, DIGITS)
+        exact = 1 - max_flagged_share
+        least = round(exact, DIGITS) if abs(round(exact, DIGITS) - exact) < TOLERANCE else exact - TOLERANCE
         # Not the mean of the flags: several databases take no mean of a boolean.
         checks.append(gxe.ExpectColumnValuesToBeInSet(column=flag, value_set=[False], mostly=least, severity=level))
     # In one go: to add to a suite, Great Expectations wants a data context to be there.
