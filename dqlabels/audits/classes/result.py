@@ -149,6 +149,13 @@ class ClassAudit(Audit):
 
         A row for 10, 20, 50, 100 and so on rows, for the flagged rows, and for all: ``rows``, ``wrong``, ``low``,
         ``high`` and ``share``, the share of the rows read that is expected to be wrong.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1] * 50, "spam": [0.1, 0.9] * 50}
+        >>> mail = pl.DataFrame({"label": ["ham", "spam"] * 45 + ["spam", "ham"] * 5, **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.review_curve["rows"].to_list(), audit.review_curve["wrong"].is_sorted()
+        ([10, 20, 50, 100], True)
         """
         return nw.from_dict(self.calibration.review_curve(), backend=self.table.implementation).to_native()
 

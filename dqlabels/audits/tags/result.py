@@ -180,6 +180,13 @@ class MultilabelAudit(Audit):
 
         Raises:
             OptionError: ``compat=`` asked for another library's scores, which are no probabilities.
+
+        >>> import dqlabels, numpy as np, polars as pl
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+        >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+        >>> len(audit.issues), 0 < audit.expected_wrong.estimate <= 1
+        (1, True)
         """
         found = [one.expected_wrong() for one in self.evidence.verdict.calibrations if one is not None]
         if not found:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
 
 Loaded: TypeAlias = ExpectationSuite | ValidationDefinition | Checkpoint
-# A limit of 0.07 means a share of at least 0.93, not of 0.9299999999999999. A limit of 7/120 has no such short form, and
-# a share that equals it is not to fail by the last bit.
+# A limit of 0.07 means a share of at least 0.93, not of 0.9299999999999999. A limit of 7/120 has no such short form,
+# and a share that equals it is not to fail by the last bit.
 DIGITS, TOLERANCE = 12, 1e-15
 
 
