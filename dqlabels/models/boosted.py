@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from dqlabels.errors import ModelError
 from dqlabels.frames.hashing import hash_features
 from dqlabels.models.sizes import BoostingSizes
 from dqlabels.models.symmetric import Bins, Question, grow, leaves, sums_by_cell
+from dqlabels.models.weights import right_weights
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 from dqlabels.threads import thread_count
 
@@ -34,6 +35,10 @@ SURE = 0.9
 BLOCK_ROWS = 32_768
 # With fewer classes the steps of a judging thread are so short that two wait for each other, and are slower than one.
 MIN_THREADED_CLASSES = 20
+# Of the first of two fits: its steps are so many times as large, and half as many.
+QUICKER = 1.5
+MIN_PROBABILITY = 1e-12
+SEEDS_APART = 1_000
 UNIT = 2**24
 
 
@@ -135,7 +140,7 @@ def _sketch(slopes: Matrix, rng: np.random.Generator) -> Matrix:
     k = slopes.shape[1]
     if k > SKETCH:
         return np.asarray(slopes @ rng.normal(size=(k, SKETCH)).astype(np.float32))
-    return slopes[:, :1] if k == 2 else slopes
+    return slopes[:, :1] * np.float32(2**0.5) if k == 2 else slopes
 
 
 def _steps(leaves: IntArray, n_nodes: int, slopes: Matrix, likely: Matrix, weights: FloatArray, rate: float) -> Matrix:
@@ -224,6 +229,45 @@ class Halves:
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.map(fit, (0, 1))
         return cls((first, second), np.unique(hashes))
+
+    @classmethod
+    def fit_twice(
+        cls,
+        matrix: Matrix,
+        codes: IntArray,
+        n_classes: int,
+        weights: FloatArray,
+        *,
+        seed: int = 0,
+        n_jobs: int | None = None,
+        on_tree: Callable[[], None] = lambda: None,
+        sizes: BoostingSizes | None = None,
+    ) -> Halves:
+        """Fit, judge each half by the other's model, and fit again, each row counting as its label is likely right.
+
+        The first fit has half of the trees, in larger steps.
+
+        Args:
+            matrix: As for :meth:`fit`, and so are the others.
+            codes: (n,) class positions, all known.
+            n_classes: K.
+            weights: (n,) how often each row occurs.
+            seed: Seeds every draw.
+            n_jobs: 1 fits the halves one after the other.
+            on_tree: Called after each tree; there are three times as many as in ``sizes``.
+            sizes: By default those of large tables.
+        """
+        sizes = sizes or BoostingSizes()
+        quick = replace(sizes, trees=max(sizes.trees // 2, 1), rate=QUICKER * sizes.rate)
+        first = cls.fit(
+            matrix, codes, n_classes, weights, coarse=False, seed=seed, n_jobs=n_jobs, on_tree=on_tree, sizes=quick
+        )
+        probs = first.judge(matrix, n_jobs)[0].astype(np.float64) ** 2  # they were softened by a square root
+        again = weights * right_weights(np.log(np.maximum(probs, MIN_PROBABILITY)), codes)
+        return cls.fit(
+            matrix, codes, n_classes, again, coarse=False, seed=seed + SEEDS_APART, n_jobs=n_jobs, on_tree=on_tree,
+            sizes=sizes,
+        )  # fmt: skip
 
     def judge(self, matrix: Matrix, n_jobs: int | None = 1) -> tuple[Matrix, NDArray[np.bool_]]:
         """Judge each row by the models that did not see it.

@@ -117,9 +117,9 @@ def fit_halves(
         return None
     order = np.lexsort((codes, hashes))
     rows = order[codes[order] >= 0]
-    halves = Halves.fit(
-        matrix[rows], codes[rows], n_classes, np.ones(rows.size), coarse=False, seed=random_state, n_jobs=n_jobs,
-        on_tree=Progress(progress).counter(2 * sizes.trees), sizes=sizes,
+    halves = Halves.fit_twice(
+        matrix[rows], codes[rows], n_classes, np.ones(rows.size), seed=random_state, n_jobs=n_jobs,
+        on_tree=Progress(progress).counter(3 * sizes.trees), sizes=sizes,
     )  # fmt: skip
     model = HalvesModel(halves, matrix.shape[1])
     return answer_of(model, model.predict_proba(matrix, n_threads=n_jobs), codes, rows.size, kinds)

@@ -116,12 +116,14 @@ def learn(
             f"The features tell few kinds of row apart (about {min(sample.kinds, float(alike)):,.0f}): each row is "
             "judged by others of its kind, so a copy of a row can vouch for it."
         )
-    halves = Halves.fit(
-        matrix, sample.codes, len(labels.classes), sample.counts.astype(np.float64),
-        coarse=coarse, seed=random_state, n_jobs=n_jobs,
-        on_tree=Progress(progress, "Learning").counter(sizes.trees * (1 if coarse else 2)), sizes=sizes,
-    )  # fmt: skip
-    model = f"boosted trees on {len(matrix):,} sampled rows, {'all' if coarse else 'two halves'}"
+    drawn = (matrix, sample.codes, len(labels.classes), sample.counts.astype(np.float64))
+    on_tree = Progress(progress, "Learning").counter(sizes.trees * (1 if coarse else 3))
+    halves = (
+        Halves.fit(*drawn, coarse=True, seed=random_state, n_jobs=n_jobs, on_tree=on_tree, sizes=sizes)
+        if coarse
+        else Halves.fit_twice(*drawn, seed=random_state, n_jobs=n_jobs, on_tree=on_tree, sizes=sizes)
+    )
+    model = f"boosted trees on {len(matrix):,} sampled rows, {'all' if coarse else 'two halves, in two rounds'}"
     if len(matrix) < NEARLY_ALL * sample.kinds and not coarse:
         curve = learning_curve(
             halves, matrix, sample.codes, sample.counts.astype(np.float64), seed=random_state, n_jobs=n_jobs,

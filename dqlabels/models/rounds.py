@@ -16,18 +16,14 @@ from dqlabels.models.bag import Bag
 from dqlabels.models.pool import logarithms, pool_weights, pooled, rows_to_weigh_by
 from dqlabels.models.sizes import Sizes
 from dqlabels.models.units import FittingRows
+from dqlabels.models.weights import right_weights
 from dqlabels.progress import Progress, ProgressOption
-from dqlabels.statistics.arrays import FloatArray, IntArray
-from dqlabels.statistics.classes import in_cache
+from dqlabels.statistics.arrays import FloatArray
 from dqlabels.threads import one_blas_thread, thread_count
 
 ROUNDS = 2
 # Between the seeds of two rounds, more than there are folds.
 SEEDS_APART = 1_000
-# Least weight of a row in the second round.
-MIN_WEIGHT = 0.02
-# Weights are rounded to this, so that the last bits of a probability choose no split.
-RESOLUTION = 1 / 1024
 # A learner with less than this share of the pool's weight is not asked again.
 MIN_SHARE = 0.05
 
@@ -83,26 +79,6 @@ def _in_rounds(rows: FittingRows, judges: Judges, seed: int, progress: ProgressO
     if len(asked) < len(judges.names):
         count(steps, steps)
     return pooled(answers, np.full(ROUNDS, 1 / ROUNDS)), named
-
-
-def right_weights(logs: FloatArray, codes: IntArray) -> FloatArray:
-    """Return how much each row counts in the next round, (n,): 1 where its label is the likeliest class, else less.
-
-    Args:
-        logs: Logarithms of probabilities (n, K).
-        codes: (n,) class positions; rows of -1 count 1, since nothing is fitted on them.
-
-    >>> right_weights(np.log([[0.9, 0.1], [0.9, 0.1]]), np.array([0, 1])).round(3).tolist()
-    [1.0, 0.2]
-    """
-    weights = np.ones(codes.size)
-    for part in in_cache(logs):  # copied part by part, since there may be many classes
-        known = part.start + np.flatnonzero(codes[part] >= 0)
-        own, others = logs[known, codes[known]], logs[known]
-        others[np.arange(known.size), codes[known]] = -np.inf
-        odds = np.exp(np.minimum(others.max(axis=1) - own, 50.0))
-        weights[known] = np.rint(np.clip(2 / (1 + odds), MIN_WEIGHT, 1.0) / RESOLUTION) * RESOLUTION
-    return weights
 
 
 def _judges(rows: FittingRows, sizes: Sizes, n_jobs: int | None) -> Judges:

@@ -20,6 +20,8 @@ COLUMNS_SHARE, MAX_COLUMNS = 0.5, 64
 TOGETHER = 16
 # Added to the rows of a side when questions are compared, so that small sides do not win by chance.
 SIDE_RIDGE = 20.0
+# The last quantiles hold so many rows, twice as many, and so on, up to a full one; so many edges at most at each end.
+MIN_END_ROWS, MAX_END_EDGES = 8, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,17 @@ class Bins:
 
 
 def _edges(present: Matrix, bins: int) -> Matrix:
-    """Ascending quantiles of the values (m,), the last below the largest value."""
+    """Ascending quantiles of the values (m,), finer towards both ends, the last below the largest value.
+
+    A few rows far away from all others are apart from them in their ends, however many the others are.
+    """
     ordered = np.sort(present)
     if not ordered.size:
         return ordered
-    found = np.unique(ordered[np.arange(1, bins) * ordered.size // bins])
+    size, first = ordered.size, MIN_END_ROWS
+    ends = [first << step for step in range(MAX_END_EDGES) if first << step < size // bins]
+    places = [*(np.arange(1, bins) * size // bins), *(end - 1 for end in ends), *(size - 1 - end for end in ends)]
+    found = np.unique(ordered[np.array(places, dtype=np.int64)])
     return np.asarray(found[found < ordered[-1]])
 
 

@@ -8,8 +8,8 @@ import pytest
 from dqlabels.models.linear import judge_by_lines
 from dqlabels.models.out_of_sample import out_of_sample
 from dqlabels.models.pool import pool_weights, pooled
-from dqlabels.models.rounds import right_weights
 from dqlabels.models.units import FittingRows, content_units
+from dqlabels.models.weights import right_weights
 
 
 def fitting_rows(matrix, codes, n_classes, groups=None, weights=None):

@@ -99,12 +99,11 @@ def test_a_weight_counts_as_so_many_rows():
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 8])
-def test_gradients_turned_into_one_number_less_keep_their_distances(n_classes):
+def test_gradients_that_trees_are_grown_on_keep_their_distances(n_classes):
     rng = np.random.default_rng(1)
     slopes = rng.normal(size=(20, n_classes)).astype(np.float32)
     slopes -= slopes.mean(axis=1, keepdims=True)
     turned = boosted._sketch(slopes, rng)
-    assert turned.shape == (20, n_classes - 1)
     assert np.allclose(turned @ turned.T, slopes @ slopes.T, atol=1e-4)
 
 
