@@ -53,6 +53,7 @@ def verdict_of(
     score: Score,
     options: Options,
     pairs: Pairs | None = None,
+    shape: WrongProbability | None = None,
 ) -> ClassVerdict:
     """Score the labels of a table in memory, and say what follows from the scores.
 
@@ -63,12 +64,13 @@ def verdict_of(
         score: Scores labels (m,) by probabilities (m, K).
         options: The rule and the precision asked for.
         pairs: The probabilities of each row's label and its strongest rival, where they are known.
+        shape: P(wrong) by score of a trusted table, which is moved to the noise rate of these rows.
     """
     scored = _Scored.of(codes, probs, score, pairs, options.n_jobs)
     units, tally = scored.units, scored.tally
     error = model_error(codes, found.likely)
     basis = RateBasis(*scored.sample.finish(), found.class_counts, found.confident_joint, error)
-    rule = ScoreRule.of(tally, basis, found.joint, score, options)
+    rule = ScoreRule.of(tally, basis, found.joint, score, options, shape)
     if options.compat is not None:
         return ClassVerdict(found, units, rule.calibration(tally, _tally_of(units[found.flagged])))
     flagged = found.flagged & (units < rule.cutoff)
@@ -123,7 +125,15 @@ class ScoreRule:
     rate: NoiseRate
 
     @classmethod
-    def of(cls, tally: ScoreTally, basis: RateBasis, joint: FloatArray, score: Score, options: Options) -> ScoreRule:
+    def of(
+        cls,
+        tally: ScoreTally,
+        basis: RateBasis,
+        joint: FloatArray,
+        score: Score,
+        options: Options,
+        shape: WrongProbability | None = None,
+    ) -> ScoreRule:
         """Find the rule of a table, wherever its rows are.
 
         Args:
@@ -132,9 +142,14 @@ class ScoreRule:
             joint: (K, K) the calibrated confident joint, given x likely.
             score: Scores labels (m,) by probabilities (m, K).
             options: The rule and the precision asked for.
+            shape: P(wrong) by score of a trusted table; by default it is found from these rows.
         """
         rate = default_rate(basis)
-        probability = wrong_probability(tally, basis.codes, basis.probs, rate.matrix, rate.estimate, score)
+        probability = (
+            wrong_probability(tally, basis.codes, basis.probs, rate.matrix, rate.estimate, score)
+            if shape is None
+            else shape.at_rate(rate.estimate, tally)
+        )
         cutoff = np.inf
         if options.min_precision is not None:
             cutoff = precise_cutoff(probability, tally, options.min_precision)

@@ -143,7 +143,7 @@ class _Reader:
         self.budget = always_allowed_bytes + MAX_UNPACKED_RATIO * len(content)
         try:
             self.packed = zipfile.ZipFile(io.BytesIO(content))
-        except (zipfile.BadZipFile, struct.error, ValueError) as error:
+        except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
             raise self._damaged(f"it is not a saved auditor, or not complete ({error})") from error
         self.header = self._header()
 

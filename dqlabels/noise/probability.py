@@ -39,6 +39,10 @@ ROUNDS = 2
 WEIGHT_UNIT = 2**20
 # A rate of 0 would leave all rows alike; half a row is less than anything that can be estimated.
 MIN_ROWS_WRONG = 0.5
+# Numbers of wrong labels that differ by less than this share are the same.
+SAME = 1e-9
+# Scores at the edges of the bins, in factors of two.
+EDGES = ((np.arange(N_BINS + 1) - MAX_BIN) << OFFSET_BITS) / SCORE_UNIT
 # Standard deviations of the prior on what a review changes: of the logarithm of the slope, and of the shift.
 SLOPE_SPREAD, SHIFT_SPREAD = 0.5, 3.0
 
@@ -71,11 +75,17 @@ class Score(Protocol):
 class WrongProbability:
     """P(wrong) by score: ``edges`` (bins + 1,) are its falling values at the edges of the bins, linear between them.
 
-    The sum over the rows that it was made from is ``rate`` times their number.
+    They follow from ``nodes`` (m, 2), scores in factors of two with their log-odds: linear between these, and falling
+    beyond. The sum over the rows that it was made from is their noise rate times their number.
     """
 
+    nodes: FloatArray
     edges: FloatArray
-    rate: float
+
+    @classmethod
+    def of(cls, nodes: FloatArray) -> WrongProbability:
+        """Return the probabilities that follow from the nodes (m, 2), their scores rising."""
+        return cls(nodes, _shares(_between(nodes, EDGES)))
 
     def wrong(self, units: FloatArray) -> FloatArray:
         """Return P(wrong) of labels with these scores (m,), in whole units."""
@@ -106,7 +116,14 @@ class WrongProbability:
 
     def at_rate(self, rate: float, tally: ScoreTally) -> WrongProbability:
         """Return the same judgement under another noise rate: all log-odds move by one number."""
-        return _moved(_log_odds(self.edges), rate, tally)
+        wanted = rate * float(tally.counts.sum())
+        if abs(self.expected(tally) - wanted) <= SAME * wanted:
+            return self
+        return _moved(self.nodes, rate, tally)
+
+    def stretched(self, slope: float) -> WrongProbability:
+        """Return the probabilities whose log-odds at the nodes are so many times as large."""
+        return WrongProbability.of(self.nodes * np.array([1.0, slope]))
 
 
 def _inside(offsets: IntArray) -> FloatArray:
@@ -130,12 +147,10 @@ def wrong_probability(
     other labels; monotone by pooling adjacent violators (Ayer et al. 1955), which is ours to interpolate.
     """
     bins = _other_bins(codes, probs, score)
-    own = score(codes, probs)
-    right = np.ones(codes.size)
-    found = WrongProbability(np.zeros(N_BINS + 1), 0.0)
-    for _ in range(ROUNDS):
-        found = _by_ratio(tally, _wrong_counts(bins, codes, matrix, right), rate)
-        right = found.quality(own)
+    own, right = score(codes, probs), np.ones(codes.size)
+    found = _by_ratio(tally, _wrong_counts(bins, codes, matrix, right), rate)
+    for _ in range(ROUNDS - 1):
+        found = _by_ratio(tally, _wrong_counts(bins, codes, matrix, found.quality(own)), rate)
     return found
 
 
@@ -162,9 +177,9 @@ def _by_ratio(tally: ScoreTally, wrong: IntArray, rate: float) -> WrongProbabili
     expected = np.add.reduceat(wrong, starts) * (max(rate * rows, MIN_ROWS_WRONG) / max(drawn, 1))
     lower = (np.arange(N_BINS) - MAX_BIN) << OFFSET_BITS
     centres = np.add.reduceat(tally.counts * lower + tally.offsets, starts) / np.maximum(counts, 1)
-    nodes = _pool_violators(counts.astype(np.float64), expected, centres)
-    edges = ((np.arange(N_BINS + 1) - MAX_BIN) << OFFSET_BITS) / SCORE_UNIT
-    return _moved(_between(nodes[0] / SCORE_UNIT, _log_odds(nodes[1].clip(MIN_WRONG, MAX_WRONG)), edges), rate, tally)
+    scores, shares = _pool_violators(counts.astype(np.float64), expected, centres)
+    nodes = np.column_stack([scores / SCORE_UNIT, _log_odds(shares.clip(MIN_WRONG, MAX_WRONG))])
+    return _moved(nodes, rate, tally)
 
 
 def _groups(counts: IntArray) -> IntArray:
@@ -192,18 +207,18 @@ def _pool_violators(counts: FloatArray, expected: FloatArray, centres: FloatArra
     return table[:, 2] / table[:, 0], table[:, 1] / table[:, 0]
 
 
-def _between(nodes: FloatArray, log_odds: FloatArray, edges: FloatArray) -> FloatArray:
+def _between(nodes: FloatArray, edges: FloatArray) -> FloatArray:
     """Log-odds at the ``edges`` (bins + 1,): linear between the nodes, falling with a slope of their own beyond."""
-    inner = np.interp(edges, nodes, log_odds)
-    beyond = np.maximum(nodes[0] - edges, 0) - np.maximum(edges - nodes[-1], 0)
+    inner = np.interp(edges, nodes[:, 0], nodes[:, 1])
+    beyond = np.maximum(nodes[0, 0] - edges, 0) - np.maximum(edges - nodes[-1, 0], 0)
     return np.asarray(inner + END_SLOPE * beyond - LEAST_SLOPE * edges)
 
 
-def _moved(log_odds: FloatArray, rate: float, tally: ScoreTally) -> WrongProbability:
-    """Shift the log-odds at the edges until the rows of a tally are expected to hold ``rate`` times their number."""
-    total = float(tally.counts.sum())
-    shift = _shift(log_odds, _edge_rows(tally), max(rate * total, MIN_ROWS_WRONG))
-    return WrongProbability(_shares(log_odds + shift), rate)
+def _moved(nodes: FloatArray, rate: float, tally: ScoreTally) -> WrongProbability:
+    """Shift the log-odds until the rows of a tally are expected to hold ``rate`` times their number of wrong labels."""
+    wanted = max(rate * float(tally.counts.sum()), MIN_ROWS_WRONG)
+    shift = _shift(_between(nodes, EDGES), _edge_rows(tally), wanted)
+    return WrongProbability.of(nodes + np.array([0.0, shift]))
 
 
 def _edge_rows(tally: ScoreTally) -> FloatArray:
@@ -324,8 +339,8 @@ class Calibration:
         """
         odds = _log_odds(self.probability.wrong(units).clip(1e-12, 1 - 1e-12))
         slope = _refitted_slope(odds, wrong, weights * (units.size / max(float(weights.sum()), 1e-12)))
-        edges = slope * _log_odds(self.probability.edges)
-        return replace(self, probability=_moved(edges, rate.estimate, self.tally), rate=rate)
+        stretched = self.probability.stretched(slope).at_rate(rate.estimate, self.tally)
+        return replace(self, probability=stretched, rate=rate)
 
 
 def _refitted_slope(odds: FloatArray, wrong: BoolArray, weights: FloatArray) -> float:

@@ -9,7 +9,7 @@ from dqlabels.audits.classes.grades import grade_units, judge_grades
 from dqlabels.audits.options import Options
 from dqlabels.audits.verdict import ClassVerdict, in_turn, kernel_rule, plain_scoring, verdict_of
 from dqlabels.engines.memory import Pairs, judge
-from dqlabels.noise.probability import Score
+from dqlabels.noise.probability import Score, WrongProbability
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import ClassTally, Judgement
 
@@ -21,6 +21,7 @@ def judge_classes(
     *,
     frozen_classes: BoolArray | None = None,
     trusted: ClassTally | None = None,
+    shape: WrongProbability | None = None,
 ) -> ClassVerdict:
     """Judge the labels of a table in memory.
 
@@ -30,10 +31,11 @@ def judge_classes(
         options: The rule, the score and what else the caller asks for.
         frozen_classes: (K,) true for classes that are never flagged.
         trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
+        shape: P(wrong) by score of the trusted rows; by default it is found from these rows.
     """
     pairs = None if options.task == "ordinal" else Pairs.to_fill(probs)
     found = _found(codes, probs, options, frozen_classes, trusted, pairs)
-    return verdict_of(codes, probs, found, scoring(options, found.thresholds), options, pairs)
+    return verdict_of(codes, probs, found, scoring(options, found.thresholds), options, pairs, shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

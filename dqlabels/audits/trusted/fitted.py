@@ -25,6 +25,7 @@ from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import palette
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
+from dqlabels.noise.probability import WrongProbability
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import ClassTally, model_error, take
 
@@ -89,7 +90,7 @@ class Fitted:
 
     ``tally`` holds the trusted rows and self-confidence of each class, so its thresholds; ``profile`` is what
     ``LabelAudit.profile()`` gave; ``baseline`` how the features were spread; ``embed`` the columns that are turned into
-    vectors first, and how.
+    vectors first, and how; ``wrong`` is P(wrong) by score of the trusted rows, which files of earlier versions lack.
     """
 
     label: str
@@ -104,6 +105,7 @@ class Fitted:
     settings: Mapping[str, Any]
     names: tuple[str, str, str]
     embed: Mapping[str, Embedding]
+    wrong: WrongProbability | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,7 +212,9 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     everyone = positions.size == len(table)
     codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
     rare = fitted.tally.rows < MIN_ROWS_PER_CLASS
-    verdict = judge_classes(codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally)
+    verdict = judge_classes(
+        codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally, shape=fitted.wrong
+    )
     found = verdict.judgement
     own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(labels.values)))
     whole = add_columns(table, fitted.names, found, positions, probs, labels.foreign, own.values)

@@ -274,6 +274,7 @@ def _keep(
         {name: value for name, value in result.settings.items() if name != "task"},
         auditor.options.names,
         {name: how for name, how in embed.items() if name in encoder.names},
+        result.calibration.probability,
     )
 
 

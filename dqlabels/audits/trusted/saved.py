@@ -21,10 +21,10 @@ from dqlabels.frames.features import FeatureEncoder
 from dqlabels.models.estimator import EstimatorModel
 from dqlabels.models.forest import FittedModel, Forest
 from dqlabels.models.halves import HalvesModel
-from dqlabels.noise.probability import FILTERS
+from dqlabels.noise.probability import FILTERS, WrongProbability
 from dqlabels.noise.reference import read_profile
 from dqlabels.statistics.classes import ClassTally
-from dqlabels.statistics.scores import SCORES
+from dqlabels.statistics.scores import N_BINS, SCORES
 from dqlabels.version import __version__
 
 KIND = "label auditor"
@@ -52,6 +52,8 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
     tally, rows = fitted.tally, fitted.fitted_rows
     arrays: dict[str, NDArray[np.generic]] = {"tally.rows": tally.rows, "tally.confidence": tally.confidence}
     arrays |= {"seen.keys": rows.keys, "seen.probs": rows.probs}
+    if fitted.wrong is not None:
+        arrays["wrong.nodes"] = fitted.wrong.nodes
     blobs: dict[str, bytes] = {}
     if isinstance(fitted.model, Forest):
         model = {"type": "forest"}
@@ -139,7 +141,16 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
         settings,
         (names[0], names[1], names[2]),
         _embed(facts.get("embed", {}), encoder),
+        _wrong(arrays["wrong.nodes"]) if "wrong.nodes" in arrays else None,
     )
+
+
+def _wrong(nodes: NDArray[Any]) -> WrongProbability:
+    """Return P(wrong) by score, from scores that rise and log-odds that do not."""
+    sound = nodes.ndim == 2 and nodes.shape[1] == 2 and 0 < len(nodes) <= N_BINS and nodes.dtype == np.float64
+    if not sound or not np.isfinite(nodes).all() or (np.diff(nodes, axis=0) * [1, -1] < 0).any():
+        raise AuditorFileError("Its probabilities by score are not scores in order, with log-odds that fall.")
+    return WrongProbability.of(nodes)
 
 
 def _embed(saved: Mapping[str, object], encoder: FeatureEncoder) -> dict[str, str]:
