@@ -31,8 +31,8 @@ MAX_STEP = 4.0
 SKETCH = 8
 # Where one model is this sure of a row outside the sample, the other model is not asked.
 SURE = 0.9
-# Rows that are judged together, half of them at a time, so that they stay in the cache.
-BLOCK_ROWS = 32_768
+# Rows that are judged together: a tree takes a dozen calls, whatever their number. They are read across in parts.
+BLOCK_ROWS, PART_ROWS = 131_072, 4_096
 # With fewer classes the steps of a judging thread are so short that two wait for each other, and are slower than one.
 MIN_THREADED_CLASSES = 20
 # Of the first of two fits: its steps are so many times as large, and half as many.
@@ -126,7 +126,9 @@ class BoostedTrees:
         padded[:, :, :others] = self.steps[:, :, :-1] - self.steps[:, :, -1:]
         scores = np.zeros((n, width), dtype=np.float32)
         scores[:, :others] = self.prior[:-1] - self.prior[-1]
-        columns, step = np.ascontiguousarray(matrix.T), np.empty_like(scores)
+        columns, step = np.empty(matrix.shape[::-1], dtype=matrix.dtype), np.empty_like(scores)
+        for part in _in_parts(n):
+            columns[:, part] = matrix[part].T
         for features, thresholds, above, steps in zip(self.features, self.thresholds, self.above, padded, strict=True):
             steps.take(leaves(columns, features, thresholds, above), axis=0, out=step, mode="clip")
             scores += step
@@ -297,7 +299,7 @@ class Halves:
     def _block(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
         if len(self.models) == 1:
             return softened(softmax(self.models[0].scores(matrix))), np.zeros(len(matrix), dtype=bool)
-        hashes = hash_features(matrix)
+        hashes = np.concatenate([hash_features(matrix[part]) for part in _in_parts(len(matrix))])
         at = np.minimum(np.searchsorted(self.seen, hashes), self.seen.size - 1)
         inside = self.seen[at] == hashes
         own = (hashes & np.uint64(1)).astype(np.int64)
@@ -310,6 +312,11 @@ class Halves:
             rows = np.flatnonzero(unsure & (own == which))
             probs[rows] = (probs[rows] + softmax(model.scores(matrix[rows]))) / 2
         return softened(probs), inside
+
+
+def _in_parts(n_rows: int) -> list[slice]:
+    """Split rows that are read across into parts that stay in a core's own cache."""
+    return [slice(start, start + PART_ROWS) for start in range(0, n_rows, PART_ROWS)]
 
 
 def softened(probs: Matrix) -> Matrix:
