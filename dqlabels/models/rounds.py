@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -28,15 +29,19 @@ SEEDS_APART = 1_000
 MIN_SHARE = 0.05
 
 
+Learner = Callable[[FloatArray, int, ProgressOption], "FloatArray | None"]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Judges:
     """The learners that a table's rows are judged by, each with its name.
 
-    A learner takes weights (n,) and a seed and returns probabilities (n, K), or None where it cannot be fitted.
+    A learner takes weights (n,), a seed and whom to tell of its progress, and returns probabilities (n, K), or None
+    where it cannot be fitted.
     """
 
     names: tuple[str, ...]
-    learners: tuple[Callable[[FloatArray, int], FloatArray | None], ...]
+    learners: tuple[Learner, ...]
 
 
 def judge_in_rounds(
@@ -49,7 +54,7 @@ def judge_in_rounds(
         sizes: Sizes of the learners.
         seed: Seeds every draw.
         n_jobs: Threads; the answer does not depend on them.
-        progress: As for :func:`dqlabels.audit`; counts learners, twice each.
+        progress: As for :func:`dqlabels.audit`; counts learners, twice each, or the trees where only these judge.
 
     Raises:
         ModelError: Rows that no tree can be grown without.
@@ -66,10 +71,12 @@ def _in_rounds(rows: FittingRows, judges: Judges, seed: int, progress: ProgressO
     for turn in range(ROUNDS):
         logs = {}
         for done, at in enumerate(asked, start=1):
-            probs = judges.learners[at](weights, seed + turn * SEEDS_APART)
+            within: ProgressOption = partial(_count_in_turn, count, turn) if len(judges.names) == 1 else False
+            probs = judges.learners[at](weights, seed + turn * SEEDS_APART, within)
             if probs is not None:
                 logs[at] = logarithms(probs)
-            count(turn * len(judges.names) + done, steps)
+            if within is False:
+                count(turn * len(judges.names) + done, steps)
         shares = pool_weights([log[few] for log in logs.values()], codes)
         answers.append(logarithms(pooled(list(logs.values()), shares)))
         weighty = shares >= MIN_SHARE * shares.sum()
@@ -81,23 +88,28 @@ def _in_rounds(rows: FittingRows, judges: Judges, seed: int, progress: ProgressO
     return pooled(answers, np.full(ROUNDS, 1 / ROUNDS)), named
 
 
+def _count_in_turn(count: Progress, turn: int, done: int, total: int) -> None:
+    """Tell how far a turn is that takes ``total`` steps, as all of them do."""
+    count(turn * total + done, ROUNDS * total)
+
+
 def _judges(rows: FittingRows, sizes: Sizes, n_jobs: int | None) -> Judges:
     fitted, width = rows.labelled.size, rows.matrix.shape[1]
     threads = thread_count(n_jobs)
 
-    def bag(weights: FloatArray, seed: int) -> FloatArray:
+    def bag(weights: FloatArray, seed: int, progress: ProgressOption) -> FloatArray:
         drawn = rows.sample(sizes.large_rows, seed)
         weighted = replace(rows, weights=weights)
         per_tree = min(drawn.size, sizes.bag.max_rows_per_tree)
-        return Bag(weighted, drawn, per_tree, None).judge(seed, sizes.bag.trees(drawn.size), n_jobs, False)
+        return Bag(weighted, drawn, per_tree, None).judge(seed, sizes.bag.trees(drawn.size), n_jobs, progress)
 
-    def boosted(weights: FloatArray, seed: int) -> FloatArray | None:
+    def boosted(weights: FloatArray, seed: int, progress: ProgressOption) -> FloatArray | None:
         return boosting.judge_by_boosting(rows, weights, sizes=sizes, seed=seed, n_threads=threads)
 
-    def line(weights: FloatArray, seed: int) -> FloatArray | None:
+    def line(weights: FloatArray, seed: int, progress: ProgressOption) -> FloatArray | None:
         return linear.judge_by_lines(rows, weights, seed, threads)
 
-    chosen: list[tuple[str, Callable[[FloatArray, int], FloatArray | None]]] = [("bagged trees", bag)]
+    chosen: list[tuple[str, Learner]] = [("bagged trees", bag)]
     if boosting.is_worth_asking(fitted, width, rows.n_classes, sizes.rows_per_class):
         chosen.append(("boosted trees", boosted))
     if linear.is_worth_a_line(fitted, width, rows.n_classes):

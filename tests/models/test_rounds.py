@@ -8,6 +8,8 @@ import pytest
 from dqlabels.models.linear import judge_by_lines
 from dqlabels.models.out_of_sample import out_of_sample
 from dqlabels.models.pool import pool_weights, pooled
+from dqlabels.models.rounds import judge_in_rounds
+from dqlabels.models.sizes import Sizes
 from dqlabels.models.units import FittingRows, content_units
 from dqlabels.models.weights import right_weights
 
@@ -91,3 +93,15 @@ def test_wrong_labels_of_a_rare_class_far_away_are_found_however_large_the_other
     codes = np.r_[(matrix[:rows, 0] > 0).astype(np.int64), np.full(30, 2)]
     codes[rows : rows + 3] = [0, 1, 0]
     assert (out_of_sample(matrix, codes, 3).probs[rows : rows + 3].argmax(axis=1) == 2).all()
+
+
+def test_many_classes_tell_their_progress_tree_by_tree():
+    rng = np.random.default_rng(0)
+    codes = np.repeat(np.arange(210), 4)
+    matrix = rng.normal(size=(codes.size, 3)).astype(np.float32)
+    rows = FittingRows(matrix, codes, 210, np.arange(codes.size), np.arange(codes.size), None)
+    told: list[tuple[int, int]] = []
+    judge_in_rounds(rows, Sizes(), 0, 1, lambda done, total: told.append((done, total)))
+    steps = told[-1][1]
+    assert told == [(done, steps) for done in range(1, steps + 1)]
+    assert steps > 20
