@@ -16,7 +16,7 @@ from cleanlab.filter import find_label_issues
 import dqlabels
 
 SHAPES = ((300_000, 2), (300_000, 10), (60_000, 100))
-REPEATS = 5
+REPEATS = 7
 
 
 def table(rows: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
