@@ -20,7 +20,7 @@ pictures = pictures.with_columns(label=pl.col("label").replace_strict(dict(enume
 columns = [f"p{k}" for k in range(10)]
 
 print("Among the reviewed rows, sorted by label quality:")
-for score in ("normalized_margin", "self_confidence", "confidence_weighted_entropy"):
+for score in ("normalized_margin", "self_confidence", "confidence_weighted_entropy", "logit_margin"):
     audit = dqlabels.audit(pictures, "label", pred_probs=columns, classes=CLASSES, score=score)
     rows = audit.frame.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     known = rows.join(reviewed, on="row")
@@ -33,6 +33,7 @@ print(f"{'in random order':27} average precision {chance:.3f}, wrong among the {
 flagged = known.filter("is_label_issue")
 print(f"\n{audit.flagged} of {audit.audited:,} labels are flagged, {flagged.height} of them reviewed, ", end="")
 print(f"and {flagged['is_error'].sum()} of the {known['is_error'].sum()} wrong ones are among them.")
+print(f"The audit expects {audit.expected_wrong} of them to be wrong: on errors that people made it can be too sure.")
 print(audit.confusions.head(5))
 
 print("\nOnly rows that looked suspicious were reviewed, so this is precision among suspects, not recall.")

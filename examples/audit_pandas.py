@@ -26,8 +26,10 @@ try:
 except dqlabels.LabelNoiseError as error:
     print(f"\nA limit of 1% stops the job:\n{error.result.message.splitlines()[0]}")
 
-# The frame itself is what went in, with three more columns. Read the rows before you take over a suggestion.
-audited = audit.frame
-sure = audited.loc[audit.issues.query("kind == 'error'")["row"]]
-print(f"\n{len(sure)} rows to look at first. The three most suspicious:")
-print(sure.head(3)[["purpose", "credit_amount", "risk", "suggested_label", "label_quality"]].to_string())
+print("\nWrong labels to expect among the rows that you read, worst first:")
+print(audit.review_curve.round(2).to_string(index=False))
+
+# Only what is likely wrong: 80% of it on average. Read the rows before you take over a suggestion.
+sure = loans.labels.report("risk", min_precision=0.8)
+print(f"\n{sure.flagged} rows to look at first, {sure.expected_wrong} of them likely wrong. The three most suspicious:")
+print(sure.issues.head(3)[["row", "purpose", "credit_amount", "risk", "suggested_label", "label_quality"]].to_string())
