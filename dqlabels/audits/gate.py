@@ -435,7 +435,14 @@ class Grounds:
 
     @classmethod
     def of(cls, rate: NoiseRate, label: str, counted: str = "rows", flags: str = "") -> Grounds:
-        """The grounds of a noise rate, which is a share of ``counted``."""
+        """The grounds of a noise rate.
+
+        Args:
+            rate: The rate.
+            label: The label column.
+            counted: What the rate is a share of.
+            flags: What is said of the flagged rows, a sentence or nothing.
+        """
         where = f"column {label!r}, {rate.rows:,} {counted}"
         return cls(where, rate.confidence, rate.assumption, rate.method, rate.caution, flags=flags, noise_rate=rate)
 

@@ -88,7 +88,15 @@ class GrownTree:
     def of_rows(
         cls, tree: Descent, leaves: IntArray, codes: IntArray, weights: FloatArray, n_classes: int
     ) -> GrownTree:
-        """From the leaf (m,), the class (m,) and the weight (m,) of each row that the tree was grown on."""
+        """Count the classes of the rows that the tree was grown on, leaf by leaf.
+
+        Args:
+            tree: scikit-learn's tree.
+            leaves: (m,) the leaf of each row.
+            codes: (m,) their classes.
+            weights: (m,) their weights.
+            n_classes: K.
+        """
         nodes = tree.__getstate__()["nodes"]
         cells, place = np.unique(leaves * n_classes + codes, return_inverse=True)
         at, held = cells // n_classes, np.bincount(place, weights=weights)

@@ -23,6 +23,7 @@ from dqlabels.statistics.arrays import FloatArray
 from dqlabels.threads import one_blas_thread, thread_count
 
 ROUNDS = 2
+MIN_THREADED_ROWS = 3_000
 # Between the seeds of two rounds, more than there are folds.
 SEEDS_APART = 1_000
 # A learner with less than this share of the pool's weight is not asked again.
@@ -95,13 +96,14 @@ def _count_in_turn(count: Progress, turn: int, done: int, total: int) -> None:
 
 def _judges(rows: FittingRows, sizes: Sizes, n_jobs: int | None) -> Judges:
     fitted, width = rows.labelled.size, rows.matrix.shape[1]
-    threads = thread_count(n_jobs)
+    # Steps on small tables are so short that two threads wait for each other.
+    threads = thread_count(n_jobs) if fitted >= MIN_THREADED_ROWS else 1
 
     def bag(weights: FloatArray, seed: int, progress: ProgressOption) -> FloatArray:
         drawn = rows.sample(sizes.large_rows, seed)
         weighted = replace(rows, weights=weights)
         per_tree = min(drawn.size, sizes.bag.max_rows_per_tree)
-        return Bag(weighted, drawn, per_tree, None).judge(seed, sizes.bag.trees(drawn.size), n_jobs, progress)
+        return Bag(weighted, drawn, per_tree, None).judge(seed, sizes.bag.trees(drawn.size), threads, progress)
 
     def boosted(weights: FloatArray, seed: int, progress: ProgressOption) -> FloatArray | None:
         return boosting.judge_by_boosting(rows, weights, sizes=sizes, seed=seed, n_threads=threads)

@@ -75,13 +75,13 @@ class Sizes:
     halves: BoostingSizes = BoostingSizes()
     kept_bag: BagSizes = BagSizes()
     rows_per_class: int = 5_000
-    # Two rounds of 100 trees, one after the other, take the time of one of 200.
-    bag: BagSizes = BagSizes(max_trees=100, min_trees=16, tree_rows=900_000, max_rows_per_tree=15_000)
+    # Each of two rounds; more trees add little to the other learners.
+    bag: BagSizes = BagSizes(max_trees=64, min_trees=16, tree_rows=450_000, max_rows_per_tree=15_000)
     # Boosted trees of small tables are few and shallow, since larger ones learn the wrong labels; those of large ones
     # take fewer, larger steps and four times as many quantiles than ``halves``, which found more per second
     # (docs/benchmarks.md).
     boosting: tuple[FoldSizes, ...] = (
-        FoldSizes(1_500, 5, BoostingSizes(trees=24, depth=3, rate=0.3, bins=64)),
+        FoldSizes(1_500, 3, BoostingSizes(trees=24, depth=3, rate=0.3, bins=64)),
         FoldSizes(15_000, 3, BoostingSizes(trees=40, depth=5, rate=0.3, bins=64)),
         FoldSizes(None, 2, BoostingSizes(trees=56, depth=6, rate=0.33, bins=128)),
     )
@@ -94,6 +94,6 @@ class Sizes:
         """Return the boosted trees for so many fitted rows.
 
         >>> Sizes().boosting_of(1_000).folds, Sizes().boosting_of(100_000).folds
-        (5, 2)
+        (3, 2)
         """
         return next(one for one in self.boosting if one.max_rows is None or n_rows <= one.max_rows)

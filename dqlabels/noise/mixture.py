@@ -174,7 +174,15 @@ def _agreed_joint(basis: RateBasis, mixture: float) -> NoiseMatrices | None:
 
 
 def with_method_error(estimate: float, error: float, rows: int, method: str, confidence: float) -> tuple[float, float]:
-    """Return the interval from the method's errors on tables with known noise and the sampling error of a share."""
+    """Return the interval from the method's errors on tables with known noise and the sampling error of a share.
+
+    Args:
+        estimate: The noise rate.
+        error: Share of the rows whose likeliest class is not the label.
+        rows: How many rows there are.
+        method: What estimated the rate.
+        confidence: Confidence of the interval, in (0, 1).
+    """
     unexplained = max(error - estimate, 0.0)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     scale = z / NormalDist().inv_cdf(0.5 + METHOD_ERROR_CONFIDENCE / 2)

@@ -39,6 +39,7 @@ from dqlabels.audits.gate import (
 from dqlabels.audits.options import documented_fields
 from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import ColumnKind, Frame, Labels
+from dqlabels.frames.outputs import to_callers_kind, with_quality
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.methods import METHODS
@@ -48,12 +49,14 @@ from dqlabels.noise.probability import Calibration, Expected
 from dqlabels.noise.rate import NoiseRate, with_support
 from dqlabels.noise.reference import PROFILE_FORMAT, read_profile, reference_level, reference_noise
 from dqlabels.noise.reviewed import (
+    ReviewAnswers,
     ReviewPlan,
     check_sample,
     draw_sample,
     plan_review,
     read_answers,
     reviewed_noise,
+    rows_stood_for,
 )
 from dqlabels.report import html, text
 from dqlabels.report.charts import Charts
@@ -577,6 +580,8 @@ class LabelAudit(ClassAudit):
     def with_review(self, reviewed: NativeFrame, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
         """The audit with the noise rate that a reviewed sample gives: unbiased, with an interval, no assumption.
 
+        The qualities are recalibrated on the answers, and add up to that rate; the flags stay as they are.
+
         Args:
             reviewed: The frame of :meth:`review_sample` with ``answer`` filled in; rows left empty are ignored.
             answer: The column of the right labels, written as the label column has them, or ``"unclear"``.
@@ -615,7 +620,25 @@ class LabelAudit(ClassAudit):
             check_sample(dict(given), evidence.positions, evidence.codes, evidence.classes, self.label)
         rate = reviewed_noise(evidence.quality, evidence.codes, len(evidence.classes), answers, confidence=confidence)
         warn_all(answers.notes, stacklevel=3)
-        return replace(self, reviewed=rate, warnings=(*self.warnings, *answers.notes))
+        noted = replace(self, reviewed=rate, warnings=(*self.warnings, *answers.notes))
+        return noted if self.options.compat is not None else noted._recalibrated(answers, rate)
+
+    def _recalibrated(self, answers: ReviewAnswers, rate: NoiseRate) -> Self:
+        """The audit with the qualities that the answers support; the flags stay."""
+        evidence, clear = self.evidence, np.flatnonzero(answers.codes >= 0)
+        at = answers.positions[clear]
+        wrong = answers.codes[clear] != evidence.codes[at]
+        stood_for = rows_stood_for(evidence.quality, at)
+        calibration = self.calibration.reviewed(evidence.units[at], wrong, stood_for, rate)
+        quality = calibration.probability.quality(evidence.units)
+        whole = np.full(len(self.table), np.nan)
+        whole[evidence.positions] = quality
+        table = with_quality(self.table, self.options.names[0], whole)
+        lazy = isinstance(nw.from_native(self.frame), nw.LazyFrame)
+        return replace(
+            self, calibration=calibration, evidence=replace(evidence, quality=quality), table=table,
+            frame=to_callers_kind(table, lazy=lazy),
+        )  # fmt: skip
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
         """The share of uniformly planted errors that this audit finds on this table, run again ``repeats`` times.
