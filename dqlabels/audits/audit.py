@@ -51,7 +51,7 @@ def audit(frame: Any, label: str | Sequence[str], **options: Unpack[AuditOptions
 
     >>> import polars as pl
     >>> labels = ["low"] * 20 + ["high"] + ["low"] * 29 + ["high"] * 50
-    >>> frame = pl.DataFrame({"x": [i / 10 for i in range(100)], "y": labels})
+    >>> frame = pl.DataFrame({"x": [i / 10 + 9 * (i > 49) for i in range(100)], "y": labels})
     >>> audit(frame, "y").issues["row"].to_list()
     [20]
     """

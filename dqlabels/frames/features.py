@@ -45,7 +45,7 @@ class FeatureEncoder:
     >>> trusted = nw.from_native(pl.DataFrame({"x": [1, None], "c": ["a", "b"]}))
     >>> encoder = FeatureEncoder.fit(trusted, {"x": "number", "c": "category"})
     >>> encoder.transform(nw.from_native(pl.DataFrame({"c": ["b", "z"], "x": ["5", "6"]}))).tolist()
-    [[5.0, 1.0], [6.0, nan]]
+    [[1.0, 5.0], [nan, 6.0]]
     """
 
     kinds: Mapping[str, ColumnKind]

@@ -64,7 +64,7 @@ def tree_probabilities(rows: Rows) -> FloatArray | None:
     try:
         found = out_of_sample(
             matrix, rows.codes, rows.n_classes, sample_weight=rows.weights, random_state=rows.seed, n_jobs=rows.n_jobs,
-            progress=False,
+            progress=False, keep_model=True,
         )  # fmt: skip
     except ModelError:  # all rows look alike
         return None

@@ -224,7 +224,7 @@ def table_noise(noise: Noise, matrix: NDArray[np.float32], codes: IntArray, seed
     n_classes = int(codes.max()) + 1
     if not isinstance(noise, str):
         return noise_model(noise, codes, np.eye(n_classes)[codes], seed)
-    probs = out_of_sample(flat, codes, n_classes, random_state=seed, progress=False).probs
+    probs = out_of_sample(flat, codes, n_classes, random_state=seed, progress=False, keep_model=True).probs
     return noise_model(noise, codes, np.asarray(probs, dtype=np.float64), seed)
 
 

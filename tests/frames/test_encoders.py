@@ -84,7 +84,7 @@ def test_columns_are_found_by_name(trusted):
 
 def test_missing_columns_are_all_named(trusted):
     encoder = FeatureEncoder.fit(trusted, KINDS)
-    with pytest.raises(FeatureError, match=r"lacks 2 of the 8 columns .* 'x', 'c'"):
+    with pytest.raises(FeatureError, match=r"lacks 2 of the 8 columns .* 'c', 'x'"):
         encoder.transform(trusted.drop("x", "c"))
 
 

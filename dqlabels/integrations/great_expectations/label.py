@@ -195,8 +195,8 @@ class ExpectLabelQualityToBeAtLeast(LabelExpectation):
 
     >>> import great_expectations as gx, pandas as pd
     >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
-    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
-    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs}))
+    >>> probs = {"ham": [0.99, 0.98, 0.02, 0.03] * 25, "spam": [0.01, 0.02, 0.98, 0.97] * 25}
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, **probs}))
     >>> expectation = ExpectLabelQualityToBeAtLeast(column="label", min_value=0.6, pred_probs=["ham", "spam"])
     >>> batch.validate(expectation).success
     True

@@ -175,11 +175,11 @@ def label_quality_at_least(
         OptionError: As for :func:`label_noise_at_most`.
 
     >>> import pandas as pd, pandera.pandas as pa
-    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
-    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> probs = {"ham": [0.99, 0.98, 0.02, 0.03] * 25, "spam": [0.01, 0.02, 0.98, 0.97] * 25}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, **probs})
     >>> check = label_quality_at_least("label", 0.6, pred_probs=["ham", "spam"])
     >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
-    (4, 3)
+    (100, 3)
     """
     return QualityCheck(label_quality_at_least, label, min_value, options, mostly=mostly)
 
