@@ -313,7 +313,7 @@ class Options:
     filter_by: FilterBy = option(
         "expected_f1",
         "The rule that flags rows, one of dqlabels.FILTERS: by default the worst rows, as many as give the best "
-        "expected F1; with compat='cleanlab' its 'prune_by_noise_rate'.",
+        "expected F1 and are at least 10% likely wrong; with compat='cleanlab' its 'prune_by_noise_rate'.",
         choice(FilterBy),
     )
     min_precision: float | None = option(

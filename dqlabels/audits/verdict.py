@@ -14,6 +14,7 @@ from dqlabels.noise.probability import (
     Calibration,
     Score,
     WrongProbability,
+    doubtful_cutoff,
     flag_rate,
     largest_f1,
     precise_cutoff,
@@ -155,7 +156,7 @@ class ScoreRule:
             cutoff = precise_cutoff(probability, tally, options.min_precision)
         elif options.filter_by == "expected_f1":
             chosen = probability.at_rate(flag_rate(rate.estimate, joint, basis.model_error), tally)
-            cutoff = largest_f1(chosen, tally)
+            cutoff = min(largest_f1(chosen, tally), doubtful_cutoff(probability))
         return cls(probability, cutoff, rate)
 
     def calibration(self, tally: ScoreTally, flagged: ScoreTally) -> Calibration:

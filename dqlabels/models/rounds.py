@@ -24,6 +24,7 @@ from dqlabels.threads import one_blas_thread, thread_count
 
 ROUNDS = 2
 MIN_THREADED_ROWS = 3_000
+MAX_CLASSES_OF_LARGE_BAGS = 200
 # Between the seeds of two rounds, more than there are folds.
 SEEDS_APART = 1_000
 # A learner with less than this share of the pool's weight is not asked again.
@@ -99,11 +100,17 @@ def _judges(rows: FittingRows, sizes: Sizes, n_jobs: int | None) -> Judges:
     # Steps on small tables are so short that two threads wait for each other.
     threads = thread_count(n_jobs) if fitted >= MIN_THREADED_ROWS else 1
 
+    asks_boosting = boosting.is_worth_asking(fitted, width, rows.n_classes, sizes.rows_per_class)
+    asks_a_line = linear.is_worth_a_line(fitted, width, rows.n_classes)
+    # Where trees judge alone they are as many, and as large, as an auditor's, unless the classes make them slow.
+    alone = not (asks_boosting or asks_a_line) and rows.n_classes <= MAX_CLASSES_OF_LARGE_BAGS
+    bag_sizes = sizes.kept_bag if alone else sizes.bag
+
     def bag(weights: FloatArray, seed: int, progress: ProgressOption) -> FloatArray:
         drawn = rows.sample(sizes.large_rows, seed)
         weighted = replace(rows, weights=weights)
-        per_tree = min(drawn.size, sizes.bag.max_rows_per_tree)
-        return Bag(weighted, drawn, per_tree, None).judge(seed, sizes.bag.trees(drawn.size), threads, progress)
+        per_tree = min(drawn.size, bag_sizes.max_rows_per_tree)
+        return Bag(weighted, drawn, per_tree, None).judge(seed, bag_sizes.trees(drawn.size), threads, progress)
 
     def boosted(weights: FloatArray, seed: int, progress: ProgressOption) -> FloatArray | None:
         return boosting.judge_by_boosting(rows, weights, sizes=sizes, seed=seed, n_threads=threads)
@@ -112,9 +119,9 @@ def _judges(rows: FittingRows, sizes: Sizes, n_jobs: int | None) -> Judges:
         return linear.judge_by_lines(rows, weights, seed, threads)
 
     chosen: list[tuple[str, Learner]] = [("bagged trees", bag)]
-    if boosting.is_worth_asking(fitted, width, rows.n_classes, sizes.rows_per_class):
+    if asks_boosting:
         chosen.append(("boosted trees", boosted))
-    if linear.is_worth_a_line(fitted, width, rows.n_classes):
+    if asks_a_line:
         chosen.append(("logistic regression", line))
     names, learners = zip(*chosen, strict=True)
     return Judges(names, learners)

@@ -46,6 +46,10 @@ EDGES = ((np.arange(N_BINS + 1) - MAX_BIN) << OFFSET_BITS) / SCORE_UNIT
 # Standard deviations of the prior on what a review changes: of the logarithm of the slope, and of the shift.
 SLOPE_SPREAD, SHIFT_SPREAD = 0.5, 3.0
 
+# No label is flagged by default that is less likely wrong than this: without it tables that are only hard had a third
+# of their rows flagged (docs/benchmarks.md).
+MIN_DOUBT = 0.1
+
 # Rules that flag rows: by default the set of worst rows whose expected F1 is largest.
 FILTERS = ("expected_f1", *PRUNE_RULES)
 
@@ -378,6 +382,12 @@ def largest_f1(probability: WrongProbability, tally: ScoreTally) -> float:
     f1 = 2 * wrong / np.maximum(flagged + probability.expected(tally), MIN_ROWS_WRONG)
     best = int(f1.argmax())
     return float((best + 1 - MAX_BIN) << OFFSET_BITS) if flagged[best] else -np.inf
+
+
+def doubtful_cutoff(probability: WrongProbability) -> float:
+    """Return the score below which a label is wrong with a probability of at least ``MIN_DOUBT``, in whole units."""
+    doubtful = int((probability.edges >= MIN_DOUBT).sum())
+    return float((doubtful - MAX_BIN) << OFFSET_BITS)
 
 
 def precise_cutoff(probability: WrongProbability, tally: ScoreTally, min_precision: float) -> float:

@@ -11,6 +11,7 @@ from dqlabels.audits.verdict import PlainScore, in_turn
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.probability import (
     Calibration,
+    doubtful_cutoff,
     largest_f1,
     precise_cutoff,
     wrong_probability,
@@ -111,6 +112,13 @@ def test_what_is_flagged_is_as_likely_wrong_as_asked(precision):
     flagged = units < precise_cutoff(probability, tally, precision)
     assert flagged.any()
     assert probability.wrong(units)[flagged].mean() >= precision
+
+
+def test_below_the_doubtful_cutoff_labels_are_wrong_with_at_least_a_tenth():
+    codes, probs, _ = noisy(share=0.2)
+    units, _, probability, _ = calibrated(codes, probs)
+    doubtful = units < doubtful_cutoff(probability)
+    assert probability.wrong(units)[doubtful].min() >= 0.1 > probability.wrong(units)[~doubtful].max() - 0.01
 
 
 def test_a_precision_that_no_row_reaches_flags_none():
