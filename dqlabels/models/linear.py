@@ -38,6 +38,8 @@ def judge_by_lines(rows: FittingRows, weights: FloatArray, seed: int, n_threads:
         seed: Seeds the folds.
         n_threads: With two or more folds are fitted side by side; the answer does not depend on it.
     """
+    from sklearn.exceptions import ConvergenceWarning
+
     labelled = rows.labelled[weights[rows.labelled] > 0]
     fold = content_folds(labelled, rows.codes, rows.units, FOLDS, seed)
     trains = [labelled[fold != at] for at in range(FOLDS)]
@@ -54,7 +56,9 @@ def judge_by_lines(rows: FittingRows, weights: FloatArray, seed: int, n_threads:
         return tests, _fit_and_judge(rows, trains[at], tests, weights)
 
     sums, votes = np.zeros((len(rows.codes), rows.n_classes)), np.zeros(len(rows.codes))
-    with ThreadPoolExecutor(min(n_threads, FOLDS)) as pool:
+    # Around all threads: filters that each of them saves and restores by itself would not be the caller's at the end.
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(n_threads, FOLDS)) as pool:
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to the best line to rank rows
         for tests, probs in pool.map(judge, range(FOLDS)):
             sums[tests] += probs
             votes[tests] += 1
@@ -62,14 +66,11 @@ def judge_by_lines(rows: FittingRows, weights: FloatArray, seed: int, n_threads:
 
 
 def _fit_and_judge(rows: FittingRows, train: IntArray, tests: IntArray, weights: FloatArray) -> FloatArray:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     centre, spread = _centre_and_spread(rows.matrix[train])
     model = LogisticRegression(C=INVERSE_PENALTY, max_iter=MAX_STEPS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to the best line to rank rows
-        model.fit(_standardised(rows.matrix[train], centre, spread), rows.codes[train], weights[train])
+    model.fit(_standardised(rows.matrix[train], centre, spread), rows.codes[train], weights[train])
     probs = np.zeros((tests.size, rows.n_classes))
     probs[:, model.classes_] = model.predict_proba(_standardised(rows.matrix[tests], centre, spread))
     return probs

@@ -23,7 +23,9 @@ from dqlabels.statistics.arrays import FloatArray
 from dqlabels.threads import one_blas_thread, thread_count
 
 ROUNDS = 2
+# Tables of fewer rows are judged on one thread.
 MIN_THREADED_ROWS = 3_000
+# With more classes than this the trees that judge alone are as few as beside other learners.
 MAX_CLASSES_OF_LARGE_BAGS = 200
 # Between the seeds of two rounds, more than there are folds.
 SEEDS_APART = 1_000
@@ -68,9 +70,10 @@ def judge_in_rounds(
 def _in_rounds(rows: FittingRows, judges: Judges, seed: int, progress: ProgressOption) -> tuple[FloatArray, str]:
     few = rows_to_weigh_by(rows.labelled, rows.n_classes)
     codes, base = rows.codes[few], np.ones(len(rows.codes)) if rows.weights is None else rows.weights
-    asked, weights, answers = tuple(range(len(judges.names))), base, list[FloatArray]()
+    asked, answers = tuple(range(len(judges.names))), list[FloatArray]()
     count, steps, named = Progress(progress), ROUNDS * len(judges.names), ""
     for turn in range(ROUNDS):
+        weights = base * right_weights(answers[-1], rows.codes) if answers else base
         logs = {}
         for done, at in enumerate(asked, start=1):
             within: ProgressOption = partial(_count_in_turn, count, turn) if len(judges.names) == 1 else False
@@ -84,7 +87,6 @@ def _in_rounds(rows: FittingRows, judges: Judges, seed: int, progress: ProgressO
         weighty = shares >= MIN_SHARE * shares.sum()
         asked = tuple(at for at, needed in zip(logs, weighty.tolist(), strict=True) if needed)
         named = named or _in_words([judges.names[at] for at in asked], shares[weighty])
-        weights = base * right_weights(answers[-1], rows.codes)
     if len(asked) < len(judges.names):
         count(steps, steps)
     return pooled(answers, np.full(ROUNDS, 1 / ROUNDS)), named

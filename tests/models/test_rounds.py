@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -105,3 +107,13 @@ def test_many_classes_tell_their_progress_tree_by_tree():
     steps = told[-1][1]
     assert told == [(done, steps) for done in range(1, steps + 1)]
     assert steps > 20
+
+
+def test_threads_leave_the_callers_warnings_filters_as_they_were():
+    matrix, codes = trend()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        for _ in range(5):
+            judge_by_lines(fitting_rows(matrix, codes, 2), np.ones(300), 0, 5)
+        assert warnings.filters == before
