@@ -159,10 +159,8 @@ class SparkBlocks:
 
         def partial(tables: Tables) -> Batches:
             state = make()
-            for table in tables:
-                labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], layout.width)
-                known = layout.known(labels)
-                observe(state, labels[known], outputs[known])
+            for labels, outputs in _labelled(tables, layout):
+                observe(state, labels, outputs)
             sums = state.sums()
             places = np.flatnonzero(sums)
             yield pa.RecordBatch.from_arrays([pa.array(places), pa.array(sums[places])], names=["place", "number"])
@@ -181,10 +179,8 @@ class SparkBlocks:
 
         def partial(tables: Tables) -> Batches:
             drawn = make()
-            for table in tables:
-                labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], layout.width)
-                known = layout.known(labels)
-                observe(drawn, labels[known], outputs[known])
+            for labels, outputs in _labelled(tables, layout):
+                observe(drawn, labels, outputs)
             hashes, labels, units, counts = drawn.columns()
             if hashes.size:
                 columns = [pa.array(hashes.view(np.int64)), pa.array(labels), pa.array(counts)]
@@ -200,6 +196,14 @@ class SparkBlocks:
             units = _unpacked(table[OUTPUTS], layout.width).view(np.uint32)
             rows.accept(_numbers(table[HASH]).view(np.uint64), _numbers(table[LABELS]), units, _numbers(table[COUNT]))
         return rows
+
+
+def _labelled(tables: Tables, layout: RowLayout) -> Iterator[tuple[LabelArray, NDArray[np.float32]]]:
+    """Yield the labels (b,) and outputs (b, width) of the rows of each table that have a label."""
+    for table in tables:
+        labels, outputs = _numpy(table[LABELS]), _unpacked(table[OUTPUTS], layout.width)
+        known = layout.known(labels)
+        yield labels[known], outputs[known]
 
 
 def add_columns(judged: DataFrame, schema: StructType, layout: RowLayout, rule: Rule) -> DataFrame:

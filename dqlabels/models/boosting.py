@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from dqlabels.models.boosted import BoostedTrees, softmax
+from dqlabels.models.folds import judge_in_folds
 from dqlabels.models.sizes import Sizes
-from dqlabels.models.units import FittingRows, content_folds
+from dqlabels.models.units import FittingRows
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 
 # The time of boosting grows with the columns, that of extra-trees with their square root.
@@ -72,28 +72,12 @@ def judge_by_boosting(
     """
     fitted = rows.sample(sizes.max_boosted_rows, seed)
     chosen = sizes.boosting_of(fitted.size)
-    n_folds = chosen.folds
-    fold_of_unit = np.full(rows.n_units, -1, dtype=np.int64)
-    fold_of_unit[rows.units[fitted]] = content_folds(fitted, rows.codes, rows.units, n_folds, seed)
-    folds = fold_of_unit[rows.units]
-    fitted = fitted[weights[fitted] > 0]
-    trains = [fitted[folds[fitted] != fold] for fold in range(n_folds)]
-    if any(np.unique(rows.codes[train]).size < 2 for train in trains):
-        return None
 
-    def judge(fold: int) -> tuple[IntArray, Matrix]:
-        train = trains[fold]
+    def judge(fold: int, train: IntArray, tests: IntArray) -> Matrix:
         model = BoostedTrees.fit(
             rows.matrix[train], rows.codes[train], rows.n_classes, weights[train], seed + fold, on_tree, chosen.sizes
         )
-        others = np.flatnonzero((folds == fold) | (folds < 0))
-        blocks = [others[at : at + BLOCK_ROWS] for at in range(0, others.size, BLOCK_ROWS)]
-        empty = np.empty((0, rows.n_classes), dtype=np.float32)
-        return others, np.concatenate([empty, *(softmax(model.scores(rows.matrix[block])) for block in blocks)])
+        blocks = [tests[at : at + BLOCK_ROWS] for at in range(0, tests.size, BLOCK_ROWS)]
+        return np.concatenate([softmax(model.scores(rows.matrix[block])) for block in blocks])
 
-    sums, votes = np.zeros((len(rows.codes), rows.n_classes)), np.zeros(len(rows.codes))
-    with ThreadPoolExecutor(min(n_folds, n_threads)) as pool:
-        for others, probs in pool.map(judge, range(n_folds)):
-            sums[others] += probs
-            votes[others] += 1
-    return np.asarray(sums / votes[:, None])
+    return judge_in_folds(rows, fitted, weights, n_folds=chosen.folds, seed=seed, n_threads=n_threads, judge=judge)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ from dqlabels.models.forest import FittedModel
 from dqlabels.models.sizes import MAX_TREES
 from dqlabels.models.units import FittingRows, content_folds
 from dqlabels.progress import Progress, ProgressOption
-from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 
 FOLDS = 5
 Fold = tuple[IntArray, IntArray]
@@ -76,6 +77,49 @@ def cross_validate(
             "time order pass cv='time', which judges the first of them by those after."
         )
     return sums / votes[:, None], f"{type(model).__name__}, {len(folds)} folds", known
+
+
+def judge_in_folds(
+    rows: FittingRows,
+    fitted: IntArray,
+    weights: FloatArray,
+    *,
+    n_folds: int,
+    seed: int,
+    n_threads: int,
+    judge: Callable[[int, IntArray, IntArray], RealArray],
+) -> FloatArray | None:
+    """Return probabilities (n, K) of every row by models that did not see it; None where a fold has a single class.
+
+    Args:
+        rows: The table.
+        fitted: (m,) rows to fit on; the others, unless they belong with one of these, are judged by all models.
+        weights: (n,) how much each row counts; rows of no weight are fitted on by nobody.
+        n_folds: How many models to fit.
+        seed: Seeds the folds.
+        n_threads: With two or more folds are fitted side by side; the answer does not depend on it.
+        judge: Takes the number of a fold, the rows to fit on and the rows (b,) to judge, and returns their
+            probabilities (b, K).
+    """
+    fold_of_unit = np.full(rows.n_units, -1, dtype=np.int64)
+    fold_of_unit[rows.units[fitted]] = content_folds(fitted, rows.codes, rows.units, n_folds, seed)
+    folds = fold_of_unit[rows.units]
+    counted = fitted[weights[fitted] > 0]
+    trains = [counted[folds[counted] != fold] for fold in range(n_folds)]
+    if any(np.unique(rows.codes[train]).size < 2 for train in trains):
+        return None
+    tests = [np.flatnonzero((folds == fold) | (folds < 0)) for fold in range(n_folds)]
+    asked = [fold for fold in range(n_folds) if tests[fold].size]
+
+    def answer(fold: int) -> RealArray:
+        return judge(fold, trains[fold], tests[fold])
+
+    sums, votes = np.zeros((len(rows.codes), rows.n_classes)), np.zeros(len(rows.codes))
+    with ThreadPoolExecutor(min(n_folds, n_threads)) as pool:
+        for fold, probs in zip(asked, pool.map(answer, asked), strict=True):
+            sums[tests[fold]] += probs
+            votes[tests[fold]] += 1
+    return np.asarray(sums / votes[:, None])
 
 
 def fit_on_all(rows: FittingRows, model: Classifier | None, seed: int, n_jobs: int | None) -> FittedModel:

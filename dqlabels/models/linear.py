@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from dqlabels.models.units import FittingRows, content_folds
+from dqlabels.models.folds import judge_in_folds
+from dqlabels.models.units import FittingRows
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 
 FOLDS = 5
@@ -41,28 +41,14 @@ def judge_by_lines(rows: FittingRows, weights: FloatArray, seed: int, n_threads:
     from sklearn.exceptions import ConvergenceWarning
 
     labelled = rows.labelled[weights[rows.labelled] > 0]
-    fold = content_folds(labelled, rows.codes, rows.units, FOLDS, seed)
-    trains = [labelled[fold != at] for at in range(FOLDS)]
-    if any(np.unique(rows.codes[train]).size < 2 for train in trains):
-        return None
-    fold_of_unit = np.full(rows.n_units, -1, dtype=np.int64)
-    fold_of_unit[rows.units[labelled]] = fold
-    folds = fold_of_unit[rows.units]
 
-    def judge(at: int) -> tuple[IntArray, FloatArray]:
-        tests = np.flatnonzero((folds == at) | (folds < 0))
-        if not tests.size:
-            return tests, np.empty((0, rows.n_classes))
-        return tests, _fit_and_judge(rows, trains[at], tests, weights)
+    def judge(_fold: int, train: IntArray, tests: IntArray) -> FloatArray:
+        return _fit_and_judge(rows, train, tests, weights)
 
-    sums, votes = np.zeros((len(rows.codes), rows.n_classes)), np.zeros(len(rows.codes))
     # Around all threads: filters that each of them saves and restores by itself would not be the caller's at the end.
-    with warnings.catch_warnings(), ThreadPoolExecutor(min(n_threads, FOLDS)) as pool:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to the best line to rank rows
-        for tests, probs in pool.map(judge, range(FOLDS)):
-            sums[tests] += probs
-            votes[tests] += 1
-    return np.asarray(sums / votes[:, None])
+        return judge_in_folds(rows, labelled, weights, n_folds=FOLDS, seed=seed, n_threads=n_threads, judge=judge)
 
 
 def _fit_and_judge(rows: FittingRows, train: IntArray, tests: IntArray, weights: FloatArray) -> FloatArray:
