@@ -150,7 +150,8 @@ def share_interval(share: float, rows: float, confidence: float) -> tuple[float,
     z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     centre = (share + z2 / (2 * rows)) / (1 + z2 / rows)
     half = float(np.sqrt(z2 * (share * (1 - share) / rows + z2 / (4 * rows**2)))) / (1 + z2 / rows)
-    return centre - half, centre + half
+    # Where none or all of the rows count, an end lies beyond by the last bit.
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def with_support(rate: NoiseRate, error: float, default: NoiseRate) -> NoiseRate:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,14 @@ import numpy as np
 from dqlabels.errors import OptionError
 from dqlabels.frames.archive import is_archive, read_header
 from dqlabels.noise.rate import ASSUMPTIONS, NoiseRate, check_confidence
+from dqlabels.noise.shares import difference_interval
 
 # Format number of a profile; later versions read older ones.
 PROFILE_FORMAT = 1
 # If the trusted error is near chance, a change in it says almost nothing.
 MIN_SCALE = 0.2
+# Characters of a value that a message shows.
+MAX_SHOWN = 60
 
 
 def read_profile(reference: object) -> Mapping[str, Any]:
@@ -36,13 +38,13 @@ def read_profile(reference: object) -> Mapping[str, Any]:
     ['ham', 'spam']
     """
     if hasattr(reference, "profile"):
-        return dict(reference.profile())
+        return _checked(dict(reference.profile()))
     if isinstance(reference, (str, Path)) and is_archive(reference):
         reference = read_header(reference).get("profile")
     elif isinstance(reference, (str, Path)):
         try:
             reference = json.loads(Path(reference).read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise OptionError(f"{reference} does not hold a profile as JSON ({error}).") from error
     if not isinstance(reference, Mapping) or "format" not in reference:
         wrong = "is needed here" if reference is None else "is not the profile of an audit"
@@ -54,7 +56,55 @@ def read_profile(reference: object) -> Mapping[str, Any]:
         raise OptionError(
             f"The reference has format {reference['format']!r}; this version of dqlabels reads {PROFILE_FORMAT}."
         )
-    return reference
+    return _checked(reference)
+
+
+def _checked(profile: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the profile where every number in it can be compared with; a gate would pass on one that cannot.
+
+    Raises:
+        OptionError: Naming the field, its value and what it may be.
+    """
+    rows, classes, class_rows = (profile.get(name) for name in ("rows", "classes", "class_rows"))
+    if not _is_count(rows) or rows == 0:
+        raise _unusable("rows", rows, "a whole number of at least 1")
+    if not isinstance(classes, (list, tuple)) or len(classes) < 2 or len({*map(str, classes)}) < len(classes):
+        raise _unusable("classes", classes, "a list of two or more different classes")
+    if not isinstance(class_rows, (list, tuple)) or len(class_rows) != len(classes):
+        raise _unusable("class_rows", class_rows, f"a list of {len(classes)} numbers, one for each class")
+    if not all(map(_is_count, class_rows)) or sum(class_rows) != rows:
+        raise _unusable("class_rows", class_rows, f"whole numbers of at least 0 that add up to rows={rows}")
+    if not _is_share(profile.get("model_error")):
+        raise _unusable("model_error", profile.get("model_error"), "a share in [0, 1]")
+    _check_rate(profile.get("noise_rate"))
+    return profile
+
+
+def _check_rate(rate: object) -> None:
+    if rate is None:  # a profile of few keys, as a hand may write it
+        return
+    if not isinstance(rate, Mapping):
+        raise _unusable("noise_rate", rate, "a noise rate with its interval")
+    ends = [rate.get(name) for name in ("low", "estimate", "high")]
+    if not all(map(_is_share, ends)) or ends != sorted(ends):  # type: ignore[type-var]
+        raise _unusable("noise_rate", ends, "low, estimate and high as shares in [0, 1], in this order")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_share(value: object) -> bool:
+    # Not a number is in no range, so it is refused too.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _unusable(name: str, value: object, what: str) -> OptionError:
+    shown = repr(value) if len(repr(value)) <= MAX_SHOWN else f"{repr(value)[:MAX_SHOWN]}…"
+    return OptionError(
+        f"reference= holds {name}={shown}, which is not {what}, so nothing can be compared with it. Write the profile "
+        "of trusted data again: audit.profile(), or dqlabels profile."
+    )
 
 
 def reference_noise(
@@ -63,17 +113,18 @@ def reference_noise(
     """Estimate how much the noise rate rose since a trusted profile, from the change in the out-of-sample error.
 
     If a share r of the labels becomes wrong and spreads evenly over the other classes, the error rises from e to
-    e + r (1 - e K / (K - 1)). ``estimate``, ``low`` and ``high`` are r, which may be negative.
+    e + r (1 - e K / (K - 1)). ``estimate``, ``low`` and ``high`` are r, in [-1, 1]; the interval is that of the
+    difference of two shares, over that scale.
 
     Args:
         error: Share of this table's labels that are not the model's likeliest class.
         rows: Audited rows of this table.
-        profile: ``LabelAudit.profile()`` of the trusted data.
+        profile: The trusted data's, as :func:`read_profile` returns it.
         base: Noise rate from which the noise matrix is taken.
         confidence: Confidence of the interval, in (0, 1).
 
     Raises:
-        OptionError: The profile lacks what is needed, or ``confidence`` is outside (0, 1).
+        OptionError: ``confidence`` is outside (0, 1).
 
     >>> import dqlabels, polars as pl
     >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
@@ -84,16 +135,10 @@ def reference_noise(
     (0.0, 'reference')
     """
     check_confidence(confidence)
-    try:
-        trusted, trusted_rows, k = float(profile["model_error"]), int(profile["rows"]), len(profile["classes"])
-    except (KeyError, TypeError, ValueError) as problem:
-        raise OptionError(
-            "reference= is not the profile of an audit. Pass audit.profile() of trusted data."
-        ) from problem
-    scale = max(1 - trusted * k / (k - 1), MIN_SCALE)
-    spread = (error * (1 - error) / rows + trusted * (1 - trusted) / trusted_rows) ** 0.5 / scale
-    estimate = (error - trusted) / scale
-    half = NormalDist().inv_cdf(0.5 + confidence / 2) * spread
+    trusted, trusted_rows, k = float(profile["model_error"]), int(profile["rows"]), len(profile["classes"])
+    scale = change_scale(profile)
+    ends = difference_interval(error, rows, trusted, trusted_rows, confidence)
+    low, estimate, high = (min(max(change / scale, -1.0), 1.0) for change in (ends[0], error - trusted, ends[1]))
     n_classes, caution = base.matrix.shape[0], ""
     if 1 - trusted * k / (k - 1) < MIN_SCALE:
         caution = (
@@ -102,10 +147,20 @@ def reference_noise(
         )
     # The error of the whole table does not tell what changed in a class, so its interval is [0, 1].
     return replace(
-        base, estimate=estimate, low=estimate - half, high=estimate + half, confidence=confidence, method="reference",
+        base, estimate=estimate, low=low, high=high, confidence=confidence, method="reference",
         assumption=ASSUMPTIONS["reference"], rows=rows, class_low=np.zeros(n_classes), class_high=np.ones(n_classes),
         supported=not caution, caution=caution,
     )  # fmt: skip
+
+
+def change_scale(profile: Mapping[str, Any]) -> float:
+    """Return by how much the share of labels that disagree with the model rises for each share that becomes wrong.
+
+    >>> change_scale({"model_error": 0.25, "classes": ["ham", "spam"]})
+    0.5
+    """
+    k = len(profile["classes"])
+    return max(1 - float(profile["model_error"]) * k / (k - 1), MIN_SCALE)
 
 
 def reference_level(change: NoiseRate, profile: Mapping[str, Any]) -> NoiseRate:
