@@ -34,14 +34,14 @@ def audit(frame: Any, label: str | Sequence[str], **options: Unpack[AuditOptions
             ``frame`` is lazy again. To plan an audit that is run when its rows are asked for, use
             ``lf.labels.audit(label)``.
         label: The column that holds the given labels; rows where it is missing are kept, not estimated from. A list
-            of columns: the labels of several annotators, or with ``task="multilabel"`` one yes/no column per tag.
+            of columns: the labels that several people gave, or with ``task="multilabel"`` one yes/no column per tag.
         {options}
 
     Returns:
         The audit; ``.frame`` is the caller's frame, same type, rows and index, with three more columns. One class per
         row gives a :class:`dqlabels.LabelAudit` (a :class:`dqlabels.StreamedAudit` where the rows were streamed),
         numbers a :class:`dqlabels.ValueAudit`, several labels per row a :class:`dqlabels.MultilabelAudit`, several
-        annotators a :class:`dqlabels.AnnotatorAudit`; all have the same verbs, and say so where one is not theirs.
+        people's labels a :class:`dqlabels.AnnotatorAudit`; all have the same verbs, and say so where one is not theirs.
 
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong: the label column, the features, the

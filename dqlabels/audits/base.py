@@ -174,7 +174,7 @@ class Audit(abc.ABC):
 
     @property
     def parts(self) -> tuple[object, ...]:
-        """What may have a limit of its own: the classes, annotators or tags, as the labels name them."""
+        """What may have a limit of its own: the classes, the tags or whoever gave the labels, as these name them."""
         return ()
 
     @property

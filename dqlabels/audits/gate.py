@@ -84,7 +84,7 @@ class Limits:
         None, "The largest share of numbers that may be flagged, as in 0.01.", _limit
     )
     min_agreement: float | None = option(
-        None, "The least that Krippendorff's alpha of several annotators may be.", _agreement
+        None, "The least that Krippendorff's alpha of several people's labels may be.", _agreement
     )
     max_annotator_noise_rate: float | Mapping[Any, float] | None = option(
         None, "The largest noise rate of each annotator's labels: one limit for all, or a limit by annotator.", _limits

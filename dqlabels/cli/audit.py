@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from dqlabels.audits.base import Audit
 
-# Long tables of annotators have a command of their own.
+# Labels that several people gave have a command of their own.
 OPTIONS = tuple(name for name in WRITABLE if name not in ("annotator", "item", "consensus"))
 LIMITS = ("max_noise_rate", "max_increase", "reference", "max_flagged_share", "decide", "on_inconclusive")
 # A saved auditor was fitted with these; how many threads it takes is all there is to choose.

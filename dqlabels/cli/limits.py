@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def gate_of(audit: Audit, limits: Mapping[str, object]) -> GateResult:
-    """Hold an audit against limits, those of classes, tags or annotators found by how these are written.
+    """Hold an audit against limits, those of classes, tags or people found by how these are written.
 
     Args:
         audit: An audit.

@@ -145,7 +145,7 @@ class CommandOptions:
         return Options(**self.keywords(), sizes=self.sizes)
 
     def limits(self) -> dict[str, object]:
-        """Return what was written of limits, checked as in Python; classes, tags and annotators are still text.
+        """Return what was written of limits, checked as in Python; classes, tags and people's names are still text.
 
         Raises:
             OptionError: A limit that is not a share, or an unknown choice.

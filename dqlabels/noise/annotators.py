@@ -13,6 +13,11 @@ from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.consensus import ibcc, prior_counts, softmax
 from dqlabels.statistics.votes import Votes, shares
 
+ASSUMPTION = (
+    "Assumes that annotators (or columns) err independently of each other given the true class, and are right more "
+    "often than wrong. If they copy from each other, or all fail on the same hard items, more labels are wrong than "
+    "this says."
+)
 WITH_MODEL = " The model's likeliest class, out of sample, counts as one more annotator who errs independently."
 OF_TWO = (
     " Two annotators alone do not show who is wrong where they differ, nor what both miss: a few percent of wrong "
@@ -225,8 +230,8 @@ def annotators_noise(draws: Draws, *, of: str | int = "labels", confidence: floa
     estimate = float(drawn.mean())
     low, high = percentile_interval(drawn, estimate, confidence)
     interval = (estimate, max(low - METHOD_ERROR, 0.0), min(high + METHOD_ERROR, 1.0))
-    rate = noise_rate(interval, confidence, "annotators", given, normalise_rows(joint), normalise_rows(joint.T))
-    return replace(rate, assumption=rate.assumption + _more_assumed(draws))
+    matrix, inverse = normalise_rows(joint), normalise_rows(joint.T)
+    return noise_rate(interval, confidence, "annotators", given, matrix, inverse, ASSUMPTION + _more_assumed(draws))
 
 
 def _more_assumed(draws: Draws) -> str:

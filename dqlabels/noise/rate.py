@@ -41,11 +41,6 @@ ASSUMPTIONS = {
         "percent of labels are usually wrong. Noise that mistakes a class for one other, or hides in ambiguous rows, "
         "is missed in part. The interval allows for the method's errors on tables with known noise."
     ),
-    "annotators": (
-        "Assumes that annotators (or columns) err independently of each other given the true class, and are right "
-        "more often than wrong. If they copy from each other, or all fail on the same hard items, more labels are "
-        "wrong than this says."
-    ),
     "confident": (
         "Assumes that a row which the model confidently puts in another class is mislabelled. Where classes truly "
         "overlap, the overlap counts as noise, so the estimate is too high on hard tables."
@@ -172,20 +167,23 @@ def noise_rate(
     label_counts: IntArray,
     matrix: FloatArray,
     inverse: FloatArray,
+    assumption: str | None = None,
 ) -> NoiseRate:
     """Build a noise rate, with the rates of the classes that follow from ``inverse``.
 
     Args:
         interval: Estimate, low and high.
         confidence: Confidence of the interval, in (0, 1).
-        method: One of ``ASSUMPTIONS``.
+        method: One of ``ASSUMPTIONS``, or another with its ``assumption``.
         label_counts: (K,) rows carrying each label.
         matrix: (K, K) P(given label | true class).
         inverse: (K, K) P(true class | given label).
+        assumption: What the method assumes, where ``ASSUMPTIONS`` does not say it.
     """
     by_class = _class_rates(interval, confidence, label_counts, inverse)
     rows = int(label_counts.sum())
-    return NoiseRate(*interval, confidence, method, ASSUMPTIONS[method], rows, matrix, inverse, *by_class)
+    assumed = ASSUMPTIONS[method] if assumption is None else assumption
+    return NoiseRate(*interval, confidence, method, assumed, rows, matrix, inverse, *by_class)
 
 
 def normalise_rows(counts: RealArray | IntArray) -> FloatArray:

@@ -130,7 +130,7 @@ def _yes_no(column: Column) -> IntArray:
         if value not in (0, 1):
             raise LabelColumnError(
                 f"Column {column.name!r} row {at} holds {value!r}: a column of task='multilabel' says yes or no (True "
-                "and False, or 1 and 0). For several annotators say task='annotators'."
+                "and False, or 1 and 0). Leave task= out if the columns are what several people said of one label."
             )
         codes[at] = int(value)
     return codes

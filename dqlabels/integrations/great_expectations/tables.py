@@ -57,7 +57,7 @@ def share(name: str) -> Cell:
 
 
 def value_text(value: object) -> str:
-    """A label, or several: the labels of a list separated by commas, those of annotators after who gave them."""
+    """A label, or several: the labels of a list separated by commas, those of several people after who gave them."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {value_text(label)}" for name, label in value.items())
     if isinstance(value, list):

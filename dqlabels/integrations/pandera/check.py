@@ -25,7 +25,7 @@ answered: ContextVar[list[Check] | None] = ContextVar("answered", default=None)
 class LabelCheck(Check):
     """A check of labels that keeps pandera's interface and answers with rows and the gate's message.
 
-    ``label`` is the column that holds them, or the columns of annotators or tags. ``str(check)`` is its last message in
+    ``label`` is the column that holds them, or the columns of people or tags. ``str(check)`` is its last message in
     this thread where it failed: pandera writes it into its errors.
     """
 

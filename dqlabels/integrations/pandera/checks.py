@@ -217,7 +217,7 @@ def flagged_value_share_at_most(label: str, max_value: float, **options: Unpack[
 def annotator_agreement_at_least(
     label: str | Sequence[str], min_value: float, **options: Unpack[CheckOptions]
 ) -> Check:
-    """Return a check that annotators, systems or extracts agree: Krippendorff's alpha is at least ``min_value``.
+    """Return a check that people, systems or extracts agree: Krippendorff's alpha is at least ``min_value``.
 
     Args:
         label: The label columns, one per annotator; or, in long format (one row per label), the one label column, with
@@ -245,7 +245,7 @@ def annotator_agreement_at_least(
 
 @CheckForm("annotator", "max_noise_rate")
 def annotator_noise_at_most(label: str | Sequence[str], max_value: float, **options: Unpack[CheckOptions]) -> Check:
-    """Return a check that at most ``max_value`` of the labels that several annotators gave are wrong.
+    """Return a check that at most ``max_value`` of the labels that several people, systems or extracts gave are wrong.
 
     Args:
         label: As for :func:`annotator_agreement_at_least`.
@@ -277,7 +277,7 @@ def each_annotator_noise_at_most(
 
     Args:
         label: As for :func:`annotator_agreement_at_least`.
-        max_value: One limit for all annotators, or limits by annotator: a mapping or a list of ``(annotator, limit)``.
+        max_value: One limit for each annotator, or limits by annotator: a mapping or a list of ``(annotator, limit)``.
         {settings}
         {options}
         {pandera}
