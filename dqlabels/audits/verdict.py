@@ -23,7 +23,7 @@ from dqlabels.noise.probability import (
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.noise.sample import RowSample, hash_pairs, rows_drawn
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import Judgement, in_units, model_error
+from dqlabels.statistics.classes import Judgement, in_units, model_error, replaced_at
 from dqlabels.statistics.scores import (
     ScoreTally,
     adjust_probs,
@@ -75,7 +75,7 @@ def verdict_of(
     if options.compat is not None:
         return ClassVerdict(found, units, rule.calibration(tally, _tally_of(units[found.flagged])))
     flagged = found.flagged & (units < rule.cutoff)
-    suggested = np.where(flagged, found.suggested, codes)
+    suggested = replaced_at(np.flatnonzero(flagged), codes, found.suggested)
     judgement = replace(found, quality=rule.probability.quality(units), flagged=flagged, suggested=suggested)
     return ClassVerdict(judgement, units, rule.calibration(tally, _tally_of(units[flagged])))
 

@@ -28,6 +28,7 @@ from dqlabels.statistics.classes import (
     in_units,
     likeliest_checked,
     pick,
+    replaced_at,
     take,
 )
 from dqlabels.statistics.cutoffs import CutoffCounts, find_cutoffs
@@ -235,7 +236,7 @@ def judge(
             return block_quality(given, part if bars is None else adjust_probs(part, bars), score)
 
         quality = _by_block(MemoryEngine.over_whole_rows(probs, n_threads, block_rows), codes, probs, scored)
-    suggested = np.where(flagged, likely, codes)
+    suggested = replaced_at(np.flatnonzero(flagged), codes, likely)
     # Only cleanlab flags a row whose label is its likeliest class.
     same = np.flatnonzero(flagged & (likely == codes)) if compat == "cleanlab" else np.empty(0, dtype=np.int64)
     if same.size:

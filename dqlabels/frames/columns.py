@@ -207,6 +207,8 @@ def rows_by_class(codes: IntArray, n_classes: int) -> IntArray:
     >>> rows_by_class(np.array([1, -1, 1, 0]), 3).tolist()
     [1, 2, 0]
     """
+    if codes.size and int(codes.min()) >= 0:
+        return np.bincount(codes, minlength=n_classes)
     return np.bincount(codes + 1, minlength=n_classes + 1)[1:]
 
 
@@ -268,33 +270,34 @@ def encode(column: Column) -> tuple[IntArray, tuple[Any, ...]]:
     """
     dtype = column.dtype
     missing = missing_rows(column)
-    codes = np.full(len(column), -1, dtype=np.int64)
     if dtype.is_float() and (infinite := int(np.isinf(floats(column)).sum())):
         raise LabelColumnError(
             f"Column {column.name!r} holds infinity in {infinite:,} rows, which is not a class. "
             "Replace it with null where the label is unknown."
         )
-    present = np.flatnonzero(~missing)
-    if not present.size:
-        return codes, ()
-    known = column if present.size == len(column) else column.filter((~missing).tolist())
+    if missing.all():
+        return np.full(len(column), -1, dtype=np.int64), ()
+    if not missing.any():
+        return _encode_known(column)
+    codes, (known, values) = np.full(len(column), -1, dtype=np.int64), _encode_known(column.filter((~missing).tolist()))
+    codes[~missing] = known
+    return codes, values
+
+
+def _encode_known(column: Column) -> tuple[IntArray, tuple[Any, ...]]:
+    """The same for a column without missing values."""
+    dtype = column.dtype
     if dtype.is_integer() or dtype.is_float() or dtype == nw.Boolean:
-        if dtype in (nw.Int128, nw.UInt128):
-            known = _narrowed(known)
-        values, inverse = distinct_numbers(known.to_numpy())
-        if present.size == codes.size:
-            return inverse, tuple(value.item() for value in values)
-        codes[present] = inverse
+        numbers = _narrowed(column) if dtype in (nw.Int128, nw.UInt128) else column
+        values, codes = distinct_numbers(numbers.to_numpy())
         return codes, tuple(value.item() for value in values)
-    if dtype == nw.String and (coded := string_codes(known)) is not None:
+    if dtype == nw.String and (coded := string_codes(column)) is not None:
         order = sorted(coded[1])
         lookup = {value: position for position, value in enumerate(order)}
-        codes[present] = np.array([lookup[value] for value in coded[1]], dtype=np.int64)[coded[0]]
-        return codes, tuple(order)
-    listed, order = _distinct(known)
+        return np.array([lookup[value] for value in coded[1]], dtype=np.int64)[coded[0]], tuple(order)
+    listed, order = _distinct(column)
     lookup = {value: position for position, value in enumerate(order)}
-    codes[present] = np.fromiter((lookup[value] for value in listed), dtype=np.int64, count=len(listed))
-    return codes, tuple(order)
+    return np.fromiter((lookup[value] for value in listed), dtype=np.int64, count=len(listed)), tuple(order)
 
 
 def distinct_numbers(numbers: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
@@ -307,7 +310,10 @@ def distinct_numbers(numbers: NDArray[Any]) -> tuple[NDArray[Any], IntArray]:
         low, high = int(numbers.min()), int(numbers.max())
         if high - low <= max(MAX_SPAN, numbers.size):
             wide = np.dtype(np.uint64 if numbers.dtype.kind == "u" else np.int64)
-            steps = (numbers.astype(wide) - wide.type(low)).astype(np.intp)
+            steps = numbers.astype(wide, copy=False)
+            if low:
+                steps = steps - wide.type(low)
+            steps = steps.astype(np.intp, copy=False)
             held = np.bincount(steps, minlength=high - low + 1) > 0
             found = np.flatnonzero(held)
             places = held.cumsum() - 1

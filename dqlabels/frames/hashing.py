@@ -52,7 +52,7 @@ def hash_words(words: NDArray[np.uint32]) -> Hashes:
     (True, False)
     """
     hashes = np.full(len(words), SEED)
-    for column in range(words.shape[1]):
+    for column in range(words.shape[1] if len(words) else 0):
         hashes ^= words[:, column].astype(np.uint64) + SEED
         _mix(hashes)
     return hashes

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import PRUNE_RULES
-from dqlabels.statistics.scores import MAX_BIN, N_BINS, OFFSET_BITS, SCORE_UNIT, ScoreTally, bins_of
+from dqlabels.statistics.classes import PRUNE_RULES, in_cache
+from dqlabels.statistics.scores import MAX_BIN, N_BINS, OFFSET_BITS, SCORE_UNIT, ScoreTally, bins_of, places_of
 
 # Groups of rows hold at least so many, and at least this share of the rows that are worse.
 MIN_GROUP_ROWS = 10
@@ -160,17 +160,22 @@ def wrong_probability(
 
 def _other_bins(codes: IntArray, probs: RealArray, score: Score) -> IntArray:
     """Bins (m, K) of the scores that each class would get as the label of a row; N_BINS for the label that it has."""
-    bins = bins_of(score.of_every_class(probs))[0]
+    bins = np.empty(probs.shape, dtype=np.int64)
+    for part in in_cache(probs):
+        bins[part] = places_of(score.of_every_class(probs[part]))
     bins[np.arange(codes.size), codes] = N_BINS
     return bins
 
 
 def _wrong_counts(bins: IntArray, codes: IntArray, matrix: FloatArray, right: FloatArray) -> IntArray:
     """Wrong labels in each bin: each row gives its other classes as often as the matrix (K, K) says."""
-    weights = WEIGHT_UNIT * matrix[codes]
-    weights *= right[:, None]
-    np.rint(weights, out=weights)
-    counts = np.bincount(bins.ravel(), weights=weights.ravel(), minlength=N_BINS + 1)
+    scaled, counts = WEIGHT_UNIT * matrix, np.zeros(N_BINS + 1)
+    for part in in_cache(matrix, codes.size):
+        weights = scaled.take(codes[part], axis=0)
+        weights *= right[part, None]
+        np.rint(weights, out=weights)
+        # Sums of whole numbers are exact, whatever the parts.
+        counts += np.bincount(bins[part].ravel(), weights=weights.ravel(), minlength=N_BINS + 1)
     return np.asarray(counts[:N_BINS].astype(np.int64))
 
 

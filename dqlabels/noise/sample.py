@@ -71,8 +71,7 @@ class RowSample:
         if hashes.size <= SLACK * self.limit:
             return MAX_HASH
         near = hashes[hashes <= np.uint64(MAX_HASH * 2 * self.limit // hashes.size)]
-        kinds = np.unique(near)
-        return int(kinds[self.limit - 1]) if kinds.size > self.limit else MAX_HASH
+        return _highest_kept(near, self.limit)
 
     def accept(self, hashes: Hashes, codes: IntArray, units: NDArray[np.uint32], counts: IntArray) -> None:
         """Add kinds of row.
@@ -100,9 +99,9 @@ class RowSample:
         """Count rows that are alike once, and drop those beyond the limit."""
         hashes, codes = np.concatenate(self.hashes), np.concatenate(self.codes)
         units, counts = np.concatenate(self.units), np.concatenate(self.counts)
-        kinds = np.unique(hashes)
-        if kinds.size > self.limit:
-            self.bar = int(kinds[self.limit - 1])
+        highest = _highest_kept(hashes, self.limit)
+        if highest < MAX_HASH:
+            self.bar = highest
             near = np.flatnonzero(hashes <= np.uint64(self.bar))
             hashes, codes, units, counts = hashes[near], codes[near], units[near], counts[near]
         first, added = _once(hashes, codes, units, counts)
@@ -123,16 +122,30 @@ class RowSample:
         Where rows repeat, each kind is there as often as its share of the table says.
         """
         hashes, codes, units, counts = self.columns()
-        tied = _shared(hashes)
-        alike, exact = np.zeros((2, codes.size), dtype=np.uint64)
-        alike[tied] = hash_words(np.column_stack([units[tied, codes[tied]], np.sort(units[tied], axis=1)]))
-        exact[tied] = _exact(codes[tied], units[tied])
-        order = np.lexsort((exact, alike, hashes))
+        order = _settled_order(hashes, codes, units)
         total = int(counts.sum())
         kept = min(total, self.limit)
         ends = counts[order].cumsum() * kept // max(total, 1)
         rows = np.repeat(order, np.diff(ends, prepend=0))
         return codes[rows], units[rows] / np.float64(UNIT)
+
+
+def _settled_order(hashes: Hashes, codes: IntArray, units: NDArray[np.uint32]) -> IntArray:
+    """Order (m,) of kinds of row by their hash, and where hashes tie by what the rows hold."""
+    tied = _shared(hashes)
+    if not tied.size:
+        return np.argsort(hashes)
+    alike, exact = np.zeros((2, codes.size), dtype=np.uint64)
+    alike[tied] = hash_words(np.column_stack([units[tied, codes[tied]], np.sort(units[tied], axis=1)]))
+    exact[tied] = _exact(codes[tied], units[tied])
+    return np.lexsort((exact, alike, hashes))
+
+
+def _highest_kept(hashes: Hashes, limit: int) -> int:
+    """The ``limit``-th lowest of the different hashes; MAX_HASH where there are no more than that."""
+    ordered = np.sort(hashes)  # many times faster than np.unique, which counts by hashing once more
+    firsts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    return int(ordered[firsts[limit - 2]] if limit > 1 else ordered[0]) if firsts.size >= limit else MAX_HASH
 
 
 def hash_pairs(own: RealArray, rival: RealArray) -> Hashes:
@@ -147,6 +160,9 @@ def _exact(codes: IntArray, units: NDArray[np.uint32]) -> Hashes:
 
 def _shared(hashes: Hashes) -> IntArray:
     """Places (s,) of the hashes that occur more than once: only among these can rows be alike."""
+    ordered = np.sort(hashes)
+    if (ordered[1:] != ordered[:-1]).all():
+        return np.empty(0, dtype=np.int64)
     order = np.argsort(hashes)
     same = np.flatnonzero(np.diff(hashes[order]) == 0)
     return np.asarray(order[np.union1d(same, same + 1)])
@@ -155,6 +171,8 @@ def _shared(hashes: Hashes) -> IntArray:
 def _once(hashes: Hashes, codes: IntArray, units: NDArray[np.uint32], counts: IntArray) -> tuple[IntArray, IntArray]:
     """Places (m,) of one row of each kind, and how often each occurs (m,)."""
     shared = _shared(hashes)
+    if not shared.size:
+        return np.arange(hashes.size), counts
     single = np.ones(hashes.size, dtype=bool)
     single[shared] = False
     first, place = np.unique(_exact(codes[shared], units[shared]), return_index=True, return_inverse=True)[1:]

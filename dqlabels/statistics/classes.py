@@ -60,6 +60,17 @@ def pick(probs: RealArray, rows: IntArray, classes: IntArray) -> RealArray:
     return np.asarray(probs.ravel().take(rows * probs.shape[1] + classes))
 
 
+def replaced_at(rows: IntArray, codes: IntArray, others: NarrowArray) -> IntArray:
+    """A copy of the classes (n,) in which these rows (m,) have those of ``others`` (n,).
+
+    >>> replaced_at(np.array([2]), np.array([0, 0, 0]), np.array([1, 1, 1])).tolist()
+    [0, 0, 1]
+    """
+    replaced: IntArray = codes.copy()
+    replaced[rows] = others[rows]
+    return replaced
+
+
 def in_units(probs: RealArray) -> RealArray:
     """Round probabilities to whole multiples of 2**-24; the float type stays, and holds them exactly."""
     units = np.multiply(probs, probs.dtype.type(UNIT))
@@ -77,6 +88,13 @@ def likeliest(probs: RealArray) -> tuple[IntArray, RealArray]:
         return likely, take(probs, likely)
     few, top = _likeliest_down(np.ascontiguousarray(probs.T))
     return few.astype(np.int64), top
+
+
+def _highest_of(probs: RealArray) -> RealArray:
+    """Highest probability (m,) of each row."""
+    if probs.shape[1] > FEW_CLASSES:
+        return likeliest(probs)[1]  # the place of a maximum is found faster than the maximum
+    return np.asarray(np.ascontiguousarray(probs.T).max(axis=0))
 
 
 def model_error(codes: IntArray, likely: IntArray) -> float:
@@ -152,10 +170,15 @@ def _rivals_down(columns: RealArray, codes: IntArray) -> RealArray:
     return np.asarray(columns.max(axis=0))
 
 
-def in_cache(probs: RealArray) -> list[slice]:
-    """Split a block into parts that stay in a core's own cache while they are read more than once."""
-    step = max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
-    return [slice(start, min(start + step, len(probs))) for start in range(0, len(probs), step)]
+def in_cache(probs: RealArray, n_rows: int | None = None) -> list[slice]:
+    """Split a block into parts that stay in a core's own cache while they are read more than once.
+
+    Args:
+        probs: (m, K) the block, or any rows like its own.
+        n_rows: How many rows to split, by default those of ``probs``.
+    """
+    rows, step = len(probs) if n_rows is None else n_rows, max(1, CACHE_BYTES // (probs.shape[1] * probs.itemsize))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
 def strongest_rival(codes: IntArray, probs: RealArray) -> RealArray:
@@ -334,7 +357,7 @@ def _next_confident(
 ) -> tuple[IntArray, IntArray]:
     """Select the rows that reach the bar of a class other than the likeliest, and that class."""
     rest = _without(probs.take(rows, axis=0), likely.take(rows))
-    near = np.flatnonzero(likeliest(rest)[1] >= bars.min())
+    near = np.flatnonzero(_highest_of(rest) >= bars.min())
     rows, rest = rows[near], rest[near]
     reached = np.flatnonzero(rest >= bars)
     if not reached.size:

@@ -37,7 +37,7 @@ def logarithm_units(probs: RealArray) -> FloatArray:
 
 def _logarithms(units: RealArray) -> FloatArray:
     """The same of probabilities that are in whole units of 2**-24 already."""
-    logs = np.maximum(units.astype(np.float64), 1.0)
+    logs = np.maximum(units, 1.0, dtype=np.float64)
     np.log2(logs, out=logs)
     logs -= 24
     logs *= SCORE_UNIT
@@ -140,8 +140,24 @@ class ScoreTally:
 
 def bins_of(units: FloatArray) -> tuple[IntArray, IntArray]:
     """Bin (m,) of each score, and its units (m,) from the lower edge of the bin."""
-    whole = units.astype(np.int64) + (MAX_BIN << OFFSET_BITS)
-    return whole >> OFFSET_BITS, whole & ((1 << OFFSET_BITS) - 1)
+    places = _shifted(units)
+    offsets = places & ((1 << OFFSET_BITS) - 1)
+    places >>= OFFSET_BITS
+    return places, offsets
+
+
+def places_of(units: FloatArray) -> IntArray:
+    """Bin of each score, in the shape of ``units``."""
+    places = _shifted(units)
+    places >>= OFFSET_BITS
+    return places
+
+
+def _shifted(units: FloatArray) -> IntArray:
+    """Units from the lower edge of the first bin."""
+    whole = units.astype(np.int64)
+    whole += MAX_BIN << OFFSET_BITS
+    return whole
 
 
 def adjust_probs(probs: RealArray, thresholds: FloatArray) -> FloatArray:
