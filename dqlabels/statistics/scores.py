@@ -112,14 +112,10 @@ class ScoreTally:
         """Return a state without rows."""
         return cls(np.zeros(N_BINS, dtype=np.int64), np.zeros(N_BINS, dtype=np.int64))
 
-    def update(self, units: FloatArray, weights: IntArray | None = None) -> None:
-        """Add rows with these scores (m,), each so many times as its weight (m,) says."""
+    def update(self, units: FloatArray) -> None:
+        """Add rows with these scores (m,)."""
         places, offsets = bins_of(units)
-        if weights is None:
-            self.counts += np.bincount(places, minlength=N_BINS)
-        else:
-            self.counts += np.bincount(places, weights=weights, minlength=N_BINS).astype(np.int64)
-            offsets = offsets * weights
+        self.counts += np.bincount(places, minlength=N_BINS)
         self.offsets += np.bincount(places, weights=offsets, minlength=N_BINS).astype(np.int64)
 
     def merge(self, other: ScoreTally) -> None:

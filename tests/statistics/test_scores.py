@@ -65,10 +65,3 @@ def test_bins_and_offsets_give_the_units_back(rows):
     units = logit_margin(*rows)
     places, offsets = bins_of(units)
     assert np.array_equal(((places - N_BINS // 2) << OFFSET_BITS) + offsets, units.astype(np.int64))
-
-
-def test_a_weight_counts_a_row_so_many_times():
-    once, thrice = ScoreTally.empty(), ScoreTally.empty()
-    once.update(np.array([5.0, 5.0, 5.0]))
-    thrice.update(np.array([5.0]), np.array([3]))
-    assert np.array_equal(once.sums(), thrice.sums())
