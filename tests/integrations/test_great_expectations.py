@@ -270,15 +270,15 @@ def test_what_fixes_the_meaning_is_stored_though_it_is_the_default():
 
 def test_an_estimator_is_stored_with_its_version_and_echoed():
     expectation = Rate(**LABEL, max_value=0.5, method="anchor")
-    assert expectation.configuration.kwargs["method"] == "anchor/1"
+    assert expectation.configuration.kwargs["method"] == "anchor/2"
     details = validate(clean(), expectation)[0].result["details"]
-    assert (details["method"], details["estimator"]) == ("anchor/1", "anchor")
+    assert (details["method"], details["estimator"]) == ("anchor/2", "anchor")
 
 
 def test_a_version_that_this_one_does_not_compute_is_refused():
-    (result,) = validate(clean(), Rate(**LABEL, max_value=0.5, method="default/2"))
+    (result,) = validate(clean(), Rate(**LABEL, max_value=0.5, method="default/1"))
     assert not result.success
-    assert "method='default/2': this dqlabels estimates by version 1" in result.exception_info["exception_message"]
+    assert "method='default/1': this dqlabels estimates by version 2" in result.exception_info["exception_message"]
 
 
 @pytest.mark.parametrize(

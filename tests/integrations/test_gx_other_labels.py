@@ -323,7 +323,7 @@ PAGES = {
 def test_a_page_says_what_was_asked_and_found(name, tmp_path):
     table, expectation, wrong = case(name)
     page = words(page_of(tmp_path, pd.DataFrame(table(wrong)), expectation))
-    for said in (*PAGES[name], "FAIL: ", "Most suspicious rows Row Given Suggested Quality", "; method default/1."):
+    for said in (*PAGES[name], "FAIL: ", "Most suspicious rows Row Given Suggested Quality", "; method default/2."):
         assert said in page
     assert "unexpected value" not in page.lower()
 

@@ -249,7 +249,7 @@ def test_a_suite_keeps_its_meaning_on_disk(tmp_path):
     context = gx.get_context(mode="file", project_root_dir=str(tmp_path))
     context.suites.add(gx.ExpectationSuite(name="kept", expectations=[expectation]))
     (kept,) = open_project(tmp_path / "gx").suites.get("kept").expectations
-    assert (kept.method, kept.features, kept.max_value, kept.severity) == ("anchor/1", ["x", "z"], 0.05, "warning")
+    assert (kept.method, kept.features, kept.max_value, kept.severity) == ("anchor/2", ["x", "z"], 0.05, "warning")
 
 
 # --- Columns that an audit wrote

@@ -75,7 +75,7 @@ class ExpectAnnotatorAgreementToBeAtLeast(AnnotatorExpectation):
         - column, annotator, item: In place of column_list, in long format (one row per label): the columns of the
           label, of who gave it, and of what was labelled.
         - The other options of ``dqlabels.audit`` for such columns, under the same names; columns are given by name.
-        - method: The version of the estimates, ``"default/1"``.
+        - method: The version of the estimates, ``"default/2"``.
         - decide, on_inconclusive and row_condition: As in ``ExpectLabelNoiseRateToBeAtMost``.
 
     >>> import great_expectations as gx, pandas as pd

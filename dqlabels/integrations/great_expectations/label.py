@@ -65,7 +65,7 @@ class ExpectLabelNoiseRateToBeAtMost(LabelExpectation, GateExpectation):
 
     Options:
         - The options of ``dqlabels.audit`` for such a column, under the same names; columns are given by name.
-        - method: The estimator of the rate and its version, as in ``"variational/1"``; by default ``"default/1"``.
+        - method: The estimator of the rate and its version, as in ``"variational/2"``; by default ``"default/2"``.
         - decide: ``"estimate"``, or ``"confident"``: fail only when the whole interval exceeds the limit.
         - on_inconclusive: What an undecided ``"confident"`` does: ``"warn"`` and pass, ``"fail"`` or ``"pass"``.
         - row_condition: Rows to audit, as ``Column("split") == "train"``.

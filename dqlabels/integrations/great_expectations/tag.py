@@ -62,7 +62,7 @@ class ExpectTagNoiseRateToBeAtMost(TagExpectation):
         max_value: The largest share of the answers, over all rows and labels, that may be wrong, in [0, 1].
 
     Options:
-        As in ``ExpectLabelNoiseRateToBeAtMost``, but for ``task``; ``method`` is always ``"default/1"``.
+        As in ``ExpectLabelNoiseRateToBeAtMost``, but for ``task``; ``method`` is always ``"default/2"``.
 
     >>> import great_expectations as gx, pandas as pd
     >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default

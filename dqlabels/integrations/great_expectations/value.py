@@ -27,7 +27,7 @@ class ExpectFlaggedValueShareToBeAtMost(GateExpectation):
 
     Options:
         - The options of ``dqlabels.audit`` for such a column, under the same names; columns are given by name.
-        - method: The version of the way to flag, ``"default/1"``.
+        - method: The version of the way to flag, ``"default/2"``.
         - decide, on_inconclusive and row_condition: As in ``ExpectLabelNoiseRateToBeAtMost``; the interval is made as
           if the table were one of many alike.
 
