@@ -47,8 +47,8 @@ def is_worth_asking(rows: int, columns: int, n_classes: int, rows_per_class: int
     >>> is_worth_asking(1_000, 20, 2, 5_000), is_worth_asking(20_000, 16, 26, 5_000)
     (True, False)
     """
-    enough = n_classes <= MAX_CLASSES or rows >= rows_per_class * n_classes
-    return enough and columns <= MAX_COLUMNS
+    few_classes = n_classes <= MAX_CLASSES and columns <= MAX_COLUMNS
+    return few_classes or is_worth_boosting(rows, columns, n_classes, rows_per_class)
 
 
 def judge_by_boosting(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +13,7 @@ from dqlabels.models.bag import MIN_LEAF_ROWS
 from dqlabels.models.estimator import Classifier, aligned, fit, fit_for_others, seeded
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.sizes import MAX_TREES
-from dqlabels.models.units import FittingRows, content_folds
+from dqlabels.models.units import FittingRows, content_folds, folds_of_rows, mean_of_folds
 from dqlabels.progress import Progress, ProgressOption
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 
@@ -101,25 +100,16 @@ def judge_in_folds(
         judge: Takes the number of a fold, the rows to fit on and the rows (b,) to judge, and returns their
             probabilities (b, K).
     """
-    fold_of_unit = np.full(rows.n_units, -1, dtype=np.int64)
-    fold_of_unit[rows.units[fitted]] = content_folds(fitted, rows.codes, rows.units, n_folds, seed)
-    folds = fold_of_unit[rows.units]
+    folds = folds_of_rows(fitted, rows.codes, rows.units, n_folds, seed)
     counted = fitted[weights[fitted] > 0]
     trains = [counted[folds[counted] != fold] for fold in range(n_folds)]
     if any(np.unique(rows.codes[train]).size < 2 for train in trains):
         return None
-    tests = [np.flatnonzero((folds == fold) | (folds < 0)) for fold in range(n_folds)]
-    asked = [fold for fold in range(n_folds) if tests[fold].size]
 
-    def answer(fold: int) -> RealArray:
-        return judge(fold, trains[fold], tests[fold])
+    def answer(fold: int, tests: IntArray) -> RealArray:
+        return judge(fold, trains[fold], tests)
 
-    sums, votes = np.zeros((len(rows.codes), rows.n_classes)), np.zeros(len(rows.codes))
-    with ThreadPoolExecutor(min(n_folds, n_threads)) as pool:
-        for fold, probs in zip(asked, pool.map(answer, asked), strict=True):
-            sums[tests[fold]] += probs
-            votes[tests[fold]] += 1
-    return np.asarray(sums / votes[:, None])
+    return mean_of_folds(folds, n_folds, n_threads, answer, rows.n_classes)
 
 
 def fit_on_all(rows: FittingRows, model: Classifier | None, seed: int, n_jobs: int | None) -> FittedModel:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.hashing import hash_matrix
-from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
+from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix, RealArray
 
 # Values of any type that name each row's group.
 GroupNames = NDArray[np.generic]
@@ -141,6 +143,43 @@ def class_places(codes: IntArray, units: IntArray) -> IntArray:
     first = np.full(int(codes.max()) + 1, int(units.max()) + 1)
     np.minimum.at(first, codes, units)
     return np.argsort(np.argsort(first, kind="stable"), kind="stable")
+
+
+def folds_of_rows(fitted: IntArray, codes: IntArray, units: IntArray, n_folds: int, seed: int) -> IntArray:
+    """Return the fold (n,) of every row, units held together; -1 where no row of a unit is fitted.
+
+    Args:
+        fitted: (m,) rows to fit on; the other arguments are those of :func:`content_folds`.
+        codes: (n,) class positions.
+        units: (n,) which rows stay together.
+        n_folds: How many folds.
+        seed: Seeds the order.
+    """
+    fold_of_unit = np.full(int(units.max()) + 1, -1, dtype=np.int64)
+    fold_of_unit[units[fitted]] = content_folds(fitted, codes, units, n_folds, seed)
+    return fold_of_unit[units]
+
+
+def mean_of_folds(
+    folds: IntArray, n_folds: int, n_threads: int, judge: Callable[[int, IntArray], RealArray], width: int
+) -> FloatArray:
+    """Return what models say of every row (n, width) that they did not see: of rows without a fold, all on average.
+
+    Args:
+        folds: (n,) the fold of each row, -1 for none.
+        n_folds: How many models there are.
+        n_threads: With two or more the folds are judged side by side; the answer does not depend on it.
+        judge: Takes the number of a fold and the rows (b,) that its model did not see; returns (b, width).
+        width: Columns of an answer.
+    """
+    tests = [np.flatnonzero((folds == fold) | (folds < 0)) for fold in range(n_folds)]
+    asked = [fold for fold in range(n_folds) if tests[fold].size]
+    sums, votes = np.zeros((len(folds), width)), np.zeros(len(folds))
+    with ThreadPoolExecutor(min(n_folds, n_threads)) as pool:
+        for fold, said in zip(asked, pool.map(lambda fold: judge(fold, tests[fold]), asked), strict=True):
+            sums[tests[fold]] += said
+            votes[tests[fold]] += 1
+    return np.asarray(sums / votes[:, None])
 
 
 def content_folds(labelled: IntArray, codes: IntArray, units: IntArray, n_folds: int, seed: int) -> IntArray:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
 
 from dqlabels.models.bag import fit_tree
-from dqlabels.models.units import content_folds, fitting_sample
+from dqlabels.models.units import fitting_sample, folds_of_rows, mean_of_folds
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 from dqlabels.threads import thread_count
 
@@ -67,9 +66,7 @@ class ValueFolds:
             return None
         alike = np.zeros(len(matrix), dtype=np.int64)
         fitted = fitting_sample(known, alike, units, seed, MAX_ROWS)
-        fold_of_unit = np.full(int(units.max()) + 1, -1, dtype=np.int64)
-        fold_of_unit[units[fitted]] = content_folds(fitted, alike, units, FOLDS, seed)
-        return cls(matrix, fitted, fold_of_unit[units], seed)
+        return cls(matrix, fitted, folds_of_rows(fitted, alike, units, FOLDS, seed), seed)
 
     def boosted(self, targets: FloatArray, weights: FloatArray, n_jobs: int | None) -> FloatArray:
         """Predict all rows (n,) by boosted trees that did not see them.
@@ -82,13 +79,12 @@ class ValueFolds:
         Source: stochastic gradient boosting (Friedman 2001) of extremely randomized trees (Geurts et al. 2006).
         """
 
-        def judge(fold: int) -> tuple[IntArray, FloatArray]:
+        def judge(fold: int, tests: IntArray) -> FloatArray:
             train = self.fitted[self.folds[self.fitted] != fold]
-            tests = np.flatnonzero((self.folds == fold) | (self.folds < 0))
             seeds = np.random.default_rng([self.seed, 0xB0, fold]).integers(2**31, size=TREES)
-            return tests, _boost(self.matrix, train, tests, targets[train], weights[train], seeds.tolist())
+            return _boost(self.matrix, train, tests, targets[train], weights[train], seeds.tolist())[:, None]
 
-        return self._mean(judge, n_jobs)
+        return mean_of_folds(self.folds, FOLDS, thread_count(n_jobs), judge, 1)[:, 0]
 
     def line(self, targets: FloatArray, weights: FloatArray, design: Design) -> FloatArray:
         """Predict all rows (n,) by ridge regressions on a design that did not see them; arguments as for boosting."""
@@ -113,14 +109,6 @@ class ValueFolds:
             own = self.folds[rows]
             predicted[rows] = np.where(own < 0, each.mean(axis=1), each[np.arange(rows.size), own])
         return predicted
-
-    def _mean(self, judge: Callable[[int], tuple[IntArray, FloatArray]], n_jobs: int | None) -> FloatArray:
-        sums, votes = np.zeros(len(self.matrix)), np.zeros(len(self.matrix))
-        with ThreadPoolExecutor(min(thread_count(n_jobs), FOLDS)) as pool:
-            for tests, predicted in pool.map(judge, range(FOLDS)):
-                sums[tests] += predicted
-                votes[tests] += 1
-        return np.asarray(sums / votes)
 
 
 def _boost(
