@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.frames import MAKERS
+
+# Each worker has a core, and the commands, servers and Spark's workers that it starts share it: two threads of linear
+# algebra on small matrices wait for each other, and for those of the other worker. Set before numpy is imported.
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
+
+from support.frames import MAKERS  # noqa: E402
 
 # The examples of the expectations make a context, which reports to its makers unless told not to.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
