@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,8 +10,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from support import command
 from support.frames import ROOT
 from support.large_tables import table
+
+from dqlabels.models.sizes import BoostingSizes, Sizes
 
 pytestmark = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"
@@ -37,7 +39,7 @@ passes.ClassJudge.judge = slow
 )
 
 
-def command(code: str, source: Path, target: Path) -> list[str]:
+def process(code: str, source: Path, target: Path) -> list[str]:
     return [sys.executable, "-c", code + "run(SMALL)", "audit", str(source), "-y", "label", "-q", "-o", str(target)]
 
 
@@ -48,11 +50,9 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def audit(source: Path, target: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(SMALL_IS_LARGE, source, target),
-        capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, **environment},
-    )  # fmt: skip
+def audit(source: Path, target: Path) -> command.Done:
+    small = Sizes(large_rows=1_000, read_rows=512, halves=BoostingSizes(trees=4))
+    return command.run("audit", source, "-y", "label", "-q", "-o", target, sizes=small)
 
 
 def on_full_disk(size: str, mounted: Path, script: str) -> subprocess.CompletedProcess[str]:
@@ -73,7 +73,7 @@ def test_a_full_disk_leaves_the_former_output(source, tmp_path):
     folder.mkdir()
     if not can_mount(folder):
         pytest.skip("no right to mount a small file system")
-    run = " ".join(f"'{part}'" for part in command(SMALL_IS_LARGE, source, folder / "out.parquet"))
+    run = " ".join(f"'{part}'" for part in process(SMALL_IS_LARGE, source, folder / "out.parquet"))
     script = f"echo former > {folder}/out.parquet; {run}; echo $?; cat {folder}/out.parquet; ls -A {folder}"
     done = on_full_disk("150k", folder, script)
     assert "No space left on device" in done.stderr
@@ -85,7 +85,7 @@ def test_a_full_folder_for_the_passes_is_named(source, tmp_path):
     folder.mkdir()
     if not can_mount(folder):
         pytest.skip("no right to mount a small file system")
-    run = " ".join(f"'{part}'" for part in command(SMALL_IS_LARGE, source, tmp_path / "out.parquet"))
+    run = " ".join(f"'{part}'" for part in process(SMALL_IS_LARGE, source, tmp_path / "out.parquet"))
     done = on_full_disk("100k", folder, f"TMPDIR={folder} {run}; ls -A {folder}")
     assert "set TMPDIR to a folder with more room" in done.stderr
     assert str(folder) in done.stderr
@@ -98,8 +98,8 @@ def test_a_truncated_file_is_refused(source, tmp_path):
     source.write_bytes(whole[: len(whole) * 2 // 3])
     done = audit(source, tmp_path / "out.parquet")
     assert done.returncode == 2
-    assert "in.parquet cannot be read as parquet" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert b"in.parquet cannot be read as parquet" in done.stderr
+    assert b"Traceback" not in done.stderr
     assert not (tmp_path / "out.parquet").exists()
 
 
@@ -112,7 +112,7 @@ def test_a_corrupt_row_group_is_reported_and_the_former_output_kept(source, tmp_
     source.write_bytes(bytes(whole))
     done = audit(source, target)
     assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
+    assert b"Traceback" not in done.stderr
     assert target.read_text() == "former"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "out.parquet"]
 
@@ -121,7 +121,7 @@ def test_a_corrupt_row_group_is_reported_and_the_former_output_kept(source, tmp_
 def test_a_killed_run_leaves_the_former_output_and_the_next_one_clears_up(source, tmp_path, how):
     target, begun = tmp_path / "out.parquet", tmp_path / "out.parquet.begun"
     target.write_text("former")
-    running = subprocess.Popen(command(SLOW, source, target), cwd=ROOT, stderr=subprocess.PIPE)
+    running = subprocess.Popen(process(SLOW, source, target), cwd=ROOT, stderr=subprocess.PIPE)
     while not begun.exists():
         assert running.poll() is None, running.stderr.read().decode()
         time.sleep(0.05)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from dataclasses import replace
 from typing import Any
@@ -13,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.frames import ROOT
+from support import command
 from support.large_tables import ADDED, table
 from support.sized import Sized
 
@@ -346,11 +344,9 @@ def test_an_audit_leaves_no_file_behind(tmp_path, monkeypatch):
 def test_the_command_line_streams_a_large_file(tmp_path):
     source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
     table(2_000).write_parquet(source)
-    code = f"from dqlabels.models.sizes import *; from dqlabels.cli import run; run({SMALL!r})"
-    command = [sys.executable, "-W", "error", "-c", code, "audit", str(source), "-y", "label", "-o", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    done = command.run("audit", source, "-y", "label", "-o", target, sizes=SMALL)
     assert done.returncode == 0, done.stderr
-    assert "labels flagged" in done.stdout
+    assert b"labels flagged" in done.stdout
     assert pl.read_parquet(target).drop(ADDED).equals(table(2_000))
     assert [path.name for path in tmp_path.iterdir()] == ["in.parquet", "out.parquet"] or len(
         list(tmp_path.iterdir())

@@ -14,6 +14,7 @@ from unittest.mock import patch
 import pytest
 
 from dqlabels.__main__ import main
+from dqlabels.models.sizes import Sizes
 
 
 def process(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -33,8 +34,13 @@ class Done:
     stderr: bytes
 
 
-def run(*arguments: Any, stdin: bytes = b"", columns: int = 120) -> Done:
-    """The command in this process, which spares two seconds each; a few tests start it as a shell does."""
+def run(*arguments: Any, stdin: bytes = b"", columns: int = 120, sizes: Sizes | None = None) -> Done:
+    """The command in this process, which spares two seconds each; a few tests start it as a shell does.
+
+    With ``sizes`` a small file counts as a large one.
+    """
+    from dqlabels import cli  # in a function: it needs what the extra of the command line brings
+
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with (
         patch.object(sys, "argv", ["dqlabels", *map(str, arguments)]),
@@ -44,5 +50,5 @@ def run(*arguments: Any, stdin: bytes = b"", columns: int = 120) -> Done:
         redirect_stderr(err),
         pytest.raises(SystemExit) as left,
     ):
-        main()
+        main() if sizes is None else cli.run(sizes)
     return Done(int(left.value.code or 0), out.buffer.getvalue(), err.buffer.getvalue())  # type: ignore[attr-defined]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from support.frames import ROOT
+from support import command
 from support.large_tables import ADDED
 from support.large_tables import large_prices as table
 from support.sized import Sized
@@ -198,11 +196,7 @@ def test_a_first_look_is_the_same_from_any_parts():
 def test_the_command_line_streams_a_large_file(tmp_path):
     source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
     table(2_000).write_parquet(source)
-    code = f"from dqlabels.models.sizes import *; from dqlabels.cli import run; run({SMALL!r})"
-    options = ["audit", str(source), "-y", "price", "--task", "regression", "-o", str(target)]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *options], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = command.run("audit", source, "-y", "price", "--task", "regression", "-o", target, sizes=SMALL)
     assert done.returncode == 0, done.stderr
-    assert "values flagged" in done.stdout
+    assert b"values flagged" in done.stdout
     assert pl.read_parquet(target).drop(ADDED).equals(table(2_000))
