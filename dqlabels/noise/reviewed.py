@@ -15,7 +15,7 @@ from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowAr
 
 # Strata by label quality, worst first: the share of the rows in each, and the share of the sample drawn from it.
 STRATA_ROWS = (0.10, 0.20, 0.70)
-STRATA_SAMPLE = (0.40, 0.30, 0.30)
+STRATA_SAMPLE = (0.28, 0.24, 0.48)
 # Share of the wrong labels in each stratum that a plan expects: the mean over tables with known noise
 # (docs/benchmarks.md), and that of a ranking which says nothing about labels.
 WRONG_USUALLY = (0.73, 0.17, 0.10)

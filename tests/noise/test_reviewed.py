@@ -53,10 +53,10 @@ def test_the_worst_stratum_is_the_lowest_quality():
     assert quality[of_row == 0].max() < quality[of_row == 1].min() < quality[of_row == 2].min()
 
 
-def test_a_sample_is_drawn_40_30_30():
+def test_a_sample_is_drawn_28_24_48():
     quality = np.linspace(0, 1, 1000)
     drawn = draw_sample(quality, 100, 0)
-    assert np.bincount(strata(quality)[drawn]).tolist() == [40, 30, 30]
+    assert np.bincount(strata(quality)[drawn]).tolist() == [28, 24, 48]
 
 
 @given(rows=st.integers(1, 300), wanted=st.integers(1, 400), seed=st.integers(0, 9))
