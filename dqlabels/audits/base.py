@@ -267,6 +267,7 @@ class Audit(abc.ABC):
         decisions: str | Path | None = None,
         *,
         sample: int | None = None,
+        max_noise_rate: float | None = None,
         port: int = 0,
         start: bool = True,
         open_browser: bool = True,
@@ -277,6 +278,8 @@ class Audit(abc.ABC):
             decisions: File in which every decision is kept as it is made; a former review in it goes on. Default
                 ``LABEL.review.jsonl`` in the folder where Python runs.
             sample: Review so many rows, drawn as by :meth:`review_sample`, for a noise rate; default the flagged rows.
+            max_noise_rate: With ``sample``: a limit in (0, 1). The page says when enough rows are read to tell that the
+                noise rate is above or below it.
             port: The port to serve on; 0 takes a free one.
             start: Serve at once, beside the caller; else ``.start()`` or ``.serve()`` it.
             open_browser: Open the page in the default browser when it starts.
@@ -286,7 +289,8 @@ class Audit(abc.ABC):
 
         Raises:
             MissingExtraError: starlette or uvicorn is not installed.
-            OptionError: ``decisions`` is a file on other labels, or of something else; or the port is taken.
+            OptionError: ``decisions`` is a file on other labels, or of something else; a limit without a sample or
+                outside (0, 1); or the port is taken.
 
         >>> import tempfile
         >>> import dqlabels, polars as pl
@@ -300,9 +304,12 @@ class Audit(abc.ABC):
         >>> folder.cleanup()
         """
         from dqlabels.review.decisions import DecisionFile, head_of
+        from dqlabels.review.queue import check_limit
         from dqlabels.review.session import ReviewSession
 
-        queue, labels = self._review_queue(sample)
+        if max_noise_rate is not None:
+            check_limit(max_noise_rate, sample)
+        queue, labels = self._review_queue(sample, max_noise_rate)
         path = decisions or "".join(c if c.isalnum() else "_" for c in self.label) + ".review.jsonl"
         session = ReviewSession(queue, DecisionFile(path, head_of(labels)), self.label, port=port)
         return session.start(open_browser=open_browser) if start else session
@@ -509,8 +516,8 @@ class Audit(abc.ABC):
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
         """The report as HTML."""
 
-    def _review_queue(self, sample: int | None) -> tuple[ReviewQueue, Labels]:
-        """The rows to review, all that are suspicious or a sample of this size, and the labels they are of."""
+    def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Labels]:
+        """The rows to review, all that are suspicious or a sample for a limit, and the labels they are of."""
         self._refuse("review")
 
     def _checked(self) -> Checked:

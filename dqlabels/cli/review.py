@@ -28,6 +28,10 @@ def review_command(
         typer.Option("--decisions", "-d", help="Where decisions are saved; by default FILE.LABEL.review.jsonl."),
     ] = None,
     sample: Annotated[int | None, typer.Option(help="Review a random sample of so many rows.")] = None,
+    max_noise_rate: Annotated[
+        float | None,
+        typer.Option(help="With --sample: say when enough rows are read to tell the noise rate from this limit."),
+    ] = None,
     input_format: InputFormat = None,
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the default browser.")] = True,
@@ -43,7 +47,7 @@ def review_command(
     chosen, table = options.options(), read_table(file, input_format)
     with working():
         result = audit_table(table, label, chosen)
-        session = result.review(path, sample=sample, port=port, start=False)
+        session = result.review(path, sample=sample, max_noise_rate=max_noise_rate, port=port, start=False)
     known = len(session.decisions.standing)
     typer.echo(f"{len(session.queue):,} rows to review, {known:,} decided. Decisions are kept in {path}.")
     typer.echo(f"Open {session.url}")
@@ -53,4 +57,6 @@ def review_command(
     with suppress(KeyboardInterrupt):  # which the server raises again when it has stopped
         session.serve()
     made = len(session.decisions.standing)
+    if sample is not None:
+        typer.echo(session.conclusion())
     typer.echo(f"{made:,} rows decided. Put them into a copy: dqlabels apply {file} --decisions {path} -o OUT")

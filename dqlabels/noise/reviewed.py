@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 
 from dqlabels.errors import OptionError
-from dqlabels.noise.rate import NoiseRate, check_confidence, normalise_rows
+from dqlabels.noise.rate import NoiseRate, RateData, check_confidence, normalise_rows
+from dqlabels.noise.running import AnswersInOrder, running_interval
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 
 # Strata by label quality, worst first: the share of the rows in each, and the share of the sample drawn from it.
@@ -30,8 +32,12 @@ MIN_RATE = 0.01
 UNCLEAR = "unclear"
 ASSUMPTION = (
     "Rests on the reviewers' answers alone, on a stratified random sample; the interval is the sampling error. "
-    "Rows answered 'unclear' are assumed to be wrong as often as the others of their stratum."
 )
+RUNNING = (
+    "Rests on the reviewers' answers so far, on a stratified random sample in random order. The interval holds however "
+    "often one looks at it, and is wider for that; it narrows when the last row is answered. "
+)
+UNCLEAR_ASSUMPTION = "Rows answered 'unclear' are assumed to be wrong as often as the others of their stratum."
 
 
 def strata(quality: RealArray | NarrowArray) -> IntArray:
@@ -94,27 +100,40 @@ def _allot(rows: int, sizes: IntArray) -> IntArray:
 class ReviewAnswers:
     """Reviewers' answers for m rows: ``positions`` (m,) and the right class ``codes`` (m,), -1 where unclear.
 
-    The code of a class that no row of the table carries is K; ``notes`` name such answers.
+    They are in the order of the sample. ``waiting`` (w,) are the positions of its rows after the last answer, which are
+    still to be answered; none if the review is finished. The code of a class that no row of the table carries is K;
+    ``notes`` name such answers.
     """
 
     positions: IntArray
     codes: IntArray
     notes: tuple[str, ...] = ()
+    waiting: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last row of the sample is answered."""
+        return not self.waiting.size
 
 
 def read_answers(answers: Sequence[tuple[int, object]], audited: IntArray, classes: Sequence[object]) -> ReviewAnswers:
-    """Read answers, each a row number of the frame and a label, for the rows ``audited`` (m,).
+    """Read answers, each a row number of the frame and a label, for the rows ``audited`` (m,), in the sample's order.
 
-    A label is looked up as it is written, then without regard to capitals and surrounding spaces. If an answer is no
-    class of the table, the given label counts as wrong, and a note says so.
+    A row without an answer has None; such rows after the last answer are still to come, others are left out. A label is
+    looked up as it is written, then without regard to capitals and surrounding spaces. If an answer is no class of the
+    table, the given label counts as wrong, and a note says so.
 
     Raises:
         OptionError: A row was not audited, or is answered twice.
 
-    >>> read_answers([(7, "no"), (9, "unclear")], np.array([7, 8, 9]), ["no", "yes"]).codes.tolist()
-    [0, -1]
+    >>> read = read_answers([(7, "no"), (9, "unclear"), (8, None)], np.array([7, 8, 9]), ["no", "yes"])
+    >>> read.codes.tolist(), read.waiting.tolist()
+    ([0, -1], [1])
     """
     place = {int(at): here for here, at in enumerate(audited.tolist())}
+    last = max((at for at, (_, value) in enumerate(answers) if value is not None), default=-1)
+    waiting = [place[at] for at, _ in answers[last + 1 :] if at in place]
+    answers = [(at, value) for at, value in answers if value is not None]
     rows = [at for at, _ in answers]
     strange = [at for at in rows if at not in place]
     if strange or len(set(rows)) < len(rows):
@@ -131,7 +150,8 @@ def read_answers(answers: Sequence[tuple[int, object]], audited: IntArray, class
         f"{codes.count(len(classes))} rows the given label counts as wrong. Correct them if they are misspelt."
     ]
     at_rows = np.array([place[at] for at in rows], dtype=np.int64)
-    return ReviewAnswers(at_rows, np.array(codes, dtype=np.int64), tuple(notes) if other else ())
+    said, to_come = np.array(codes, dtype=np.int64), np.array(waiting, dtype=np.int64)
+    return ReviewAnswers(at_rows, said, tuple(notes) if other else (), to_come)
 
 
 def _folded(value: object) -> str:
@@ -184,8 +204,9 @@ def reviewed_noise(
     """Estimate the noise rate of the table and of each class from the answers on a stratified sample.
 
     The estimate is unbiased. The interval is Student's around shares with half a wrong and half a right answer added
-    in each stratum, with the finite-population correction. The rate of a class is estimated from its own rows in each
-    stratum; a class with too few answers gets the interval [0, 1].
+    in each stratum, with the finite-population correction; where answers are still to come it is one that holds at
+    every look, :func:`dqlabels.noise.running.running_interval`. The rate of a class is estimated from its own rows in
+    each stratum; a class with too few answers gets the interval [0, 1].
 
     Args:
         quality: (n,) label quality by which the sample was stratified.
@@ -210,19 +231,68 @@ def reviewed_noise(
             f"The review has no answer in {silent} of the {sizes.size} strata of label quality. Answer more rows of "
             "the sample, which was drawn from all of them."
         )
-    wrong = np.bincount(of_row[rows], weights=codes != given[rows], minlength=sizes.size)
-    estimate, low, high = _stratified(wrong, answered, sizes, confidence)
+    wrong = codes != given[rows]
+    in_order = None if answers.finished else _in_order(of_row, given, answers)
+    errors = np.bincount(of_row[rows], weights=wrong, minlength=sizes.size)
+    estimate, low, high = _with_interval(in_order, errors, answered, sizes, confidence)
     # Each answer stands for the rows of its stratum.
     stands_for = (sizes / np.maximum(answered, 1))[of_row[rows]]
     known = codes < n_classes
     cells = codes[known] * n_classes + given[rows][known]
     joint = np.bincount(cells, weights=stands_for[known], minlength=n_classes**2).reshape(n_classes, n_classes)
-    by_class = _by_class(of_row, given, n_classes, rows, codes != given[rows], stands_for, confidence)
+    by_class = _by_class(of_row, given, n_classes, rows, wrong, stands_for, in_order, confidence)
+    assumption = (ASSUMPTION if answers.finished else RUNNING) + UNCLEAR_ASSUMPTION
     unclear = f" {int((~clear).sum()):,} of {clear.size:,} answers were unclear." if not clear.all() else ""
     return NoiseRate(
-        estimate, low, high, confidence, "reviewed", ASSUMPTION + unclear, int(sizes.sum()),
+        estimate, low, high, confidence, "reviewed", assumption + unclear, int(sizes.sum()),
         normalise_rows(joint), normalise_rows(joint.T), *by_class,
     )  # fmt: skip
+
+
+def _with_interval(
+    in_order: AnswersInOrder | None,
+    wrong: RealArray | IntArray,
+    answered: IntArray,
+    sizes: IntArray,
+    confidence: float,
+) -> tuple[float, float, float]:
+    """Estimate, low and high: as of a finished sample, or if answers are still to come, as of those ``in_order``."""
+    estimate, low, high = _stratified(wrong, answered, sizes, confidence)
+    if in_order is None:
+        return estimate, low, high
+    low, high = running_interval(in_order, confidence)
+    return estimate, min(low, estimate), max(high, estimate)
+
+
+def side_of_limit(
+    quality: RealArray | NarrowArray, given: IntArray, answers: ReviewAnswers, rate: RateData, limit: float
+) -> Literal["above", "below", ""]:
+    """Say on which side of a limit the noise rate is; nothing if that cannot be told yet.
+
+    What could be told at one look can be told at all later ones, the last included.
+
+    Args:
+        quality: (n,) label quality by which the sample was stratified.
+        given: (n,) class positions of the given labels.
+        answers: The reviewers' answers, at least one in each stratum.
+        rate: The rate that they give.
+        limit: In (0, 1).
+    """
+    intervals = [running_interval(_in_order(strata(quality), given, answers), rate["confidence"])]
+    if answers.finished:
+        intervals.append((rate["low"], rate["high"]))
+    for low, high in intervals:
+        if low > limit or high <= limit:
+            return "above" if low > limit else "below"
+    return ""
+
+
+def _in_order(of_row: IntArray, given: IntArray, answers: ReviewAnswers) -> AnswersInOrder:
+    """The clear answers as a sequence, on rows whose strata are ``of_row`` (n,) and whose labels are ``given`` (n,)."""
+    clear, sizes = answers.codes >= 0, np.bincount(of_row, minlength=len(STRATA_ROWS))
+    rows, waiting = answers.positions[clear], np.bincount(of_row[answers.waiting], minlength=sizes.size)
+    planned = answers.positions.size + answers.waiting.size
+    return AnswersInOrder.of(of_row[rows], answers.codes[clear] != given[rows], waiting, sizes, planned)
 
 
 def _stratified(
@@ -256,6 +326,7 @@ def _by_class(
     rows: IntArray,
     wrong: BoolArray,
     stands_for: FloatArray,
+    in_order: AnswersInOrder | None,
     confidence: float,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Rates, lows and highs of the classes (K,); the rates add up to that of the table."""
@@ -272,7 +343,8 @@ def _by_class(
     for k in range(n_classes):
         covered = sizes[k, answered[k] > 0].sum()
         if answered[k].sum() >= MIN_CLASS_ANSWERS and covered >= MIN_CLASS_REACH * class_rows[k]:
-            _, below, above = _stratified(errors[k], answered[k], sizes[k], confidence)
+            own = in_order.within(given[rows] == k, sizes[k]) if in_order is not None else None
+            _, below, above = _with_interval(own, errors[k], answered[k], sizes[k], confidence)
             low[k], high[k] = min(below, rate[k]), max(above, rate[k])
     return rate, low, high
 

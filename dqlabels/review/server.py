@@ -135,8 +135,7 @@ class ReviewApp:
     def decide(self, message: PageMessage) -> Answer:
         """Save one decision; it is on the disk when this returns."""
         row, seen, window = message.get("row"), message.get("seen"), _window(message)
-        rows = self.queue.evidence.positions[self.queue.order]
-        if not _is_int(row) or row not in rows:
+        if not _is_int(row) or row not in self.queue.places:
             raise OptionError(f"Row {row!r} is not under review here.")
         code, verdict = message.get("code"), message.get("verdict")
         if not _is_int(code) or not _is_int(seen) or not isinstance(verdict, str):

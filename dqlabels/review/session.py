@@ -7,13 +7,14 @@ import socket
 import threading
 import time
 import webbrowser
+from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
 
 from dqlabels.errors import OptionError
 from dqlabels.noise.reviewed import UNCLEAR
-from dqlabels.review.decisions import DecisionFile
+from dqlabels.review.decisions import Decision, DecisionFile
 from dqlabels.review.queue import ReviewQueue
 from dqlabels.review.server import ReviewApp, build_app, require_server
 
@@ -130,7 +131,7 @@ class ReviewSession:
             self.stop()
 
     def answers(self) -> Any:
-        """Return the decisions on the sample so far, as ``with_review`` takes them: row and reviewed_label.
+        """Return the sample as ``with_review`` takes it: row and reviewed_label, in order, empty where undecided.
 
         Raises:
             OptionError: The rows are not a sample but suspicious ones, which say nothing about the others.
@@ -143,13 +144,15 @@ class ReviewSession:
         >>> folder = tempfile.TemporaryDirectory()
         >>> with audit.review(f"{folder.name}/mail.jsonl", sample=4, open_browser=False) as session:
         ...     _ = session.decisions.record(1, "choose", 1)  # what a click on "spam" does
-        ...     session.answers().rows()
-        [(1, 'spam')]
+        ...     sorted(session.answers().rows())
+        [(0, None), (1, 'spam'), (2, None), (3, None)]
         >>> folder.cleanup()
         """
         if not self.queue.blind:
             raise OptionError("Suspicious rows give no noise rate. Review a sample: audit.review(path, sample=100).")
-        return self._table(set(self.queue.evidence.positions[self.queue.order].tolist()))
+        self.decisions.refresh()
+        standing = self.decisions.standing
+        return self._table([(row, standing.get(row)) for row in self.queue.rows])
 
     def decided(self) -> Any:
         """Return all decisions in the file: row and reviewed_label, ``"unclear"`` where that was the decision.
@@ -166,19 +169,38 @@ class ReviewSession:
         [(1, 'spam')]
         >>> folder.cleanup()
         """
-        return self._table(None)
-
-    def _table(self, only: set[int] | None) -> Any:
         self.decisions.refresh()
-        made = [one for _, one in sorted(self.decisions.standing.items()) if only is None or one.row in only]
+        return self._table(sorted(self.decisions.standing.items()))
+
+    def conclusion(self) -> str:
+        """Return what the sample says so far: the noise rate, and on which side of the limit.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with audit.review(f"{folder.name}/mail.jsonl", sample=4, max_noise_rate=0.5, open_browser=False) as session:
+        ...     for row, code in enumerate([0, 1, 1, 1]):
+        ...         _ = session.decisions.record(row, "choose", code)  # what clicks on the classes do
+        ...     session.conclusion()
+        'Noise rate 25.0% (90% interval 25.0% to 25.0%). Enough rows read to say: below the limit of 50.0%.'
+        >>> folder.cleanup()
+        """
+        self.decisions.refresh()
+        return self.queue.conclude(self.decisions.standing)
+
+    def _table(self, rows: Sequence[tuple[int, Decision | None]]) -> Any:
+        """Rows by number with what was decided on them, in the caller's library."""
         backend = self.queue.table.implementation
         name = "row"
         while name in self.queue.table.columns:  # as in the sample of the audit
             name += "_"
-        answers = [one.label if one.code >= 0 else UNCLEAR for one in made]
-        rows = nw.new_series(name, [one.row for one in made], nw.Int64, backend=backend)
+        answers = [None if one is None else one.label if one.code >= 0 else UNCLEAR for _, one in rows]
+        numbers = nw.new_series(name, [row for row, _ in rows], nw.Int64, backend=backend)
         labels = nw.new_series("reviewed_label", answers, nw.String, backend=backend)
-        return nw.from_dict({name: rows, "reviewed_label": labels}, backend=backend).to_native()
+        return nw.from_dict({name: numbers, "reviewed_label": labels}, backend=backend).to_native()
 
     def __enter__(self) -> ReviewSession:
         return self

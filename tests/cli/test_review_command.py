@@ -53,6 +53,17 @@ def test_a_killed_server_loses_nothing(tmp_path):
     assert (process.returncode, "5 rows decided" in text) == (0, True)
 
 
+def test_the_command_says_on_which_side_of_a_limit_the_sample_is(tmp_path):
+    path = tmp_path / "t.csv"
+    pl.DataFrame(two_classes(400)).write_csv(path)
+    with started(path, "--sample", "60", "--max-noise-rate", "0.4") as (process, client):
+        for item in queue_of(client)[:50]:
+            client.decide(item["row"], "keep", item["given_code"])
+        text = ended(process, signal.SIGINT)
+    assert "Noise rate so far 0.0%" in text
+    assert "Enough rows read to say: below the limit of 40.0%." in text
+
+
 def test_the_command_applies_decisions_to_a_copy(tmp_path):
     source, target, kept = tmp_path / "t.csv", tmp_path / "out.parquet", tmp_path / "d"
     pl.DataFrame(DATA).write_csv(source)

@@ -38,9 +38,10 @@ def review(browser, audits, tmp_path):
     """Open windows on a review of one of the audits; each is a browser of its own."""
     sessions, contexts = {}, []
 
-    def open_window(name: str, sample: int | None = None, **options):
+    def open_window(name: str, sample: int | None = None, limit: float | None = None, **options):
         if name not in sessions:
-            sessions[name] = audits[name].review(tmp_path / name, sample=sample, open_browser=False)
+            review = audits[name].review
+            sessions[name] = review(tmp_path / name, sample=sample, max_noise_rate=limit, open_browser=False)
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
@@ -158,6 +159,27 @@ def test_a_sample_shows_a_running_rate(review):
     wait_decided(page, 30)
     assert "Noise rate 0.0% (90% interval" in page.locator("#rate").inner_text()
     assert "All rows are decided" in page.locator("#progress").inner_text()
+
+
+def test_a_sample_says_when_enough_rows_are_read(review):
+    page = review("plain", sample=120, limit=0.3)
+    page.locator("#answers button").first.wait_for()
+    for _ in range(10):
+        page.keyboard.press("k")
+    wait_decided(page, 10)
+    assert "Noise rate so far 0.0% (90% interval 0.0% to" in page.locator("#rate").inner_text()
+    assert page.locator("#conclusion").inner_text().startswith("Not enough rows read")
+    for _ in range(60):
+        page.keyboard.press("k")
+    wait_decided(page, 70)
+    assert page.locator("#conclusion").inner_text() == "Enough rows read to say: below the limit of 30.0%."
+
+
+def test_nothing_is_concluded_without_a_limit(review):
+    page = review("plain", sample=30)
+    page.keyboard.press("k")
+    wait_decided(page, 1)
+    assert not page.locator("#conclusion").is_visible()
 
 
 @pytest.mark.parametrize("width", [390, 1200])

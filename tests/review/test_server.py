@@ -140,6 +140,65 @@ def test_a_sample_hides_what_the_model_thinks_and_gives_the_rate(audit, tmp_path
     assert shown["low"] <= 0.05 <= shown["high"]
 
 
+def shown_while_answering(client: Client, rows: int) -> list[dict]:
+    """What the page is told after each of so many right answers."""
+    told = []
+    for item in queue_of(client, rows):
+        code = item["row"] % 2
+        verdict = "keep" if code == item["given_code"] else "choose"
+        told.append(client.decide(item["row"], verdict, code)[1]["progress"])
+    return told
+
+
+def test_a_review_that_is_not_finished_shows_a_running_interval(audit, tmp_path):
+    with audit.review(tmp_path / "d", sample=60, open_browser=False) as session:
+        shown = shown_while_answering(Client(session.url).enter(), 40)[-1]
+        rate = audit.with_review(session.answers()).noise_rate
+    assert not shown["finished"]
+    assert (shown["rate"]["low"], shown["rate"]["high"]) == (rate.low, rate.high)
+    assert "however often" in shown["note"]
+
+
+def test_the_answers_are_the_sample_in_its_order(audit, tmp_path):
+    with audit.review(tmp_path / "d", sample=20, open_browser=False) as session:
+        client = Client(session.url).enter()
+        rows = [item["row"] for item in queue_of(client, 20)]
+        client.decide(rows[1], "unclear", -1)
+        answers = session.answers()
+    assert answers["row"].to_list() == rows
+    assert answers["reviewed_label"].to_list() == [None, "unclear", *[None] * 18]
+
+
+def test_the_page_says_when_enough_rows_are_read(audit, tmp_path):
+    with audit.review(tmp_path / "d", sample=60, max_noise_rate=0.4, open_browser=False) as session:
+        told = [progress["conclusion"] for progress in shown_while_answering(Client(session.url).enter(), 50)]
+        conclusion = session.conclusion()
+    enough = "Enough rows read to say: below the limit of 40.0%."
+    assert "Not enough rows read" in told[5]
+    assert told[-1] == enough
+    assert conclusion.endswith(enough)
+
+
+def test_without_a_limit_nothing_is_concluded(audit, tmp_path):
+    with audit.review(tmp_path / "d", sample=20, open_browser=False) as session:
+        assert shown_while_answering(Client(session.url).enter(), 20)[-1]["conclusion"] == ""
+
+
+@pytest.mark.parametrize(("sample", "limit"), [(None, 0.05), (50, 0.0), (50, 5)])
+def test_a_limit_that_no_sample_can_be_held_against_is_refused(audit, tmp_path, sample, limit):
+    with pytest.raises(DQLabelsError, match="max_noise_rate="):
+        audit.review(tmp_path / "d", sample=sample, max_noise_rate=limit, start=False)
+
+
+def test_decisions_of_an_earlier_sample_still_count(audit, tmp_path):
+    with audit.review(tmp_path / "d", sample=90, open_browser=False) as session:
+        shown_while_answering(Client(session.url).enter(), 90)
+    with audit.review(tmp_path / "d", sample=60, open_browser=False) as session:
+        progress = session.queue.progress(session.decisions.standing)
+        known = set(session.queue.rows) & set(session.decisions.standing)
+    assert progress["decided"] == len(known) > 30
+
+
 def test_suspicious_rows_give_no_noise_rate(session, client):
     row = queue_of(client)[0]
     _, answer = client.decide(row["row"], "accept", row["suggested_code"])

@@ -583,7 +583,9 @@ class LabelAudit(ClassAudit):
         The qualities are recalibrated on the answers, and add up to that rate; the flags stay as they are.
 
         Args:
-            reviewed: The frame of :meth:`review_sample` with ``answer`` filled in; rows left empty are ignored.
+            reviewed: The frame of :meth:`review_sample` in its order, with ``answer`` filled in; rows left empty are
+                ignored. If the last row is empty the review is not finished: the interval is then one that holds
+                however often one looks, for which rows are answered from the first on.
             answer: The column of the right labels, written as the label column has them, or ``"unclear"``.
             confidence: Confidence of the interval, in (0, 1).
 
@@ -613,8 +615,8 @@ class LabelAudit(ClassAudit):
             )
         answered = zip(frame[row].to_list(), frame[answer].to_list(), strict=True)
         # An empty cell is None in Polars and NaN in pandas.
-        evidence, filled = self.evidence, [(int(at), value) for at, value in answered if plain(value) is not None]
-        answers = read_answers(filled, evidence.positions, evidence.classes)
+        evidence, read = self.evidence, [(int(at), None if plain(it) is None else it) for at, it in answered]
+        answers = read_answers(read, evidence.positions, evidence.classes)
         if self.label in frame.columns:
             given = zip(frame[row].to_list(), frame[self.label].to_list(), strict=True)
             check_sample(dict(given), evidence.positions, evidence.codes, evidence.classes, self.label)
@@ -689,14 +691,15 @@ class LabelAudit(ClassAudit):
         marks, curve = Marks(str(self.label), self.table.implementation), self.calibration.review_curve()
         return Charts(marks, cast("ClassSummary", self.to_dict()), self.evidence, curve, self.noise_rates)
 
-    def _review_queue(self, sample: int | None) -> tuple[ReviewQueue, Labels]:
+    def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Labels]:
         from dqlabels.review.queue import sample_queue, suspicious_queue
 
         table, kinds = self._features()
         if sample is None:
             return suspicious_queue(self.evidence, table, kinds), self.evidence.labels
         seed = self.options.random_state
-        return sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed), self.evidence.labels
+        queue = sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed, limit=limit)
+        return queue, self.evidence.labels
 
     def _checked(self) -> Checked:
         return Checked(self.evidence, chosen=self.again is not None)

@@ -65,7 +65,9 @@
     el("done").style.width = progress.total ? `${(100 * progress.decided) / progress.total}%` : "0";
     const rate = progress.rate;
     el("rate").replaceChildren();
-    if (rate) el("rate").append(line("strong", `Noise rate ${percent(rate.estimate)}`), ` (${percent(rate.confidence, 0)} interval ${percent(rate.low)} to ${percent(rate.high)}). `);
+    if (rate) el("rate").append(line("strong", `Noise rate${progress.finished ? "" : " so far"} ${percent(rate.estimate)}`), ` (${percent(rate.confidence, 0)} interval ${percent(rate.low)} to ${percent(rate.high)}). `);
+    el("conclusion").textContent = progress.conclusion;
+    el("conclusion").hidden = !progress.conclusion;
     el("rate").append(line("span", progress.note));
     el("rate").lastChild.className = "soft small";
   };
