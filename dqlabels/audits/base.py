@@ -12,7 +12,8 @@ import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.gate import Grounds, Limits, Measured, decide_gate
+from dqlabels.audits.gate import Grounds, Limits, decide_gate
+from dqlabels.audits.measured import Measured, coverage_limit
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
@@ -528,6 +529,10 @@ class Audit(abc.ABC):
     def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
         """What a gate's message says about the estimate, and what is compared with which limit."""
 
+    def _unjudged(self, limits: Limits) -> list[Measured]:
+        """What keeps the labels from being judged at all, whatever they are held against; empty where nothing does."""
+        return coverage_limit(self.audited, self.rows, limits.min_judged)
+
     def _gate_details(self) -> list[str]:
         """Further lines of a gate's message."""
         return []
@@ -538,7 +543,7 @@ class Audit(abc.ABC):
         limits = Limits.of(given, f"dqlabels.{type(self).__name__}.gate", self.limits)
         grounds, measured = self._measured(limits)
         return decide_gate(
-            grounds, measured, decide=limits.decide, on_inconclusive=limits.on_inconclusive,
+            grounds, [*measured, *self._unjudged(limits)], decide=limits.decide, on_inconclusive=limits.on_inconclusive,
             details=self._gate_details(), stacklevel=4,
         )  # fmt: skip
 

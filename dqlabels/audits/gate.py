@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import warnings
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-import numpy as np
-from numpy.typing import NDArray
-
+from dqlabels.audits.measured import Measure, Measured, Verdict
 from dqlabels.audits.options import check_fields, checked, choice, option, refuse_unknown
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
-from dqlabels.noise.rate import NoiseRate, share_interval
+from dqlabels.noise.rate import NoiseRate
 from dqlabels.noise.reviewed import rows_to_decide
-from dqlabels.statistics.arrays import IntArray
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-Verdict = Literal["pass", "fail", "inconclusive"]
 Decide = Literal["estimate", "confident"]
-Measure = Literal["share", "agreement"]
 OnInconclusive = Literal["warn", "fail", "pass"]
 WORST_FIRST: tuple[str, ...] = ("fail", "inconclusive", "pass")
 MOST_FURTHER_CHECKS = 5
+BLOCKED = "The table could not be judged, so it passes under on_inconclusive='pass' alone."
+# What is to be at least its limit; all else is to be at most.
+AT_LEAST: tuple[str, ...] = ("agreement", "coverage", "classes")
+# Counts, which have no interval.
+COUNTED: tuple[str, ...] = ("coverage", "classes", "index")
+# On fewer rows no estimate exceeds a limit: one label is a tenth of them.
+MIN_ROWS_TO_FAIL = 10
 
 
 def _limit(name: str, value: object) -> float:
@@ -35,6 +38,15 @@ def _limit(name: str, value: object) -> float:
 
 def _agreement(name: str, value: object) -> float:
     return _between_0_and_1(name, value, "an agreement between 0 and 1")
+
+
+def _index(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= float(value) < math.inf:
+        raise OptionError(
+            f"{name}={value!r} is not a population stability index, a number of at least 0; by convention 0.1 is a "
+            "small shift and 0.25 a large one."
+        )
+    return float(value)
 
 
 def _between_0_and_1(name: str, value: object, what: str) -> float:
@@ -89,6 +101,15 @@ class Limits:
     max_annotator_noise_rate: float | Mapping[Any, float] | None = option(
         None, "The largest noise rate of each annotator's labels: one limit for all, or a limit by annotator.", _limits
     )
+    max_drift: float | None = option(
+        None,
+        "The largest population stability index of the classes and of each feature, as audit.drift has it; for a batch "
+        "that a fitted auditor judged.",
+        _index,
+    )
+    max_unseen_share: float | None = option(
+        None, "The largest share of a batch's labels that may be of classes that its auditor does not know.", _limit
+    )
     reference: Any = option(
         None,
         "Trusted data to compare with: an audit of them, what its profile() gave, or the path of its JSON or of a "
@@ -104,7 +125,13 @@ class Limits:
         choice(Decide),
     )
     on_inconclusive: OnInconclusive = option(
-        "warn", "What an inconclusive gate does: 'warn' and pass, 'fail', or 'pass'.", choice(OnInconclusive)
+        "warn",
+        "What an inconclusive gate does: 'warn' and pass, 'fail', or 'pass'. Labels that could not be judged pass "
+        "under 'pass' alone.",
+        choice(OnInconclusive),
+    )
+    min_judged: float = option(
+        0.8, "The smallest share of the rows whose label must have been judged; on fewer no gate passes.", _limit
     )
 
     def __post_init__(self) -> None:
@@ -137,10 +164,10 @@ class Limits:
 
 LIMIT_NAMES = (
     "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "max_flagged_share", "min_agreement",
-    "max_annotator_noise_rate",
+    "max_annotator_noise_rate", "max_drift", "max_unseen_share",
 )  # fmt: skip
 # How a gate decides, whatever it limits.
-DECIDING = ("decide", "on_inconclusive")
+DECIDING = ("decide", "on_inconclusive", "min_judged")
 
 
 class Deciding(TypedDict, total=False):
@@ -148,16 +175,20 @@ class Deciding(TypedDict, total=False):
 
     decide: Decide
     on_inconclusive: OnInconclusive
+    min_judged: float
 
 
 @dataclass(frozen=True, slots=True)
 class GateCheck:
     """One limit compared with one estimate.
 
-    A ``"share"`` of rows, in [0, 1] but for an increase, which may be negative, is to be at most the limit; a
-    coefficient of ``"agreement"``, at most 1, at least the limit. ``rows_to_review`` is, where the check is
-    inconclusive, about how many rows of ``audit.review_sample`` to review to decide it; None where a review cannot.
-    ``of`` is what the limit is about where it is not the whole table: a class, a pair of classes, an annotator, a tag.
+    A ``"share"`` of rows, in [0, 1] but for an increase, which may be negative, is to be at most the limit, and so is a
+    population stability ``"index"``. A coefficient of ``"agreement"``, at most 1, is to be at least the limit, and so
+    are the ``"coverage"``, the share of rows that were judged, and the number of ``"classes"`` among the labels.
+    ``rows_to_review`` is, where the check is inconclusive, about how many rows of ``audit.review_sample`` to review to
+    decide it; None where a review cannot. ``of`` is what the limit is about where it is not the whole table: a class, a
+    pair of classes, an annotator, a tag, a column. ``reason`` says why the estimate cannot be held against the limit,
+    and is empty where it can; ``rows_needed`` how many rows it takes, where there are too few.
 
     >>> check = GateCheck("the label-noise rate", 0.07, 0.05, 0.09, 0.04, "fail")
     >>> check.requirement, round(check.excess, 3)
@@ -173,16 +204,27 @@ class GateCheck:
     rows_to_review: int | None = None
     measure: Measure = "share"
     of: object = None
+    reason: str = ""
+    rows_needed: int | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it keeps the table as a whole from being judged, so that the gate does not pass with a warning.
+
+        >>> GateCheck("the share of judged rows", 0.1, 0.1, 0.1, 0.8, "inconclusive", reason="90 of 100 are not").blocks
+        True
+        """
+        return self.verdict == "inconclusive" and bool(self.reason) and self.of is None
 
     @property
     def excess(self) -> float:
         """How far the estimate lies beyond the limit; negative where it is within it."""
-        return self.estimate - self.limit if self.measure == "share" else self.limit - self.estimate
+        return self.limit - self.estimate if self.measure in AT_LEAST else self.estimate - self.limit
 
     @property
     def requirement(self) -> str:
         """What must hold."""
-        return f"{self.what} is at {'most' if self.measure == 'share' else 'least'} {self.written(self.limit)}"
+        return f"{self.what} is at {'least' if self.measure in AT_LEAST else 'most'} {self.written(self.limit)}"
 
     def written(self, value: float) -> str:
         """A number of this check as a reader wants it: 4.9% or 0.612.
@@ -190,14 +232,33 @@ class GateCheck:
         >>> GateCheck("the label-noise rate", 0.07, 0.05, 0.09, 0.04, "fail").written(0.07)
         '7.0%'
         """
-        return f"{value:.1%}" if self.measure == "share" else f"{value:.3f}"
+        if not math.isfinite(value):
+            return "unknown"
+        if self.measure in ("share", "coverage"):
+            return f"{value:.1%}"
+        return f"{value:.0f}" if self.measure == "classes" else f"{value:.3f}"
+
+    @property
+    def observed(self) -> str:
+        """The estimate with its interval, where it has one.
+
+        >>> GateCheck("the label-noise rate", 0.07, 0.05, 0.09, 0.04, "fail").observed
+        '7.0% (interval 5.0% to 9.0%)'
+        """
+        if self.measure in COUNTED:
+            return self.written(self.estimate)
+        return f"{self.written(self.estimate)} (interval {self.written(self.low)} to {self.written(self.high)})"
 
     def __str__(self) -> str:
-        beyond, limit = ("exceeds", "limit") if self.measure == "share" else ("falls short of", "minimum")
-        words = {"pass": "reaches" if limit == "minimum" else "is within", "fail": beyond}
+        least = self.measure in AT_LEAST
+        words = {"pass": "reaches" if least else "is within", "fail": "falls short of" if least else "exceeds"}
         words["inconclusive"] = "cannot be distinguished from"
-        estimate, low, high, bound = map(self.written, (self.estimate, self.low, self.high, self.limit))
-        return f"{self.what}, {estimate} (interval {low} to {high}), {words[self.verdict]} the {limit} of {bound}"
+        if self.reason and self.verdict == "inconclusive":
+            short = self.measure in ("coverage", "classes")
+            words["inconclusive"] = "falls short of" if short else "cannot be held against"
+        bound = f"the {'minimum' if least else 'limit'} of {self.written(self.limit)}"
+        reason = f": {self.reason}" if self.reason else ""
+        return f"{self.what}, {self.observed}, {words[self.verdict]} {bound}{reason}"
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, ready for JSON.
@@ -205,20 +266,23 @@ class GateCheck:
         >>> GateCheck("the label-noise rate", 0.07, 0.05, 0.09, 0.04, "fail").to_dict()["verdict"]
         'fail'
         """
-        keys = ("what", "measure", "estimate", "low", "high", "limit", "verdict", "rows_to_review")
-        return {key: getattr(self, key) for key in keys}
+        keys = ("what", "measure", "limit", "verdict", "reason", "rows_to_review", "rows_needed")
+        ends = {key: getattr(self, key) for key in ("estimate", "low", "high")}
+        shown = {key: value if math.isfinite(value) else None for key, value in ends.items()}
+        return {key: getattr(self, key) for key in keys} | shown
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
     """A verdict on the labels of one audit, with the noise rate that it rests on, where this kind of label has one.
 
-    ``passed`` is what a pipeline acts on; ``checks`` are the limits one by one, worst first; ``confidence`` is that of
-    their intervals, and ``assumption`` what the estimate rests on.
+    ``passed`` is what a pipeline acts on: true where the verdict is a pass, or is inconclusive and ``on_inconclusive=``
+    lets it through, which ``"warn"`` does not where the labels could not be judged at all. ``checks`` are the limits
+    one by one, worst first; ``confidence`` is that of their intervals, and ``assumption`` what the estimate rests on.
 
     >>> import dqlabels, polars as pl
-    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
-    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3] * 50, "spam": [0.1, 0.9, 0.8, 0.7] * 50}
+    >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 50, **probs})
     >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
     >>> result = audit.gate(max_noise_rate=0.01)
     >>> result.verdict, result.passed, result.limit, result.check.what
@@ -277,146 +341,6 @@ class GateResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A share with its interval, and the most it may be, or an agreement and the least; ``name`` is the limit's option.
-
-    ``rows`` counts what it is a share of, None where no review can decide it; ``table`` the rows that a review draws.
-    Where it is not ``supported``, it decides nothing.
-    """
-
-    name: str
-    what: str
-    estimate: float
-    low: float
-    high: float
-    limit: float
-    rows: int | None = None
-    table: int = 0
-    supported: bool = True
-    measure: Measure = "share"
-    of: object = None
-
-
-def rate_limit(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:
-    """A noise rate that a review of the rows would tell, or its increase.
-
-    Args:
-        name: The option of the limit.
-        what: What the rate is of, for the message.
-        rate: The noise rate.
-        limit: The most it may be.
-    """
-    numbers = (rate.estimate, rate.low, rate.high, limit, rate.rows, rate.rows)
-    return Measured(name, what, *numbers, supported=rate.supported)
-
-
-def share_limit(name: str, what: str, rate: NoiseRate, limit: float, *, of: object = None) -> Measured:
-    """A noise rate that no review of rows tells: of answers or of labels.
-
-    Args:
-        name: The option of the limit.
-        what: What the rate is of, for the message.
-        rate: The noise rate.
-        limit: The most it may be.
-        of: What has the limit where it is not the whole table.
-    """
-    return Measured(name, what, rate.estimate, rate.low, rate.high, limit, supported=rate.supported, of=of)
-
-
-def class_limits(
-    rate: NoiseRate,
-    label: str,
-    classes: Sequence[Hashable],
-    class_rows: IntArray,
-    limits: float | Mapping[Any, float] | None,
-) -> list[Measured]:
-    """The noise rate of each limited class.
-
-    Args:
-        rate: The noise rate, with that of each class.
-        label: The label column, for the message.
-        classes: The K classes.
-        class_rows: (K,) audited rows that carry each.
-        limits: One for all classes, a limit by class, or None for no limit.
-
-    Raises:
-        OptionError: A limit for a class that the label column does not hold.
-    """
-    if limits is None:
-        return []
-    limit_of = limit_by_part(limits, classes, f"is no class of {label!r}; the classes are")
-    shares, low, high = (part.tolist() for part in (rate.by_given_class, rate.class_low, rate.class_high))
-    return [
-        Measured("max_class_noise_rate", f"the noise rate of class {value!r}", shares[k], low[k], high[k],
-                 limit_of[value], int(class_rows[k]), rate.rows, rate.supported and high[k] - low[k] < 1, of=value)
-        for k, value in enumerate(classes) if value in limit_of
-    ]  # fmt: skip
-
-
-def pair_limits(
-    rate: NoiseRate,
-    label: str,
-    classes: Sequence[Hashable],
-    pairs: tuple[NDArray[np.generic], ...],
-    limits: float | Mapping[tuple[Any, Any], float] | None,
-) -> list[Measured]:
-    """The flagged share of each limited given → suggested pair of classes.
-
-    Args:
-        rate: The noise rate, whose confidence the intervals take.
-        label: The label column, for the message.
-        classes: The K classes.
-        pairs: Given and suggested positions, rows, and share of the given class, of each pair that was flagged.
-        limits: One for all pairs, a limit by (given, suggested), or None for no limit.
-
-    Raises:
-        OptionError: A limit for a class that the label column does not hold.
-    """
-    if limits is None:
-        return []
-    if isinstance(limits, Mapping):
-        _check_parts(
-            (value for pair in limits for value in pair), classes, f"is no class of {label!r}; the classes are"
-        )
-    measured = []
-    for given, suggested, rows, share in zip(*(part.tolist() for part in pairs), strict=True):
-        pair = (classes[given], classes[suggested])
-        limit = limits.get(pair) if isinstance(limits, Mapping) else limits
-        if limit is not None:
-            low, high = share_interval(share, rows / share, rate.confidence)
-            what = f"the share of {pair[0]!r} flagged as {pair[1]!r}"
-            measured.append(Measured("max_pair_share", what, share, low, high, limit, of=pair))
-    none = Measured("max_pair_share", "the share flagged in any limited pair", 0.0, 0.0, 0.0, 0.0)
-    return measured or [none]
-
-
-def limit_by_part(
-    limits: float | Mapping[Any, float], parts: Sequence[Hashable], wrong: str, before: str = ""
-) -> dict[Any, float]:
-    """Return the limit of each limited part: a class, an annotator or a tag.
-
-    Args:
-        limits: One for all parts, or a limit by part.
-        parts: What may be limited.
-        wrong: What is wrong with a part that is not there, and what follows, for the message.
-        before: How the message begins.
-
-    Raises:
-        OptionError: A limit for a part that is not there.
-    """
-    limit_of = dict(limits) if isinstance(limits, Mapping) else dict.fromkeys(parts, limits)
-    _check_parts(limit_of, parts, wrong, before)
-    return limit_of
-
-
-def _check_parts(values: Iterable[Hashable], parts: Sequence[Hashable], wrong: str, before: str = "") -> None:
-    unknown = [value for value in values if value not in parts]
-    if unknown:
-        listed, known = (", ".join(map(repr, some)) for some in (unknown[:10], parts[:20]))
-        raise OptionError(f"{before}{listed} {wrong} {known}.")
-
-
-@dataclass(frozen=True, slots=True)
 class Grounds:
     """What a gate's message says about the estimate: ``where`` it was made, by which ``method`` and ``assumption``.
 
@@ -459,8 +383,9 @@ def decide_gate(
     """Compare shares with their limits; the worst verdict is the gate's.
 
     ``decide="estimate"`` fails when an estimate exceeds its limit. ``decide="confident"`` fails when a whole
-    interval does, passes when none of any does, and is otherwise inconclusive. What the table cannot support is
-    inconclusive either way.
+    interval does, passes when none of any does, and is otherwise inconclusive. What the table cannot support, and what
+    is not a number, is inconclusive either way; on too few rows a limit is exceeded beyond chance or it is
+    inconclusive. An inconclusive gate whose table could not be judged passes under ``on_inconclusive="pass"`` alone.
 
     Args:
         grounds: What the message says about the estimate.
@@ -476,31 +401,50 @@ def decide_gate(
     if not measured:
         raise OptionError("The gate has no limit. Set max_noise_rate=, max_class_noise_rate= or another.")
     unsorted = [_check(one, decide, grounds.confidence) for one in measured]
-    checks = tuple(sorted(unsorted, key=lambda check: WORST_FIRST.index(check.verdict)))
+    checks = tuple(sorted(unsorted, key=lambda check: (WORST_FIRST.index(check.verdict), not check.blocks)))
     message, verdict = _message(grounds, checks, details), checks[0].verdict
-    if verdict == "inconclusive" and on_inconclusive == "warn":
+    passes_undecided = on_inconclusive == "pass" or (on_inconclusive == "warn" and not checks[0].blocks)
+    passed = verdict == "pass" or (verdict == "inconclusive" and passes_undecided)
+    if verdict == "inconclusive" and passed and on_inconclusive == "warn":
         warnings.warn(message, LabelWarning, stacklevel=stacklevel)
-    passed = verdict == "pass" or (verdict == "inconclusive" and on_inconclusive != "fail")
     return GateResult(
         verdict, passed, message, decide, checks, grounds.noise_rate, grounds.confidence, grounds.assumption
     )
 
 
 def _check(measured: Measured, decide: Decide, confidence: float) -> GateCheck:
-    verdict, needed, m = _verdict(measured, decide), None, measured
-    if verdict == "inconclusive" and m.rows:
-        among = rows_to_decide(m.estimate, m.limit, population=m.rows, confidence=confidence)
-        needed = min(round(among * m.table / m.rows), m.table)
-    return GateCheck(m.what, m.estimate, m.low, m.high, float(m.limit), verdict, needed, m.measure, m.of)
+    m, reason = measured, measured.reason
+    verdict, rows_to_review, rows_needed = _verdict(m, decide), None, None
+    if not _is_finite(m):
+        reason = "it could not be estimated"
+    elif verdict == "inconclusive":
+        if m.too_few is not None:
+            reason, rows_needed = str(m.too_few), m.too_few.needed
+        if m.rows:
+            among = rows_to_decide(m.estimate, m.limit, population=m.rows, confidence=confidence)
+            rows_to_review = min(round(among * m.table / m.rows), m.table)
+    return GateCheck(
+        m.what, m.estimate, m.low, m.high, float(m.limit), verdict, rows_to_review, m.measure, m.of, reason, rows_needed
+    )
+
+
+def _is_finite(measured: Measured) -> bool:
+    return all(map(math.isfinite, (measured.estimate, measured.low, measured.high)))
 
 
 def _verdict(measured: Measured, decide: Decide) -> Verdict:
-    if not measured.supported:
+    if measured.verdict is not None:
+        return measured.verdict
+    if not measured.supported or not _is_finite(measured):
         return "inconclusive"
     # Of an agreement the low end is the worse one.
-    sign = 1 if measured.measure == "share" else -1
+    sign = -1 if measured.measure in AT_LEAST else 1
     best, worst = sorted((sign * measured.low, sign * measured.high))
     estimate, limit = sign * measured.estimate, sign * measured.limit
+    if measured.too_few is not None:
+        few = measured.too_few
+        beyond_chance = (best if decide == "confident" else few.low) > limit
+        return "fail" if few.rows >= MIN_ROWS_TO_FAIL and beyond_chance else "inconclusive"
     if decide == "estimate":
         return "fail" if estimate > limit else "pass"
     if best > limit:
@@ -515,6 +459,7 @@ def _message(grounds: Grounds, checks: Sequence[GateCheck], details: Sequence[st
     method = f", method {grounds.method!r}" if estimated and grounds.method else ""
     lines = [f"{worst.verdict.upper()}: {worst} ({grounds.where}{method})."]
     lines += [f"Also: {check}." for check in checks[1:] if check.verdict != "pass"][:MOST_FURTHER_CHECKS]
+    lines += [BLOCKED] if worst.blocks else []
     needed = max((check.rows_to_review or 0 for check in checks), default=0)
     if needed:
         lines.append(

@@ -15,7 +15,8 @@ from support.frames import two_classes
 from support.other_labels import prices
 
 import dqlabels
-from dqlabels.audits.gate import GateCheck, Grounds, Measured, decide_gate
+from dqlabels.audits.gate import GateCheck, Grounds, decide_gate
+from dqlabels.audits.measured import Measured
 from dqlabels.errors import LabelNoiseError, LabelWarning, OptionError
 from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.rate import with_support

@@ -27,7 +27,8 @@ from dqlabels.audits.base import (
     fresh_rows,
     records,
 )
-from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured, limit_by_part, share_limit
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
+from dqlabels.audits.measured import Measured, limit_by_part, share_limit
 from dqlabels.audits.options import documented_fields
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column

@@ -25,16 +25,16 @@ from dqlabels.audits.base import (
     issue_rows,
 )
 from dqlabels.audits.classes.overview import class_overview
-from dqlabels.audits.gate import (
-    DECIDING,
-    Deciding,
-    GateResult,
-    Grounds,
-    Limits,
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
+from dqlabels.audits.measured import (
     Measured,
     class_limits,
+    drift_limits,
+    increase_limit,
     pair_limits,
     rate_limit,
+    single_class_limit,
+    unseen_limit,
 )
 from dqlabels.audits.options import documented_fields
 from dqlabels.errors import OptionError, warn_all
@@ -80,7 +80,8 @@ MAX_ROWS_IN_DICT = 10
 MAX_PAIRS_IN_DICT = 20
 MAX_PAIRS_IN_DETAILS = 10
 LIMITS = (
-    "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "reference", "method", *DECIDING,
+    "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "max_drift", "max_unseen_share",
+    "reference", "method", *DECIDING,
 )  # fmt: skip
 
 
@@ -91,6 +92,8 @@ class ClassLimits(Deciding, total=False):
     max_class_noise_rate: float | Mapping[Any, float] | None
     max_pair_share: float | Mapping[tuple[Any, Any], float] | None
     max_increase: float | None
+    max_drift: float | None
+    max_unseen_share: float | None
     reference: object
     method: str | None
 
@@ -224,9 +227,7 @@ class ClassAudit(Audit):
         return with_support(rate, self.model_error, self.modelled)
 
     def _change(self, reference: object, confidence: float) -> NoiseRate:
-        if reference is None:
-            reference = self._reference
-        profile = read_profile(reference)
+        profile = self._profile_of(reference)
         classes = [str(value) for value in self.evidence.classes]
         unknown = sorted(set(classes) - set(map(str, profile.get("classes", classes))))
         if unknown:
@@ -235,6 +236,9 @@ class ClassAudit(Audit):
                 "cannot be compared. Take a reference that holds all classes."
             )
         return reference_noise(self.model_error, self.audited, profile, self.noise_rate, confidence=confidence)
+
+    def _profile_of(self, reference: object) -> Mapping[str, Any]:
+        return read_profile(self._reference if reference is None else reference)
 
     @property
     def _reference(self) -> Mapping[str, object] | None:
@@ -338,11 +342,34 @@ class ClassAudit(Audit):
             measured.append(rate_limit("max_noise_rate", "the label-noise rate", rate, limits.max_noise_rate))
         if limits.max_increase is not None:
             change = self._change(limits.reference, rate.confidence)
-            measured.append(rate_limit("max_increase", "the increase of the noise rate", change, limits.max_increase))
+            measured.append(increase_limit(change, self._profile_of(limits.reference), limits.max_increase))
         classes, rows = evidence.classes, evidence.class_rows
         measured += class_limits(by_class, self.label, classes, rows, limits.max_class_noise_rate)
         measured += pair_limits(rate, self.label, classes, evidence.pairs(), limits.max_pair_share)
+        measured += self._batch_limits(limits)
         return Grounds.of(rate, self.label, flags=self._flags()), measured
+
+    def _batch_limits(self, limits: Limits) -> list[Measured]:
+        """What only a batch has that a fitted auditor judged."""
+        for name in ("max_drift", "max_unseen_share"):
+            if getattr(limits, name) is not None:
+                raise OptionError(
+                    f"{name}= compares a batch with a trusted table: dqlabels.LabelAuditor(label).fit(trusted)"
+                    f".audit(batch).gate({name}=...)."
+                )
+        return []
+
+    def _unjudged(self, limits: Limits) -> list[Measured]:
+        present = np.flatnonzero(self.evidence.class_rows)
+        found = super()._unjudged(limits)
+        if present.size != 1:
+            return found
+        value, trusted = self.evidence.classes[present[0]], None
+        if limits.reference is not None or self._reference is not None:
+            profile = self._profile_of(limits.reference)
+            shares = dict(zip(map(str, profile["classes"]), profile["class_rows"], strict=True))
+            trusted = shares.get(str(value), 0) / int(profile["rows"])
+        return [*found, single_class_limit(plain(value), self.audited, trusted)]
 
     def _flags(self) -> str:
         """How many labels are flagged, and how many of them are likely wrong, as a sentence."""
@@ -481,7 +508,7 @@ class LabelAudit(ClassAudit):
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those
     with a label, ``flagged`` those suspected; ``model_error`` is the share of audited rows whose likeliest
     class, out of sample, is not the given one. Of a batch judged by a fitted auditor, ``moved`` holds how far it
-    is from the trusted table.
+    is from the trusted table, and ``unseen`` counts the rows of classes that this did not hold.
 
     >>> import dqlabels, polars as pl
     >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
@@ -493,6 +520,7 @@ class LabelAudit(ClassAudit):
 
     again: Again | None = None
     moved: Drift | None = None
+    unseen: int = 0
 
     @property
     def issues(self) -> NativeFrame:
@@ -544,6 +572,17 @@ class LabelAudit(ClassAudit):
     @property
     def _reference(self) -> Mapping[str, object] | None:
         return None if self.moved is None else self.moved.profile
+
+    def _batch_limits(self, limits: Limits) -> list[Measured]:
+        if self.moved is None:
+            return super()._batch_limits(limits)
+        measured = []
+        if limits.max_drift is not None:
+            measured += drift_limits(self.moved.columns(), limits.max_drift)
+        if limits.max_unseen_share is not None:
+            labels = self.audited + self.unseen
+            measured.append(unseen_limit(self.unseen, labels, self.noise_rate.confidence, limits.max_unseen_share))
+        return measured
 
     def _own_values(self) -> dict[str, object]:
         values = super()._own_values()

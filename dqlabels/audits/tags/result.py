@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import Audit, AuditedRows, CheckDetails, Mask, NativeFrame, detached, free_name, records
-from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured, limit_by_part, share_limit
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
+from dqlabels.audits.measured import Measured, limit_by_part, share_limit
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.tags.charts import TagCharts
 from dqlabels.audits.tags.tags import Tags
@@ -263,8 +264,8 @@ class MultilabelAudit(Audit):
             OptionError: No limit, one outside [0, 1], an unknown label or choice.
 
         >>> import dqlabels, numpy as np, polars as pl
-        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
-        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]] * 25})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]] * 25)
         >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
         >>> audit.gate(max_noise_rate=0.2, max_class_noise_rate={"cat": 0.2}).verdict
         'pass'

@@ -225,7 +225,7 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
         model=f"{fitted.model.name} on {fitted.profile['rows']:,} trusted rows", features=fitted.encoder.names,
         notes=(*notes, *drift.notes()),
     )  # fmt: skip
-    return replace(audit, moved=drift)
+    return replace(audit, moved=drift, unseen=int((labels.foreign >= 0).sum()))
 
 
 def _judged(fitted: Fitted, labels: BatchLabels) -> IntArray:

@@ -20,7 +20,8 @@ from dqlabels.audits.base import (
     detached,
     issue_rows,
 )
-from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits, Measured
+from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
+from dqlabels.audits.measured import Measured
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.values import wording
 from dqlabels.audits.values.charts import ValueCharts
@@ -145,7 +146,7 @@ class AmountAudit(Audit):
         low, high = share_interval(share, self.audited, INTERVAL)
         what = f"the share of flagged values at a false-discovery rate of {self.fdr:.0%}"
         seeing = self.model_error <= POOR
-        numbers = (share, max(low, 0.0), min(high, 1.0), limit)
+        numbers = (share, low, high, limit)
         measured = Measured("max_flagged_share", what, *numbers, supported=seeing or share > limit)
         where = f"column {self.label!r}, {self.audited:,} rows"
         return Grounds(where, INTERVAL, ASSUMPTION, undecided=UNDECIDED if seeing else BLIND), [measured]

@@ -180,7 +180,8 @@ class GateExpectation(AuditExpectation, ABC):
         options: Fields = {name: getattr(self, name) for name in self.settings}
         gate = self._gate(audit, options | ({} if method is None else {"method": method}))
         check = _nearest(gate)
-        return Answer(gate.passed, check.estimate, gate_facts(gate, check))
+        facts = gate_facts(gate, check)
+        return Answer(gate.passed, facts["estimate"], facts)
 
 
 def _nearest(gate: GateResult) -> GateCheck:
@@ -192,18 +193,15 @@ def gate_facts(gate: GateResult, check: GateCheck) -> Fields:
     """A gate as plain values for the details of a result, with one of its checks before the others."""
     method = gate.noise_rate.method if gate.noise_rate is not None else None
     estimated = check.measure == "share"  # an agreement is counted, by no method and under no assumption
-    interval = f"{gate.confidence:.0%} interval {check.written(check.low)} to {check.written(check.high)}"
+    numbers = check.to_dict()
     return {
         "headline": f"{gate.verdict.upper()}: {check}.",
         "message": gate.message,
         "verdict": gate.verdict,
         "decide": gate.decide,
         "what": check.what,
-        "observed": f"{check.written(check.estimate)} ({interval})",
-        "estimate": check.estimate,
-        "low": check.low,
-        "high": check.high,
-        "limit": check.limit,
+        "observed": check.observed.replace("(interval", f"({gate.confidence:.0%} interval"),
+        **{name: numbers[name] for name in ("estimate", "low", "high", "limit", "reason", "rows_needed")},
         "confidence": gate.confidence,
         "estimator": method if estimated else None,
         "assumption": gate.assumption if estimated else None,

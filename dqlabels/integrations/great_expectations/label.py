@@ -72,8 +72,8 @@ class ExpectLabelNoiseRateToBeAtMost(LabelExpectation, GateExpectation):
 
     >>> import great_expectations as gx, pandas as pd
     >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
-    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
-    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs}))
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3] * 25, "spam": [0.1, 0.2, 0.8, 0.7] * 25}
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, **probs}))
     >>> expectation = ExpectLabelNoiseRateToBeAtMost(column="label", max_value=0.2, pred_probs=["ham", "spam"])
     >>> batch.validate(expectation).success
     True
@@ -101,8 +101,8 @@ class ExpectClassLabelNoiseRatesToBeAtMost(LabelExpectation, GateExpectation):
 
     >>> import great_expectations as gx, pandas as pd
     >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
-    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
-    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs}))
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3] * 25, "spam": [0.1, 0.2, 0.8, 0.7] * 25}
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, **probs}))
     >>> limits = {"ham": 0.3, "spam": 0.3}
     >>> expectation = ExpectClassLabelNoiseRatesToBeAtMost(column="label", max_value=limits, pred_probs=["ham", "spam"])
     >>> batch.validate(expectation).success
@@ -137,14 +137,14 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
         As in ``ExpectLabelNoiseRateToBeAtMost``; the estimator is always ``"reference"``.
 
     >>> import dqlabels, great_expectations as gx, json, pandas as pd, pathlib, tempfile
-    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
-    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3] * 25, "spam": [0.1, 0.2, 0.8, 0.7] * 25}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, **probs})
     >>> profile = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"]).profile()
     >>> folder = tempfile.TemporaryDirectory()
     >>> path = pathlib.Path(folder.name, "trusted.json")
     >>> _ = path.write_text(json.dumps(profile))
     >>> expectation = ExpectLabelNoiseIncreaseToBeAtMost(
-    ...     column="label", reference=str(path), max_value=0.02, pred_probs=["ham", "spam"]
+    ...     column="label", reference=str(path), max_value=0.1, pred_probs=["ham", "spam"]
     ... )
     >>> batch = gx.get_context(mode="ephemeral").data_sources.pandas_default.read_dataframe(mail)
     >>> batch.validate(expectation).success

@@ -66,8 +66,8 @@ class ExpectTagNoiseRateToBeAtMost(TagExpectation):
 
     >>> import great_expectations as gx, pandas as pd
     >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
-    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1], "p_dog": [0.1, 0.8, 0.1, 0.9]}
-    >>> batch = pandas.read_dataframe(pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]], **probs}))
+    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1] * 25, "p_dog": [0.1, 0.8, 0.1, 0.9] * 25}
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]] * 25, **probs}))
     >>> judged = {"pred_probs": ["p_cat", "p_dog"], "classes": ["cat", "dog"]}
     >>> batch.validate(ExpectTagNoiseRateToBeAtMost(column="tags", max_value=0.2, **judged)).success
     True
@@ -95,8 +95,8 @@ class ExpectEachTagNoiseRateToBeAtMost(TagExpectation):
 
     >>> import great_expectations as gx, pandas as pd
     >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
-    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1], "p_dog": [0.1, 0.8, 0.1, 0.9]}
-    >>> batch = pandas.read_dataframe(pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]], **probs}))
+    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1] * 25, "p_dog": [0.1, 0.8, 0.1, 0.9] * 25}
+    >>> batch = pandas.read_dataframe(pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]] * 25, **probs}))
     >>> judged = {"pred_probs": ["p_cat", "p_dog"], "classes": ["cat", "dog"]}
     >>> batch.validate(ExpectEachTagNoiseRateToBeAtMost(column="tags", max_value={"dog": 0.3}, **judged)).success
     True

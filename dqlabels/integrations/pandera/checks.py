@@ -72,11 +72,11 @@ def class_label_noise_at_most(
         OptionError: As for :func:`label_noise_at_most`.
 
     >>> import pandas as pd, pandera.pandas as pa
-    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
-    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3] * 25, "spam": [0.1, 0.2, 0.8, 0.7] * 25}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, **probs})
     >>> check = class_label_noise_at_most("label", {"ham": 0.3}, pred_probs=["ham", "spam"])
     >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
-    (4, 3)
+    (100, 3)
     """
     return LimitCheck(class_label_noise_at_most, label, max_value, options)
 
@@ -104,11 +104,11 @@ def label_pair_share_at_most(
         OptionError: As for :func:`label_noise_at_most`.
 
     >>> import pandas as pd, pandera.pandas as pa
-    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
-    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3] * 25, "spam": [0.1, 0.2, 0.8, 0.7] * 25}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, **probs})
     >>> check = label_pair_share_at_most("label", {("ham", "spam"): 0.1}, pred_probs=["ham", "spam"])
     >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
-    (4, 3)
+    (100, 3)
     """
     return LimitCheck(label_pair_share_at_most, label, max_value, options)
 
@@ -137,13 +137,13 @@ def label_noise_increase_at_most(
         OptionError: As for :func:`label_noise_at_most`.
 
     >>> import pandas as pd, pandera.pandas as pa
-    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3], "spam": [0.1, 0.2, 0.8, 0.7]}
-    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3] * 25, "spam": [0.1, 0.2, 0.8, 0.7] * 25}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, **probs})
     >>> import dqlabels
     >>> trusted = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
     >>> check = label_noise_increase_at_most("label", 0.05, reference=trusted, pred_probs=["ham", "spam"])
     >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
-    (4, 3)
+    (100, 3)
     """
     stored = str(reference) if isinstance(reference, Path) else reference
     if hasattr(stored, "profile"):
@@ -311,11 +311,11 @@ def tag_noise_at_most(label: str | Sequence[str], max_value: float, **options: U
         OptionError: As for :func:`label_noise_at_most`.
 
     >>> import pandas as pd, pandera.pandas as pa
-    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1], "p_dog": [0.1, 0.8, 0.1, 0.9]}
-    >>> photos = pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]], **probs})
+    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1] * 25, "p_dog": [0.1, 0.8, 0.1, 0.9] * 25}
+    >>> photos = pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]] * 25, **probs})
     >>> check = tag_noise_at_most("tags", 0.2, pred_probs=["p_cat", "p_dog"], classes=["cat", "dog"])
     >>> pa.DataFrameSchema(checks=[check]).validate(photos).shape
-    (4, 3)
+    (100, 3)
     """
     return LimitCheck(tag_noise_at_most, label, max_value, options)
 
@@ -341,10 +341,10 @@ def each_tag_noise_at_most(
         OptionError: As for :func:`label_noise_at_most`.
 
     >>> import pandas as pd, pandera.pandas as pa
-    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1], "p_dog": [0.1, 0.8, 0.1, 0.9]}
-    >>> photos = pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]], **probs})
+    >>> probs = {"p_cat": [0.9, 0.9, 0.2, 0.1] * 25, "p_dog": [0.1, 0.8, 0.1, 0.9] * 25}
+    >>> photos = pd.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]] * 25, **probs})
     >>> check = each_tag_noise_at_most("tags", {"dog": 0.3}, pred_probs=["p_cat", "p_dog"], classes=["cat", "dog"])
     >>> pa.DataFrameSchema(checks=[check]).validate(photos).shape
-    (4, 3)
+    (100, 3)
     """
     return LimitCheck(each_tag_noise_at_most, label, max_value, options)
