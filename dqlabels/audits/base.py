@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from dqlabels.audits.gate import Grounds, Limits, decide_gate
 from dqlabels.audits.measured import Measured, coverage_limit
 from dqlabels.audits.options import Options
+from dqlabels.audits.segments import RowDoubt, Segments, segments_of
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Column, Frame, Labels
+from dqlabels.frames.reading import read_frame
 from dqlabels.report.evidence import Evidence, plain
 from dqlabels.statistics.arrays import IntArray
 
@@ -197,6 +199,49 @@ class Audit(abc.ABC):
     def plot(self) -> Any:
         """Charts as altair objects, each a method of what is returned; which there are depends on the kind of label."""
         self._refuse("plot")
+
+    def by(self, column: str) -> NativeFrame:
+        """The figures of each segment of the table, a row for each value of a column, the worst first.
+
+        ``rows`` that were judged and rows ``unjudged``, the ``noise_rate`` with its interval, the rows ``flagged`` and
+        the wrong labels to expect among them, with an interval. A segment's rate is drawn towards the table's as far as
+        chance explains that they differ, so that small segments do not stand out by chance. Rows without a value are a
+        segment of their own.
+
+        Args:
+            column: The column whose values are the segments, at most 1,000.
+
+        Raises:
+            OptionError: A column of fractional numbers or of more values, or a kind of label without P(wrong) by row.
+            FeatureError: A column that is not there.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "box": ["a", "a", "b", None], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.by("box")[["box", "rows", "flagged"]].rows()
+        [('a', 2, 1), ('b', 1, 0), (None, 1, 0)]
+        """
+        segments = self.segments(column)
+        order = segments.worst_first
+        numbers = {name: values[order] for name, values in segments.columns().items()}
+        return self._listing({segments.name: fresh_index(segments.column[order.tolist()]), **numbers})
+
+    def segments(self, column: str) -> Segments:
+        """The segments of a column, for those who limit or show them.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "box": ["a", "a", "b", "b"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.segments("box").values
+        ('a', 'b')
+        """
+        return segments_of(self.table, column, self._doubt(), self.noise_rate)
+
+    def _doubt(self) -> RowDoubt:
+        """P(wrong) of each judged row."""
+        self._refuse("by")
 
     @abc.abstractmethod
     def gate(self, *args: Any, **limits: Any) -> GateResult:
@@ -440,6 +485,7 @@ class Audit(abc.ABC):
         gate: GateResult | None = None,
         rows: int = 60,
         checkup: Checkup | None = None,
+        by: str | None = None,
     ) -> str:
         """Return the report as one HTML file that asks the network for nothing; needs the extra ``report``.
 
@@ -448,6 +494,7 @@ class Audit(abc.ABC):
             gate: A verdict to begin with.
             rows: How many of the worst rows to show, 1 to 1000; each takes 2 to 5 kB.
             checkup: A check-up of this audit, whose findings join the notes about the data.
+            by: A column whose values are segments, to show the figures of each as :meth:`by` has them.
 
         Raises:
             MissingExtraError: jinja2 is not installed.
@@ -463,7 +510,7 @@ class Audit(abc.ABC):
         """
         if "to_html" in self.cannot:
             self._refuse("to_html")
-        page = self._page(rows, gate, checkup)
+        page = self._page(rows, gate, checkup, None if by is None else self.segments(by))
         if path is not None:
             with replacing(path) as file:
                 file.write(page.encode("utf-8", "replace"))
@@ -506,6 +553,18 @@ class Audit(abc.ABC):
         1
         """
 
+    def with_table(self, frame: NativeFrame) -> Self:
+        """The audit with the rows that it is of, where these were taken from it to be cached.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "box": ["a", "a", "b", "b"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.without_frame().with_table(mail).by("box")["rows"].to_list()
+        [2, 2]
+        """
+        return replace(self, table=read_frame(frame)[1])
+
     def __str__(self) -> str:
         return self.summary()
 
@@ -514,7 +573,7 @@ class Audit(abc.ABC):
         """What ``to_dict`` has for this kind of label alone."""
 
     @abc.abstractmethod
-    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         """The report as HTML."""
 
     def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Labels]:
@@ -529,6 +588,11 @@ class Audit(abc.ABC):
     def _measured(self, limits: Limits) -> tuple[Grounds, list[Measured]]:
         """What a gate's message says about the estimate, and what is compared with which limit."""
 
+    def _segment_limits(self, limits: Limits) -> list[Measured]:
+        if limits.max_segment_noise_rate is None or limits.by is None:
+            return []
+        return self.segments(limits.by).limits(limits.max_segment_noise_rate, limits.min_judged)
+
     def _unjudged(self, limits: Limits) -> list[Measured]:
         """What keeps the labels from being judged at all, whatever they are held against; empty where nothing does."""
         return coverage_limit(self.audited, self.rows, limits.min_judged)
@@ -542,8 +606,9 @@ class Audit(abc.ABC):
             self._refuse("noise_rate")
         limits = Limits.of(given, f"dqlabels.{type(self).__name__}.gate", self.limits)
         grounds, measured = self._measured(limits)
+        measured = [*measured, *self._segment_limits(limits), *self._unjudged(limits)]
         return decide_gate(
-            grounds, [*measured, *self._unjudged(limits)], decide=limits.decide, on_inconclusive=limits.on_inconclusive,
+            grounds, measured, decide=limits.decide, on_inconclusive=limits.on_inconclusive,
             details=self._gate_details(), stacklevel=4,
         )  # fmt: skip
 

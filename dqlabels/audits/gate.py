@@ -61,6 +61,12 @@ def _limits(name: str, value: object) -> float | dict[Hashable, float]:
     return _limit(name, value)
 
 
+def _segment_column(name: str, value: object) -> str:
+    if isinstance(value, str) and value:
+        return value
+    raise OptionError(f"{name}={value!r} is not the name of a column; pass the column whose values are the segments.")
+
+
 def _text(name: str, value: object) -> str:
     if isinstance(value, str):
         return value
@@ -100,6 +106,14 @@ class Limits:
     )
     max_annotator_noise_rate: float | Mapping[Any, float] | None = option(
         None, "The largest noise rate of each annotator's labels: one limit for all, or a limit by annotator.", _limits
+    )
+    max_segment_noise_rate: float | Mapping[Any, float] | None = option(
+        None,
+        "The largest noise rate of each segment of the column by: one limit for all, or a limit by its value.",
+        _limits,
+    )
+    by: str | None = option(
+        None, "The column whose values are the segments of max_segment_noise_rate.", _segment_column
     )
     max_drift: float | None = option(
         None,
@@ -159,12 +173,16 @@ class Limits:
             raise OptionError(
                 f"The gate has no limit. Set {' or '.join(f'{name}=' for name in only if name in LIMIT_NAMES)}."
             )
+        if (limits.by is None) != (limits.max_segment_noise_rate is None):
+            raise OptionError(
+                "max_segment_noise_rate= limits the segments of a column, which by= names: give both, or neither."
+            )
         return limits
 
 
 LIMIT_NAMES = (
     "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "max_flagged_share", "min_agreement",
-    "max_annotator_noise_rate", "max_drift", "max_unseen_share",
+    "max_annotator_noise_rate", "max_segment_noise_rate", "max_drift", "max_unseen_share",
 )  # fmt: skip
 # How a gate decides, whatever it limits.
 DECIDING = ("decide", "on_inconclusive", "min_judged")
@@ -446,7 +464,8 @@ def _verdict(measured: Measured, decide: Decide) -> Verdict:
         beyond_chance = (best if decide == "confident" else few.low) > limit
         return "fail" if few.rows >= MIN_ROWS_TO_FAIL and beyond_chance else "inconclusive"
     if decide == "estimate":
-        return "fail" if estimate > limit else "pass"
+        beyond_chance = measured.chance_low is None or measured.chance_low > limit
+        return "pass" if estimate <= limit else "fail" if beyond_chance else "inconclusive"
     if best > limit:
         return "fail"
     return "pass" if worst <= limit else "inconclusive"

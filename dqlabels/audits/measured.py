@@ -65,7 +65,8 @@ class Measured:
 
     ``rows`` counts what it is a share of, None where no review can decide it; ``table`` the rows that a review draws.
     Where it is not ``supported``, or of ``too_few`` rows, it decides little or nothing. ``verdict`` is there where
-    something else than the numbers has decided, and ``reason`` says what.
+    something else than the numbers has decided, and ``reason`` says what. ``chance_low`` is, of one part among many,
+    the low end by chance over them all, which is to exceed the limit as well for the estimate to fail.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Measured:
     too_few: TooFew | None = None
     verdict: Verdict | None = None
     reason: str = ""
+    chance_low: float | None = None
 
 
 def rate_limit(name: str, what: str, rate: NoiseRate, limit: float) -> Measured:

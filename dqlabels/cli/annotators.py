@@ -16,7 +16,7 @@ from dqlabels.cli.show import finish
 from dqlabels.cli.tables import audit_table
 
 OPTIONS = ("annotator", "item", "consensus", "features", "exclude", "random_state", "n_jobs")
-LIMITS = ("max_noise_rate", "min_agreement", "decide", "on_inconclusive")
+LIMITS = ("max_noise_rate", "min_agreement", "decide", "on_inconclusive", "min_judged")
 
 
 @command("annotators", OPTIONS, LIMITS)

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 # Labels that several people gave have a command of their own.
 OPTIONS = tuple(name for name in WRITABLE if name not in ("annotator", "item", "consensus"))
-LIMITS = ("max_noise_rate", "max_increase", "reference", "max_flagged_share", "decide", "on_inconclusive")
+LIMITS = (
+    "max_noise_rate", "max_increase", "max_segment_noise_rate", "max_drift", "max_unseen_share", "by", "reference",
+    "max_flagged_share", "decide", "on_inconclusive", "min_judged",
+)  # fmt: skip
 # A saved auditor was fitted with these; how many threads it takes is all there is to choose.
 SETTLED = tuple(name for name in OPTIONS if name not in ("task", "fdr", "n_jobs"))
 
@@ -61,6 +64,7 @@ def audit_command(
     """Audit one label column of FILE."""
     output_format = output_format or (input_format if output == STANDARD else None)
     whole = _needs_memory(options) or any(value is not None for value in (html, reviewed, auditor))
+    whole = whole or "by" in options.written
     table = read_table(file, input_format) if whole else open_table(file, input_format, options.sizes.large_rows)
     if output is not None:
         check_output(table.head(1).lazy().collect(), output, output_format)
@@ -68,16 +72,18 @@ def audit_command(
         check_folder(html)
     answers = None if reviewed is None else read_table(reviewed)
     limits = options.limits()
+    by = str(limits["by"]) if "by" in limits else None
     with working(), reading(file):
         result = _by_saved(auditor, table, label, options) if auditor else _by_training(table, label, options)
         result = result if answers is None else result.with_review(answers)
         gate = gate_of(result, limits) if options.has_limit else None
+        segments = None if by is None else result.segments(by).to_list()
     if html is not None:
-        result.to_html(html, gate=gate)
+        result.to_html(html, gate=gate, by=by)
     if output is not None:
         with interruptible():
             write_result(result.frame, output, output_format)
-    finish(result, gate, worst, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)
+    finish(result, gate, worst, segments=segments, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)
 
 
 def _needs_memory(options: CommandOptions) -> bool:

@@ -33,9 +33,17 @@ def gate_of(audit: Audit, limits: Mapping[str, object]) -> GateResult:
             f"Column {audit.label!r} was audited as {audit.audited_as}; say --task where it should be another."
         )
     values = {str(value): value for value in audit.parts}
+    segments = {}
+    if isinstance(limits.get("max_segment_noise_rate"), dict) and "by" in limits:
+        segments = {str(value): value for value in audit.segments(str(limits["by"])).values}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LabelWarning)  # the verdict says it
-        return audit.gate(**{name: _with_values(limit, values) for name, limit in limits.items()})
+        return audit.gate(
+            **{
+                name: _with_values(limit, segments if name == "max_segment_noise_rate" else values)
+                for name, limit in limits.items()
+            }
+        )
 
 
 def _with_values(limit: object, values: Mapping[str, object]) -> object:

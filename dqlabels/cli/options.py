@@ -40,6 +40,7 @@ METAVARS = {
     "groups": "COLUMN",
     "annotator": "COLUMN",
     "item": "COLUMN",
+    "by": "COLUMN",
     "reference": "FILE",
     "max_pair_share": "[GIVEN,SUGGESTED=]SHARE",
 }
@@ -54,6 +55,7 @@ MEANINGS = {
     "score": "What ranks the labels; label_quality is the probability of being right that follows from it.",
     "reference": "Trusted data to compare with: what 'dqlabels profile' or 'dqlabels fit' wrote.",
     "method": "The method of estimating the noise rate; by default that of the audit.",
+    "by": "The column whose values are segments: their figures, and what --max-segment-noise-rate limits.",
     "max_pair_share": "The largest share of a class's rows that may be flagged as one other class.",
 }
 AUDIT_PANEL, GATE_PANEL = "How the labels are audited", "Limits: the exit status is 1 where one is not kept"

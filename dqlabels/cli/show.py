@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # A suspicious row's number, label, suggestion, quality and kind are shown always, and some of its values.
 FIRST_COLUMNS, MAX_VALUES = 5, 3
 MAX_WIDTH = 10_000
+MAX_SEGMENTS = 30
 MAX_VALUE_LENGTH = 32
 STYLES = {"headline": "bold", "caution": "yellow", "assumption": "dim"}
 VERDICT_STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
@@ -29,7 +30,14 @@ SHARES = ("flagged_share", "noise_rate", "share")
 
 
 def finish(
-    result: Audit, gate: GateResult | None, worst: int = 10, *, as_json: bool, quiet: bool, to_stderr: bool
+    result: Audit,
+    gate: GateResult | None,
+    worst: int = 10,
+    *,
+    segments: Sequence[Mapping[str, object]] | None = None,
+    as_json: bool,
+    quiet: bool,
+    to_stderr: bool,
 ) -> None:
     """Print an audit, and exit with 1 where its gate failed.
 
@@ -37,21 +45,29 @@ def finish(
         result: The audit.
         gate: Its verdict, which is always printed unless it is a pass.
         worst: How many suspicious rows to print.
+        segments: The figures of each segment, where they were asked for.
         as_json: Whether to print JSON in place of the summary.
         quiet: Whether to print no summary.
         to_stderr: Whether standard output holds the table.
     """
     if as_json:
-        echo_json(result.to_dict() | ({"gate": gate.to_dict()} if gate else {}), to_stderr=to_stderr)
+        content = result.to_dict() | ({"segments": segments} if segments else {})
+        echo_json(content | ({"gate": gate.to_dict()} if gate else {}), to_stderr=to_stderr)
     elif not quiet:
-        print_audit(result, gate, worst, Console(stderr=to_stderr))
+        print_audit(result, gate, worst, Console(stderr=to_stderr), segments or ())
     if gate is not None and gate.verdict != "pass" and (quiet or as_json):
         typer.echo(gate.message, err=True)
     if gate is not None and not gate.passed:
         raise typer.Exit(FAILED)
 
 
-def print_audit(audit: Audit, gate: GateResult | None, worst: int, console: Console) -> None:
+def print_audit(
+    audit: Audit,
+    gate: GateResult | None,
+    worst: int,
+    console: Console,
+    segments: Sequence[Mapping[str, object]] = (),
+) -> None:
     """Print what was found, with so many of the worst rows, and the verdict.
 
     Args:
@@ -59,6 +75,7 @@ def print_audit(audit: Audit, gate: GateResult | None, worst: int, console: Cons
         gate: The verdict, or None.
         worst: How many of the most suspicious rows to print.
         console: Where to print.
+        segments: The figures of each segment.
     """
     overview = audit.overview()
     for tone, line in overview.lines:
@@ -66,6 +83,10 @@ def print_audit(audit: Audit, gate: GateResult | None, worst: int, console: Cons
     for title, rows in overview.tables.items():
         heads = list(rows[0]) if rows else []
         console.print(_grid(title, heads, [list(row.values()) for row in rows]))
+    if segments:
+        heads = [name for name in segments[0] if not name.endswith(("_low", "_high"))]
+        shown = [[row[name] for name in heads] for row in segments[:MAX_SEGMENTS]]
+        console.print(_grid("Segments", heads, shown))
     if overview.lists_issues:
         console.print(as_wide_as_fits("Most suspicious rows", audit.issues.head(worst), console))
     print_notes(overview.notes, console)
@@ -111,6 +132,8 @@ def _grid(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) ->
 def _shown(head: str, value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1%}" if head in SHARES else f"{value:.4g}"
+    if value is None:
+        return "–"
     return f"{value:,}" if type(value) is int and head != "row" else str(value)
 
 

@@ -40,6 +40,7 @@ from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_ag
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+    from dqlabels.audits.segments import Segments
     from dqlabels.checks.result import Checkup
 
 MAX_ROWS_IN_DICT = 10
@@ -363,7 +364,7 @@ class AnnotatorAudit(Audit):
         whole = column.to_frame().with_columns(known)
         return whole.select(nw.when(nw.col("known")).then(nw.col("label")).alias("label"))["label"]
 
-    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         from dqlabels.report.page import tables_page
 
         shown = self.to_dict()

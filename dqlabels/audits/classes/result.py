@@ -37,6 +37,7 @@ from dqlabels.audits.measured import (
     unseen_limit,
 )
 from dqlabels.audits.options import documented_fields
+from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import ColumnKind, Frame, Labels
 from dqlabels.frames.outputs import to_callers_kind, with_quality
@@ -80,8 +81,8 @@ MAX_ROWS_IN_DICT = 10
 MAX_PAIRS_IN_DICT = 20
 MAX_PAIRS_IN_DETAILS = 10
 LIMITS = (
-    "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "max_drift", "max_unseen_share",
-    "reference", "method", *DECIDING,
+    "max_noise_rate", "max_class_noise_rate", "max_pair_share", "max_increase", "max_segment_noise_rate", "max_drift",
+    "max_unseen_share", "by", "reference", "method", *DECIDING,
 )  # fmt: skip
 
 
@@ -92,8 +93,10 @@ class ClassLimits(Deciding, total=False):
     max_class_noise_rate: float | Mapping[Any, float] | None
     max_pair_share: float | Mapping[tuple[Any, Any], float] | None
     max_increase: float | None
+    max_segment_noise_rate: float | Mapping[Any, float] | None
     max_drift: float | None
     max_unseen_share: float | None
+    by: str | None
     reference: object
     method: str | None
 
@@ -349,6 +352,11 @@ class ClassAudit(Audit):
         measured += self._batch_limits(limits)
         return Grounds.of(rate, self.label, flags=self._flags()), measured
 
+    def _doubt(self) -> RowDoubt:
+        if self.options.compat is not None:
+            raise OptionError(f"compat={self.options.compat!r} gives scores, which are no probabilities. Leave it out.")
+        return RowDoubt(self.evidence.positions, 1 - self.evidence.quality, self.evidence.flagged)
+
     def _batch_limits(self, limits: Limits) -> list[Measured]:
         """What only a batch has that a fitted auditor judged."""
         for name in ("max_drift", "max_unseen_share"):
@@ -446,12 +454,14 @@ class ClassAudit(Audit):
             "worst": self.evidence.worst_facts(MAX_ROWS_IN_DICT, index_values(self.table)),
         }
 
-    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         from dqlabels.report.page import page
 
         shown = self.report_facts(rows=rows)
         if checkup is not None:
             shown["notes"] += [f"Check-up, {one.check}: {one.says}" for one in checkup.all_findings if one.found]
+        if segments is not None:
+            shown |= {"segments": segments.to_list(), "segmented_by": segments.name}
         return page(cast("ReportData", shown), gate)
 
     def report_facts(self, *, rows: int = 60) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dqlabels.audits.base import AuditedRows, NativeFrame, detached
 from dqlabels.audits.classes.result import ClassAudit
 from dqlabels.audits.classes.task import ClassTask
 from dqlabels.audits.options import Options
+from dqlabels.audits.segments import RowDoubt
 from dqlabels.audits.streaming import (
     MAX_WORST,
     NO_CHECKUP,
@@ -45,7 +46,7 @@ NOISE_VALUES = 4_000_000
 # A label with more values than this names rows, not classes, and Spark does not collect its values.
 MAX_CLASSES = 50_000
 # Verbs that read the probabilities of every row.
-NEED_ROWS = ("audited_rows", "planted_recall", "plot", "probabilities", "review", "review_sample", "with_review")
+NEED_ROWS = ("audited_rows", "by", "planted_recall", "plot", "probabilities", "review", "review_sample", "with_review")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +125,9 @@ class StreamedAudit(ClassAudit):
     def audited_rows(self) -> AuditedRows:
         """Refused, since only the worst rows are in memory; ``issues`` lists them."""
         self._refuse("audited_rows")
+
+    def _doubt(self) -> RowDoubt:
+        self._refuse("by")
 
     def without_frame(self) -> Self:
         """The audit with its counts alone."""

@@ -16,6 +16,7 @@ from dqlabels.audits.base import Audit, AuditedRows, CheckDetails, Mask, NativeF
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
 from dqlabels.audits.measured import Measured, limit_by_part, share_limit
 from dqlabels.audits.options import documented_fields
+from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.audits.tags.charts import TagCharts
 from dqlabels.audits.tags.tags import Tags
 from dqlabels.audits.tags.verdict import TagVerdict
@@ -24,6 +25,7 @@ from dqlabels.frames.columns import Column
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.probability import Expected
 from dqlabels.noise.rate import NoiseRate, noise_rate
+from dqlabels.noise.segments import told_apart
 from dqlabels.report.evidence import plain
 from dqlabels.report.html import table as html_table
 from dqlabels.report.marks import Marks
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 MAX_IN_DICT = 10
 # Lines of the summary that a notebook shows above the tables.
 SUMMARY_LINES = 5
-LIMITS = ("max_noise_rate", "max_class_noise_rate", *DECIDING)
+LIMITS = ("max_noise_rate", "max_class_noise_rate", "max_segment_noise_rate", "by", *DECIDING)
 ONE_CLASS = "is for one class per row, and {label!r} was audited as several labels per row."
 
 
@@ -48,6 +50,8 @@ class TagLimits(Deciding, total=False):
 
     max_noise_rate: float | None
     max_class_noise_rate: float | Mapping[Any, float] | None
+    max_segment_noise_rate: float | Mapping[Any, float] | None
+    by: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -282,6 +286,17 @@ class MultilabelAudit(Audit):
             measured += self._label_limits(limits.max_class_noise_rate)
         return Grounds.of(self.noise_rate, self.label, "answers", self._flags()), measured
 
+    def _doubt(self) -> RowDoubt:
+        """The mean P(wrong) of the answers of each row."""
+        if self.options.compat is not None:
+            raise OptionError("compat='cleanlab' gives scores, which are no probabilities. Leave it out.")
+        evidence, judged = self.evidence, self.evidence.judged
+        positions = np.flatnonzero((evidence.tags.codes[:, judged] >= 0).any(axis=1))
+        wrong = 1 - evidence.verdict.quality[positions][:, judged]
+        single = wrong[~np.isnan(wrong)]
+        flagged = evidence.verdict.row_flagged[positions]
+        return RowDoubt(positions, np.nanmean(wrong, axis=1), flagged, told_apart(single))
+
     def _flags(self) -> str:
         """How many labels are flagged, and how many of them are likely wrong or missing, as a sentence."""
         flags = int(self.evidence.verdict.flagged.sum())
@@ -353,7 +368,7 @@ class MultilabelAudit(Audit):
             "worst": records(self.issues)[:MAX_IN_DICT],
         }
 
-    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         from dqlabels.report.page import tables_page
 
         shown = self.to_dict()
@@ -361,6 +376,9 @@ class MultilabelAudit(Audit):
             ("Labels", ("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), shown["classes"]),
             ("Worst rows", ("row", "label", "kind", "quality", "probability"), records(self.issues)[:rows]),
         ]
+        if segments is not None:
+            listed = segments.to_list()
+            sections.insert(1, ("Segments", tuple(listed[0]), listed))
         return tables_page(self.label, self.summary(), sections, self.warnings, gate)
 
     @property

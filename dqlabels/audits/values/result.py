@@ -39,6 +39,7 @@ from dqlabels.report.marks import Marks
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+    from dqlabels.audits.segments import Segments
     from dqlabels.checks.result import Checkup
 
 MAX_ROWS_IN_DICT = 10
@@ -205,7 +206,7 @@ class AmountAudit(Audit):
         data = value_facts(self.to_dict(), self.evidence, self.picture, self._shown_table(order), order)
         return {**data, "features": list(self.features)}
 
-    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None) -> str:
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         return wording.page(self.report_facts(rows=rows), gate)
 
     @property

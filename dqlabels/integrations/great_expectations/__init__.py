@@ -29,6 +29,7 @@ from dqlabels.integrations.great_expectations.label import (
     ExpectLabelNoiseIncreaseToBeAtMost,
     ExpectLabelNoiseRateToBeAtMost,
     ExpectLabelQualityToBeAtLeast,
+    ExpectSegmentLabelNoiseRatesToBeAtMost,
 )
 from dqlabels.integrations.great_expectations.suites import (
     SuiteIncompleteError,
@@ -51,6 +52,7 @@ __all__ = [
     "ExpectLabelNoiseIncreaseToBeAtMost",
     "ExpectLabelNoiseRateToBeAtMost",
     "ExpectLabelQualityToBeAtLeast",
+    "ExpectSegmentLabelNoiseRatesToBeAtMost",
     "ExpectTagNoiseRateToBeAtMost",
     "SuiteIncompleteError",
     "as_gx_dataframe",

@@ -10,7 +10,7 @@ from great_expectations.compatibility import pydantic
 
 from dqlabels.errors import OptionError
 from dqlabels.integrations.great_expectations.base import Answer, AuditExpectation, GateExpectation
-from dqlabels.integrations.great_expectations.fields import Parameter
+from dqlabels.integrations.great_expectations.fields import Parameter, limits_by_part
 from dqlabels.integrations.great_expectations.rendering import Sentence, number, percent, text_or_parameter
 from dqlabels.integrations.great_expectations.tables import Table, count, share, shown
 from dqlabels.integrations.sharing import MIN_QUALITY, MOSTLY
@@ -119,6 +119,49 @@ class ExpectClassLabelNoiseRatesToBeAtMost(LabelExpectation, GateExpectation):
     sentence_by_part: ClassVar[str] = "at most $limits may be wrong"
     of_part: ClassVar[str] = "of those labelled"
     open_tables: ClassVar[tuple[str, ...]] = ("classes",)
+
+
+class ExpectSegmentLabelNoiseRatesToBeAtMost(LabelExpectation, GateExpectation):
+    """Expect the share of wrong labels in each segment of the table to be at most a limit.
+
+    A segment's rate is drawn towards the table's as far as chance explains that they differ, and fails where it exceeds
+    the limit beyond what chance gives over all segments together.
+
+    Args:
+        column: The column that holds the labels.
+        by: The column whose values are the segments, at most 1,000; rows without one are a segment of their own.
+        max_value: The largest share of any segment's labels that may be wrong, in [0, 1]; or limits by segment, as
+            ``{"north": 0.02, "south": 0.1}``, where segments that are not named have none.
+
+    Options:
+        As in ``ExpectLabelNoiseRateToBeAtMost``.
+
+    >>> import great_expectations as gx, pandas as pd
+    >>> pandas = gx.get_context(mode="ephemeral").data_sources.pandas_default
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3] * 25, "spam": [0.1, 0.2, 0.8, 0.7] * 25}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, "box": list("abcde") * 20, **probs})
+    >>> options = {"column": "label", "pred_probs": ["ham", "spam"]}
+    >>> expectation = ExpectSegmentLabelNoiseRatesToBeAtMost(by="box", max_value=0.3, **options)
+    >>> pandas.read_dataframe(mail).validate(expectation).success
+    True
+    """
+
+    by: pydantic.StrictStr = pydantic.Field(min_length=1, description="The column whose values are the segments.")
+    max_value: float | Parameter = pydantic.Field(
+        description="The largest share of any segment's labels that may be wrong; or a share by segment."
+    )
+
+    limit: ClassVar[str] = "max_segment_noise_rate"
+    part: ClassVar[str] = "segment"
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "by", "max_value")
+    sentence: ClassVar[str] = "at most $limit of the labels of any segment may be wrong"
+    sentence_by_part: ClassVar[str] = "at most $limits may be wrong"
+    of_part: ClassVar[str] = "of those in segment"
+    open_tables: ClassVar[tuple[str, ...]] = ("rows",)
+
+    def _gate(self, audit: Audit, options: Fields) -> GateResult:
+        limit = limits_by_part(self.max_value, audit.segments(self.by).values)
+        return audit.gate(max_segment_noise_rate=limit, by=self.by, **options)
 
 
 class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):

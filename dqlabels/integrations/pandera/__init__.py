@@ -27,6 +27,7 @@ from dqlabels.integrations.pandera.checks import (
     label_noise_increase_at_most,
     label_pair_share_at_most,
     label_quality_at_least,
+    segment_label_noise_at_most,
     tag_noise_at_most,
 )
 from dqlabels.integrations.pandera.run import guard_lazy_frames, validate
@@ -42,6 +43,7 @@ __all__ = [
     "label_noise_increase_at_most",
     "label_pair_share_at_most",
     "label_quality_at_least",
+    "segment_label_noise_at_most",
     "tag_noise_at_most",
     "validate",
 ]

@@ -11,7 +11,7 @@ from pandera.api.checks import Check
 
 from dqlabels.audits.base import Audit, AuditedRows, NativeFrame
 from dqlabels.audits.gate import Limits
-from dqlabels.audits.options import refuse_unknown
+from dqlabels.audits.options import checked_field, refuse_unknown
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.integrations.pandera.answers import CheckUseError, Judgement, answer, unwrapped
 from dqlabels.integrations.pandera.forms import FORMS, PANDERA_OPTIONS
@@ -70,6 +70,10 @@ class LabelCheck(Check):
             **{name: options[name] for name in PANDERA_OPTIONS if name in options},  # type: ignore[arg-type]
         )
 
+    def audited(self, frame: NativeFrame) -> Audit:
+        """Return the audit of a frame, which checks with the same options share."""
+        return shared_audit(frame, self.label, self.form.about, self.options)
+
     def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
         """Hold the audit, of these rows, against the limit."""
         raise NotImplementedError
@@ -91,7 +95,7 @@ class LabelCheck(Check):
             )
         wrapped, frame = unwrapped(check_obj)
         try:
-            audit = shared_audit(frame, self.label, self.form.about, self.options)
+            audit = self.audited(frame)
             rows = audit.audited_rows()
             judgement = self.judge(audit, rows)
         except DQLabelsError as error:
@@ -139,6 +143,32 @@ class LimitCheck(LabelCheck):
         beyond = [check.of for check in gate.checks if check.verdict == gate.verdict and check.of is not None]
         listed = rows.suspect if gate.passed or not beyond else rows.concerning(beyond)
         return Judgement(gate.passed, gate.message, listed)
+
+
+class SegmentCheck(LimitCheck):
+    """A check of the segments of a frame; the failing rows are the suspect ones of the segments beyond their limit."""
+
+    def __init__(
+        self, made_by: Callable[..., Check], label: str, value: object, options: Mapping[str, object], *, by: str
+    ) -> None:
+        """As any label check, with ``by``: the column whose values are the segments."""
+        self.by = str(checked_field(Limits, "by", by or ""))
+        super().__init__(made_by, label, value, options, stored={"by": self.by})
+
+    def gate_options(self) -> dict[str, object]:
+        """What the gate is asked, by keyword."""
+        return {**super().gate_options(), "by": self.by}
+
+    def audited(self, frame: NativeFrame) -> Audit:
+        """Return the audit with the frame, in which the segments are."""
+        return super().audited(frame).with_table(frame)
+
+    def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
+        """Run the gate."""
+        gate = audit.gate(**self.gate_options())
+        beyond = [check.of for check in gate.checks if check.verdict == gate.verdict and check.measure == "share"]
+        of_segments = audit.segments(self.by).concerning(beyond)
+        return Judgement(gate.passed, gate.message, rows.suspect & of_segments if beyond else rows.suspect)
 
 
 class QualityCheck(LabelCheck):

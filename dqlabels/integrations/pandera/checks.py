@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pandera.api.checks import Check
 
 from dqlabels.audits.gate import DECIDING
-from dqlabels.integrations.pandera.check import LimitCheck, QualityCheck
+from dqlabels.integrations.pandera.check import LimitCheck, QualityCheck, SegmentCheck
 from dqlabels.integrations.pandera.forms import CheckForm
 from dqlabels.integrations.sharing import MIN_QUALITY, MOSTLY
 
@@ -79,6 +79,41 @@ def class_label_noise_at_most(
     (100, 3)
     """
     return LimitCheck(class_label_noise_at_most, label, max_value, options)
+
+
+@CheckForm("label", "max_segment_noise_rate", names=1)
+def segment_label_noise_at_most(
+    label: str,
+    max_value: float | Mapping[Any, float] | Sequence[tuple[Any, float]],
+    *,
+    by: str,
+    **options: Unpack[CheckOptions],
+) -> Check:
+    """Return a check that the noise rate of each segment of the frame is at most ``max_value``.
+
+    A segment's rate is drawn towards the frame's as far as chance explains that they differ. The failure cases are the
+    flagged rows of the segments beyond their limit.
+
+    Args:
+        label: The column that holds the labels.
+        max_value: One limit for all segments, or limits by segment: a mapping or a list of ``(segment, limit)``.
+        by: The column whose values are the segments, at most 1,000; rows without one are a segment of their own.
+        {settings}
+        {task}
+        {options}
+        {pandera}
+
+    Raises:
+        OptionError: As for :func:`label_noise_at_most`.
+
+    >>> import pandas as pd, pandera.pandas as pa
+    >>> probs = {"ham": [0.9, 0.8, 0.2, 0.3] * 25, "spam": [0.1, 0.2, 0.8, 0.7] * 25}
+    >>> mail = pd.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 25, "box": list("abcde") * 20, **probs})
+    >>> check = segment_label_noise_at_most("label", 0.3, by="box", pred_probs=["ham", "spam"])
+    >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
+    (100, 4)
+    """
+    return SegmentCheck(segment_label_noise_at_most, label, max_value, options, by=by)
 
 
 @CheckForm("label", "max_pair_share", names=2)
