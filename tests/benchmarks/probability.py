@@ -2,7 +2,8 @@
 
 The 15 tables of detection.py with 10%, 3% or none of their labels changed in three ways. Of the flagged rows, the share
 that the audit expects to be wrong against the share that is, and whether the interval of the number of wrong labels
-among them holds the truth; the share of rows flagged, and the estimated noise rate. Then the real ones, where
+among them holds the truth; the share of rows flagged, and the estimated noise rate. Then the same by steps of P(wrong)
+over all rows, and where ``--chart calibration.svg`` asks for it a picture of both. Then the real ones, where
 ``DQLABELS_DATA`` names the folder that holds them: people's labels drawn from CIFAR-10H, by given probabilities.
 """
 
@@ -15,6 +16,7 @@ import warnings
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+import calibration
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -46,21 +48,35 @@ def measure(audit: object, wrong: NDArray[np.bool_]) -> Cell:
     return Cell(number / flagged.size, *shares, abs(shares[0] - shares[1]), float(held), rate)
 
 
-def planted(names: list[str], shares: list[float]) -> None:
+def planted(names: list[str], shares: list[float], chart: Path | None) -> None:
     import dqlabels
 
     cells: dict[tuple[float, str], list[Cell]] = {}
+    steps: list[calibration.Step] = []
     for name in names:
         frame = load(name)
         for share in shares:
             for noise in NOISES if share else ("none",):
                 noisy, wrong = plant(frame, noise, share, 0) if share else (frame, np.zeros(len(frame), dtype=bool))
-                cell = measure(dqlabels.audit(noisy, "label", progress=False), wrong)
+                audit = dqlabels.audit(noisy, "label", progress=False)
+                cell = measure(audit, wrong)
+                doubt = 1 - audit.frame["label_quality"].to_numpy(float)
+                steps += calibration.steps(noise.replace("_", "-"), share, doubt, wrong)
                 cells.setdefault((share, noise), []).append(cell)
                 row(f"{name}, {noise} {share:.0%}", cell)
     for (share, noise), found in cells.items():
         means = [statistics.fmean(values) for values in zip(*map(astuple, found), strict=True)]
         row(f"**mean, {noise} {share:.0%}**", Cell(*means))
+    calibration.print_table(steps)
+    if chart is not None:
+        most = max(shares)
+        flagged = [
+            {"noise": noise.replace("_", "-"), "expected": cell.expected, "true": cell.true}
+            for (share, noise), found in cells.items()
+            for cell in found
+            if share == most
+        ]
+        calibration.draw(steps, pd.DataFrame(flagged), chart)
 
 
 def people(folder: Path) -> None:
@@ -85,11 +101,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", nargs="*", default=[*SMALL, *LARGE])
     parser.add_argument("--shares", nargs="*", type=float, default=list(SHARES))
+    parser.add_argument("--chart", type=Path, help="an .svg, .png or .html file")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     print("| table | flagged | expected wrong of flagged | wrong of flagged | difference | held | noise rate |")
     print("|" + "---|" * 7)
-    planted(options.tables, options.shares)
+    planted(options.tables, options.shares, options.chart)
     if folder := os.environ.get("DQLABELS_DATA"):
         people(Path(folder))
 
