@@ -41,11 +41,19 @@ JUNIT_REQUIRED = {
 }
 
 
+PROBABILITIES = ["benign", "malignant"]
+# The model that judged the tables was trained once, for all commands but those that train one themselves.
+LABEL = ["--label", "diagnosis", "--pred-probs", ",".join(PROBABILITIES)]
+
+
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Paths of a table with right labels and of one with wrong ones, each with the probabilities of its classes."""
     folder = tmp_path_factory.mktemp("tables")
     for name, share in (("clean", 0.0), ("dirty", DIRTY)):
-        pl.DataFrame(tumours(share)).write_parquet(folder / f"{name}.parquet")
+        frame = pl.DataFrame(tumours(share))
+        probs = dqlabels.audit(frame, "diagnosis").probabilities.drop("row")
+        frame.hstack(probs).write_parquet(folder / f"{name}.parquet")
     return {name: folder / f"{name}.parquet" for name in ("clean", "dirty")}
 
 
@@ -58,7 +66,7 @@ def table(tmp_path: Path) -> Path:
 
 @cache
 def audit_of(path: Path) -> Any:
-    return dqlabels.audit(pl.read_parquet(path), "diagnosis")
+    return dqlabels.audit(pl.read_parquet(path), "diagnosis", pred_probs=PROBABILITIES)
 
 
 def gate_of(path: Path, **limits: Any) -> Any:
@@ -66,10 +74,12 @@ def gate_of(path: Path, **limits: Any) -> Any:
 
 
 @pytest.mark.parametrize(("name", "status"), [("clean", 0), ("dirty", 1)])
-def test_the_verdict_is_the_exit_status_and_the_message_is_printed(tables, name, status):
-    done = run("gate", tables[name], "--label", "diagnosis", "--max-noise-rate", "0.05")
+def test_the_verdict_is_the_exit_status_and_the_message_is_printed(tables, tmp_path, name, status):
+    measured = pl.read_parquet(tables[name]).drop(PROBABILITIES)
+    measured.write_parquet(path := tmp_path / "measured.parquet")
+    done = run("gate", path, "--label", "diagnosis", "--max-noise-rate", "0.05")
     assert done.returncode == status, done.stderr
-    assert gate_of(tables[name], max_noise_rate=0.05).message in done.stdout.decode()
+    assert dqlabels.audit(measured, "diagnosis").gate(max_noise_rate=0.05).message in done.stdout.decode()
     assert done.stderr == b""
 
 
@@ -84,7 +94,7 @@ LIMITS = {
 @pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
 @pytest.mark.parametrize(("name", "status"), [("clean", 0), ("dirty", 1)])
 def test_limits_by_class_and_pair(tables, name, status, limits):
-    done = run("gate", tables[name], "--label", "diagnosis", *limits)
+    done = run("gate", tables[name], *LABEL, *limits)
     assert done.returncode == status, done.stdout + done.stderr
 
 
@@ -98,14 +108,14 @@ def test_classes_that_are_numbers_are_found_by_how_they_are_written(tmp_path):
 
 def test_a_profile_of_trusted_data_is_what_the_increase_is_held_against(tables, tmp_path):
     reference = tmp_path / "reference.json"
-    assert run("profile", tables["clean"], "--label", "diagnosis", "-o", reference).returncode == 0
-    limits = ["--label", "diagnosis", "--max-increase", "0.05", "--reference", reference]
+    assert run("profile", tables["clean"], *LABEL, "-o", reference).returncode == 0
+    limits = [*LABEL, "--max-increase", "0.05", "--reference", reference]
     assert run("gate", tables["clean"], *limits).returncode == 0
     assert run("gate", tables["dirty"], *limits).returncode == 1
 
 
 def test_a_profile_is_what_the_audit_gives(tables):
-    done = run("profile", tables["clean"], "--label", "diagnosis")
+    done = run("profile", tables["clean"], *LABEL)
     assert json.loads(done.stdout) == audit_of(tables["clean"]).profile()
 
 
@@ -113,14 +123,14 @@ def test_a_profile_is_what_the_audit_gives(tables):
 def test_the_middle_answer(tables, choice, status):
     rate = audit_of(tables["clean"]).noise_rate
     limit = (rate.low + rate.high) / 2
-    done = run("gate", tables["clean"], "--label", "diagnosis", "--max-noise-rate", limit, "--decide", "confident",
+    done = run("gate", tables["clean"], *LABEL, "--max-noise-rate", limit, "--decide", "confident",
                "--on-inconclusive", choice)  # fmt: skip
     assert done.returncode == status
     assert done.stdout.startswith(b"INCONCLUSIVE")
 
 
 def test_json_holds_the_gate(tables):
-    done = run("gate", tables["dirty"], "--label", "diagnosis", "--max-noise-rate", "0.05", "--format", "json")
+    done = run("gate", tables["dirty"], *LABEL, "--max-noise-rate", "0.05", "--format", "json")
     facts = json.loads(done.stdout)
     expected = gate_of(tables["dirty"], max_noise_rate=0.05).to_dict()
     assert {key: facts[key] for key in expected} == expected
@@ -195,7 +205,7 @@ def annotations(text: str) -> list[tuple[str, dict[str, str], str]]:
 
 
 def test_github_gets_an_annotation_for_each_limit_not_kept(tables):
-    done = run("gate", tables["dirty"], "--label", "diagnosis", "--max-noise-rate", "0.05", "--max-class-noise-rate",
+    done = run("gate", tables["dirty"], *LABEL, "--max-noise-rate", "0.05", "--max-class-noise-rate",
                "malignant=0.05", "--max-pair-share", "0.9", "--format", "github")  # fmt: skip
     first, second = annotations(done.stdout.decode())
     assert (first[0], first[1]["file"], first[1]["title"]) == (
@@ -211,7 +221,7 @@ def test_github_gets_an_annotation_for_each_limit_not_kept(tables):
 
 
 def test_github_gets_a_notice_of_a_pass(tables):
-    done = run("gate", tables["clean"], "--label", "diagnosis", "--max-noise-rate", "0.05", "--format", "github")
+    done = run("gate", tables["clean"], *LABEL, "--max-noise-rate", "0.05", "--format", "github")
     ((kind, _, message),) = annotations(done.stdout.decode())
     assert kind == "notice"
     assert message.startswith("PASS")
@@ -265,7 +275,7 @@ def checked(text: bytes) -> ElementTree.Element:
 
 
 def test_junit_has_a_case_a_limit(tables):
-    done = run("gate", tables["dirty"], "--label", "diagnosis", "--max-noise-rate", "0.05", "--max-class-noise-rate",
+    done = run("gate", tables["dirty"], *LABEL, "--max-noise-rate", "0.05", "--max-class-noise-rate",
                "benign=0.9", "--format", "junit")  # fmt: skip
     failed, passed = checked(done.stdout).iter("testcase")
     message = gate_of(tables["dirty"], max_noise_rate=0.05, max_class_noise_rate={"benign": 0.9}).message
@@ -277,7 +287,7 @@ def test_junit_has_a_case_a_limit(tables):
 def test_junit_shows_the_middle_answer_as_skipped_unless_it_fails(tables, choice, tag):
     rate = audit_of(tables["clean"]).noise_rate
     limit = (rate.low + rate.high) / 2
-    done = run("gate", tables["clean"], "--label", "diagnosis", "--max-noise-rate", limit, "--decide", "confident",
+    done = run("gate", tables["clean"], *LABEL, "--max-noise-rate", limit, "--decide", "confident",
                "--on-inconclusive", choice, "--format", "junit")  # fmt: skip
     (case,) = checked(done.stdout).iter("testcase")
     assert [child.tag for child in case] == [tag]
@@ -299,5 +309,5 @@ def test_junit_holds_whatever_a_label_is(hostile):
 
 
 def test_the_same_answer_is_the_same_report(tables):
-    arguments = ("gate", tables["dirty"], "--label", "diagnosis", "--max-noise-rate", "0.05", "--format", "junit")
+    arguments = ("gate", tables["dirty"], *LABEL, "--max-noise-rate", "0.05", "--format", "junit")
     assert run(*arguments).stdout == run(*arguments).stdout
