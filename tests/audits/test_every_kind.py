@@ -150,7 +150,7 @@ def test_a_column_has_one_kind_however_lazy_its_frame(values, kind):
 @pytest.mark.parametrize("limit", [1_000, 1_000_000])
 @pytest.mark.filterwarnings("ignore:Column 'price' holds fractional numbers:dqlabels.LabelWarning")
 def test_a_column_has_one_kind_whatever_the_size_of_its_table(limit):
-    sized, frame = Sized(Sizes(large_rows=limit)), large_prices()
+    sized, frame = Sized(Sizes(large_rows=limit)), large_prices(1_200)
     for audit in (sized.audit(frame, "price"), sized.audit(frame.lazy(), "price")):
         assert audit.options.task == "regression"
     assert sized.columns(frame.lazy(), "price").collect().equals(sized.columns(frame, "price"))
