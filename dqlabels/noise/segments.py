@@ -7,7 +7,6 @@ gives r. That is unbiased and, on few rows, far off; an empirical Bayes estimate
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -107,17 +106,6 @@ def told_apart(wrong: FloatArray) -> float:
     """
     table = float(wrong.mean())
     return float(wrong.var()) / max(table * (1 - table), TINY)
-
-
-def encode_segments(values: Sequence[Hashable]) -> tuple[IntArray, list[Hashable]]:
-    """Return the segment (n,) that each of the values names, and the values by segment, in the order they are met.
-
-    >>> codes, values = encode_segments(["north", "south", None, "north"])
-    >>> codes.tolist(), values
-    ([0, 1, 2, 0], ['north', 'south', None])
-    """
-    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
-    return np.array([places[value] for value in values], dtype=np.int64), [*places]
 
 
 def _family(rate: NoiseRate, segments: int) -> float:

@@ -13,6 +13,7 @@ import pytest
 from support.frames import column, eager
 from support.large_tables import table as large_table
 from support.other_labels import ANNOTATORS, TAG_PROBS, graded, prices, rated, tagged
+from support.segments import PROBS, judged
 from support.sized import Sized
 
 import dqlabels
@@ -20,24 +21,6 @@ from dqlabels.errors import FeatureError, LabelWarning, OptionError
 from dqlabels.models.sizes import Sizes
 
 MAKERS = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}
-PROBS = ("p_no", "p_yes")
-
-
-def judged(
-    rows: int = 3000, segments: int = 5, bad: float = 0.03, rate: float = 0.03, seed: int = 0
-) -> dict[str, list[Any]]:
-    """Labels with the probabilities of who knows how they come about; segment 0 has the rate ``bad``."""
-    rng = np.random.default_rng(seed)
-    segment = rng.integers(0, segments, rows)
-    p = 1 / (1 + np.exp(-6 * rng.normal(size=rows)))
-    true = rng.random(rows) < p
-    label = true ^ (rng.random(rows) < np.where(segment == 0, bad, rate))
-    return {
-        "label": [("no", "yes")[int(value)] for value in label],
-        "region": [f"r{value:02}" for value in segment],
-        PROBS[0]: (1 - p).tolist(),
-        PROBS[1]: p.tolist(),
-    }
 
 
 def audited(data: dict[str, Any], make: Any = pl.DataFrame, **options: Any) -> Any:
