@@ -219,8 +219,8 @@ class Audit(abc.ABC):
         >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
         >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], "box": ["a", "a", "b", None], **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
-        >>> audit.by("box")[["box", "rows", "flagged"]].rows()
-        [('a', 2, 1), ('b', 1, 0), (None, 1, 0)]
+        >>> audit.by("box").sort("box")[["box", "rows", "flagged"]].rows()
+        [(None, 1, 0), ('a', 2, 1), ('b', 1, 0)]
         """
         segments = self.segments(column)
         order = segments.worst_first

@@ -15,8 +15,8 @@ import numpy as np
 from dqlabels.noise.rate import NoiseRate, check_confidence
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 
-# With fewer segments their spread says too little to draw them together.
-MIN_SEGMENTS_TO_SHRINK = 4
+# Variances between segments, none more likely than another beforehand; that of shares is at most 0.25.
+VARIANCES = np.geomspace(1e-8, 0.25, 200)
 # P(wrong) that hardly tells wrong labels from right ones tells segments apart no better; the rate is then the table's.
 MIN_RESOLUTION = 0.02
 TINY = 1e-12
@@ -64,12 +64,12 @@ def segment_rates(
             from ``wrong``, where these are the probabilities of single labels.
 
     Source: Saerens, Latinne & Decaestecker (2002), Neural Computation 14:21-41, for a rate from probabilities that were
-    found under another; Morris (1983), JASA 78:47-55, for the shrinkage and its intervals, with the spread of the
-    segments by the moments of DerSimonian & Laird (1986). Bonferroni's bound over the segments.
+    found under another; Morris & Tang (2011), Statistical Science 26:271-287, for the shrinkage under a flat prior on
+    the variance between segments, here by quadrature. Bonferroni's bound over the segments.
 
-    >>> from dqlabels.noise import estimate_noise
+    >>> from dqlabels.noise.mixture import mixture_noise
     >>> codes, probs = np.arange(400) % 2, np.where(np.eye(2)[np.arange(400) % 2] == 1, 0.9, 0.1)
-    >>> rate = estimate_noise(codes, probs)
+    >>> rate = mixture_noise(codes, probs)
     >>> found = segment_rates(np.arange(400) % 4, np.full(400, rate.estimate), np.zeros(400, bool), rate)
     >>> found.rows.tolist(), bool(np.ptp(found.estimate) < 1e-9)
     ([100, 100, 100, 100], True)
@@ -113,17 +113,15 @@ def _family(rate: NoiseRate, segments: int) -> float:
 
 
 def _shrunk(raw: FloatArray, error: FloatArray, table: float) -> tuple[FloatArray, FloatArray]:
-    """Rates (S,) drawn towards the table's, and the variance of each."""
-    n = raw.size
-    if n < MIN_SEGMENTS_TO_SHRINK:
-        return raw, error
-    weights = 1 / error
-    centre = float((weights * raw).sum() / weights.sum())
-    excess = float((weights * (raw - centre) ** 2).sum()) - (n - 1)
-    between = max(excess / float(weights.sum() - (weights**2).sum() / weights.sum()), 0.0)
-    pull = (n - 3) / (n - 1) * error / (error + between)
-    doubt = 2 / (n - 3) * pull**2 * (error.mean() + between) / (error + between) * (raw - table) ** 2
-    return raw - pull * (raw - table), error * (1 - (n - 1) / n * pull) + doubt
+    """Rates (S,) drawn towards the table's, and the variance of each, over all variances between segments (V,)."""
+    total = VARIANCES[:, None] + error
+    fit = -0.5 * (np.log(total) + (raw - table) ** 2 / total).sum(axis=1) + np.log(VARIANCES)
+    weights = np.exp(fit - fit.max())
+    weights /= weights.sum()
+    pull = error / total
+    means = raw - pull * (raw - table)
+    shrunk = weights @ means
+    return shrunk, weights @ (error * (1 - pull) + (means - shrunk) ** 2)
 
 
 def _expected(
