@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from dqlabels.noise.independent_annotators import CHECKED_DRAWS, IndependenceCheck
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
 from dqlabels.noise.resampling import percentile_interval
 from dqlabels.statistics.arrays import FloatArray, IntArray
@@ -18,6 +20,11 @@ ASSUMPTION = (
     "often than wrong. If they copy from each other, or all fail on the same hard items, more labels are wrong than "
     "this says."
 )
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    Matrix: TypeAlias = FloatArray | csr_matrix
+
 WITH_MODEL = " The model's likeliest class, out of sample, counts as one more annotator who errs independently."
 OF_TWO = (
     " Two annotators alone do not show who is wrong where they differ, nor what both miss: a few percent of wrong "
@@ -28,8 +35,15 @@ MAX_ITEMS = 5000
 # Cells (patterns x classes) sampled in all: with few patterns there are many steps, to explore weakly determined rates.
 SAMPLED_CELLS = 4_000_000
 MIN_STEPS, MAX_STEPS = 200, 1200
+# With very many cells, of items or of annotators' matrices, there are fewer steps, as many as take a few seconds.
+MOST_CELLS = 40_000_000
+FEWEST_STEPS = 100
 # Error of the method itself, measured on simulated labels (docs/benchmarks.md); widens the interval at both ends.
 METHOD_ERROR = 0.005
+# Fewer items than this to a pattern, on average, are drawn one by one.
+SHARED = 2
+# Independent errors are doubted at p-values up to this.
+MIN_P_VALUE = 0.05
 # Share of each chain left out as burn-in, and the number of draws kept of the rest.
 BURN_IN = 0.25
 MAX_DRAWS = 1000
@@ -50,6 +64,10 @@ class Draws:
     ``joint`` (K, K) is the mean share of labels by true and given class, ``consensus_joint`` (K, K) that of items by
     true and consensus class. ``given`` (J, K) and ``consensus`` (K,) count classes in the whole table;
     ``with_model`` says whether a model took part.
+
+    ``independence`` is the posterior predictive p-value of annotators who err independently, NaN if fewer than three
+    leave it untested. ``least`` and ``most`` (J + 2,) are the shares of wrong labels of each annotator, of all labels
+    and of the consensus if one of the two commonest labels of each item is right.
     """
 
     wrong: FloatArray
@@ -61,6 +79,9 @@ class Draws:
     given: IntArray
     consensus: IntArray
     with_model: bool
+    independence: float
+    least: FloatArray
+    most: FloatArray
 
 
 def draw_truth(votes: Votes, label: IntArray, *, model: IntArray | None = None, random_state: int = 0) -> Draws:
@@ -84,10 +105,12 @@ def draw_truth(votes: Votes, label: IntArray, *, model: IntArray | None = None, 
     j, whole = votes.n_annotators, votes if model is None else _with_model(votes, model)
     labelled = np.where((votes.labels_an_item() > 0)[votes.pattern], label, -1)
     consensus_shares, items = _consensus_counts(whole, labelled)
-    sample = replace(whole, sizes=_some_items(items, rng))
-    steps = int(np.clip(SAMPLED_CELLS // max(1, items.size * votes.n_classes), MIN_STEPS, MAX_STEPS))
+    sample, rows = _sampled(whole, _some_items(items, rng))
+    consensus_shares = consensus_shares[rows]
+    steps = _steps(items.size * votes.n_classes, j * votes.n_classes**2)
     two = j == 2
     chains = [_chain(sample, start, consensus_shares, steps, rng, j, two=two) for start in _starts(sample, two=two)]
+    least, most = _contested(votes, labelled)
     wrong = np.concatenate([chain.wrong for chain in chains])
     consensus_wrong = np.concatenate([chain.consensus_wrong for chain in chains])
     counts = np.mean([chain.counts for chain in chains], axis=0)
@@ -101,7 +124,40 @@ def draw_truth(votes: Votes, label: IntArray, *, model: IntArray | None = None, 
         by_annotator, everyone, consensus_wrong, shares(counts + prior_counts(votes.n_classes)),
         counts.sum(axis=0) / counts.sum(), consensus_counts / consensus_counts.sum(), given,
         np.bincount(labelled[labelled >= 0], minlength=votes.n_classes), with_model=model is not None,
+        independence=chains[0].independence, least=least, most=most,
     )  # fmt: skip
+
+
+def _steps(item_cells: int, matrix_cells: int) -> int:
+    """How many steps a chain makes."""
+    steps = np.clip(SAMPLED_CELLS // max(1, item_cells), MIN_STEPS, MAX_STEPS)
+    return int(max(min(steps, MOST_CELLS // max(1, item_cells, matrix_cells)), FEWEST_STEPS))
+
+
+def _contested(votes: Votes, label: IntArray) -> tuple[FloatArray, FloatArray]:
+    """The least and the most that is wrong if one of the two commonest labels of each item is right.
+
+    Args:
+        votes: N items.
+        label: (N,) consensus, -1 where there is none.
+
+    Returns:
+        Shares (J + 2,) of the labels of each annotator, of all labels and of the consensus.
+    """
+    counts, number = votes.class_counts(), votes.labels_an_annotator
+    rows = np.arange(len(counts))
+    first = counts.argmax(axis=1)
+    rest = counts.copy()
+    rest[rows, first] = 0
+    second = np.where(rest.max(axis=1) > 0, rest.argmax(axis=1), first)
+    one, other = np.eye(votes.n_classes)[first], np.eye(votes.n_classes)[second]
+    shares_wrong = []
+    for right in (np.maximum(one, other), other):
+        wrong = number - votes.by_annotator(right).sum(axis=1)
+        shares_wrong.append(np.append(wrong / np.maximum(number, 1), wrong.sum() / number.sum()))
+    known = label >= 0
+    differs = float((label != second[votes.pattern])[known].mean())
+    return np.append(shares_wrong[0], 0.0), np.append(shares_wrong[1], differs)
 
 
 def _with_model(votes: Votes, model: IntArray) -> Votes:
@@ -118,6 +174,19 @@ def _some_items(sizes: IntArray, rng: np.random.Generator) -> IntArray:
         return sizes
     method: Literal["marginals", "count"] = "marginals" if sizes.sum() < 10**9 else "count"
     return np.asarray(rng.multivariate_hypergeometric(sizes, MAX_ITEMS, method=method))
+
+
+def _sampled(votes: Votes, sizes: IntArray) -> tuple[Votes, IntArray]:
+    """The sampled items, ``sizes`` (P,) of each pattern, as votes to draw from, and the pattern of each of its rows.
+
+    Where few items share a pattern each item gets a row of its own: classes are then drawn one by one, which is faster
+    than drawing how many items of a pattern are of each class.
+    """
+    rows = np.flatnonzero(sizes)
+    if sizes.sum() < SHARED * rows.size:
+        rows = np.repeat(rows, sizes[rows])
+        return replace(votes, pattern=np.arange(rows.size), sizes=np.ones_like(rows), matrix=votes.matrix[rows]), rows
+    return replace(votes, pattern=np.arange(rows.size), sizes=sizes[rows], matrix=votes.matrix[rows]), rows
 
 
 def _consensus_counts(votes: Votes, label: IntArray) -> tuple[FloatArray, IntArray]:
@@ -162,13 +231,14 @@ class _Chain:
     """R draws of one chain: wrong labels of each annotator (R, J) and the wrong share of the consensus (R,).
 
     ``counts`` (J, K, K) are mean labels by true and given class, ``consensus_counts`` (K, K) mean items by true and
-    consensus class.
+    consensus class. ``independence`` is a p-value, NaN if not tested.
     """
 
     wrong: FloatArray
     consensus_wrong: FloatArray
     counts: FloatArray
     consensus_counts: FloatArray
+    independence: float
 
 
 def _chain(
@@ -183,24 +253,48 @@ def _chain(
 ) -> _Chain:
     """Run one chain from the probabilities ``start`` (P, K), and report the first ``j`` annotators."""
     k, few = votes.n_classes, prior_counts(votes.n_classes)
-    posterior, skipped = start, int(steps * BURN_IN)
+    posterior, skipped, draw = start, int(steps * BURN_IN), _drawing(votes)
     every = max(1, (steps - skipped) // MAX_DRAWS)
     wrong, consensus_wrong, sums, consensus_sums, draws = [], [], np.zeros((j, k, k)), np.zeros((k, k)), 0
+    check = IndependenceCheck.of(votes, j, every * max(1, (steps - skipped) // every // CHECKED_DRAWS), rng)
     for step in range(steps):
-        true = rng.multinomial(votes.sizes, posterior).astype(np.float64)
-        cells = np.asarray(votes.matrix.T @ true).reshape(votes.n_annotators, k, k)
-        counts = cells.transpose(0, 2, 1)  # by annotator, true, given
+        true, counts = draw(posterior, rng)
         if step >= skipped and (step - skipped) % every == 0:
             wrong.append((counts.sum(axis=(1, 2)) - np.trace(counts, axis1=1, axis2=2))[:j])
-            items = true.T @ consensus_shares
+            items = np.asarray(true.T @ consensus_shares)
             consensus_wrong.append(1 - np.trace(items) / items.sum())
             sums, consensus_sums, draws = sums + counts[:j], consensus_sums + items, draws + 1
+            if (step - skipped) % check.every == 0:
+                check.look(true)
         prior = _two_annotator_prior(counts) if two else POOLED_LABELS * shares(counts.sum(axis=0) + few)
         drawn = rng.standard_gamma(counts + prior)
-        log = np.log(np.maximum(drawn, 1e-300)) - np.log(np.maximum(drawn.sum(axis=2, keepdims=True), 1e-300))
-        class_log = np.log(np.maximum(rng.standard_gamma(true.sum(axis=0) + 1), 1e-300))
-        posterior = softmax(class_log + votes.log_likelihood(log))
-    return _Chain(np.array(wrong), np.array(consensus_wrong), sums / draws, consensus_sums / draws)
+        matrices = np.maximum(drawn, 1e-300)
+        matrices /= matrices.sum(axis=2, keepdims=True)
+        class_log = np.log(np.maximum(rng.standard_gamma(np.asarray(true.sum(axis=0)).ravel() + 1), 1e-300))
+        posterior = softmax(class_log + votes.log_likelihood(np.log(matrices)))
+    means = sums / draws, consensus_sums / draws
+    return _Chain(np.array(wrong), np.array(consensus_wrong), *means, check.p_value())
+
+
+def _drawing(votes: Votes) -> Callable[[FloatArray, np.random.Generator], tuple[Matrix, FloatArray]]:
+    """Return what draws true classes (P, K) by probabilities (P, K), and labels (J, K, K) by annotator, true, given."""
+    j, k, entries = votes.n_annotators, votes.n_classes, votes.matrix.tocoo()
+    who_given, row, often = entries.col.astype(np.int64), entries.row, entries.data
+
+    def one_by_one(posterior: FloatArray, rng: np.random.Generator) -> tuple[Matrix, FloatArray]:
+        from scipy.sparse import csr_matrix
+
+        heights = np.cumsum(posterior, axis=1)
+        drawn = (heights < rng.random((len(heights), 1)) * heights[:, -1:]).sum(axis=1)
+        true = csr_matrix((np.ones(drawn.size), (np.arange(drawn.size), drawn)), shape=posterior.shape)
+        cells = np.bincount(who_given * k + drawn[row], weights=often, minlength=j * k * k).reshape(j, k, k)
+        return true, cells.transpose(0, 2, 1)
+
+    def by_pattern(posterior: FloatArray, rng: np.random.Generator) -> tuple[Matrix, FloatArray]:
+        true = rng.multinomial(votes.sizes, posterior).astype(np.float64)
+        return true, np.asarray(votes.matrix.T @ true).reshape(j, k, k).transpose(0, 2, 1)
+
+    return one_by_one if (votes.sizes == 1).all() else by_pattern
 
 
 def annotators_noise(draws: Draws, *, of: str | int = "labels", confidence: float = 0.90) -> NoiseRate:
@@ -221,17 +315,39 @@ def annotators_noise(draws: Draws, *, of: str | int = "labels", confidence: floa
     """
     check_confidence(confidence)
     if of == "labels":
-        drawn, joint, given = draws.all_wrong, draws.joint, draws.given.sum(axis=0)
+        drawn, joint, given, place = draws.all_wrong, draws.joint, draws.given.sum(axis=0), -2
     elif of == "consensus":
-        drawn, joint, given = draws.consensus_wrong, draws.consensus_joint, draws.consensus
+        drawn, joint, given, place = draws.consensus_wrong, draws.consensus_joint, draws.consensus, -1
     else:
-        drawn, given = draws.wrong[:, int(of)], draws.given[int(of)]
+        drawn, given, place = draws.wrong[:, int(of)], draws.given[int(of)], int(of)
         joint = draws.matrices[int(of)] * draws.joint.sum(axis=1)[:, None]
     estimate = float(drawn.mean())
     low, high = percentile_interval(drawn, estimate, confidence)
     interval = (estimate, max(low - METHOD_ERROR, 0.0), min(high + METHOD_ERROR, 1.0))
+    doubted = draws.independence <= MIN_P_VALUE
+    if doubted:
+        # Shared errors hide each other, so more labels are wrong than drawn; of one annotator fewer may be.
+        _, low, high = interval
+        low = low if place < 0 else min(low, float(draws.least[place]))
+        interval = (estimate, low, max(high, float(draws.most[place])))
     matrix, inverse = normalise_rows(joint), normalise_rows(joint.T)
-    return noise_rate(interval, confidence, "annotators", given, matrix, inverse, ASSUMPTION + _more_assumed(draws))
+    assumption = ASSUMPTION + _more_assumed(draws)
+    rate = noise_rate(interval, confidence, "annotators", given, matrix, inverse, assumption)
+    return replace(rate, supported=False, caution=_caution(rate, draws, one=place >= 0)) if doubted else rate
+
+
+def _caution(rate: NoiseRate, draws: Draws, *, one: bool) -> str:
+    known = (
+        f"Between {rate.low:.1%} and {rate.high:.1%} are wrong, and where between"
+        if one
+        else f"At least {rate.low:.1%} are wrong, and how many more"
+    )
+    return (
+        f"{known} cannot be told from the labels: the annotators err on "
+        "the same items more often than they would if they erred independently (posterior predictive p = "
+        f"{draws.independence:.2f}). The upper end is what is wrong if, wherever they disagree, the second most common "
+        "label is right. Review a sample of items."
+    )
 
 
 def _more_assumed(draws: Draws) -> str:

@@ -14,6 +14,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -138,6 +139,42 @@ def coverage(repeats: int) -> None:
         )
 
 
+def crowds(folder: Path) -> None:
+    """The rate of two real crowds whose truth is known, and whether their errors are taken for independent."""
+    for name in ("duck", "face"):
+        answers_at, truth_at = (folder / f"crowd_{name}_{part}" for part in ("answers.csv.gz", "truth.csv"))
+        if not answers_at.exists():
+            print(f"crowd {name}: skipped, {answers_at} is not here")
+            continue
+        answers, truth = pd.read_csv(answers_at), pd.read_csv(truth_at).set_index("question")["truth"]
+        right = answers["question"].map(truth)
+        wrong = float((answers["answer"] != right)[right.notna()].mean())
+        item, who, code = (pd.factorize(answers[column])[0] for column in ("question", "worker", "answer"))
+        votes = Votes.of(item, who, code, n_items=item.max() + 1, n_annotators=who.max() + 1, n_classes=code.max() + 1)
+        draws = draw_truth(votes, majority(votes))
+        print(f"crowd {name}: true {wrong:.4f}; p {draws.independence:.2f}; {annotators_noise(draws)}")
+
+
+def doubts(repeats: int) -> None:
+    """How often annotators are doubted who err independently, and who all err more on the same half of the items."""
+    cases = ((500, 2, 3, 3), (500, 4, 8, 8), (300, 10, 5, 5), (400, 2, 20, 5), (108, 2, 39, 39), (584, 4, 27, 9))
+    for n, k, annotators, an_item in cases:
+        shares = []
+        for hard in (0.0, 0.6):
+            doubted = 0
+            for seed in range(repeats):
+                rng = np.random.default_rng(seed)
+                truth = rng.integers(0, k, n)
+                error = np.linspace(0.05, 0.35, annotators) * np.where(rng.random(n) < 0.5, 1 + hard, 1 - hard)[:, None]
+                wrong = rng.random((n, annotators)) < error
+                codes = np.where(wrong, (truth[:, None] + rng.integers(1, k, wrong.shape)) % k, truth[:, None])
+                codes[rng.random(codes.shape) >= an_item / annotators] = -1
+                votes = Votes.of_columns(codes, k)
+                doubted += not annotators_noise(draw_truth(votes, majority(votes), random_state=seed)).supported
+            shares.append(f"{doubted / repeats:.0%}")
+        print(f"{n} items, {k} classes, {annotators} annotators, {an_item} an item: doubted {', '.join(shares)}")
+
+
 def labels_a_row(repeats: int) -> None:
     """Flags per label and row qualities, ours and cleanlab's, on 20,000 rows and 20 labels."""
     from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
@@ -169,7 +206,13 @@ def labels_a_row(repeats: int) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--repeats", type=int, default=3)
-    repeats = options.parse_args().repeats
+    options.add_argument("--crowds", type=Path, help="folder of the crowds: measures these and doubts, and ends")
+    given = options.parse_args()
+    repeats = given.repeats
+    if given.crowds is not None:
+        crowds(given.crowds)
+        doubts(10 * repeats)
+        return
     cases = (("breast cancer", 5, 3.0), ("digits", 5, 3.0), ("digits", 50, 3.0), ("digits", 2, 2.0))
     for name, annotators, an_item in cases:
         truth, probs, k = table(name)

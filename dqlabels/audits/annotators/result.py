@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -287,7 +287,8 @@ class AnnotatorAudit(Audit):
         measured = []
         if limits.max_noise_rate is not None:
             what = "the share of wrong labels"
-            measured.append(share_limit("max_noise_rate", what, self.noise_rate, limits.max_noise_rate))
+            rate = _beyond_doubt(self.noise_rate, limits.max_noise_rate)
+            measured.append(share_limit("max_noise_rate", what, rate, limits.max_noise_rate))
         if limits.min_agreement is not None:
             measured.append(_agreement(self.agreement, limits.min_agreement))
         if limits.max_annotator_noise_rate is not None:
@@ -306,7 +307,7 @@ class AnnotatorAudit(Audit):
         return [
             share_limit(
                 name, f"the share of wrong labels by {who!r}",
-                self.estimate_noise(of=who, confidence=self.noise_rate.confidence), limit, of=who,
+                _beyond_doubt(self.estimate_noise(of=who, confidence=self.noise_rate.confidence), limit), limit, of=who,
             )
             for who, limit in limit_of.items()
         ]  # fmt: skip
@@ -436,6 +437,11 @@ class AnnotatorAudit(Audit):
 
     def _repr_html_(self) -> str:
         return wording.fragment(self.to_dict())
+
+
+def _beyond_doubt(rate: NoiseRate, limit: float) -> NoiseRate:
+    """The rate; supported where at least as many labels are wrong as the limit allows, whatever is doubted."""
+    return replace(rate, supported=True) if rate.low > limit else rate
 
 
 def _agreement(found: Agreement, least: float) -> Measured:

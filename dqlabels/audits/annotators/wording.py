@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from dqlabels.noise.rate import RateData
 from dqlabels.report.html import table
 
 MOST_LINES = 5
@@ -20,10 +21,10 @@ def summary(summary: Mapping[str, Any]) -> str:
         f"{len(summary['annotators']):,} annotators; {summary['audited']:,} rows with a label{missing}, "
         f"{summary['flagged']:,} flagged ({summary['flagged_share']:.1%}).",
         agreement_line(summary),
-        f"Estimated share of wrong labels {rate['estimate']:.1%} ({rate['confidence']:.0%} interval {rate['low']:.1%} "
-        f"to {rate['high']:.1%}); of the consensus ({summary['settings']['consensus']}) "
+        f"{rate_words(rate)}; of the consensus ({summary['settings']['consensus']}) "
         f"{summary['consensus_noise_rate']['estimate']:.1%}.",
         rate["assumption"],
+        *([rate["caution"]] if rate["caution"] else []),
     ]
     if summary["model"] is not None:
         lines.append(
@@ -32,6 +33,14 @@ def summary(summary: Mapping[str, Any]) -> str:
     lines += annotator_lines(summary)
     lines += [f"Note: {note}" for note in summary["warnings"]]
     return "\n".join(lines)
+
+
+def rate_words(rate: RateData) -> str:
+    """The share of wrong labels with its interval, "at least" where no more can be said."""
+    interval = f"{rate['confidence']:.0%} interval {rate['low']:.1%} to {rate['high']:.1%}"
+    if rate["supported"]:
+        return f"Estimated share of wrong labels {rate['estimate']:.1%} ({interval})"
+    return f"At least {rate['low']:.1%} of the labels are wrong ({interval})"
 
 
 def details(summary: Mapping[str, Any]) -> list[str]:
@@ -62,9 +71,8 @@ def fragment(summary: Mapping[str, Any]) -> str:
     parts = [
         f"<h4>Labels in <code>{escape(summary['label'])}</code> by {len(summary['annotators']):,} annotators</h4>",
         f"<p><b>{summary['flagged']:,}</b> of {summary['audited']:,} rows flagged ({summary['flagged_share']:.1%}). "
-        f"Estimated share of wrong labels <b>{rate['estimate']:.1%}</b> ({rate['confidence']:.0%} interval "
-        f"{rate['low']:.1%} to {rate['high']:.1%}).</p><p>{escape(agreement_line(summary))}</p>",
-        f"<p><small>{escape(rate['assumption'])}</small></p>",
+        f"<b>{escape(rate_words(rate))}</b>.</p><p>{escape(agreement_line(summary))}</p>",
+        f"<p><small>{escape(rate['assumption'])} {escape(rate['caution'])}</small></p>",
         table(COLUMNS, summary["annotators"]),
         "<p>To label next:</p>",
         table(("item", "consensus", "quality", "labels", "score"), summary["worst"]),
