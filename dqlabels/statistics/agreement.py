@@ -11,6 +11,8 @@ from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.votes import Votes
 
 REPLICATES = 400
+# Fewer items than this to a pattern, on average, are drawn one by one.
+SHARED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,7 @@ def krippendorff_alpha(votes: Votes, *, confidence: float = 0.90, random_state: 
         raise OptionError("No item has labels of two annotators, so their agreement is not known.")
     counts, number, sizes = counts[paired], number[paired], votes.sizes[paired].astype(np.float64)
     same = (counts * (counts - 1)).sum(axis=1) / (number - 1)
-    drawn = np.random.default_rng(random_state).multinomial(int(sizes.sum()), sizes / sizes.sum(), size=REPLICATES)
-    alphas = _alpha(drawn.astype(np.float64), counts, same)
+    alphas = _alpha(_resampled(sizes, np.random.default_rng(random_state)), counts, same)
     alpha = float(_alpha(sizes[None], counts, same)[0])
     tail = (1 - confidence) / 2
     low, high = np.quantile(alphas, [tail, 1 - tail])
@@ -89,6 +90,19 @@ def krippendorff_alpha(votes: Votes, *, confidence: float = 0.90, random_state: 
         alpha, min(float(low), alpha), max(float(high), alpha), confidence, observed,
         int(sizes.sum()), int((sizes * number).sum()),
     )  # fmt: skip
+
+
+def _resampled(sizes: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Items of each pattern (R, P) in samples of as many items with replacement.
+
+    Where few items share a pattern it takes less time to draw them one by one.
+    """
+    items = int(sizes.sum())
+    if items >= SHARED * sizes.size:
+        return rng.multinomial(items, sizes / sizes.sum(), size=REPLICATES).astype(np.float64)
+    pattern = np.repeat(np.arange(sizes.size), sizes.astype(np.int64))
+    drawn = [np.bincount(pattern[rng.integers(items, size=items)], minlength=sizes.size) for _ in range(REPLICATES)]
+    return np.array(drawn, dtype=np.float64)
 
 
 def _alpha(sizes: FloatArray, counts: FloatArray, same: FloatArray) -> FloatArray:
