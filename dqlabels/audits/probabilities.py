@@ -42,6 +42,13 @@ class ClassProbabilities:
     encoded: Encoded | None = None
     answer: OutOfSample | None = None
 
+    @property
+    def independent(self) -> float:
+        """Share of the rows that count as independent: copies, and rows of one group, count once where they are known."""
+        if self.answer is None or self.answer.coarse:
+            return 1.0
+        return self.answer.distinct_rows / max(len(self.probs), 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Training:

@@ -55,6 +55,7 @@ def verdict_of(
     options: Options,
     pairs: Pairs | None = None,
     shape: WrongProbability | None = None,
+    independent: float = 1.0,
 ) -> ClassVerdict:
     """Score the labels of a table in memory, and say what follows from the scores.
 
@@ -66,11 +67,12 @@ def verdict_of(
         options: The rule and the precision asked for.
         pairs: The probabilities of each row's label and its strongest rival, where they are known.
         shape: P(wrong) by score of a trusted table, which is moved to the noise rate of these rows.
+        independent: Share of the rows that count as independent, in (0, 1].
     """
     scored = _Scored.of(codes, probs, score, pairs, options.n_jobs)
     units, tally = scored.units, scored.tally
     error = model_error(codes, found.likely)
-    basis = RateBasis(*scored.sample.finish(), found.class_counts, found.confident_joint, error)
+    basis = RateBasis(*scored.sample.finish(), found.class_counts, found.confident_joint, error, independent)
     rule = ScoreRule.of(tally, basis, found.joint, score, options, shape)
     if options.compat is not None:
         return ClassVerdict(found, units, rule.calibration(tally, _tally_of(units[found.flagged])))

@@ -11,6 +11,8 @@ from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 # Rows, and share of a class, that a region must hold at least; in smaller ones chance decides.
 MIN_REGION_ROWS = 20
 MIN_REGION_SHARE = 0.05
+# Of a small class half the rows are enough: a region larger than the class would hold other classes.
+MAX_REGION_SHARE = 0.5
 # One standard error: with two, large regions that mix classes would be preferred.
 WILSON_Z = 1.0
 # A class that no row carries counts as labelled right this many times.
@@ -30,9 +32,10 @@ def anchor_noise(
 ) -> NoiseRate:
     """Estimate the noise rate from the region of each class where the fewest rows carry another label.
 
-    For class k the rows are sorted by their out-of-sample p_k. Of the sizes m from max(20, 5% of n_k) to n_k, the one
-    with the lowest Wilson upper bound (z = 1) on the share of rows not labelled k is the anchor region; its label
-    shares are row k of the noise matrix. The shares of the true classes follow by EM on p(given) = shares x matrix.
+    For class k the rows are sorted by their out-of-sample p_k. Of the sizes m from max(20, 5% of n_k), or half of n_k
+    if that is less, to n_k, the one with the lowest Wilson upper bound (z = 1) on the share of rows not labelled k is
+    the anchor region; its label shares are row k of the noise matrix. The shares of the true classes follow by EM on
+    p(given) = shares x matrix.
 
     Args:
         codes: (n,) class positions of the given labels, none missing.
@@ -73,9 +76,9 @@ def _region(codes: IntArray, scores: RealArray, k: int, label_counts: IntArray) 
     counts = np.zeros(label_counts.size, dtype=np.int64)
     if labelled == 0:
         return counts
-    smallest = min(max(MIN_REGION_ROWS, int(np.ceil(MIN_REGION_SHARE * labelled))), codes.size)
-    largest = min(max(smallest, labelled), codes.size)
-    bar = np.partition(scores, codes.size - largest)[codes.size - largest]
+    enough = max(MIN_REGION_ROWS, int(np.ceil(MIN_REGION_SHARE * labelled)))
+    smallest = min(enough, int(np.ceil(MAX_REGION_SHARE * labelled)))
+    bar = np.partition(scores, codes.size - labelled)[codes.size - labelled]
     rows = np.flatnonzero(scores >= bar)
     order = np.argsort(-scores[rows], kind="stable")
     ranked, labels = scores[rows][order], codes[rows][order]

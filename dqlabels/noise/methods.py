@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dqlabels.noise.mixture import RateBasis, mixture_rate
-from dqlabels.noise.rate import NoiseRate, with_support
+from dqlabels.noise.rate import NoiseRate
+from dqlabels.noise.support import with_support
 from dqlabels.noise.symmetric import symmetric_rate
 from dqlabels.statistics.arrays import IntArray, RealArray
 
@@ -44,6 +45,5 @@ def default_noise(
 def default_rate(basis: RateBasis, *, confidence: float = 0.90) -> NoiseRate:
     """Estimate the same from the basis of a table, wherever its rows are."""
     if basis.class_rows.size <= MAX_CLASSES_OF_A_MIXTURE:
-        return mixture_rate(basis, method="variational", confidence=confidence)
-    rate = symmetric_rate(basis, confidence=confidence)
-    return with_support(rate, basis.model_error, rate)
+        return with_support(mixture_rate(basis, method="variational", confidence=confidence), basis)
+    return with_support(symmetric_rate(basis, confidence=confidence), basis)

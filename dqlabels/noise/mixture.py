@@ -8,14 +8,14 @@ well each explains the labels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
 from dqlabels.noise.anchor import anchor_matrices
 from dqlabels.noise.joint import confident_matrices
-from dqlabels.noise.rate import NoiseMatrices, NoiseRate, check_confidence, noise_rate, normalise_rows, with_support
+from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
 from dqlabels.noise.sample import RowSample
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import likeliest, model_error
@@ -43,6 +43,10 @@ class NoisePrior:
     table_rows: float
     level: float
 
+    def pull(self, rows: int) -> float:
+        """Return the part of an estimate from so many rows that comes from the prior, in [0, 1]."""
+        return self.level * self.table_rows / (rows + self.table_rows)
+
     def dirichlet(self, counts: FloatArray) -> FloatArray:
         """Dirichlet parameters (K, K) of the rows of the matrix, for expected counts (K, K) by true and given class."""
         k, rows = len(counts), float(counts.sum())
@@ -54,10 +58,8 @@ class NoisePrior:
 
 # Chosen on 33 tables with known noise; docs/benchmarks.md has figures for tables left out of the choice.
 PRIOR = NoisePrior(class_rows=60.0, table_rows=300.0, level=0.06)
-# The joint tends to be too high and the anchor region too low. If they are this near, both above the mixture, and the
-# smallest class has this many rows, the joint is right.
-NARROW_GAP = 0.04
-MIN_ROWS_A_CLASS = 100
+# The surest rows carry other labels nearly as often as all rows, if they do at this share of the model error.
+ALIKE_EVERYWHERE = 0.75
 # 5% and 95% quantile of the distance from the estimate to the truth over the same tables: a constant, plus a share of
 # the model error that the estimate leaves unexplained.
 METHOD_ERROR = {"variational": ((0.032, 0.17), (0.022, 0.33)), "em": ((0.018, 1.27), (0.024, 0.28))}
@@ -87,7 +89,8 @@ class RateBasis:
 
     ``codes`` (m,) and ``probs`` (m, K) are the sample; ``class_rows`` (K,) are the rows of the table that carry each
     label, ``counts`` (K, K) is its confident joint before calibration, given x likely, and ``model_error`` the share of
-    its rows whose likeliest class is another.
+    its rows whose likeliest class is another. Of rows that repeat or belong together only so many as there are groups
+    count as ``independent``, a share of all rows in (0, 1].
     """
 
     codes: IntArray
@@ -95,6 +98,7 @@ class RateBasis:
     class_rows: IntArray
     counts: IntArray
     model_error: float
+    independent: float = 1.0
 
     @classmethod
     def of(cls, codes: IntArray, probs: RealArray, counts: IntArray | None = None) -> RateBasis:
@@ -152,45 +156,56 @@ def mixture_rate(basis: RateBasis, *, method: str, confidence: float) -> NoiseRa
     mixture = fit_mixture(basis.codes, basis.probs, PRIOR if method == "variational" else None)
     estimate = float(np.clip(1 - (mixture.shares * np.diagonal(mixture.matrix)).sum(), 0, 1))
     matrix, inverse = mixture.matrix, normalise_rows((mixture.shares[:, None] * mixture.matrix).T)
-    if method == "variational":
-        joint = _agreed_joint(basis, estimate)
-        if joint is not None and joint.estimate <= basis.model_error:
-            estimate, matrix, inverse = joint.estimate, joint.matrix, joint.inverse
-    rows = int(basis.class_rows.sum())
-    interval = with_method_error(estimate, basis.model_error, rows, method, confidence)
-    rate = noise_rate((estimate, *interval), confidence, method, basis.class_rows, matrix, inverse)
-    return with_support(rate, basis.model_error, rate) if method == "variational" else rate
+    pull = PRIOR.pull(basis.codes.size) if method == "variational" else 0.0
+    low, high = with_method_error(estimate, basis, method, confidence, pull=pull)
+    others = _higher_estimates(basis, high) if method == "variational" else ()
+    interval = (estimate, low, max((high, *others)))
+    rate = noise_rate(interval, confidence, method, basis.class_rows, matrix, inverse)
+    if not others:
+        return rate
+    caution = (
+        f"This table cannot support an estimate, since methods disagree: 'variational' reads {estimate:.1%}, 'anchor' "
+        f"{others[0]:.1%} and 'confident' {others[1]:.1%}. Either the classes overlap everywhere, or many rows of a "
+        "class are labelled as one other class and the model has learned that. Review a sample of rows."
+    )
+    return replace(rate, supported=False, caution=caution)
 
 
-def _agreed_joint(basis: RateBasis, mixture: float) -> NoiseMatrices | None:
-    """Noise rate of the confident joint, if the anchor region agrees with it that the mixture's estimate is too low."""
-    if basis.class_rows.min() < MIN_ROWS_A_CLASS:
-        return None
-    joint = confident_matrices(basis.counts, basis.class_rows)
-    if joint.estimate <= mixture:
-        return None
+def _higher_estimates(basis: RateBasis, high: float) -> tuple[float, ...]:
+    """Noise rates of the anchor region and the confident joint where both are above ``high``, else nothing.
+
+    The mixture takes a model that has learned wrong labels, and so is unsure everywhere, for one of classes that
+    overlap. The two others are often too high. Both of them, and rows that carry other labels nearly as often as
+    anywhere where the model is surest, mean that nobody can tell.
+    """
+    joint = confident_matrices(basis.counts, basis.class_rows).estimate
+    if joint <= high:
+        return ()
     anchor = anchor_matrices(basis.codes, basis.probs).estimate
-    return joint if abs(joint.estimate - anchor) <= NARROW_GAP and anchor > mixture else None
+    return (anchor, joint) if anchor > max(high, ALIKE_EVERYWHERE * basis.model_error) else ()
 
 
-def with_method_error(estimate: float, error: float, rows: int, method: str, confidence: float) -> tuple[float, float]:
+def with_method_error(
+    estimate: float, basis: RateBasis, method: str, confidence: float, *, pull: float
+) -> tuple[float, float]:
     """Return the interval from the method's errors on tables with known noise and the sampling error of a share.
 
     Args:
         estimate: The noise rate.
-        error: Share of the rows whose likeliest class is not the label.
-        rows: How many rows there are.
+        basis: What the rate was read from.
         method: What estimated the rate.
         confidence: Confidence of the interval, in (0, 1).
+        pull: The part of the estimate that the prior gave, in [0, 1]: as few rows cannot tell it from noise, the
+            interval reaches below it.
     """
-    unexplained = max(error - estimate, 0.0)
+    rows, unexplained = int(basis.class_rows.sum()), max(basis.model_error - estimate, 0.0)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     scale = z / NormalDist().inv_cdf(0.5 + METHOD_ERROR_CONFIDENCE / 2)
     sampling = z * (max(estimate * (1 - estimate), 0.25 / (rows + 1)) / rows) ** 0.5
     below, above = (
         float(np.hypot(scale * (constant + share * unexplained), sampling)) for constant, share in METHOD_ERROR[method]
     )
-    return max(estimate - below, 0.0), min(estimate + above, 1.0)
+    return max(estimate - below - pull, 0.0), min(estimate + above, 1.0)
 
 
 def fit_mixture(codes: IntArray, probs: RealArray, prior: NoisePrior | None) -> Mixture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TypedDict, cast
 
@@ -13,8 +13,6 @@ from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 
 # The interval of a class is scaled as if the rate of the table were at least this.
 MIN_SCALED_RATE = 0.01
-# If more of the model error than this is unexplained, overlap and noise cannot be told apart.
-MAX_UNEXPLAINED = 0.25
 
 ASSUMPTIONS = {
     "variational": (
@@ -79,7 +77,7 @@ class NoiseRate:
     >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
     >>> rate = audit.noise_rate
     >>> rate.low <= rate.estimate <= rate.high, rate.method, rate.rows, rate.supported
-    (True, 'variational', 4, True)
+    (True, 'variational', 4, False)
     """
 
     estimate: float
@@ -147,17 +145,6 @@ def share_interval(share: float, rows: float, confidence: float) -> tuple[float,
     half = float(np.sqrt(z2 * (share * (1 - share) / rows + z2 / (4 * rows**2)))) / (1 + z2 / rows)
     # Where none or all of the rows count, an end lies beyond by the last bit.
     return max(centre - half, 0.0), min(centre + half, 1.0)
-
-
-def with_support(rate: NoiseRate, error: float, default: NoiseRate) -> NoiseRate:
-    """Mark the rate as not supported if the ``default`` rate leaves too much of the model's ``error`` unexplained."""
-    if error - default.estimate <= MAX_UNEXPLAINED:
-        return rate
-    caution = (
-        f"This table cannot support an estimate: the model disagrees with {error:.0%} of the labels, and cannot tell "
-        "classes that overlap from labels that are wrong. Review a sample of rows, or compare with trusted data."
-    )
-    return replace(rate, supported=False, caution=caution)
 
 
 def noise_rate(

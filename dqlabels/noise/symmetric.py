@@ -8,6 +8,7 @@ probabilities are sharpened by an exponent, and the exponents are averaged by ho
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,8 +53,8 @@ def symmetric_rate(basis: RateBasis, *, confidence: float = 0.90) -> NoiseRate:
     weights /= weights.sum()
     estimate, by_row = float(weights @ rates), np.einsum("f,fm->m", weights, [fit[2] for fit in fits])
     matrix, inverse = _matrices(estimate, by_row, basis.codes, basis.class_rows)
-    rows = int(basis.class_rows.sum())
-    interval = with_method_error(estimate, basis.model_error, rows, "symmetric", confidence)
+    pull = replace(PRIOR, table_rows=TABLE_ROWS).pull(basis.codes.size)
+    interval = with_method_error(estimate, basis, "symmetric", confidence, pull=pull)
     return noise_rate((estimate, *interval), confidence, "symmetric", basis.class_rows, matrix, inverse)
 
 

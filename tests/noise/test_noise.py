@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.methods import METHODS, default_noise
 from dqlabels.noise.mixture import mixture_noise
-from dqlabels.noise.rate import NoiseRate, share_interval, with_support
+from dqlabels.noise.rate import NoiseRate, share_interval
 from dqlabels.noise.reference import reference_noise
 
 Codes, Probs = NDArray[np.int64], NDArray[np.float64]
@@ -180,28 +179,6 @@ def test_more_rows_are_a_narrower_interval(method):
 def test_a_confidence_that_is_none_is_refused(method, confidence):
     with pytest.raises(OptionError, match=r"is not between 0 and 1; for a 90% interval pass 0\.90"):
         estimate(method, *separable(100, 2, 0.1), confidence=confidence)
-
-
-def test_a_model_that_cannot_tell_supports_no_estimate():
-    # The labels are drawn from what the model says: nothing but overlap, and much of it.
-    rng = np.random.default_rng(0)
-    probs = rng.dirichlet(np.full(5, 3.0), 2000)
-    codes = (probs.cumsum(axis=1) < rng.random((2000, 1))).sum(axis=1).clip(max=4)
-    found = default_noise(codes, probs)
-    assert not found.supported
-    assert found.caution.startswith("This table cannot support an estimate: the model disagrees with 6")
-
-
-def test_a_model_that_can_tell_supports_an_estimate():
-    found = default_noise(*separable(1000, 3, 0.10))
-    assert (found.supported, found.caution) == (True, "")
-
-
-def test_what_is_not_supported_says_so_in_print_and_in_the_dict():
-    rate = default_noise(*separable(1000, 3, 0.10))
-    doubtful = with_support(rate, 0.9, rate)
-    assert "cannot support an estimate" in str(doubtful)
-    assert json.loads(json.dumps(doubtful.to_dict()))["supported"] is False
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.05, 0.2])

@@ -91,7 +91,9 @@ def conclude(
     codes = labels.codes if everyone else labels.codes[positions]
     probs = probabilities.probs if everyone else probabilities.probs[positions]
     tiny = labels.counts < MIN_ROWS_PER_CLASS
-    verdict = judge_classes(codes, probs, options, frozen_classes=tiny if tiny.any() else None)
+    verdict = judge_classes(
+        codes, probs, options, frozen_classes=tiny if tiny.any() else None, independent=probabilities.independent
+    )
     if options.pred_probs is not None:
         likely = probs.argmax(axis=1) if options.task == "ordinal" else verdict.judgement.likely
         check_order(likely, codes, labels, request.column)

@@ -47,7 +47,7 @@ from dqlabels.noise.methods import METHODS
 from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.planted import PlantedRecall, plant_and_find
 from dqlabels.noise.probability import Calibration, Expected
-from dqlabels.noise.rate import NoiseRate, with_support
+from dqlabels.noise.rate import NoiseRate
 from dqlabels.noise.reference import PROFILE_FORMAT, read_profile, reference_level, reference_noise
 from dqlabels.noise.reviewed import (
     ReviewAnswers,
@@ -59,6 +59,7 @@ from dqlabels.noise.reviewed import (
     reviewed_noise,
     rows_stood_for,
 )
+from dqlabels.noise.support import with_support_of
 from dqlabels.report import html, text
 from dqlabels.report.charts import Charts
 from dqlabels.report.data import check_rows, quality_histogram, report_facts
@@ -227,7 +228,7 @@ class ClassAudit(Audit):
             rate = confident_noise(evidence.counts, evidence.class_rows, **options)
         else:
             raise OptionError(f"method={method!r} is none of {', '.join(map(repr, (*METHODS, 'reference')))}.")
-        return with_support(rate, self.model_error, self.modelled)
+        return with_support_of(self.modelled, rate)
 
     def _change(self, reference: object, confidence: float) -> NoiseRate:
         profile = self._profile_of(reference)

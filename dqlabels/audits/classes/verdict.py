@@ -22,6 +22,7 @@ def judge_classes(
     frozen_classes: BoolArray | None = None,
     trusted: ClassTally | None = None,
     shape: WrongProbability | None = None,
+    independent: float = 1.0,
 ) -> ClassVerdict:
     """Judge the labels of a table in memory.
 
@@ -32,10 +33,11 @@ def judge_classes(
         frozen_classes: (K,) true for classes that are never flagged.
         trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
         shape: P(wrong) by score of the trusted rows; by default it is found from these rows.
+        independent: Share of the rows that count as independent of each other, in (0, 1].
     """
     pairs = None if options.task == "ordinal" else Pairs.to_fill(probs)
     found = _found(codes, probs, options, frozen_classes, trusted, pairs)
-    return verdict_of(codes, probs, found, scoring(options, found.thresholds), options, pairs, shape)
+    return verdict_of(codes, probs, found, scoring(options, found.thresholds), options, pairs, shape, independent)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
