@@ -248,8 +248,8 @@ class Audit(abc.ABC):
         """Hold what was found against limits, each by name; which there are depends on the kind of label.
 
         >>> import dqlabels, polars as pl
-        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
-        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3] * 50, "spam": [0.1, 0.9, 0.8, 0.7] * 50}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 50, **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.gate(max_noise_rate=0.5).verdict
         'pass'
@@ -502,8 +502,8 @@ class Audit(abc.ABC):
             OSError: The file cannot be written; a former one is as it was.
 
         >>> import dqlabels, polars as pl
-        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
-        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3] * 50, "spam": [0.1, 0.9, 0.8, 0.7] * 50}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 50, **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.to_html(gate=audit.gate(max_noise_rate=0.5))[:15]
         '<!DOCTYPE html>'

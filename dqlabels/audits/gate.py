@@ -333,8 +333,8 @@ class GateResult:
             LabelNoiseError: Carries this result as ``.result``.
 
         >>> import dqlabels, polars as pl
-        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
-        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3] * 50, "spam": [0.1, 0.9, 0.8, 0.7] * 50}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 50, **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.gate(max_noise_rate=0.5).raise_if_failed().passed
         True
@@ -347,8 +347,8 @@ class GateResult:
         """Plain values, ready for JSON.
 
         >>> import dqlabels, polars as pl
-        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
-        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3] * 50, "spam": [0.1, 0.9, 0.8, 0.7] * 50}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 50, **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.gate(max_noise_rate=0.5).to_dict()["passed"]
         True

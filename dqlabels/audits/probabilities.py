@@ -44,7 +44,7 @@ class ClassProbabilities:
 
     @property
     def independent(self) -> float:
-        """Share of the rows that count as independent: copies, and rows of one group, count once where they are known."""
+        """Share of the rows that count as independent: copies, and rows of one group, count once if they are known."""
         if self.answer is None or self.answer.coarse:
             return 1.0
         return self.answer.distinct_rows / max(len(self.probs), 1)

@@ -329,8 +329,8 @@ class ClassAudit(Audit):
             OptionError: No limit, one outside [0, 1], an unknown class or choice, or no reference.
 
         >>> import dqlabels, polars as pl
-        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
-        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3] * 50, "spam": [0.1, 0.9, 0.8, 0.7] * 50}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"] * 50, **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.gate(max_noise_rate=0.5, max_class_noise_rate={"ham": 0.6}).verdict
         'pass'
