@@ -195,8 +195,8 @@ def with_method_error(
         basis: What the rate was read from.
         method: What estimated the rate.
         confidence: Confidence of the interval, in (0, 1).
-        pull: The part of the estimate that the prior gave, in [0, 1]: as few rows cannot tell it from noise, the
-            interval reaches below it.
+        pull: The part of the estimate that the prior gave, in [0, 1]; it widens the interval downwards, since
+            estimates from a few hundred clean rows were higher than from all rows of the same table.
     """
     rows, unexplained = int(basis.class_rows.sum()), max(basis.model_error - estimate, 0.0)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
@@ -205,7 +205,7 @@ def with_method_error(
     below, above = (
         float(np.hypot(scale * (constant + share * unexplained), sampling)) for constant, share in METHOD_ERROR[method]
     )
-    return max(estimate - below - pull, 0.0), min(estimate + above, 1.0)
+    return max(estimate - float(np.hypot(below, pull)), 0.0), min(estimate + above, 1.0)
 
 
 def fit_mixture(codes: IntArray, probs: RealArray, prior: NoisePrior | None) -> Mixture:
