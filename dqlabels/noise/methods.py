@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dqlabels.noise.mixture import RateBasis, mixture_rate
-from dqlabels.noise.rate import NoiseRate
+from dqlabels.noise.anchor import anchor_matrices
+from dqlabels.noise.joint import confident_matrices
+from dqlabels.noise.mixture import RateBasis, mixture_rate, with_method_error
+from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.noise.support import with_support
 from dqlabels.noise.symmetric import symmetric_rate
 from dqlabels.statistics.arrays import IntArray, RealArray
@@ -11,6 +13,12 @@ from dqlabels.statistics.arrays import IntArray, RealArray
 METHODS = ("variational", "em", "anchor", "confident")
 # The mixture has K x K unknowns; with more classes than this one rate for all classes is the default.
 MAX_CLASSES_OF_A_MIXTURE = 60
+# The joint tends to be too high and the anchor region too low. The joint is right where both are above the mixture and
+# this near each other, where classes hardly overlap, so that few of the model's errors are left over (as a share of the
+# joint), and where the smallest class has this many rows.
+NARROW_GAP = 0.04
+MAX_OVERLAP = 0.3
+MIN_ROWS_A_CLASS = 100
 
 
 def default_noise(
@@ -20,7 +28,10 @@ def default_noise(
     *,
     confidence: float = 0.90,
 ) -> NoiseRate:
-    """Estimate the noise rate by the best method of the benchmark: ``variational``, or ``symmetric`` for many classes.
+    """Estimate the noise rate by the method that the benchmark found best, which the result names.
+
+    That is ``variational``, or ``symmetric`` for many classes; where classes hardly overlap and ``anchor`` agrees that
+    the estimate is too low, ``confident``.
 
     Args:
         codes: (n,) class positions of the given labels, none missing.
@@ -44,6 +55,23 @@ def default_noise(
 
 def default_rate(basis: RateBasis, *, confidence: float = 0.90) -> NoiseRate:
     """Estimate the same from the basis of a table, wherever its rows are."""
-    if basis.class_rows.size <= MAX_CLASSES_OF_A_MIXTURE:
-        return with_support(mixture_rate(basis, method="variational", confidence=confidence), basis)
-    return with_support(symmetric_rate(basis, confidence=confidence), basis)
+    if basis.class_rows.size > MAX_CLASSES_OF_A_MIXTURE:
+        return with_support(symmetric_rate(basis, confidence=confidence), basis)
+    mixture = mixture_rate(basis, method="variational", confidence=confidence)
+    return with_support(_agreed_joint(basis, mixture) or mixture, basis)
+
+
+def _agreed_joint(basis: RateBasis, mixture: NoiseRate) -> NoiseRate | None:
+    """The rate of the joint, if classes hardly overlap and the anchor region agrees that the mixture's is too low."""
+    joint = confident_matrices(basis.counts, basis.class_rows)
+    overlap = basis.model_error - joint.estimate
+    if joint.estimate <= mixture.estimate or not 0 <= overlap <= MAX_OVERLAP * joint.estimate:
+        return None
+    if basis.class_rows.min() < MIN_ROWS_A_CLASS:
+        return None
+    anchor = anchor_matrices(basis.codes, basis.probs).estimate
+    if anchor <= mixture.estimate or abs(joint.estimate - anchor) > NARROW_GAP:
+        return None
+    interval = with_method_error(joint.estimate, basis, "confident", mixture.confidence, pull=0.0)
+    found = (joint.estimate, *interval)
+    return noise_rate(found, mixture.confidence, "confident", basis.class_rows, joint.matrix, joint.inverse)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
+from support.real_tables import tumours
 
 import dqlabels
 from dqlabels.noise.anchor import anchor_noise
@@ -151,14 +152,22 @@ def test_the_anchor_region_of_a_small_class_is_no_larger_than_the_class():
     assert anchor_noise(truth, sure(truth, 30)).estimate == pytest.approx(0.0, abs=1e-9)
 
 
-def test_the_joint_is_never_taken_under_another_name():
-    # Binary classes that overlap a little: the joint and the anchor region are near each other and above the mixture.
-    rng = np.random.default_rng(3)
-    truth = np.arange(1000) % 2
-    codes = np.where(rng.random(1000) < 0.12, 1 - truth, truth)
-    probs = sure(truth, 2, least=0.6)
-    assert default_noise(codes, probs).estimate == mixture_noise(codes, probs).estimate
-    assert default_noise(codes, probs).method == "variational"
+def test_a_rate_taken_from_the_joint_is_named_so():
+    found = dqlabels.audit(pl.DataFrame(tumours(0.2)), "diagnosis")
+    assert found.noise_rate.method == "confident"
+    assert found.noise_rate.estimate == found.estimate_noise("confident").estimate
+    rows = {row["method"]: row for row in found.noise_rates().iter_rows(named=True)}
+    assert (rows["confident"]["low"], rows["confident"]["high"]) == (found.noise_rate.low, found.noise_rate.high)
+
+
+def test_the_joint_is_not_taken_where_classes_overlap():
+    rng = np.random.default_rng(0)
+    own = rng.beta(0.7, 0.7, 4000)
+    probs = np.column_stack([own, 1 - own])
+    codes = drawn(probs)
+    found = default_noise(codes, probs)
+    assert found.method == "variational"
+    assert found.estimate == mixture_noise(codes, probs).estimate
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -288,7 +288,9 @@ class ClassAudit(Audit):
         ['variational', 'em', 'anchor', 'confident']
         """
         rates = {method: self.estimate_noise(method) for method in METHODS}
-        rates = {self.noise_rate.method: self.noise_rate} | rates
+        own = self.noise_rate
+        rates = rates if own.method in rates else {own.method: own} | rates
+        rates[own.method] = own
         if by == "method":
             listed = [dict(rate.to_dict()) for rate in rates.values()]
             columns = {key: [rate[key] for rate in listed] for key in listed[0]}
