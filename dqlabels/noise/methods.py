@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dqlabels.noise.anchor import anchor_matrices
-from dqlabels.noise.joint import confident_matrices
 from dqlabels.noise.mixture import RateBasis, mixture_rate, with_method_error
 from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.noise.support import with_support
@@ -63,14 +61,13 @@ def default_rate(basis: RateBasis, *, confidence: float = 0.90) -> NoiseRate:
 
 def _agreed_joint(basis: RateBasis, mixture: NoiseRate) -> NoiseRate | None:
     """The rate of the joint, if classes hardly overlap and the anchor region agrees that the mixture's is too low."""
-    joint = confident_matrices(basis.counts, basis.class_rows)
+    joint = basis.joint
     overlap = basis.model_error - joint.estimate
     if joint.estimate <= mixture.estimate or not 0 <= overlap <= MAX_OVERLAP * joint.estimate:
         return None
     if basis.class_rows.min() < MIN_ROWS_A_CLASS:
         return None
-    anchor = anchor_matrices(basis.codes, basis.probs).estimate
-    if anchor <= mixture.estimate or abs(joint.estimate - anchor) > NARROW_GAP:
+    if basis.anchor <= mixture.estimate or abs(joint.estimate - basis.anchor) > NARROW_GAP:
         return None
     interval = with_method_error(joint.estimate, basis, "confident", mixture.confidence, pull=0.0)
     found = (joint.estimate, *interval)

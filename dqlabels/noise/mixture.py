@@ -9,13 +9,14 @@ well each explains the labels.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
 
 from dqlabels.noise.anchor import anchor_matrices
 from dqlabels.noise.joint import confident_matrices
-from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
+from dqlabels.noise.rate import NoiseMatrices, NoiseRate, check_confidence, noise_rate, normalise_rows
 from dqlabels.noise.sample import RowSample
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import likeliest, model_error
@@ -84,7 +85,7 @@ class _Fit:
     evidence: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots, which would leave no room for what is cached
 class RateBasis:
     """What the noise rate of a table is read from: numbers of the whole table, and a sample of its rows.
 
@@ -100,6 +101,16 @@ class RateBasis:
     counts: IntArray
     model_error: float
     independent: float = 1.0
+
+    @cached_property
+    def joint(self) -> NoiseMatrices:
+        """The rate of the confident joint, without its interval."""
+        return confident_matrices(self.counts, self.class_rows)
+
+    @cached_property
+    def anchor(self) -> float:
+        """The rate of the anchor regions."""
+        return anchor_matrices(self.codes, self.probs).estimate
 
     @classmethod
     def of(cls, codes: IntArray, probs: RealArray, counts: IntArray | None = None) -> RateBasis:
@@ -179,11 +190,9 @@ def _higher_estimates(basis: RateBasis, high: float) -> tuple[float, ...]:
     overlap. The two others are often too high. Both of them, and rows that carry other labels nearly as often as
     anywhere where the model is surest, mean that nobody can tell.
     """
-    joint = confident_matrices(basis.counts, basis.class_rows).estimate
-    if joint <= high:
+    if basis.joint.estimate <= high or basis.anchor <= max(high, ALIKE_EVERYWHERE * basis.model_error):
         return ()
-    anchor = anchor_matrices(basis.codes, basis.probs).estimate
-    return (anchor, joint) if anchor > max(high, ALIKE_EVERYWHERE * basis.model_error) else ()
+    return basis.anchor, basis.joint.estimate
 
 
 def with_method_error(

@@ -22,7 +22,7 @@ MIN_LEFT = 0.25
 MAX_UNEXPLAINED = 0.25
 # Parts of the model in a mixture with the class shares. The best of them counts: a model that is too sure of itself
 # still knows something. Never all of it, so that no label has probability zero.
-BLENDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+BLENDS = (0.05, 0.2, 0.4, 0.6, 0.8, 0.9, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
