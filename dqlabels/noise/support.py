@@ -13,7 +13,7 @@ from dqlabels.statistics.arrays import FloatArray
 
 # Of what features could tell about the labels, the model must tell at least this share, even at the lower end of an
 # interval. The answers of surveys on which the model knew less were read as 10 to 20% noise (docs/benchmarks.md).
-MIN_EXPLAINED = 0.10
+MIN_EXPLAINED = 0.05
 EXPLAINED_CONFIDENCE = 0.90
 # Noise leaves features less to tell. Never less than this share of it, or an estimate that takes every rare label for
 # noise would leave nothing to tell and so support itself.
@@ -99,8 +99,8 @@ def _too_little_explained(rate: NoiseRate, basis: RateBasis) -> str:
     knows = (
         "predicts the labels no better than the share of each class does"
         if found.low <= 0
-        else f"knows only {found.share:.0%} of what features could tell about the labels "
-        f"({EXPLAINED_CONFIDENCE:.0%} interval {found.low:.0%} to {found.high:.0%})"
+        else f"knows {found.share:.0%} of what features could tell about the labels, and may know as little as "
+        f"{found.low:.0%}"
     )
     return (
         f"This table cannot support an estimate: the model {knows}, so it cannot tell rows that are hard from labels "
