@@ -45,6 +45,15 @@ class Bag:
     rows_per_tree: int
     grown: dict[Seed, GrownTree] | None
 
+    @property
+    def left_out(self) -> float:
+        """The share of the trees that do not see a fitted row, in (0, 1)."""
+        units = np.unique(self.rows.units[self.fitted]).size
+        return float((1 - 1 / max(units, 2)) ** self._draws(units))
+
+    def _draws(self, units: int) -> int:
+        return max(1, round(self.rows_per_tree * units / len(self.fitted)))
+
     def judge(self, seed: int, trees: int, n_jobs: int | None, progress: ProgressOption) -> FloatArray:
         """Return the mean class shares (n, K) of the trees that did not see each row.
 
@@ -104,7 +113,7 @@ class Bag:
         unit_of_fitted = self.rows.units[self.fitted]
         present = np.unique(unit_of_fitted)
         present = present if leave_out is None else np.setdiff1d(present, leave_out)
-        draws = max(1, round(self.rows_per_tree * present.size / len(self.fitted)))
+        draws = self._draws(present.size)
         drawn = np.zeros(self.rows.n_units, dtype=np.int64)
         if present.size:
             drawn[present] = np.bincount(rng.integers(0, present.size, draws), minlength=present.size)

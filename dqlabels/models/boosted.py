@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -271,12 +272,16 @@ class Halves:
             sizes=sizes,
         )  # fmt: skip
 
-    def judge(self, matrix: Matrix, n_jobs: int | None = 1) -> tuple[Matrix, NDArray[np.bool_]]:
+    def judge(
+        self, matrix: Matrix, n_jobs: int | None = 1, *, by_one: bool = False
+    ) -> tuple[Matrix, NDArray[np.bool_]]:
         """Judge each row by the models that did not see it.
 
         Args:
             matrix: (n, d) float32, NaN where missing.
             n_jobs: Threads; they are used for many classes only. The answer does not depend on them.
+            by_one: Judge rows that neither model saw by one of them too, the one that would judge them had they been
+                fitted on.
 
         Returns:
             Probabilities (n, K) float32 in whole units of 2**-24, and which rows (n,) a model saw, or a row alike, so
@@ -285,18 +290,18 @@ class Halves:
         threads = thread_count(n_jobs) if self.n_classes >= MIN_THREADED_CLASSES else 1
         parts = np.array_split(matrix, max(1, min(threads, len(matrix) // 1024)))
         if len(parts) == 1:
-            return self._judge(matrix)
+            return self._judge(matrix, by_one)
         with ThreadPoolExecutor(threads) as pool:
-            probs, inside = zip(*pool.map(self._judge, parts), strict=True)
+            probs, inside = zip(*pool.map(self._judge, parts, repeat(by_one)), strict=True)
         return np.concatenate(probs), np.concatenate(inside)
 
-    def _judge(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
-        blocks = [self._block(matrix[at : at + BLOCK_ROWS]) for at in range(0, len(matrix), BLOCK_ROWS)]
+    def _judge(self, matrix: Matrix, by_one: bool) -> tuple[Matrix, NDArray[np.bool_]]:
+        blocks = [self._block(matrix[at : at + BLOCK_ROWS], by_one) for at in range(0, len(matrix), BLOCK_ROWS)]
         if not blocks:
             return np.empty((0, self.n_classes), dtype=np.float32), np.empty(0, dtype=bool)
         return np.concatenate([probs for probs, _ in blocks]), np.concatenate([inside for _, inside in blocks])
 
-    def _block(self, matrix: Matrix) -> tuple[Matrix, NDArray[np.bool_]]:
+    def _block(self, matrix: Matrix, by_one: bool) -> tuple[Matrix, NDArray[np.bool_]]:
         if len(self.models) == 1:
             return softened(softmax(self.models[0].scores(matrix))), np.zeros(len(matrix), dtype=bool)
         hashes = np.concatenate([hash_features(matrix[part]) for part in _in_parts(len(matrix))])
@@ -307,7 +312,7 @@ class Halves:
         for which, model in enumerate(self.models):
             rows = np.flatnonzero(own != which)
             probs[rows] = softmax(model.scores(matrix[rows]))
-        unsure = ~inside & (probs.max(axis=1) < SURE)
+        unsure = ~inside & (probs.max(axis=1) < SURE) & (not by_one)
         for which, model in enumerate(self.models):
             rows = np.flatnonzero(unsure & (own == which))
             probs[rows] = (probs[rows] + softmax(model.scores(matrix[rows]))) / 2

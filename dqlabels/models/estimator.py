@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dqlabels.errors import ModelError
+from dqlabels.frames.hashing import hash_matrix
 from dqlabels.models.forest import FittedModel, Forest
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 
@@ -43,6 +44,52 @@ class EstimatorModel:
         """Its probabilities (n, K); a class it never saw has probability 0. Threads are its own affair."""
         return aligned(self.estimator, matrix, self.n_classes)
 
+    def cross_fitted(self, matrix: Matrix, *, n_threads: int | None = None) -> FloatArray:
+        """The same, since it has no parts; :class:`FoldsModel` has."""
+        return self.predict_proba(matrix, n_threads=n_threads)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldsModel:
+    """A model fitted on all rows, and ``parts``, its clones that each left a fold out.
+
+    ``shares`` are the shares of the rows that each part judged when it was fitted; they sum to 1.
+    """
+
+    whole: FittedModel
+    parts: tuple[FittedModel, ...]
+    shares: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """Name shown to users."""
+        return self.whole.name
+
+    @property
+    def width(self) -> int:
+        """Features of a row."""
+        return self.whole.width
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, K."""
+        return self.whole.n_classes
+
+    def predict_proba(self, matrix: Matrix, *, n_threads: int | None = None) -> FloatArray:
+        """Probabilities (n, K) of the rows (n, width), by the model fitted on all rows."""
+        return self.whole.predict_proba(matrix, n_threads=n_threads)
+
+    def cross_fitted(self, matrix: Matrix, *, n_threads: int | None = None) -> FloatArray:
+        """Probabilities (n, K) of new rows, each by one part, drawn by what the row holds."""
+        drawn = (hash_matrix(matrix) >> np.uint64(11)) * 2.0**-53
+        part = np.minimum(np.searchsorted(np.cumsum(self.shares), drawn, side="right"), len(self.parts) - 1)
+        probs = np.empty((len(matrix), self.n_classes))
+        for at, model in enumerate(self.parts):
+            rows = np.flatnonzero(part == at)
+            if rows.size:
+                probs[rows] = model.predict_proba(matrix[rows], n_threads=n_threads)
+        return probs
+
 
 def fit_for_others(
     model: Classifier, matrix: Matrix, codes: IntArray, n_classes: int, weights: FloatArray | None, seed: int
@@ -59,8 +106,13 @@ def fit_for_others(
     """
     fitted = seeded(model, seed)
     fit(fitted, matrix, codes, weights)
-    forest = Forest.of_classifier(fitted, matrix.shape[1], n_classes)
-    return forest if forest is not None else EstimatorModel(fitted, matrix.shape[1], n_classes)
+    return model_for_others(fitted, matrix.shape[1], n_classes)
+
+
+def model_for_others(fitted: Classifier, width: int, n_classes: int) -> FittedModel:
+    """Return a fitted classifier as a model of an auditor: as plain trees, where it is a forest of scikit-learn."""
+    forest = Forest.of_classifier(fitted, width, n_classes)
+    return forest if forest is not None else EstimatorModel(fitted, width, n_classes)
 
 
 def seeded(model: Classifier, seed: int) -> Classifier:

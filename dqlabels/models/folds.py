@@ -10,7 +10,15 @@ import numpy as np
 
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.models.bag import MIN_LEAF_ROWS
-from dqlabels.models.estimator import Classifier, aligned, fit, fit_for_others, seeded
+from dqlabels.models.estimator import (
+    Classifier,
+    FoldsModel,
+    aligned,
+    fit,
+    fit_for_others,
+    model_for_others,
+    seeded,
+)
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.sizes import MAX_TREES
 from dqlabels.models.units import FittingRows, content_folds, folds_of_rows, mean_of_folds
@@ -37,6 +45,7 @@ def cross_validate(
     seed: int,
     n_jobs: int | None,
     progress: ProgressOption,
+    kept: list[tuple[FittedModel, int]] | None = None,
 ) -> tuple[FloatArray, str, IntArray]:
     """Judge every row by a clone that was fitted without it; rows without a label by the mean of all clones.
 
@@ -48,6 +57,7 @@ def cross_validate(
         seed: Seeds the folds, and the clones where they have no seed of their own.
         n_jobs: Threads of the default model.
         progress: As for :func:`dqlabels.audit`.
+        kept: Gets the clone of each fold, and how many rows it judged.
 
     Returns:
         Probabilities (n, K), the model's name, and the rows (m,) it was fitted on.
@@ -69,6 +79,8 @@ def cross_validate(
         asked = np.concatenate([test, unlabelled])
         sums[asked] += aligned(clone, rows.matrix[asked], rows.n_classes)
         votes[asked] += 1
+        if kept is not None:
+            kept.append((model_for_others(clone, rows.matrix.shape[1], rows.n_classes), test.size))
     if (votes == 0).any():
         unjudged = int((votes == 0).sum())
         raise ModelError(
@@ -112,19 +124,24 @@ def judge_in_folds(
     return mean_of_folds(folds, n_folds, n_threads, answer, rows.n_classes)
 
 
-def fit_on_all(rows: FittingRows, model: Classifier | None, seed: int, n_jobs: int | None) -> FittedModel:
-    """Fit a clone on all rows with a label, to judge other rows by.
+def fit_on_all(
+    rows: FittingRows, model: Classifier | None, seed: int, n_jobs: int | None, parts: list[tuple[FittedModel, int]]
+) -> FittedModel:
+    """Fit a clone on all rows with a label, to judge other rows by, beside the clones of the folds.
 
     Args:
         rows: What to fit on; rows without a label are left out.
         model: A classifier, which is cloned; None for the default one.
         seed: Seeds every choice that the model does not settle itself.
         n_jobs: Number of threads of the default model.
+        parts: The clone of each fold, and how many rows it judged.
     """
     known = np.flatnonzero(rows.codes >= 0)
     model = default_model(seed, n_jobs) if model is None else model
     weights = None if rows.weights is None else rows.weights[known]
-    return fit_for_others(model, rows.matrix[known], rows.codes[known], rows.n_classes, weights, seed)
+    whole = fit_for_others(model, rows.matrix[known], rows.codes[known], rows.n_classes, weights, seed)
+    judged = sum(size for _, size in parts)
+    return FoldsModel(whole, tuple(part for part, _ in parts), tuple(size / judged for _, size in parts))
 
 
 def check_classifier(model: Classifier, *, weighted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import ModelError
+from dqlabels.frames.arrays import Hashes
+from dqlabels.frames.hashing import hash_matrix, hash_words
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.threads import thread_count
 
@@ -21,6 +24,8 @@ UNIT = 2**24
 # Class shares are kept as tables between calls up to this size; larger ones are spread out tree by tree in each call.
 MAX_TABLE_BYTES = 256 * 2**20
 MIN_BLOCK_ROWS = 8_192
+# Share of the trees that do not see a row, where each is grown on as many draws as there are rows.
+LEFT_OUT = math.exp(-1)
 ARRAYS = {
     "offsets": "i8",
     "left": "i4",
@@ -63,6 +68,13 @@ class FittedModel(Protocol):
 
     def predict_proba(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
         """Probabilities (n, K) of the rows (n, width) float32; each row's depend on that row alone."""
+
+    def cross_fitted(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
+        """Probabilities (n, K) of new rows, each by as much of the model as judges a row that it was fitted on.
+
+        The whole model knows more than the part that judges a fitted row out of sample. Rows that are compared with
+        fitted ones must be judged by as little, or clean rows look cleaner than they are.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +125,8 @@ class Forest:
     ``left`` and ``right`` (N,) are the children, counted from the tree's first node, -1 in a leaf; a row goes
     left where its ``feature`` is at most ``threshold``, and where it is missing if ``missing_left``. The leaf i
     gives class ``leaf_classes[j]`` a share ``leaf_shares[j]``, in units of 2**-24, for j from
-    ``leaf_starts[i]`` to ``leaf_starts[i + 1]``.
+    ``leaf_starts[i]`` to ``leaf_starts[i + 1]``. ``left_out`` is the share of the trees that did not see a row they
+    could have seen.
     """
 
     width: int
@@ -127,13 +140,20 @@ class Forest:
     leaf_starts: IntArray
     leaf_classes: NDArray[np.int32]
     leaf_shares: NDArray[np.uint32]
+    left_out: float = LEFT_OUT
     max_table_bytes: int = MAX_TABLE_BYTES
     _trees: list[Descent] = field(default_factory=list, repr=False, init=False)
     _tables: list[NDArray[np.int32]] = field(default_factory=list, repr=False, init=False)
 
     @classmethod
-    def of(cls, trees: Sequence[GrownTree], width: int, n_classes: int) -> Forest:
+    def of(cls, trees: Sequence[GrownTree], width: int, n_classes: int, left_out: float = LEFT_OUT) -> Forest:
         """Make a forest of trees that scikit-learn grew.
+
+        Args:
+            trees: At least one.
+            width: Features of a row.
+            n_classes: K.
+            left_out: The share of the trees that did not see a row.
 
         Raises:
             ModelError: No trees.
@@ -158,6 +178,7 @@ class Forest:
             np.cumsum([0, *np.concatenate([tree.leaf_sizes for tree in trees])], dtype=np.int64),
             np.concatenate([tree.leaf_classes for tree in trees]),
             np.concatenate([tree.leaf_shares for tree in trees]),
+            left_out,
         )
 
     @classmethod
@@ -196,12 +217,22 @@ class Forest:
         return {name: getattr(self, name) for name in ARRAYS}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], width: int, n_classes: int) -> Forest:
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[np.generic]], width: int, n_classes: int, left_out: float = LEFT_OUT
+    ) -> Forest:
         """Read what ``to_arrays`` gave, checked so that no descent leaves its tree or goes in a circle.
+
+        Args:
+            arrays: By name.
+            width: Features of a row.
+            n_classes: K.
+            left_out: The share of the trees that did not see a row.
 
         Raises:
             ModelError: The arrays are not trees of ``width`` features and ``n_classes`` classes.
         """
+        if not 0 < left_out <= 1:
+            raise ModelError(f"The saved trees left out a share of {left_out} of the rows.")
         absent = [name for name in ARRAYS if name not in arrays]
         if absent:
             raise ModelError(f"The saved trees lack {', '.join(absent)}.")
@@ -209,7 +240,7 @@ class Forest:
             if arrays[name].dtype != np.dtype(dtype) or arrays[name].ndim != 1:
                 raise ModelError(f"The saved trees' {name} is {arrays[name].dtype} instead of {np.dtype(dtype)}.")
         held: Any = {name: np.ascontiguousarray(arrays[name]) for name in ARRAYS}
-        forest = cls(width, n_classes, **held)
+        forest = cls(width, n_classes, **held, left_out=left_out)
         _check(forest)
         return forest
 
@@ -226,9 +257,21 @@ class Forest:
         Raises:
             ModelError: A matrix of another width.
         """
+        return self._judge(matrix, n_threads, min_block_rows, share=1.0)
+
+    def cross_fitted(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
+        """The same by a share of the trees, drawn for each row by what it holds: as large as those that leave one out.
+
+        Raises:
+            ModelError: A matrix of another width.
+        """
+        return self._judge(matrix, n_threads, MIN_BLOCK_ROWS, self.left_out)
+
+    def _judge(self, matrix: FloatMatrix, n_threads: int | None, min_block_rows: int, share: float) -> FloatArray:
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ModelError(f"The model judges by {self.width:,} features; the matrix has shape {matrix.shape}.")
         rows = np.ascontiguousarray(matrix, dtype=np.float32)
+        hashes = hash_matrix(rows) if share < 1 else None
         threads = thread_count(n_threads)
         trees = self._descents()
         probs: FloatArray = np.empty((len(rows), self.n_classes))
@@ -238,7 +281,11 @@ class Forest:
             block = rows[start : start + step]
             sums = np.zeros((len(block), self.n_classes), dtype=np.int64)
             for at, tree in enumerate(trees):
-                sums += self._table(at).take(tree.apply(block), axis=0)
+                if hashes is None:
+                    sums += self._table(at).take(tree.apply(block), axis=0)
+                    continue
+                asked = np.flatnonzero(_drawn(hashes[start : start + step], at, len(trees), share))
+                sums[asked] += self._table(at).take(tree.apply(block[asked]), axis=0)
             total = sums.sum(axis=1, keepdims=True)
             even = 1 / self.n_classes  # for rows whose leaves hold no class
             np.divide(sums, total, out=probs[start : start + step], where=total > 0)
@@ -290,6 +337,13 @@ class Forest:
         grown.__setstate__({"max_depth": 0, "node_count": size, "nodes": nodes, "values": values})
         descent: Descent = grown
         return descent
+
+
+def _drawn(hashes: Hashes, tree: int, n_trees: int, share: float) -> NDArray[np.bool_]:
+    """Which rows (m,) a tree is asked of: a ``share`` of them, and of each row at least one of the trees."""
+    own = hash_words(np.column_stack([hashes.view(np.uint32).reshape(-1, 2), np.full(hashes.size, tree, np.uint32)]))
+    drawn = (own >> np.uint64(40)) < np.uint64(round(share * 2**24))
+    return np.asarray(drawn | (hashes % np.uint64(n_trees) == np.uint64(tree)))
 
 
 def _check(forest: Forest) -> None:

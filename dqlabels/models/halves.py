@@ -59,10 +59,22 @@ class HalvesModel:
         Raises:
             ModelError: A matrix of another width.
         """
-        if matrix.ndim != 2 or matrix.shape[1] != self.width:
-            raise ModelError(f"The model judges by {self.width:,} features; the matrix has shape {matrix.shape}.")
+        self._check_width(matrix)
         probs, inside = self.halves.judge(matrix, n_threads)
         return probs.astype(np.float64), int(inside.sum())
+
+    def cross_fitted(self, matrix: FloatMatrix, *, n_threads: int | None = None) -> FloatArray:
+        """Probabilities (n, K) of the rows (n, width), each by one half, as a row that the other half saw.
+
+        Raises:
+            ModelError: A matrix of another width.
+        """
+        self._check_width(matrix)
+        return self.halves.judge(matrix, n_threads, by_one=True)[0].astype(np.float64)
+
+    def _check_width(self, matrix: FloatMatrix) -> None:
+        if matrix.ndim != 2 or matrix.shape[1] != self.width:
+            raise ModelError(f"The model judges by {self.width:,} features; the matrix has shape {matrix.shape}.")
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Arrays of one or two dimensions, those of the second model after those of the first."""

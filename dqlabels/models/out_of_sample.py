@@ -100,10 +100,11 @@ def out_of_sample(
         seen, fitted = rows.sample(sizes.large_rows, random_state), None
         probs = alike_by_mean(rows, probs) if coarse else probs
     else:
+        parts: list[tuple[FittedModel, int]] | None = [] if keep_model else None
         probs, name, seen = cross_validate(
-            rows, model, cv, grouped=groups is not None, seed=random_state, n_jobs=n_jobs, progress=progress
+            rows, model, cv, grouped=groups is not None, seed=random_state, n_jobs=n_jobs, progress=progress, kept=parts
         )
-        fitted = fit_on_all(rows, model, random_state, n_jobs) if keep_model else None
+        fitted = None if parts is None else fit_on_all(rows, model, random_state, n_jobs, parts)
     known = codes >= 0
     error = model_error(codes[known], probs[known].argmax(axis=1))
     return OutOfSample(probs, name, error, len(seen), distinct, coarse, fitted, seen)
@@ -137,6 +138,7 @@ def _bag_to_keep(
     trees = sizes.kept_bag.trees(len(fitted))
     grown: dict[Seed, GrownTree] = {}
     per_tree = min(len(fitted), sizes.kept_bag.max_rows_per_tree)
-    probs = Bag(rows, fitted, per_tree, grown).judge(seed, trees, n_jobs, progress)
-    forest = Forest.of([grown[key] for key in sorted(grown)], width, rows.n_classes)
+    bag = Bag(rows, fitted, per_tree, grown)
+    probs = bag.judge(seed, trees, n_jobs, progress)
+    forest = Forest.of([grown[key] for key in sorted(grown)], width, rows.n_classes, bag.left_out)
     return probs, f"extra-trees, {trees} trees, out of bag", fitted, forest
