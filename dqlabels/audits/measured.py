@@ -113,7 +113,7 @@ def increase_limit(change: NoiseRate, profile: Mapping[str, Any], limit: float) 
     few = None if needed is not None and change.rows >= needed else TooFew(change.rows, needed, change.low)
     numbers = (change.estimate, change.low, change.high, limit, change.rows, change.rows)
     what = "the increase of the noise rate"
-    return Measured("max_increase", what, *numbers, supported=change.supported, too_few=few)
+    return Measured("max_increase", what, *numbers, supported=change.supported, too_few=few, reason=change.caution)
 
 
 def share_limit(name: str, what: str, rate: NoiseRate, limit: float, *, of: object = None) -> Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.archive import is_archive, read_header
+from dqlabels.noise.increase import MIN_ROWS, Increase
 from dqlabels.noise.rate import ASSUMPTIONS, NoiseRate, check_confidence
 from dqlabels.noise.shares import difference_interval
 
@@ -19,6 +21,10 @@ from dqlabels.noise.shares import difference_interval
 PROFILE_FORMAT = 1
 # If the trusted error is near chance, a change in it says almost nothing.
 MIN_SCALE = 0.2
+# Models of tables whose sizes differ by more than this factor are not compared: one of them knows more.
+MAX_TIMES_AS_MANY = 1.25
+# How the model of given probabilities is named, whose size is the caller's affair.
+GIVEN = "your probabilities"
 # Characters of a value that a message shows.
 MAX_SHOWN = 60
 
@@ -151,6 +157,67 @@ def reference_noise(
         assumption=ASSUMPTIONS["reference"], rows=rows, class_low=np.zeros(n_classes), class_high=np.ones(n_classes),
         supported=not caution, caution=caution,
     )  # fmt: skip
+
+
+def increase_rate(increase: Increase, base: NoiseRate, *, is_telling: bool, confidence: float = 0.90) -> NoiseRate:
+    """Return an increase over the rows that an auditor was fitted on as a noise rate of method ``"reference"``.
+
+    Args:
+        increase: As the auditor measured it.
+        base: Noise rate from which the noise matrix is taken.
+        is_telling: Whether the auditor's model tells wrong labels from right ones at all.
+        confidence: Confidence of the interval, in (0, 1).
+
+    Raises:
+        OptionError: ``confidence`` is outside (0, 1).
+    """
+    check_confidence(confidence)
+    low, high = increase.interval(confidence)
+    n_classes, caution = base.matrix.shape[0], ""
+    if not is_telling:
+        caution = (
+            "The auditor's model hardly tells the trusted labels from others drawn at random, so it cannot measure an "
+            "increase. Fit it on columns that say more about the label, or review a sample of rows."
+        )
+    elif increase.rows < MIN_ROWS:
+        caution = (
+            f"{increase.rows:,} judged row{'' if increase.rows == 1 else 's'} cannot tell an increase: at least "
+            f"{MIN_ROWS} are needed. Audit several batches as one, or use dqlabels.LabelMonitor, which adds them up."
+        )
+    return replace(
+        base, estimate=increase.estimate, low=low, high=high, confidence=confidence, method="reference",
+        assumption=ASSUMPTIONS["reference"], rows=increase.rows, class_low=np.zeros(n_classes),
+        class_high=np.ones(n_classes), supported=not caution, caution=caution,
+    )  # fmt: skip
+
+
+def comparison_caution(profile: Mapping[str, Any], model: str, rows: int) -> str:
+    """Say why the model's errors on two tables cannot be compared, or nothing where they can.
+
+    A model that learned from fewer rows is wrong more often, on labels as right as before.
+
+    Args:
+        profile: Of the trusted data.
+        model: What judged this table, in words.
+        rows: Its audited rows.
+
+    >>> given = "your probabilities (2 classes)"
+    >>> comparison_caution({"rows": 1000, "model": given}, given, 9)
+    ''
+    """
+    before = profile.get("model")
+    if not isinstance(before, str):  # a profile of few keys, as a hand may write it
+        return ""
+    out = "Fit a dqlabels.LabelAuditor on the trusted data, and let it judge both."
+    if re.sub("[0-9,]+", "", before) != re.sub("[0-9,]+", "", model):
+        return f"The reference was judged by another model ({before}; here {model}), so their errors differ. {out}"
+    if model.startswith(GIVEN) or max(rows, profile["rows"]) <= MAX_TIMES_AS_MANY * min(rows, profile["rows"]):
+        return ""
+    knows, errs = ("less", "more") if rows < profile["rows"] else ("more", "less")
+    return (
+        f"The reference was judged by a model of {profile['rows']:,} rows, this table by one of {rows:,}, which knows "
+        f"{knows} and errs {errs} often on labels that are as right. {out}"
+    )
 
 
 def change_scale(profile: Mapping[str, Any]) -> float:

@@ -182,13 +182,20 @@ def test_an_increase_without_a_reference_is_an_error_and_no_pass(audit):
 
 
 def test_a_reference_settles_a_confident_gate(audit):
-    data = two_classes(4000)
-    data["label"] = [("no", "yes")[row % 2] for row in range(4000)]
+    data = two_classes(400)
+    data["label"] = [("no", "yes")[row % 2] for row in range(400)]
     trusted = dqlabels.audit(pl.DataFrame(data), "label")
     gate = audit.gate(max_noise_rate=0.5, decide="confident", reference=trusted)
     assert gate.noise_rate.method == "reference"
     assert "The trusted labels are taken to be right" in gate.message
     assert gate.noise_rate.low <= 0.05 <= gate.noise_rate.high
+
+
+def test_a_reference_of_another_size_decides_nothing(audit):
+    trusted = dqlabels.audit(pl.DataFrame(two_classes(4000)), "label")
+    gate = audit.gate(max_increase=0.5, reference=trusted, on_inconclusive="fail")
+    assert (gate.verdict, gate.passed) == ("inconclusive", False)
+    assert "4,000 rows, this table by one of 400, which knows less and errs more often" in gate.message
 
 
 def test_a_reviewed_reference_lends_its_own_rate(audit):

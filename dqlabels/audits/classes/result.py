@@ -48,7 +48,13 @@ from dqlabels.noise.mixture import mixture_noise
 from dqlabels.noise.planted import PlantedRecall, plant_and_find
 from dqlabels.noise.probability import Calibration, Expected
 from dqlabels.noise.rate import NoiseRate
-from dqlabels.noise.reference import PROFILE_FORMAT, read_profile, reference_level, reference_noise
+from dqlabels.noise.reference import (
+    PROFILE_FORMAT,
+    comparison_caution,
+    read_profile,
+    reference_level,
+    reference_noise,
+)
 from dqlabels.noise.reviewed import (
     ReviewAnswers,
     ReviewPlan,
@@ -78,6 +84,8 @@ if TYPE_CHECKING:
     from dqlabels.report.summary import ClassSummary
     from dqlabels.review.queue import ReviewQueue
 
+# What tells the profile of one trusted table from that of another.
+PROFILE_KEYS = ("rows", "classes", "class_rows", "model_error")
 MAX_ROWS_IN_DICT = 10
 MAX_PAIRS_IN_DICT = 20
 MAX_PAIRS_IN_DETAILS = 10
@@ -239,7 +247,16 @@ class ClassAudit(Audit):
                 f"Classes {', '.join(map(repr, unknown[:10]))} of {self.label!r} are not in the reference, so the two "
                 "cannot be compared. Take a reference that holds all classes."
             )
-        return reference_noise(self.model_error, self.audited, profile, self.noise_rate, confidence=confidence)
+        own = self._measured_change(profile, confidence)
+        if own is not None:
+            return own
+        change = reference_noise(self.model_error, self.audited, profile, self.noise_rate, confidence=confidence)
+        caution = comparison_caution(profile, self.model, self.audited)
+        return replace(change, supported=False, caution=caution) if caution else change
+
+    def _measured_change(self, profile: Mapping[str, Any], confidence: float) -> NoiseRate | None:
+        """The increase as an auditor measured it, where it is the profile's own that judged; else None."""
+        return None
 
     def _profile_of(self, reference: object) -> Mapping[str, Any]:
         return read_profile(self._reference if reference is None else reference)
@@ -596,6 +613,11 @@ class LabelAudit(ClassAudit):
             labels = self.audited + self.unseen
             measured.append(unseen_limit(self.unseen, labels, self.noise_rate.confidence, limits.max_unseen_share))
         return measured
+
+    def _measured_change(self, profile: Mapping[str, Any], confidence: float) -> NoiseRate | None:
+        if self.moved is None or any(profile.get(key) != self.moved.profile[key] for key in PROFILE_KEYS):
+            return None
+        return self.moved.change(self.noise_rate, self.audited, confidence)
 
     def _own_values(self) -> dict[str, object]:
         values = super()._own_values()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from dqlabels.errors import AuditorFileError
 from dqlabels.frames.arrays import FloatMatrix
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.noise.increase import Measured, Zero
 from dqlabels.noise.rate import NoiseRate
-from dqlabels.noise.reference import reference_noise
+from dqlabels.noise.reference import increase_rate, reference_noise
 from dqlabels.statistics.arrays import IntArray
 
 # Values of a number are counted between the trusted table's deciles.
@@ -33,8 +34,9 @@ class Shift:
 
     ``what`` is ``noise rate``, ``model error``, ``class share`` (``trusted`` and ``batch`` are shares of rows in
     [0, 1]), or ``classes`` or ``feature`` (``change`` is a population stability index of at least 0). ``low``
-    and ``high`` are the 90% interval of the change where there is one; ``drifted`` asks for more: a change that
-    chance gives once in a thousand times, of an index a large one too, of the noise rate intervals that do not meet.
+    and ``high`` are the 90% interval of the change where there is one. ``drifted`` asks for more: a change that chance
+    gives once in a thousand audits, however many columns and classes there are, of an index a large one too; and of the
+    noise rate and the model's error a rise.
     """
 
     what: str
@@ -49,20 +51,39 @@ class Shift:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drift:
-    """The trusted profile that a batch was compared with, and how far it moved; the model's error comes first."""
+    """The trusted profile that a batch was compared with, and how far it moved; the model's error comes first.
+
+    ``zero`` and ``measured`` are what the increase of the noise rate follows from; an auditor that an earlier version
+    saved has neither.
+    """
 
     profile: Mapping[str, Any]
     shifts: tuple[Shift, ...]
+    zero: Zero | None = None
+    measured: Measured | None = None
+
+    def change(self, rate: NoiseRate, rows: int, confidence: float) -> NoiseRate:
+        """Return the increase of the noise rate over the trusted rows, as a rate of method ``"reference"``.
+
+        Args:
+            rate: The batch's own, from which the noise matrix is taken.
+            rows: How many rows of the batch were judged.
+            confidence: Confidence of the interval, in (0, 1).
+        """
+        if self.zero is None or self.measured is None:
+            error = float(self.shifts[0].batch or 0.0)
+            return reference_noise(error, rows, self.profile, rate, confidence=confidence)
+        increase = self.zero.increase(self.measured.sums)
+        return increase_rate(increase, rate, is_telling=self.zero.is_telling, confidence=confidence)
 
     def with_rate(self, rate: NoiseRate, rows: int) -> Drift:
-        """Add the noise rate of the batch and its increase over ``rows``, which are computed only when asked for."""
-        before, error, *others = self.profile["noise_rate"], *self.shifts
-        apart = rate.low > before["high"] or rate.high < before["low"]
-        trusted = float(before["estimate"])
-        level = Shift("noise rate", "", trusted, rate.estimate, rate.estimate - trusted, None, None, apart)
-        change = reference_noise(float(error.batch or 0.0), rows, self.profile, rate, confidence=CONFIDENCE)
-        increase = Shift("noise increase", "", None, None, change.estimate, change.low, change.high, error.drifted)
-        return Drift(self.profile, (level, error, increase, *others))
+        """Add the noise rate of the trusted rows and its increase, which are computed only when asked for."""
+        change, sure = self.change(rate, rows, CONFIDENCE), self.change(rate, rows, 1 - 2 * CHANCE)
+        trusted = float(self.profile["noise_rate"]["estimate"])
+        batch = min(max(trusted + change.estimate, 0.0), 1.0)
+        risen = sure.low > 0 and sure.supported
+        level = Shift("noise rate", "", trusted, batch, change.estimate, change.low, change.high, risen)
+        return replace(self, shifts=(level, *self.shifts))
 
     def columns(self) -> dict[str, list[object]]:
         """The shifts by column."""
@@ -88,7 +109,7 @@ class Drift:
                     f"The shares of the classes moved (stability index {shift.change:.2f}). See audit.drift; fit again "
                     "if this is the new normal."
                 )
-            if shift.what == "model error" and shift.drifted and shift.change > 0:
+            if shift.what == "model error" and shift.drifted:
                 notes.append(
                     f"The model disagrees with {shift.batch:.1%} of the labels, {shift.trusted:.1%} on the trusted "
                     "table: there is more noise in them, or the rows themselves changed."
@@ -158,12 +179,12 @@ class Baseline:
 
     def shifts(self, matrix: FloatMatrix, encoder: FeatureEncoder) -> list[Shift]:
         """The stability index of each column of a batch's features (n, d), the largest first."""
-        shifts = []
+        shifts, chance = [], CHANCE / max(len(self.spreads), 1)
         for name, spread in self.spreads.items():
             part = matrix[:, encoder.blocks[name]]
             one_hot = not spread.edges.size and part.shape[1] > 2
             rows = _one_hot_rows(part) if one_hot else _binned(np.ascontiguousarray(part[:, 0]), spread.edges)
-            change, drifted = stability_index(spread.rows, rows)
+            change, drifted = stability_index(spread.rows, rows, chance)
             shifts.append(Shift("feature", name, None, None, change, None, None, drifted))
         return sorted(shifts, key=lambda shift: -shift.change)
 
@@ -181,7 +202,7 @@ def _binned(values: NDArray[np.float32], edges: NDArray[np.float32]) -> IntArray
     return np.array([*np.diff([0, *up_to, len(values) - missing]), missing], dtype=np.int64)
 
 
-def stability_index(trusted: IntArray, batch: IntArray) -> tuple[float, bool]:
+def stability_index(trusted: IntArray, batch: IntArray, chance: float = CHANCE) -> tuple[float, bool]:
     """Population stability index of a batch's counts (B,) against trusted ones, and whether it is a large shift.
 
     Large is from 0.25 on where chance alone would not give as much: without drift the index, times the
@@ -202,12 +223,12 @@ def stability_index(trusted: IntArray, batch: IntArray) -> tuple[float, bool]:
     before, after = before / before.sum(), after / after.sum()
     index = float(((after - before) * np.log(after / before)).sum())
     spread = 1 / max(int(trusted.sum()), 1) + 1 / max(int(batch.sum()), 1)
-    by_chance = float(chdtri(max(int(used.sum()) - 1, 1), CHANCE)) * spread
+    by_chance = float(chdtri(max(int(used.sum()) - 1, 1), chance)) * spread
     return index, index > max(LARGE_SHIFT, by_chance)
 
 
 def label_shifts(
-    profile: Mapping[str, Any], classes: Sequence[object], class_rows: IntArray, error: float
+    profile: Mapping[str, Any], classes: Sequence[object], class_rows: IntArray, trusted_error: float, error: float
 ) -> list[Shift]:
     """The model's error and the class shares of a batch against the trusted profile.
 
@@ -215,29 +236,32 @@ def label_shifts(
         profile: The profile of the trusted table, as ``LabelAudit.profile()`` gives it.
         classes: The K classes.
         class_rows: (K,) audited rows of the batch.
-        error: Share of the batch's labels that are not the model's likeliest class.
+        trusted_error: Share of the trusted labels that are not the model's likeliest class, each judged by as much of
+            the model as the batch's.
+        error: Share of the batch's labels that are not.
     """
     trusted_rows = np.array(profile["class_rows"], dtype=np.int64)
-    trusted_error = float(profile["model_error"])
-    low, high, sure = _difference(trusted_error, int(profile["rows"]), error, int(class_rows.sum()))
-    shifts = [Shift("model error", "", trusted_error, error, error - trusted_error, low, high, sure)]
+    low, high, sure = _difference(trusted_error, int(profile["rows"]), error, int(class_rows.sum()), CHANCE)
+    risen = sure and error > trusted_error
+    shifts = [Shift("model error", "", trusted_error, error, error - trusted_error, low, high, risen)]
     index, large = stability_index(trusted_rows, class_rows)
     shifts.append(Shift("classes", "", None, None, index, None, None, large))
     shares = trusted_rows / trusted_rows.sum(), class_rows / class_rows.sum()
     for k, value in enumerate(classes):
         a, b = float(shares[0][k]), float(shares[1][k])
-        low, high, sure = _difference(a, int(trusted_rows.sum()), b, int(class_rows.sum()))
+        rows = int(trusted_rows.sum()), int(class_rows.sum())
+        low, high, sure = _difference(a, rows[0], b, rows[1], CHANCE / len(trusted_rows))
         shifts.append(Shift("class share", str(value), a, b, b - a, low, high, sure))
     return shifts
 
 
-def _difference(a: float, rows_a: int, b: float, rows_b: int) -> tuple[float, float, bool]:
-    """Interval of the difference b - a of two shares, and whether chance explains it only once in a thousand.
+def _difference(a: float, rows_a: int, b: float, rows_b: int, chance: float) -> tuple[float, float, bool]:
+    """Interval of the difference b - a of two shares, and whether ``chance`` explains as much less often than that.
 
     Source: Agresti & Caffo (2000), The American Statistician 54(4): one more row of either kind in each.
     """
     before, after = ((share * rows + 1) / (rows + 2) for share, rows in ((a, rows_a), (b, rows_b)))
     error = (before * (1 - before) / (rows_a + 2) + after * (1 - after) / (rows_b + 2)) ** 0.5
     half = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * error
-    sure = NormalDist().inv_cdf(1 - CHANCE / 2) * error
+    sure = NormalDist().inv_cdf(1 - chance / 2) * error
     return after - before - half, after - before + half, abs(after - before) > sure

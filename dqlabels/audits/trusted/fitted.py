@@ -25,11 +25,15 @@ from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import palette
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
+from dqlabels.models.out_of_sample import OutOfSample
+from dqlabels.noise.increase import Measured, Zero
 from dqlabels.noise.probability import WrongProbability
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import ClassTally, model_error, take
 
 MOST_NAMED = 10
+# More rows of a batch tell little more about its noise rate than so many.
+MEASURED_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +94,8 @@ class Fitted:
 
     ``tally`` holds the trusted rows and self-confidence of each class, so its thresholds; ``profile`` is what
     ``LabelAudit.profile()`` gave; ``baseline`` how the features were spread; ``embed`` the columns that are turned into
-    vectors first, and how; ``wrong`` is P(wrong) by score of the trusted rows, which files of earlier versions lack.
+    vectors first, and how; ``wrong`` is P(wrong) by score of the trusted rows, and ``zero`` what increases of the
+    noise rate are measured from; files of earlier versions lack both.
     """
 
     label: str
@@ -106,6 +111,14 @@ class Fitted:
     names: tuple[str, str, str]
     embed: Mapping[str, Embedding]
     wrong: WrongProbability | None = None
+    zero: Zero | None = None
+
+    @property
+    def error(self) -> float:
+        """The share of the trusted labels that models which had not seen them disagree with."""
+        if self.zero is None:
+            return float(self.profile["model_error"])
+        return self.zero.sums.error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +134,22 @@ class BatchLabels:
     foreign: IntArray
     values: tuple[Hashable, ...]
     column: Column
+
+
+def trusted_zero(codes: IntArray, answer: OutOfSample, matrix: NDArray[np.float32]) -> Zero:
+    """Measure the trusted rows (n,), each by the models that had not seen it.
+
+    Args:
+        codes: (n,) their class positions, -1 where missing.
+        answer: What the model said of them.
+        matrix: (n, d) their features.
+    """
+    probs, model = answer.probs.astype(np.float64), answer.fitted
+    rest = np.setdiff1d(np.flatnonzero(codes >= 0), answer.seen)
+    if rest.size and model is not None:
+        probs[rest] = model.cross_fitted(matrix[rest])
+    known = codes >= 0
+    return Zero.of(codes[known], probs[known])
 
 
 def trusted_tally(codes: IntArray, probs: RealArray, n_classes: int) -> ClassTally:
@@ -218,14 +247,36 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     found = verdict.judgement
     own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(labels.values)))
     whole = add_columns(table, fitted.names, found, positions, probs, labels.foreign, own.values)
-    shifts = label_shifts(fitted.profile, fitted.classes, found.class_counts, model_error(codes, found.likely))
-    drift = Drift(fitted.profile, (*shifts, *fitted.baseline.shifts(encoded.matrix, fitted.encoder)))
+    measured = _measured(fitted, encoded.matrix, labels.codes, options.n_jobs)
+    error = model_error(codes, found.likely) if measured is None else measured.sums.error
+    shifts = label_shifts(fitted.profile, fitted.classes, found.class_counts, fitted.error, error)
+    features = fitted.baseline.shifts(encoded.matrix, fitted.encoder)
+    drift = Drift(fitted.profile, (*shifts, *features), fitted.zero, measured)
     audit = audit_of(
         request, Labelled(own, positions, codes, known), verdict, whole,
         model=f"{fitted.model.name} on {fitted.profile['rows']:,} trusted rows", features=fitted.encoder.names,
         notes=(*notes, *drift.notes()),
     )  # fmt: skip
     return replace(audit, moved=drift, unseen=int((labels.foreign >= 0).sum()))
+
+
+def _measured(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None) -> Measured | None:
+    """Measure the labels (n,) as the trusted ones were measured; None for a file of an earlier version.
+
+    Of a large batch about ``MEASURED_ROWS`` rows are, drawn by what they hold.
+    """
+    if fitted.zero is None:
+        return None
+    rows = np.flatnonzero(codes >= 0)
+    if rows.size > MEASURED_ROWS:
+        drawn = hash_matrix(matrix[rows]) >> np.uint64(32)
+        rows = rows[drawn < np.uint64(MEASURED_ROWS * 2**32 // rows.size)]
+    asked, labels = matrix[rows], codes[rows]
+    probs = fitted.model.cross_fitted(asked, n_threads=n_jobs)
+    if fitted.fitted_rows.keys.size:
+        known, at = fitted.fitted_rows.answers(asked, labels)
+        probs[known] = fitted.fitted_rows.probs[at]
+    return fitted.zero.measure(labels, probs, rows)
 
 
 def _judged(fitted: Fitted, labels: BatchLabels) -> IntArray:

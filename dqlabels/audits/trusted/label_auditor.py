@@ -22,6 +22,7 @@ from dqlabels.audits.trusted.fitted import (
     judge_batch,
     read_batch_labels,
     trusted_tally,
+    trusted_zero,
 )
 from dqlabels.audits.trusted.saved import read_fitted, write_fitted
 from dqlabels.errors import LabelColumnError, OptionError, warn_all
@@ -168,6 +169,12 @@ class LabelAuditor:
         >>> auditor.audit(batch).issues["row"].to_list()
         [1]
         """
+        result = self._judge(batch, new_classes)
+        warn_all(result.warnings, stacklevel=3)
+        return result
+
+    def _judge(self, batch: Any, new_classes: NewClasses) -> LabelAudit:
+        """Audit a batch without a warning."""
         fitted = self.fitted
         if new_classes not in ("keep", "error"):
             raise OptionError(f"new_classes={new_classes!r} is none of 'keep', 'error'.")
@@ -183,9 +190,7 @@ class LabelAuditor:
                 f"on; it knows {', '.join(map(repr, fitted.classes[:20]))}. Fit again on data that holds them, or pass "
                 "new_classes='keep' to leave their rows unjudged."
             )
-        result = judge_batch(fitted, request, labels)
-        warn_all(result.warnings, stacklevel=3)
-        return result
+        return judge_batch(fitted, request, labels)
 
     def save(self, path: str | Path) -> None:
         """Write what was learned to one file, whole or not at all; ``dqlabels.load`` reads it, running no code.
@@ -275,6 +280,7 @@ def _keep(
         auditor.options.names,
         {name: how for name, how in embed.items() if name in encoder.names},
         result.calibration.probability,
+        trusted_zero(codes, answer, matrix),
     )
 
 

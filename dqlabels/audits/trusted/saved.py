@@ -7,6 +7,7 @@ import decimal
 import io
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from dqlabels.audits.trusted.fitted import Fitted, FittedRows
 from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
 from dqlabels.frames.archive import MAX_UNPACKED_RATIO, Archive, read_archive, write_archive
 from dqlabels.frames.features import FeatureEncoder
-from dqlabels.models.estimator import EstimatorModel
-from dqlabels.models.forest import FittedModel, Forest
+from dqlabels.models.estimator import EstimatorModel, FoldsModel
+from dqlabels.models.forest import LEFT_OUT, FittedModel, Forest
 from dqlabels.models.halves import HalvesModel
+from dqlabels.noise.increase import Zero
 from dqlabels.noise.probability import FILTERS, WrongProbability
 from dqlabels.noise.reference import read_profile
 from dqlabels.statistics.classes import ClassTally
@@ -55,17 +57,7 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
     if fitted.wrong is not None:
         arrays["wrong.nodes"] = fitted.wrong.nodes
     blobs: dict[str, bytes] = {}
-    if isinstance(fitted.model, Forest):
-        model = {"type": "forest"}
-        arrays |= {f"forest.{name}": array for name, array in fitted.model.to_arrays().items()}
-    elif isinstance(fitted.model, HalvesModel):
-        model = {"type": "halves"}
-        arrays |= {f"halves.{name}": array for name, array in fitted.model.to_arrays().items()}
-    elif isinstance(fitted.model, EstimatorModel):
-        model = {"type": "estimator", "name": type(fitted.model.estimator).__name__}
-        blobs[ESTIMATOR] = _dump(fitted.model.estimator)
-    else:
-        raise AuditorFileError(f"The auditor's model is a {type(fitted.model).__name__}, which no file can hold.")
+    model = _write_model(fitted.model, "", arrays, blobs)
     called = [name for name, how in fitted.embed.items() if not isinstance(how, str)]
     if called:
         raise AuditorFileError(
@@ -85,7 +77,33 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
         "names": list(fitted.names),
         "embed": dict(fitted.embed),
     }
+    if fitted.zero is not None:
+        facts["zero"] = fitted.zero.to_dict()
     write_archive(path, Archive(facts, arrays, blobs))
+
+
+def _write_model(
+    model: FittedModel, place: str, arrays: dict[str, NDArray[np.generic]], blobs: dict[str, bytes]
+) -> dict[str, object]:
+    """Add what a model consists of under names that begin with ``place``, and return what the header says of it.
+
+    Raises:
+        AuditorFileError: A model that no file can hold.
+    """
+    if isinstance(model, Forest):
+        arrays.update({f"{place}forest.{name}": array for name, array in model.to_arrays().items()})
+        return {"type": "forest", "left_out": model.left_out}
+    if isinstance(model, HalvesModel):
+        arrays.update({f"{place}halves.{name}": array for name, array in model.to_arrays().items()})
+        return {"type": "halves"}
+    if isinstance(model, EstimatorModel):
+        blobs[place + ESTIMATOR] = _dump(model.estimator)
+        return {"type": "estimator", "name": type(model.estimator).__name__}
+    if isinstance(model, FoldsModel):
+        whole = _write_model(model.whole, place, arrays, blobs)
+        parts = [_write_model(part, f"{place}fold{at}.", arrays, blobs) for at, part in enumerate(model.parts)]
+        return {"type": "folds", "whole": whole, "parts": parts, "shares": list(model.shares)}
+    raise AuditorFileError(f"The auditor's model is a {type(model).__name__}, which no file can hold.")
 
 
 def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
@@ -133,7 +151,7 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
         classes,
         str(label["dtype"]),
         encoder,
-        _model(archive, encoder.width, k, trusted_types),
+        _Models(archive, encoder.width, k, trusted_types).read(archive.header["model"], ""),
         tally,
         _fitted_rows(arrays, k, facts),
         profile,
@@ -142,6 +160,7 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
         (names[0], names[1], names[2]),
         _embed(facts.get("embed", {}), encoder),
         _wrong(arrays["wrong.nodes"]) if "wrong.nodes" in arrays else None,
+        Zero.from_dict(facts["zero"], k) if "zero" in facts else None,
     )
 
 
@@ -191,15 +210,37 @@ def _fitted_rows(arrays: Mapping[str, NDArray[Any]], k: int, facts: Mapping[str,
     return FittedRows(keys, probs, by_label)
 
 
-def _model(archive: Archive, width: int, k: int, trusted_types: tuple[str, ...]) -> FittedModel:
-    kind = archive.header["model"]["type"]
-    if kind == "forest":
-        return Forest.from_arrays(_own(archive, "forest."), width, k)
-    if kind == "halves":
-        return HalvesModel.from_arrays(_own(archive, "halves."), width, k)
-    if kind != "estimator":
-        raise AuditorFileError(f"Its model is a {kind!r}, which this version does not know.")
-    return EstimatorModel(_load(archive.blobs[ESTIMATOR], trusted_types), width, k)
+@dataclass(frozen=True, slots=True)
+class _Models:
+    """Reads the models of an archive, each for rows of ``width`` features and ``k`` classes."""
+
+    archive: Archive
+    width: int
+    k: int
+    trusted_types: tuple[str, ...]
+
+    def read(self, facts: Mapping[str, Any], place: str) -> FittedModel:
+        """Return the model that the header describes, of the entries whose names begin with ``place``.
+
+        Raises:
+            AuditorFileError: No model that this version knows.
+        """
+        kind = facts["type"]
+        if kind == "forest":
+            arrays = _own(self.archive, f"{place}forest.")
+            return Forest.from_arrays(arrays, self.width, self.k, float(facts.get("left_out", LEFT_OUT)))
+        if kind == "halves":
+            return HalvesModel.from_arrays(_own(self.archive, f"{place}halves."), self.width, self.k)
+        if kind == "estimator":
+            blob = self.archive.blobs[place + ESTIMATOR]
+            return EstimatorModel(_load(blob, self.trusted_types), self.width, self.k)
+        if kind != "folds" or place:
+            raise AuditorFileError(f"Its model is a {kind!r}, which this version does not know.")
+        shares = tuple(float(share) for share in facts["shares"])
+        if len(shares) != len(facts["parts"]) or min(shares, default=0) <= 0 or abs(sum(shares) - 1) > 1e-6:
+            raise AuditorFileError(f"Its {len(facts['parts'])} models of folds have the shares {shares}.")
+        parts = tuple(self.read(part, f"fold{at}.") for at, part in enumerate(facts["parts"]))
+        return FoldsModel(self.read(facts["whole"], place), parts, shares)
 
 
 def _own(archive: Archive, prefix: str) -> dict[str, NDArray[np.generic]]:

@@ -373,9 +373,17 @@ def test_a_missing_file_is_the_systems_error(tmp_path):
 
 
 def test_a_saved_auditor_is_a_reference(path):
-    audit = dqlabels.audit(pl.DataFrame(BATCH), "label")
+    audit = dqlabels.load(path).audit(pl.DataFrame(BATCH))
     assert audit.gate(max_increase=0.2, reference=path).verdict == "pass"
     assert audit.gate(max_increase=0.2, reference=str(path)).verdict == "pass"
+
+
+def test_what_a_loaded_auditor_measures_is_what_the_fitted_one_does(path, saved, tmp_path):
+    batch = pl.DataFrame(BATCH)
+    fitted = LabelAuditor("label").fit(pl.DataFrame(two_classes()))
+    fitted.save(tmp_path / "again")
+    loaded = dqlabels.load(tmp_path / "again").audit(batch).estimate_noise("reference")
+    assert loaded.to_dict() == fitted.audit(batch).estimate_noise("reference").to_dict()
 
 
 def test_a_damaged_reference_is_refused(path, saved):
@@ -427,7 +435,7 @@ def test_a_model_that_cannot_be_kept_without_code_is_refused(tmp_path):
         __getstate__ = __reduce__
 
     auditor = own(LogisticRegression())
-    object.__setattr__(auditor.fitted.model, "estimator", Local())
+    object.__setattr__(auditor.fitted.model.whole, "estimator", Local())
     with pytest.raises(AuditorFileError, match="Local cannot be saved without code"):
         auditor.save(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []

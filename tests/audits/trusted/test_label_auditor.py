@@ -18,6 +18,7 @@ from support.sized import Sized
 
 import dqlabels
 from dqlabels import LabelAuditor, LabelWarning
+from dqlabels.audits.trusted.drift import label_shifts
 from dqlabels.errors import AuditorFileError, FeatureError, LabelColumnError, OptionError, OutputColumnError
 from dqlabels.models.sizes import BoostingSizes, Sizes
 
@@ -322,15 +323,51 @@ def test_a_gate_on_the_increase_needs_no_reference(auditor, batch):
     assert (same.verdict, noisy.gate(max_increase=0.10).verdict) == ("pass", "fail")
 
 
-def test_an_auditor_is_a_reference_for_other_audits(auditor, batch):
-    audit = dqlabels.audit(pl.DataFrame(batch), "label")
+def test_an_auditor_is_the_reference_of_what_it_judged(auditor, batch):
+    audit = auditor.audit(pl.DataFrame(batch))
     assert audit.gate(max_increase=0.2, reference=auditor).verdict == "pass"
+
+
+def test_an_auditor_is_no_reference_for_what_another_model_judged(auditor, batch):
+    audit = dqlabels.audit(pl.DataFrame(batch), "label")
+    gate = audit.gate(max_increase=0.2, reference=auditor, on_inconclusive="fail")
+    assert (gate.verdict, gate.passed) == ("inconclusive", False)
+    assert "judged by another model" in gate.check.what or "judged by another model" in gate.message
+
+
+def test_thirty_rows_are_the_least_that_tell_an_increase(auditor, batch):
+    few = {name: values[:29] for name, values in batch.items()}
+    gate = auditor.audit(pl.DataFrame(few)).gate(max_increase=0.2, on_inconclusive="fail")
+    assert (gate.verdict, gate.passed) == ("inconclusive", False)
+
+
+def test_clean_batches_show_no_increase_on_average():
+    def rows(seed, n):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=n)
+        return pl.DataFrame(
+            {"x": x, "z": rng.normal(size=n), "label": np.where(x + rng.normal(size=n) > 0, "yes", "no")}
+        )
+
+    increases = []
+    for seed in range(12):
+        auditor = LabelAuditor("label", n_jobs=1).fit(rows(seed, 300))
+        increases.append(auditor.audit(rows(100 + seed, 2000)).estimate_noise("reference"))
+    estimates = [rate.estimate for rate in increases]
+    assert abs(np.mean(estimates)) < 2.5 * np.std(estimates) / len(estimates) ** 0.5
+    assert sum(rate.low <= 0 <= rate.high for rate in increases) >= 9
+
+
+def test_an_improvement_is_no_drift(auditor, batch):
+    error = auditor.fitted.error
+    shifts = label_shifts(auditor.profile(), ("no", "yes"), np.array([500, 500]), error, 0.0)
+    assert not shifts[0].drifted
 
 
 def test_the_drift_table_is_in_the_callers_library(auditor, make_frame, batch):
     audit = auditor.audit(make_frame(batch))
     assert type(audit.drift).__module__.split(".")[0] == type(make_frame(batch)).__module__.split(".")[0]
-    assert column(audit.drift, "what")[:4] == ["noise rate", "model error", "noise increase", "classes"]
+    assert column(audit.drift, "what")[:4] == ["noise rate", "model error", "classes", "class share"]
 
 
 def test_drift_is_in_the_dict(auditor, batch):
