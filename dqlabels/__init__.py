@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.signature import audit
     from dqlabels.audits.tags.result import MultilabelAudit
     from dqlabels.audits.trusted.label_auditor import LabelAuditor, load
+    from dqlabels.audits.trusted.monitor import LabelMonitor, MonitorResult
     from dqlabels.audits.values.result import ValueAudit
     from dqlabels.audits.values.streamed import StreamedValueAudit
     from dqlabels.checks.finding import Finding
@@ -52,6 +53,8 @@ _LAZY = {
     "LabelAudit": "dqlabels.audits.classes.result",
     "Limits": "dqlabels.audits.gate",
     "LabelAuditor": "dqlabels.audits.trusted.label_auditor",
+    "LabelMonitor": "dqlabels.audits.trusted.monitor",
+    "MonitorResult": "dqlabels.audits.trusted.monitor",
     "MultilabelAudit": "dqlabels.audits.tags.result",
     "NoiseRate": "dqlabels.noise.rate",
     "Options": "dqlabels.audits.options",
@@ -80,9 +83,11 @@ __all__ = [
     "GateResult",
     "LabelAudit",
     "LabelAuditor",
+    "LabelMonitor",
     "LabelNoiseError",
     "LabelWarning",
     "Limits",
+    "MonitorResult",
     "MultilabelAudit",
     "NoiseRate",
     "Options",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,9 +45,10 @@ class Answer:
         """Whether somebody who reads the log finds the message in it."""
         return self.output in (None, STANDARD) and self.format in ("text", "github")
 
-    def write(self, audit: Audit, gate: GateResult) -> None:
-        """Write the verdict on an audit."""
-        content = {"file": self.file, "label": audit.label, **gate.to_dict(), "warnings": list(audit.warnings)}
+    def write(self, audit: Audit, gate: GateResult, facts: Mapping[str, object] | None = None) -> None:
+        """Write the verdict on an audit; ``facts`` are what JSON tells of it, by default the gate's."""
+        told = gate.to_dict() if facts is None else facts
+        content = {"file": self.file, "label": audit.label, **told, "warnings": list(audit.warnings)}
         texts = {
             "text": "\n".join([gate.message, *(f"Note: {note}" for note in audit.warnings)]) + "\n",
             "json": json_text(content) + "\n",

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal, TypedDict, cast, get_args
 
 from dqlabels.errors import OptionError
+from dqlabels.frames.atomic import locked
 from dqlabels.frames.columns import Labels
 
 FORMAT = 1
@@ -159,7 +160,7 @@ class DecisionFile:
         with self._here:
             descriptor = os.open(self.path, flags, 0o600)
             try:
-                with _locked(descriptor):
+                with locked(descriptor):
                     self._read_on(descriptor)
                     yield descriptor
             finally:
@@ -264,28 +265,6 @@ def _sync_folder(path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-@contextmanager
-def _locked(descriptor: int) -> Iterator[None]:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-        try:
-            yield
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _now() -> str:
