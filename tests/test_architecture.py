@@ -61,6 +61,7 @@ STILL_WITHOUT_ARGS = {
     "cli/checkup.py",
     "cli/fit.py",
     "cli/gate.py",
+    "cli/monitor.py",
     "cli/review.py",
     "cli/review_sample.py",
 }

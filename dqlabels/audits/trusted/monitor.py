@@ -73,6 +73,16 @@ class MonitorResult:
     and ``low`` to ``high`` its 90% interval, all shares of rows. ``evidence`` is the cumulative sum that alarms above
     ``limit``; ``rise`` is the increase that the monitor was set to find. ``risen`` names what rose most, where the
     verdict is ``"fail"``; ``audit`` is that of the batch.
+
+    >>> import tempfile
+    >>> import dqlabels, polars as pl
+    >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(200)], "y": ["low"] * 100 + ["high"] * 100})
+    >>> night = pl.DataFrame({"x": [at / 3 + 0.03 for at in range(60)], "y": ["low", "high"] * 30})
+    >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result = dqlabels.LabelMonitor(auditor, history=f"{folder}/y.history.jsonl").check(night)
+    >>> result.passed, result.low > 0.3, result.evidence > result.limit
+    (False, True, True)
     """
 
     verdict: Verdict
@@ -94,6 +104,17 @@ class MonitorResult:
 
         Raises:
             LabelNoiseError: Carries this result as ``.result``.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(200)], "y": ["low"] * 100 + ["high"] * 100})
+        >>> night = pl.DataFrame({"x": [at / 3 + 0.03 for at in range(60)], "y": ["low"] * 30 + ["high"] * 30})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     monitor = dqlabels.LabelMonitor(auditor, history=f"{folder}/y.history.jsonl")
+        ...     result = monitor.check(night, batch_id="monday")
+        >>> result.raise_if_failed().passed
+        True
         """
         if not self.passed:
             raise LabelNoiseError(self.message, self)
@@ -101,13 +122,37 @@ class MonitorResult:
 
     @property
     def gate(self) -> GateResult:
-        """The same as a gate's answer, for what shows those."""
+        """The same as a gate's answer, for what shows those.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(200)], "y": ["low"] * 100 + ["high"] * 100})
+        >>> night = pl.DataFrame({"x": [at / 3 + 0.03 for at in range(60)], "y": ["low"] * 30 + ["high"] * 30})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     monitor = dqlabels.LabelMonitor(auditor, history=f"{folder}/y.history.jsonl")
+        ...     result = monitor.check(night, batch_id="monday")
+        >>> result.gate.check.what
+        'the rise of the noise rate since the labels were trusted'
+        """
         what = "the rise of the noise rate since the labels were trusted"
         check = GateCheck(what, self.increase, self.low, self.high, self.rise, self.verdict)
         return GateResult(self.verdict, self.passed, self.message, "confident", (check,), confidence=CONFIDENCE)
 
     def to_dict(self) -> dict[str, object]:
-        """Plain values, ready for JSON."""
+        """Plain values, ready for JSON.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(200)], "y": ["low"] * 100 + ["high"] * 100})
+        >>> night = pl.DataFrame({"x": [at / 3 + 0.03 for at in range(60)], "y": ["low"] * 30 + ["high"] * 30})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     monitor = dqlabels.LabelMonitor(auditor, history=f"{folder}/y.history.jsonl")
+        ...     result = monitor.check(night, batch_id="monday")
+        >>> result.to_dict()["batch_id"]
+        'monday'
+        """
         names = (
             "verdict", "passed", "message", "batch_id", "increase", "low", "high", "batches", "evidence", "limit",
             "rise",
@@ -195,6 +240,18 @@ class LabelMonitor:
         """A row per batch: its id, rows, increase with interval, evidence against the limit, and the verdict it got.
 
         The frame is of the library of the last batch, else of Polars or pandas, whichever is installed.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(200)], "y": ["low"] * 100 + ["high"] * 100})
+        >>> night = pl.DataFrame({"x": [at / 3 + 0.03 for at in range(60)], "y": ["low"] * 30 + ["high"] * 30})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     monitor = dqlabels.LabelMonitor(auditor, history=f"{folder}/y.history.jsonl")
+        ...     result = monitor.check(night, batch_id="monday")
+        ...     history = monitor.history
+        >>> history[["batch_id", "rows", "verdict"]].rows()
+        [('monday', 60, 'pass')]
         """
         nights = self._history.nights()
         charted = self._chart(nights) if nights else None
@@ -227,6 +284,17 @@ class LabelMonitor:
         Raises:
             DQLabelsError: The batch cannot be audited, or the history is damaged; no line is written.
             OSError: The history cannot be written.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(200)], "y": ["low"] * 100 + ["high"] * 100})
+        >>> night = pl.DataFrame({"x": [at / 3 + 0.03 for at in range(60)], "y": ["low"] * 30 + ["high"] * 30})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     monitor = dqlabels.LabelMonitor(auditor, history=f"{folder}/y.history.jsonl")
+        ...     result = monitor.check(night, batch_id="monday")
+        >>> result.verdict, result.passed, result.audit.audited
+        ('pass', True, 60)
         """
         audit = self.auditor._judge(batch, "keep")
         moved, zero = audit.moved, self.auditor.fitted.zero
@@ -250,6 +318,18 @@ class LabelMonitor:
         Raises:
             MissingExtraError: altair is not installed.
             OptionError: The history is empty.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(200)], "y": ["low"] * 100 + ["high"] * 100})
+        >>> night = pl.DataFrame({"x": [at / 3 + 0.03 for at in range(60)], "y": ["low"] * 30 + ["high"] * 30})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     monitor = dqlabels.LabelMonitor(auditor, history=f"{folder}/y.history.jsonl")
+        ...     result = monitor.check(night, batch_id="monday")
+        ...     drawn = monitor.plot()
+        >>> len(drawn.vconcat)
+        2
         """
         from dqlabels.report.monitor import chart_of_batches
 
@@ -265,6 +345,18 @@ class LabelMonitor:
             MissingExtraError: jinja2 is not installed.
             OptionError: The history is empty.
             OSError: The file cannot be written.
+
+        >>> import tempfile
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(200)], "y": ["low"] * 100 + ["high"] * 100})
+        >>> night = pl.DataFrame({"x": [at / 3 + 0.03 for at in range(60)], "y": ["low"] * 30 + ["high"] * 30})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     monitor = dqlabels.LabelMonitor(auditor, history=f"{folder}/y.history.jsonl")
+        ...     result = monitor.check(night, batch_id="monday")
+        ...     page = monitor.to_html()
+        >>> "Batch by batch" in page
+        True
         """
         from dqlabels.frames.atomic import replacing
         from dqlabels.report.monitor import monitor_page
