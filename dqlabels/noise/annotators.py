@@ -42,8 +42,8 @@ FEWEST_STEPS = 100
 METHOD_ERROR = 0.005
 # Fewer items than this to a pattern, on average, are drawn one by one.
 SHARED = 2
-# Independent errors are doubted at p-values up to this.
-MIN_P_VALUE = 0.05
+# Independent errors are doubted at p-values up to this: where none of the draws looked at has as many in common.
+MIN_P_VALUE = 0.01
 # Share of each chain left out as burn-in, and the number of draws kept of the rest.
 BURN_IN = 0.25
 MAX_DRAWS = 1000
