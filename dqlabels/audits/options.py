@@ -417,6 +417,8 @@ FITTING = (
     "adjust", "names",
     "compat", "sample_rows", "random_state", "n_jobs", "progress",
 )  # fmt: skip
+# What a saved auditor was fitted with; how many threads it takes and what it shows are all there is left to choose.
+SETTLED = tuple(name for name in OPTION_NAMES if name not in ("n_jobs", "progress"))
 # Options whose meaning is the same on Spark, where no model of the caller's runs.
 SPARK = (
     "task", "features", "exclude", "filter_by", "min_precision", "score", "adjust", "fdr", "names", "sample_rows",

@@ -14,6 +14,7 @@ from dqlabels.cli.options import (
     WRITABLE,
     AsJson,
     AuditedTable,
+    Auditor,
     BothFormats,
     CommandOptions,
     File,
@@ -22,7 +23,7 @@ from dqlabels.cli.options import (
     Reviewed,
 )
 from dqlabels.cli.show import finish
-from dqlabels.cli.tables import audit_table, open_table, reading, write_result
+from dqlabels.cli.tables import audit_by_saved, audit_table, open_table, reading, write_result
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ LIMITS = (
     "max_noise_rate", "max_increase", "max_segment_noise_rate", "max_drift", "max_unseen_share", "by", "reference",
     "max_flagged_share", "decide", "on_inconclusive", "min_judged",
 )  # fmt: skip
-# A saved auditor was fitted with these; how many threads it takes is all there is to choose.
-SETTLED = tuple(name for name in OPTIONS if name not in ("task", "fdr", "n_jobs"))
 
 
 @command("audit", OPTIONS, LIMITS)
@@ -49,13 +48,7 @@ def audit_command(
     input_format: BothFormats = None,
     output_format: OutputFormat = None,
     reviewed: Reviewed = None,
-    auditor: Annotated[
-        str | None,
-        typer.Option(
-            help="Judge by the auditor that 'dqlabels fit' saved; nothing is trained, and --max-increase compares with "
-            "what it was fitted on."
-        ),
-    ] = None,
+    auditor: Auditor = None,
     as_json: AsJson = False,
     html: Annotated[str | None, typer.Option(help="Write the report as one HTML file.")] = None,
     quiet: Quiet = False,
@@ -74,7 +67,7 @@ def audit_command(
     limits = options.limits()
     by = str(limits["by"]) if "by" in limits else None
     with working(), reading(file):
-        result = _by_saved(auditor, table, label, options) if auditor else _by_training(table, label, options)
+        result = audit_by_saved(auditor, table, label, options) if auditor else _by_training(table, label, options)
         result = result if answers is None else result.with_review(answers)
         gate = gate_of(result, limits) if options.has_limit else None
         segments = None if by is None else result.segments(by).to_list()
@@ -96,18 +89,3 @@ def _by_training(table: pl.DataFrame | pl.LazyFrame, label: str | None, options:
     if label is None:
         raise OptionError("--label is needed: the column that holds the labels.")
     return audit_table(table, label, options.options())
-
-
-def _by_saved(path: str, table: pl.DataFrame | pl.LazyFrame, label: str | None, options: CommandOptions) -> Audit:
-    """Audit a batch by a saved auditor.
-
-    Raises:
-        OptionError: An option that was settled when the auditor was fitted, or another label column.
-    """
-    from dqlabels.audits.trusted.label_auditor import load
-
-    options.refuse(SETTLED, "settled when the auditor was fitted. Give it to dqlabels fit, or drop --auditor.")
-    auditor = load(path, n_jobs=options.options().n_jobs)
-    if label not in (None, auditor.label):
-        raise OptionError(f"--label {label!r} is not the column that {path} audits, which is {auditor.label!r}.")
-    return auditor.audit(table)

@@ -13,14 +13,16 @@ from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD, check_folder, read_table
 from dqlabels.cli.limits import gate_of
-from dqlabels.cli.options import LIMITS, WRITABLE, CommandOptions, File, Label, Reviewed
+from dqlabels.cli.options import LIMITS, WRITABLE, Auditor, CommandOptions, File, Label, Reviewed
 from dqlabels.cli.show import as_json as json_text
-from dqlabels.cli.tables import audit_table
+from dqlabels.cli.tables import audit_by_saved, audit_table
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.report import gate as report
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from dqlabels.audits.base import Audit
     from dqlabels.audits.gate import GateResult
 
@@ -74,11 +76,14 @@ def gate_command(
     options: CommandOptions,
     file: File,
     label: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
-            "--label", "-y", help="The column that holds the labels; repeat it for one per annotator or per tag."
+            "--label",
+            "-y",
+            help="The column that holds the labels; repeat it for one per annotator or per tag. An --auditor knows it.",
         ),
-    ],
+    ] = None,
+    auditor: Auditor = None,
     reviewed: Reviewed = None,
     answer_format: Annotated[str, typer.Option("--format", help="text, json, github or junit.")] = "text",
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -86,7 +91,8 @@ def gate_command(
     input_format: TableFormat = None,
 ) -> None:
     """Hold the labels of FILE against limits: exit with 0 where they pass, with 1 where they fail."""
-    answer = Answer(file, ", ".join(label), "json" if as_json else answer_format, output)
+    labels = label or []
+    answer = Answer(file, ", ".join(labels), "json" if as_json else answer_format, output)
     if answer.format not in FORMATS:
         raise OptionError(f"--format {answer.format!r} is none of {', '.join(FORMATS)}.")
     if output not in (None, STANDARD):
@@ -94,10 +100,10 @@ def gate_command(
     try:
         if not options.has_limit:
             raise OptionError("The gate has no limit. Set --max-noise-rate 0.05 or another --max- option.")
-        limits, chosen, table = options.limits(), options.options(), read_table(file, input_format)
+        limits, table = options.limits(), read_table(file, input_format)
         answers = None if reviewed is None else read_table(reviewed)
         with working():
-            result = audit_table(table, label[0] if len(label) == 1 else label, chosen)
+            result = _judged(table, labels, auditor, options)
             result = result if answers is None else result.with_review(answers)
             gate = gate_of(result, limits)
     except (DQLabelsError, OSError) as error:
@@ -108,6 +114,22 @@ def gate_command(
         typer.echo(gate.message, err=True)
     if not gate.passed:
         raise typer.Exit(FAILED)
+
+
+def _judged(table: pl.DataFrame, labels: list[str], auditor: str | None, options: CommandOptions) -> Audit:
+    """Audit a table by a saved auditor where there is one, else by training.
+
+    Raises:
+        OptionError: No label, or several with an auditor.
+    """
+    one = labels[0] if len(labels) == 1 else None
+    if auditor is not None:
+        if len(labels) > 1:
+            raise OptionError(f"--label: an auditor judges one column, and {len(labels)} are named.")
+        return audit_by_saved(auditor, table, one, options)
+    if not labels:
+        raise OptionError("--label is needed: the column that holds the labels. Only an --auditor knows its own.")
+    return audit_table(table, labels if one is None else one, options.options())
 
 
 @command("profile", PROFILE_OPTIONS)

@@ -26,6 +26,13 @@ OutputFormat = Annotated[str | None, typer.Option(help="Format of the output; by
 AuditedTable = Annotated[str | None, typer.Option("--output", "-o", help="Write the table with three more columns.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary.")]
+Auditor = Annotated[
+    str | None,
+    typer.Option(
+        help="Judge by the auditor that 'dqlabels fit' saved; nothing is trained, and --max-increase compares with "
+        "what it was fitted on."
+    ),
+]
 Reviewed = Annotated[
     str | None, typer.Option(help="What 'dqlabels review-sample' wrote, with its reviewed_label filled in.")
 ]

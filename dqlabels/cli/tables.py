@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dqlabels.audits.options import SETTLED
 from dqlabels.cli.files import STANDARD, read_table, scan_table, write_lazily, write_table
 from dqlabels.errors import OptionError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from dqlabels.audits.base import Audit
     from dqlabels.audits.options import Options
+    from dqlabels.cli.options import CommandOptions
 
 
 @contextmanager
@@ -61,6 +63,27 @@ def audit_table(table: pl.DataFrame | pl.LazyFrame, label: str | Sequence[str], 
     if options.classes is not None:
         options = options.changed(classes=_as_labels(table.lazy().collect(), label, options.classes))
     return run_audit(table, label, options)
+
+
+def audit_by_saved(path: str, table: pl.DataFrame | pl.LazyFrame, label: str | None, options: CommandOptions) -> Audit:
+    """Audit a batch by a saved auditor.
+
+    Args:
+        path: The file of the auditor.
+        table: The batch.
+        label: The label column, where the command names it.
+        options: What was written on the command line.
+
+    Raises:
+        OptionError: An option that was settled when the auditor was fitted, or another label column.
+    """
+    from dqlabels.audits.trusted.label_auditor import load
+
+    options.refuse(SETTLED, "settled when the auditor was fitted. Give it to dqlabels fit, or drop --auditor.")
+    auditor = load(path, n_jobs=options.options().n_jobs)
+    if label not in (None, auditor.label):
+        raise OptionError(f"--label {label!r} is not the column that {path} audits, which is {auditor.label!r}.")
+    return auditor.audit(table)
 
 
 def _as_labels(table: pl.DataFrame, label: str | Sequence[str], classes: Sequence[str]) -> list[object]:

@@ -72,11 +72,13 @@ def test_a_saved_auditor_is_a_reference_for_an_audit_that_trains(folder):
     ("arguments", "why"),
     [
         (["--score", "self_confidence", "--adjust"], b"--score, --adjust: settled when the auditor was fitted"),
+        (["--task", "regression"], b"--task: settled when the auditor was fitted"),
         (["--label", "z"], b"--label 'z' is not the column that"),
     ],
 )
-def test_what_was_settled_when_fitting_is_refused(folder, arguments, why):
-    done = run("audit", str(folder / "tuesday.csv"), "--auditor", str(folder / "label.dqlabels"), *arguments)
+@pytest.mark.parametrize("command", [["audit"], ["gate", "--max-noise-rate", "0.5"]])
+def test_what_was_settled_when_fitting_is_refused(folder, command, arguments, why):
+    done = run(*command, str(folder / "tuesday.csv"), "--auditor", str(folder / "label.dqlabels"), *arguments)
     assert (done.returncode, why in done.stderr) == (2, True)
 
 
@@ -93,3 +95,23 @@ def test_an_audit_needs_a_label_or_an_auditor(folder):
 def test_a_folder_that_does_not_exist_is_refused_before_fitting(folder):
     done = run("fit", str(folder / "monday.csv"), "--label", "label", "-o", str(folder / "none" / "a.dqlabels"))
     assert (done.returncode, b"does not exist" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("batch", "status", "verdict"), [("tuesday", 0, "pass"), ("wednesday", 1, "fail")])
+def test_the_gate_command_judges_by_an_auditor_that_knows_its_label(folder, batch, status, verdict):
+    auditor = str(folder / "label.dqlabels")
+    done = run("gate", str(folder / f"{batch}.csv"), "--auditor", auditor, "--max-increase", "0.1", "--json")
+    facts = json.loads(done.stdout)
+    assert (done.returncode, facts["verdict"], facts["label"]) == (status, verdict, "label")
+
+
+def test_a_gate_without_an_auditor_needs_a_label(folder):
+    done = run("gate", str(folder / "tuesday.csv"), "--max-noise-rate", "0.1")
+    assert (done.returncode, b"--label is needed" in done.stderr) == (2, True)
+
+
+def test_an_auditor_judges_one_column(folder):
+    auditor = str(folder / "label.dqlabels")
+    labels = ["--label", "label", "--label", "x"]
+    done = run("gate", str(folder / "tuesday.csv"), "--auditor", auditor, *labels, "--max-noise-rate", "0.1")
+    assert (done.returncode, b"an auditor judges one column, and 2 are named" in done.stderr) == (2, True)

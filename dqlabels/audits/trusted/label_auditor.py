@@ -246,7 +246,16 @@ def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | N
     >>> loaded.audit(pl.DataFrame({"x": [1.23], "y": ["high"]})).flagged
     1
     """
-    fitted = read_fitted(path, tuple(trusted_types))
+    return auditor_of(read_fitted(path, tuple(trusted_types)), n_jobs=n_jobs)
+
+
+def auditor_of(fitted: Fitted, *, n_jobs: int | None = None) -> LabelAuditor:
+    """Return the auditor that learned this.
+
+    Args:
+        fitted: What was learned.
+        n_jobs: Threads.
+    """
     auditor = LabelAuditor(
         fitted.label, features=fitted.encoder.names, embed=fitted.embed, names=fitted.names, n_jobs=n_jobs,
         **fitted.settings,

@@ -13,7 +13,7 @@ from great_expectations.expectations.model_field_types import ConditionParser
 from great_expectations.expectations.row_conditions import RowConditionType
 
 from dqlabels.audits.gate import DECIDING
-from dqlabels.audits.options import OPTION_NAMES, refuse_unknown
+from dqlabels.audits.options import OPTION_NAMES, SETTLED, refuse_unknown
 from dqlabels.errors import OptionError
 from dqlabels.integrations.great_expectations.fields import (
     OptionFields,
@@ -101,7 +101,7 @@ class AuditExpectation(AuditRenderers, ABC, metaclass=OptionFields):
         refuse_unknown(unknown, cls.option_names, cls.__name__)  # type: ignore[attr-defined]
         return values
 
-    @pydantic.validator(*OPTION_NAMES, *DECIDING, pre=True, check_fields=False)
+    @pydantic.validator(*OPTION_NAMES, "auditor", *DECIDING, pre=True, check_fields=False)
     def _option(cls, value: object, field: pydantic.fields.ModelField) -> object:
         return checked_option(field.name, value)
 
@@ -123,8 +123,11 @@ class AuditExpectation(AuditRenderers, ABC, metaclass=OptionFields):
         """The fields, those that fix the meaning of the expectation even where they are at their defaults."""
         fields: Fields = super().dict(**options)
         if options.get("exclude_defaults"):
+            # What an auditor settled when it was fitted is not stored beside it.
+            settled = SETTLED if getattr(self, "auditor", None) is not None else ()
             for key in self.stored_keys:
-                fields.setdefault(key, getattr(self, key))
+                if key not in settled:
+                    fields.setdefault(key, getattr(self, key))
         return fields
 
     def estimator(self) -> str | None:

@@ -14,7 +14,7 @@ from great_expectations.expectations.expectation import MetaExpectation
 
 from dqlabels.audits.gate import DECIDING, Limits
 from dqlabels.audits.options import OPTION_NAMES, Options, checked_field
-from dqlabels.integrations.sharing import SUBJECTS, GradeOptions, checked_share
+from dqlabels.integrations.sharing import CLASS_CHECK_OPTIONS, SUBJECTS, ClassCheckOptions, checked_share
 
 # A value that is given when the suite is run: ``{"$PARAMETER": "max_noise"}``.
 Parameter = dict[str, Any]
@@ -33,7 +33,7 @@ JSON_TYPES: dict[str, object] = {
 NOT_IN_JSON = ("NDArray[Any]", "None")
 CHECKED_BY: dict[str, type[object]] = {
     **dict.fromkeys(OPTION_NAMES, Options),
-    "task": GradeOptions,
+    **dict.fromkeys(CLASS_CHECK_OPTIONS, ClassCheckOptions),
     **dict.fromkeys(DECIDING, Limits),
 }
 

@@ -10,10 +10,10 @@ from great_expectations.compatibility import pydantic
 
 from dqlabels.errors import OptionError
 from dqlabels.integrations.great_expectations.base import Answer, AuditExpectation, GateExpectation
-from dqlabels.integrations.great_expectations.fields import Parameter, limits_by_part
+from dqlabels.integrations.great_expectations.fields import Parameter, is_parameter, limits_by_part, stored_options
 from dqlabels.integrations.great_expectations.rendering import Sentence, number, percent, text_or_parameter
 from dqlabels.integrations.great_expectations.tables import Table, count, share, shown
-from dqlabels.integrations.sharing import MIN_QUALITY, MOSTLY
+from dqlabels.integrations.sharing import MIN_QUALITY, MOSTLY, SUBJECTS, check_compared
 from dqlabels.noise.methods import METHODS
 from dqlabels.report.text import quality_meaning
 
@@ -52,6 +52,14 @@ class LabelExpectation(AuditExpectation, ABC):
         ),
     }
 
+    @pydantic.root_validator(skip_on_failure=True)
+    def _settled(cls, values: Fields) -> Fields:
+        """Refuse what was settled when the auditor was fitted."""
+        given = {name: values.get(name) for name in stored_options(cls.about)}
+        known = {name: value for name, value in given.items() if value is not None and not is_parameter(value)}
+        SUBJECTS[cls.about].check(known)
+        return values
+
 
 class ExpectLabelNoiseRateToBeAtMost(LabelExpectation, GateExpectation):
     """Expect the share of wrong labels in a column to be at most a limit.
@@ -65,6 +73,7 @@ class ExpectLabelNoiseRateToBeAtMost(LabelExpectation, GateExpectation):
 
     Options:
         - The options of ``dqlabels.audit`` for such a column, under the same names; columns are given by name.
+        - auditor: Path of a saved auditor to judge by; nothing is trained then, and the options that fit are refused.
         - method: The estimator of the rate and its version, as in ``"variational/2"``; by default ``"default/2"``.
         - decide: ``"estimate"``, or ``"confident"``: fail only when the whole interval exceeds the limit.
         - on_inconclusive: What an undecided ``"confident"`` does: ``"warn"`` and pass, ``"fail"`` or ``"pass"``.
@@ -174,6 +183,8 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
         column: The column that holds the labels.
         reference: Path of what was kept of the trusted data: the JSON of ``audit.profile()``. A relative path
             is taken from the directory where the validation runs.
+        auditor: Instead of it, the path of a saved auditor: it judges the batch, and the increase is one over the data
+            it was fitted on.
         max_value: How far the rate may lie above, a share in [0, 1]: 0.02 for two percentage points.
 
     Options:
@@ -195,7 +206,9 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
     >>> folder.cleanup()
     """
 
-    reference: str | Parameter = pydantic.Field(description="Path of the profile of trusted data.")
+    reference: str | Parameter | None = pydantic.Field(
+        default=None, description="Path of the profile of trusted data, where no auditor= knows it."
+    )
     max_value: float | Parameter = pydantic.Field(
         description="How far the noise rate may lie above that of the trusted data: 0.02 for two points."
     )
@@ -203,6 +216,12 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
     limit: ClassVar[str] = "max_increase"
     args_keys: ClassVar[tuple[str, ...]] = ("column", "reference", "max_value")
     open_tables: ClassVar[tuple[str, ...]] = ("confusions",)
+
+    @pydantic.root_validator(skip_on_failure=True)
+    def _compared(cls, values: Fields) -> Fields:
+        """Ask for one thing to compare with."""
+        check_compared(values.get("reference"), values.get("auditor"))
+        return values
 
     def _gate(self, audit: Audit, options: Fields) -> GateResult:
         try:
@@ -216,11 +235,13 @@ class ExpectLabelNoiseIncreaseToBeAtMost(LabelExpectation, GateExpectation):
 
     @classmethod
     def _sentence(cls, kwargs: Mapping[str, object]) -> Sentence:
+        reference, auditor = kwargs.get("reference"), kwargs.get("auditor")
+        trusted = "$reference" if auditor is None else "the data that $reference was fitted on"
         return Sentence(
-            "the share of wrong labels may lie at most $limit above that of $reference",
+            f"the share of wrong labels may lie at most $limit above that of {trusted}",
             {
                 "limit": percent(kwargs.get("max_value"), " percentage points"),
-                "reference": text_or_parameter(kwargs.get("reference")),
+                "reference": text_or_parameter(reference if auditor is None else auditor),
             },
         )
 

@@ -22,7 +22,7 @@ from dqlabels.audits.base import Audit, NativeFrame
 from dqlabels.errors import DQLabelsError, LabelWarning, OptionError
 from dqlabels.frames.columns import AUDIT_COLUMNS
 from dqlabels.integrations.great_expectations.fields import stored_options
-from dqlabels.integrations.sharing import SUBJECTS, task_options
+from dqlabels.integrations.sharing import SUBJECTS, audit_by_auditor, task_options
 
 # For a batch that has columns of an earlier audit already.
 SPARE_COLUMNS = ("dqlabels_quality", "dqlabels_suggestion", "dqlabels_flag")
@@ -112,10 +112,14 @@ def audit_outcome(frame: NativeFrame, about: str, options: Mapping[str, Any]) ->
     columns, column = asked.pop("column_list", None), asked.pop("column", None)
     label: Any = column if columns is None else columns
     taken = {str(name) for name in frame.columns}
-    asked |= {"names": SPARE_COLUMNS if taken & set(AUDIT_COLUMNS) else AUDIT_COLUMNS, "progress": False}
+    names = SPARE_COLUMNS if taken & set(AUDIT_COLUMNS) else AUDIT_COLUMNS
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LabelWarning)  # the result carries them as notes
+            if asked.get("auditor") is not None:
+                SUBJECTS[about].check(asked)
+                return AuditOutcome(audit_by_auditor(frame, label, asked, names))
+            asked |= {"names": names, "progress": False}
             return AuditOutcome(audit(frame, label, **asked))  # type: ignore[arg-type]
     except DQLabelsError as error:
         return AuditOutcome(error=error, origin=error.__traceback__)

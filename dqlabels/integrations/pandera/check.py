@@ -15,7 +15,8 @@ from dqlabels.audits.options import checked_field, refuse_unknown
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.integrations.pandera.answers import CheckUseError, Judgement, answer, unwrapped
 from dqlabels.integrations.pandera.forms import FORMS, PANDERA_OPTIONS
-from dqlabels.integrations.sharing import checked_share, shared_audit
+from dqlabels.integrations.pandera.handed import with_handed_columns
+from dqlabels.integrations.sharing import auditor_columns, checked_share, shared_audit
 from dqlabels.report.text import quality_meaning
 
 # The checks that have answered, where someone wants to know: see ``run.validate``.
@@ -72,7 +73,8 @@ class LabelCheck(Check):
 
     def audited(self, frame: NativeFrame) -> Audit:
         """Return the audit of a frame, which checks with the same options share."""
-        return shared_audit(frame, self.label, self.form.about, self.options)
+        judged_by = auditor_columns(self.options)
+        return shared_audit(with_handed_columns(frame, judged_by), self.label, self.form.about, self.options)
 
     def judge(self, audit: Audit, rows: AuditedRows) -> Judgement:
         """Hold the audit, of these rows, against the limit."""

@@ -11,7 +11,7 @@ from pandera.api.checks import Check
 from dqlabels.audits.gate import DECIDING
 from dqlabels.integrations.pandera.check import LimitCheck, QualityCheck, SegmentCheck
 from dqlabels.integrations.pandera.forms import CheckForm
-from dqlabels.integrations.sharing import MIN_QUALITY, MOSTLY
+from dqlabels.integrations.sharing import MIN_QUALITY, MOSTLY, check_compared
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -153,10 +153,12 @@ def label_noise_increase_at_most(
     label: str,
     max_value: float,
     *,
-    reference: LabelAudit | Mapping[str, object] | str | Path,
+    reference: LabelAudit | Mapping[str, object] | str | Path | None = None,
     **options: Unpack[CheckOptions],
 ) -> Check:
-    """Return a check that the noise rate has risen by at most ``max_value`` since ``reference``.
+    """Return a check that the noise rate has risen by at most ``max_value`` over that of trusted data.
+
+    The trusted data are those that ``auditor=`` was fitted on, or what ``reference=`` says.
 
     Args:
         label: The column that holds the labels.
@@ -180,10 +182,12 @@ def label_noise_increase_at_most(
     >>> pa.DataFrameSchema(checks=[check]).validate(mail).shape
     (100, 3)
     """
-    stored = str(reference) if isinstance(reference, Path) else reference
-    if hasattr(stored, "profile"):
-        stored = stored.profile()
-    return LimitCheck(label_noise_increase_at_most, label, max_value, {**options, "reference": stored})
+    check_compared(reference, options.get("auditor"))
+    stored: object = str(reference) if isinstance(reference, Path) else reference
+    if reference is not None and not isinstance(reference, (str, Path, Mapping)):
+        stored = reference.profile()
+    given = {**options, **({} if stored is None else {"reference": stored})}
+    return LimitCheck(label_noise_increase_at_most, label, max_value, given)
 
 
 @CheckForm("label", "min_quality", ())

@@ -12,7 +12,7 @@ from pandera.api.checks import Check
 from dqlabels.audits.gate import DECIDING, Deciding, Limits
 from dqlabels.audits.options import AuditOptions, Options, documented_fields, option
 from dqlabels.errors import OptionError
-from dqlabels.integrations.sharing import SUBJECTS, GradeOptions, Subject, checked_share
+from dqlabels.integrations.sharing import CLASS_CHECK_OPTIONS, SUBJECTS, ClassCheckOptions, Subject, checked_share
 
 Maker = TypeVar("Maker", bound="Callable[..., Check]")
 # One limit; or limits by class, pair of classes, annotator or tag, as YAML and JSON hold them: names, then the share.
@@ -37,6 +37,7 @@ PANDERA_OPTIONS: tuple[str, ...] = tuple(PanderaOptions.__dataclass_fields__)
 class CheckOptions(AuditOptions, Deciding, total=False):
     """The options of the checks, for editors and type checkers; each check's own help says which it takes."""
 
+    auditor: str | None
     method: str | None
     name: str | None
     error: str | None
@@ -109,8 +110,8 @@ class CheckForm:
         named = set(inspect.signature(function).parameters)
         made = documented_fields(Limits, set(self.settings) - named, "{settings}")(function)
         made = documented_fields(Options, self.subject.kind.options, "{options}")(made)
-        if self.subject.grades:
-            made = documented_fields(GradeOptions, ("task",), "{task}")(made)
+        if self.subject.of_classes:
+            made = documented_fields(ClassCheckOptions, CLASS_CHECK_OPTIONS, "{task}")(made)
         made = documented_fields(PanderaOptions, PANDERA_OPTIONS, "{pandera}")(made)
         FORMS[made.__name__] = self
         # Not by register_check_method: the checks it makes answer with a Boolean, and have no room for the message.

@@ -13,6 +13,7 @@ from pandera.config import ValidationDepth, config_context, get_config_context, 
 from dqlabels.audits.base import NativeFrame
 from dqlabels.errors import GateNotRunError, LabelWarning, OptionError
 from dqlabels.integrations.pandera.check import LabelCheck, answered
+from dqlabels.integrations.pandera.handed import handed
 
 if TYPE_CHECKING:
     from pandera.api.base.error_handler import ErrorHandler
@@ -123,7 +124,9 @@ class _Guard:
                 stacklevel=4,
             )
         backend: Any = super()
-        return backend.validate(check_obj, schema, **options)
+        # A parser of the frame may change its rows.
+        with handed(None if getattr(schema, "parsers", None) or not checks else check_obj):
+            return backend.validate(check_obj, schema, **options)
 
     def drop_invalid_rows(self, check_obj: NativeFrame, error_handler: ErrorHandler) -> NativeFrame:
         """Raise what dropping rows cannot mend: an error of a label check, or a failed check that names no row."""
