@@ -62,7 +62,7 @@ class Risen:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.name} {_points(self.increase)} ({_points(self.low)} to {_points(self.high)})"
+        return f"{self.name} {_points(self.increase)} ({_from_to(self.low, self.high)})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -417,7 +417,7 @@ class LabelMonitor:
         low, high = max(increase - half, -1.0), min(increase + half, 1.0)
         reasons = self._reasons(audit, nights[at])
         verdict: Verdict = "fail" if charted.alarms[at] else "inconclusive" if reasons else "pass"
-        risen = _risen(self.auditor, run, nights[:first], charted.spread) if verdict == "fail" else ()
+        risen = self._risen(run, nights[:first], charted.spread) if verdict == "fail" else []
         passed = verdict == "pass" or (verdict == "inconclusive" and self.on_inconclusive != "fail")
         lines = [self._headline(verdict, nights[at], charted, at, (increase, low, high), len(run))]
         lines += reasons
@@ -432,7 +432,7 @@ class LabelMonitor:
         self, verdict: Verdict, night: Night, charted: Chart, at: int, rose: tuple[float, float, float], batches: int
     ) -> str:
         label, (increase, low, high) = self.auditor.label, rose
-        interval = f"90% interval {_points(low)} to {_points(high)}"
+        interval = f"90% interval {_from_to(low, high)}"
         if verdict == "fail":
             over = "this batch" if batches == 1 else f"the last {batches:,} batches"
             return (
@@ -448,11 +448,11 @@ class LabelMonitor:
         )
         found = f"about {max(round(wait), 1):,} batches of this size" if np.isfinite(wait) else "too long"
         word = "INCONCLUSIVE" if verdict == "inconclusive" else "PASS"
+        around = _from_to(max(here - own, -1.0), min(here + own, 1.0))
         return (
             f"{word}: no sign that the labels of {label!r} have become noisier since they were trusted: "
-            f"{_points(here)} in this batch (90% interval {_points(max(here - own, -1.0))} to "
-            f"{_points(min(here + own, 1.0))}), evidence {charted.sums[at]:.1f} where {charted.limit:.1f} alarms. A "
-            f"rise of {_points(EXAMPLE_RISE)} takes {found} to be found."
+            f"{_points(here)} in this batch (90% interval {around}), evidence {charted.sums[at]:.1f} where "
+            f"{charted.limit:.1f} alarms. A rise of {_points(EXAMPLE_RISE)} takes {found} to be found."
         )
 
     def _reasons(self, audit: LabelAudit, night: Night) -> list[str]:
@@ -476,6 +476,22 @@ class LabelMonitor:
                 "proof of good labels."
             )
         return reasons
+
+    def _risen(self, run: Sequence[Night], before: Sequence[Night], spread: float) -> list[Risen]:
+        """What rose in a run of batches, of each kind the surest first: classes, pairs of classes, segments."""
+        zero = self.auditor.fitted.zero
+        if zero is None:
+            return []
+        sums = run[0].sums()
+        for night in run[1:]:
+            sums = sums + night.sums()
+        classes = [str(value) for value in self.auditor.fitted.classes]
+        found = _named("class", [repr(name) for name in classes], sums.rows, *zero.by_class(sums), spread)
+        shifts, errors = zero.by_pair(sums)
+        given, likely = np.nonzero(sums.pairs)
+        names = [f"given {classes[g]!r}, likelier {classes[k]!r}" for g, k in zip(given, likely, strict=True)]
+        found += _named("pair", names, sums.pairs[given, likely], shifts[given, likely], errors[given, likely], spread)
+        return found + _named("segment", *_segment_rises(str(self.by), run, before, zero), spread)
 
     def _is_odd(self, only: int, rows: int) -> bool:
         """Whether a batch of one class alone is less likely than once in a thousand."""
@@ -509,25 +525,8 @@ def segments_of(table: Frame, by: str, measured: Measured, zero: Zero) -> list[l
     return [[str(n), int(r), float(b)] for n, r, b in zip(names, np.bincount(place), beyond, strict=True)]
 
 
-def _risen(auditor: LabelAuditor, run: Sequence[Night], before: Sequence[Night], spread: float) -> list[Risen]:
-    """What rose in a run of batches, of each kind the surest first: classes, pairs of classes, segments."""
-    zero = auditor.fitted.zero
-    if zero is None:
-        return []
-    sums = run[0].sums()
-    for night in run[1:]:
-        sums = sums + night.sums()
-    classes = [str(value) for value in auditor.fitted.classes]
-    found = _named("class", [repr(name) for name in classes], sums.rows, *zero.by_class(sums), spread)
-    shifts, errors = zero.by_pair(sums)
-    given, likely = np.nonzero(sums.pairs)
-    names = [f"given {classes[g]!r}, likelier {classes[k]!r}" for g, k in zip(given, likely, strict=True)]
-    found += _named("pair", names, sums.pairs[given, likely], shifts[given, likely], errors[given, likely], spread)
-    return found + _named("segment", *_segment_rises(run, before, zero), spread)
-
-
 def _segment_rises(
-    run: Sequence[Night], before: Sequence[Night], zero: Zero
+    by: str, run: Sequence[Night], before: Sequence[Night], zero: Zero
 ) -> tuple[list[str], IntArray, FloatArray, FloatArray]:
     """Names, rows, increases and errors of the segments of a run, over what they were before or else the zero."""
     now, then = _added(run), _added(before)
@@ -540,7 +539,7 @@ def _segment_rises(
         level = earlier / (m + PRIOR_ROWS)  # few rows before are drawn to the zero
         increases[at] = (beyond / n - level) / max(zero.gain, MIN_GAIN)
         errors[at] = zero.error_of_a_row * (1 / n + 1 / (m + PRIOR_ROWS)) ** 0.5
-    return [f"{name!r}" for name in names], rows, increases, errors
+    return [f"{by}={name!r}" for name in names], rows, increases, errors
 
 
 def _added(nights: Sequence[Night]) -> Mapping[str, tuple[int, float]]:
@@ -599,6 +598,11 @@ def _installed() -> EagerAllowed:
     from importlib.util import find_spec
 
     return "polars" if find_spec("polars") is not None else "pandas" if find_spec("pandas") is not None else "pyarrow"
+
+
+def _from_to(low: float, high: float) -> str:
+    """An interval in points."""
+    return f"{100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def _points(share: float) -> str:

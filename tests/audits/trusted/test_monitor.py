@@ -175,7 +175,7 @@ def test_an_alarm_names_the_segment_that_rose(auditor, history):
         monitor.check(pl.DataFrame(batch(10 + night)))
     results = [monitor.check(pl.DataFrame(batch(40 + night, noise=0.5, only="south"))) for night in range(3)]
     segments = [one.name for one in results[-1].risen if one.what == "segment"]
-    assert segments == ["'south'"]
+    assert segments == ["region='south'"]
 
 
 def test_an_alarm_names_the_classes_that_rose(monitor):
