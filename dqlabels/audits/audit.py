@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from narwhals.dependencies import is_polars_lazyframe
 
+from dqlabels.audits.beside import options_in_row_order
 from dqlabels.audits.kinds import Kind, kind_of_lazy_frame, kind_of_schema, kind_of_table
 from dqlabels.audits.options import Options, documented
 from dqlabels.audits.request import KindModule, Request
@@ -70,7 +71,9 @@ def run_audit(frame: Any, label: str | Sequence[str], options: Options) -> Audit
         return streamed
     lazy, table = read_frame(frame)
     kind, notes = kind_of_table(table, label, options)
-    return module_of(kind).audit_table(Request(table, label, kind, options.changed(task=kind.name), lazy, notes))
+    options, moved = options_in_row_order(options, table)
+    request = Request(table, label, kind, options.changed(task=kind.name), lazy, (*notes, *moved))
+    return module_of(kind).audit_table(request)
 
 
 def audit_lazily(frame: pl.LazyFrame, label: str, options: Options) -> pl.LazyFrame:

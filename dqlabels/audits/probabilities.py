@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError, ProbabilityError
+from dqlabels.frames.beside import NamedColumns, columns_of
 from dqlabels.frames.class_columns import column_order
 from dqlabels.frames.columns import Frame, Labels, choose_features, require, row_values
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
@@ -133,8 +134,7 @@ def class_probabilities(
     """
     if options.pred_probs is not None:
         probs = options.pred_probs
-        chosen = probs if rows is None or _are_names(probs) else np.asarray(probs)[rows]
-        return given_probabilities(table, labels, label, chosen, options.classes), None
+        return given_probabilities(table, labels, label, of_rows(probs, rows), options.classes), None
     if options.classes is not None:
         raise OptionError("classes= names the columns of pred_probs=, which was not given.")
     training = Training.of(table, label, options, exclude, rows)
@@ -216,8 +216,42 @@ def _from_a_sample(training: Training, labels: Labels) -> ClassProbabilities:
     return ClassProbabilities(probs, fitted.model, fitted.notes, encoder.names, encoder, encoder.encode(table), answer)
 
 
+def of_rows(pred_probs: Any, rows: IntArray | None) -> Any:
+    """Probabilities of these rows (m,) of the caller's frame; the names of columns stay as they are."""
+    if rows is None or _are_names(pred_probs):
+        return pred_probs
+    return pred_probs.at(rows) if isinstance(pred_probs, NamedColumns) else np.asarray(pred_probs)[rows]
+
+
 def _are_names(given: object) -> bool:
     return isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
+
+
+def probability_columns(table: Frame, pred_probs: Any) -> tuple[NDArray[Any], tuple[Hashable, ...]]:
+    """The caller's probabilities by row, and the names of their columns; an array has none.
+
+    Args:
+        table: n rows.
+        pred_probs: Names of its columns, a frame's columns, or an array.
+
+    Raises:
+        FeatureError: A column that is not there.
+        ProbabilityError: No numbers.
+    """
+    if isinstance(pred_probs, NamedColumns):
+        return pred_probs.values, pred_probs.names
+    if _are_names(pred_probs):
+        require(table, pred_probs, "pred_probs")
+        named = columns_of(table, pred_probs, "pred_probs")
+        return named.values, named.names
+    try:
+        probs = np.asarray(pred_probs)
+        return (probs if probs.dtype in (np.float32, np.float64) else probs.astype(np.float64)), ()
+    except (TypeError, ValueError) as error:
+        raise ProbabilityError(
+            f"pred_probs holds something else than one number in each place ({error}). Pass one row of K probabilities "
+            "for each row of the frame."
+        ) from error
 
 
 def given_probabilities(
@@ -229,21 +263,13 @@ def given_probabilities(
         table: n rows.
         labels: Their labels, K classes.
         label: The label column.
-        pred_probs: K column names, or an (n, K) array.
+        pred_probs: K names of its columns, a frame of K columns, or an (n, K) array.
         classes: The class of each column, where the names do not say it.
 
     Raises:
         ProbabilityError: No probabilities, of another shape, or of classes that are not known.
     """
-    columns: list[str] = []
-    if _are_names(pred_probs):
-        require(table, pred_probs, "pred_probs")
-        columns = list(pred_probs)
-        probs = np.column_stack([table[name].to_numpy() for name in columns])
-    else:
-        probs = np.asarray(pred_probs)
-    if probs.dtype not in (np.float32, np.float64):
-        probs = probs.astype(np.float64)
+    probs, columns = probability_columns(table, pred_probs)
     n_classes = len(labels.classes)
     if probs.ndim != 2 or probs.shape[0] != len(table):
         raise ProbabilityError(
@@ -260,7 +286,8 @@ def given_probabilities(
     known = labels.known
     if not known.all():
         check_block(probs[~known])  # the judge checks the others
-    others = tuple(name for name in table.columns if name not in {label, *columns})
+    own = set(pred_probs) if _are_names(pred_probs) else set()
+    others = tuple(name for name in table.columns if name != label and name not in own)
     return ClassProbabilities(probs, f"your probabilities ({n_classes} classes)", (), others)
 
 

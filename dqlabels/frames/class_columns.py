@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ ORDER_GAIN = 0.20
 
 
 def column_order(
-    labels: Labels, label: str, columns: Sequence[str], width: int, classes: Sequence[object] | None
+    labels: Labels, label: str, columns: Sequence[Hashable], width: int, classes: Sequence[object] | None
 ) -> tuple[list[int], list[object]]:
     """Find the probability column of each class.
 
@@ -33,13 +33,11 @@ def column_order(
         ProbabilityError: The classes of the columns are not known or repeat, or one that rows carry has no column.
     """
     carried = list(labels.classes)
+    named = classes_by_name(carried, columns, width)
     if classes is None:
-        classes = _classes_by_name(carried, columns, width)
+        classes = named
     if classes is None:
-        raise ProbabilityError(
-            f"It is not known which class each of the {width} probability columns stands for. Name the classes in the "
-            f"order of the columns, as in classes={carried[:20]!r}."
-        )
+        raise ProbabilityError(_not_known(carried, columns, width))
     listed = [value.item() if isinstance(value, np.generic) else value for value in classes]
     if len(listed) != width or len(set(listed)) != width:
         raise ProbabilityError(
@@ -51,21 +49,72 @@ def column_order(
             f"No probability column for {', '.join(map(repr, absent[:10]))}, which rows of {label!r} carry. "
             f"Pass one column for each of the {len(carried)} classes."
         )
+    check_contradiction(listed, columns, carried)
     return [listed.index(value) for value in carried], [value for value in listed if value not in carried]
 
 
-def _classes_by_name(carried: list[object], columns: Sequence[str], width: int) -> list[object] | None:
-    """Read the classes off names that end in them (``p_good``, ``proba0``); an array has those of 0..K-1 alone."""
-    if not columns:
-        numbered = all(type(value) is int for value in carried) and carried == list(range(width))
-        return carried if numbered else None
+def check_contradiction(listed: Sequence[object], columns: Sequence[Hashable], carried: Sequence[object]) -> None:
+    """Raise where ``classes=`` says something else of a column than the class whose very name it has.
+
+    Raises:
+        ProbabilityError: Naming the first such column.
+    """
+    if _is_count(columns):
+        return
+    for said, column in zip(listed, columns, strict=False):
+        own = _exactly(column, carried)
+        if own is not None and own[0] != said:
+            raise ProbabilityError(
+                f"classes= says that the probability column {column!r} is of the class {said!r}, but {own[0]!r} is a "
+                "class too. Leave classes= out to go by the names of the columns, or pass an array without names."
+            )
+
+
+def classes_by_name(carried: Sequence[object], columns: Sequence[Hashable], width: int) -> list[object] | None:
+    """Read the classes off the names of the columns; an array, or one that only counts them, has those of 0..K-1 alone.
+
+    Args:
+        carried: The classes.
+        columns: Names that are classes, or end in them (``p_good``, ``proba0``); empty for an array.
+        width: Number of columns.
+
+    >>> classes_by_name(["cat", "dog"], ["dog", "cat"], 2), classes_by_name(["no", "yes"], ["p_no", "p_yes"], 2)
+    (['dog', 'cat'], ['no', 'yes'])
+    >>> classes_by_name(["cat", "dog"], [0, 1], 2)
+    """
+    if not columns or _is_count(columns):
+        numbered = all(type(value) is int for value in carried) and list(carried) == list(range(width))
+        return list(carried) if numbered else None
     named: list[object] = []
     for column in columns:
-        matches = [value for value in carried if column.endswith(str(value))]
+        matches = _exactly(column, carried) or [value for value in carried if str(column).endswith(str(value))]
         if not matches:
             return None
         named.append(max(matches, key=lambda value: len(str(value))))
     return named if len(set(map(str, named))) == len(columns) else None
+
+
+def _exactly(column: Hashable, carried: Sequence[object]) -> list[object] | None:
+    """The class that has the very name of a column, in a list; None if there is none."""
+    same = [value for value in carried if type(value) is type(column) and value == column]
+    return (same or [value for value in carried if str(value) == str(column)])[:1] or None
+
+
+def _is_count(columns: Sequence[Hashable]) -> bool:
+    """Whether the names of the columns are 0, 1, 2 and so on, as pandas gives them to an array."""
+    return all(isinstance(name, (int, np.integer)) for name in columns) and list(columns) == list(range(len(columns)))
+
+
+def _not_known(carried: Sequence[object], columns: Sequence[Hashable], width: int) -> str:
+    """The message where the classes of the columns are not known; columns with names get no order to copy unread."""
+    start = f"It is not known which class each of the {width} probability columns stands for. "
+    if not columns or _is_count(columns):
+        return f"{start}Name the classes in the order of the columns, as in classes={list(carried[:20])!r}."
+    return (
+        f"{start}They are named {', '.join(map(repr, columns[:20]))}, the classes are "
+        f"{', '.join(map(repr, carried[:20]))}. Name the columns after the classes, or say the class of each in their "
+        "order with classes=."
+    )
 
 
 def check_order(likely: IntArray, codes: IntArray, labels: Labels, label: str) -> None:

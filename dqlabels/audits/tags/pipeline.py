@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,14 @@ import narwhals as nw
 import numpy as np
 
 from dqlabels.audits.options import Options
-from dqlabels.audits.probabilities import Training
+from dqlabels.audits.probabilities import Training, probability_columns
 from dqlabels.audits.request import Request
 from dqlabels.audits.tags.result import MultilabelAudit, TagEvidence
 from dqlabels.audits.tags.tags import Tags, read_tags
 from dqlabels.audits.tags.verdict import TagVerdict, judge_tags, likely_wrong_tags
 from dqlabels.errors import OptionError, ProbabilityError
-from dqlabels.frames.columns import Frame, choose_features, require
+from dqlabels.frames.class_columns import check_contradiction, classes_by_name
+from dqlabels.frames.columns import Frame, choose_features
 from dqlabels.frames.features import FeatureEncoder, without_leaks
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.models.out_of_sample import out_of_sample
@@ -101,19 +102,15 @@ def _model_probs(table: Frame, tags: Tags, options: Options) -> tuple[FloatArray
 def _given_probs(
     table: Frame, tags: Tags, pred_probs: Any, classes: Sequence[object] | None
 ) -> tuple[FloatArray, str, list[str]]:
-    named = isinstance(pred_probs, (list, tuple)) and all(isinstance(name, str) for name in pred_probs)
-    if named:
-        require(table, pred_probs, "pred_probs")
-        probs = np.column_stack([table[name].to_numpy() for name in pred_probs]).astype(np.float64)
-    else:
-        probs = np.asarray(pred_probs, dtype=np.float64)
+    probs, columns = probability_columns(table, pred_probs)
+    probs = probs.astype(np.float64, copy=False)
     n, n_tags = tags.codes.shape
     if probs.shape != (n, n_tags):
         raise ProbabilityError(
             f"pred_probs has shape {probs.shape}; one row for each of the {n:,} rows and one column for each of the "
             f"{n_tags} labels ({', '.join(map(repr, tags.values[:20]))}) are needed."
         )
-    listed = list(tags.values if classes is None and tags.lists is None else classes or ())
+    listed = _tags_of(tags, columns, classes)
     if sorted(map(repr, listed)) != sorted(map(repr, tags.values)):
         raise ProbabilityError(
             f"Which label each of the {n_tags} probability columns stands for is not known. Say it in their order, as "
@@ -128,6 +125,17 @@ def _given_probs(
         )
     order = [listed.index(value) for value in tags.values]
     return np.clip(probs[:, order], 0, 1), f"your probabilities ({n_tags} labels)", []
+
+
+def _tags_of(tags: Tags, columns: Sequence[Hashable], classes: Sequence[object] | None) -> list[object]:
+    """The tag of each probability column, as the caller says, by its name, or by the order of the label columns."""
+    if classes is not None:
+        check_contradiction(classes, columns, tags.values)
+        return list(classes)
+    named = classes_by_name(tags.values, columns, len(tags.values)) if columns else None
+    if named is not None:
+        return named
+    return list(tags.values) if tags.lists is None else []
 
 
 def _tag_notes(tags: Tags) -> list[str]:

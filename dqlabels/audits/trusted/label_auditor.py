@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
 
+from dqlabels.audits.beside import options_in_row_order
 from dqlabels.audits.classes.pipeline import conclude
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.kinds import KINDS
@@ -130,13 +132,13 @@ class LabelAuditor:
         ('x',)
         """
         _, table = read_frame(trusted)
-        options = self.options
+        options, notes = options_in_row_order(self.options, table)
         labels = read_labels(table, self.label)
         check_outputs(table, self.label, options.names)
         training = Training.of(table, self.label, options, keep_model=True)
         probabilities = trained_probabilities(training, labels)
         request = Request(table, self.label, KINDS["classes"], options)
-        result = conclude(request, labels, probabilities)
+        result = conclude(request, labels, replace(probabilities, notes=(*notes, *probabilities.notes)))
         embed = _embedded(table, training.table, options.embed or {})
         self._fitted = _keep(self, labels, probabilities, result, embed)
         warn_all(result.warnings, stacklevel=3)
