@@ -1,4 +1,4 @@
-"""A daily job: fit on Monday's table, which is trusted, then audit and gate each later batch without training.
+"""A daily job: fit on Monday's table, which is trusted, then check each later batch without training.
 
 The batches are parts of the German credit table. Every third label of Wednesday's is flipped, as a broken join would.
 
@@ -26,24 +26,24 @@ def fit_once(trusted: pl.DataFrame, path: Path) -> None:
     print(f"{auditor}\nsaved in {path.stat().st_size / 1024:,.0f} KiB\n")
 
 
-def audit_batch(batch: pl.DataFrame, path: Path) -> bool:
-    """The job of every other day: load, audit, gate; true where the batch may pass."""
+def check_batch(batch: pl.DataFrame, day: str, folder: Path) -> bool:
+    """The job of every other day: load, audit, compare with all days so far; true where the batch may pass."""
+    monitor = dqlabels.LabelMonitor(folder / "risk.dqlabels", history=folder / "risk.history.jsonl")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", dqlabels.LabelWarning)  # audit.warnings holds the same
-        audit = dqlabels.load(path).audit(batch)
-    print(
-        audit.drift.filter(pl.col("what") != "feature").select("what", "name", "trusted", "batch", "change", "drifted")
-    )
-    for note in audit.warnings:
+        warnings.simplefilter("ignore", dqlabels.LabelWarning)  # result.audit.warnings holds the same
+        result = monitor.check(batch, batch_id=day)
+    drift = result.audit.drift.filter(pl.col("what") != "feature")
+    print(drift.select("what", "name", "trusted", "batch", "change", "drifted"))
+    for note in result.audit.warnings:
         print("Note:", note)
-    gate = audit.gate(max_increase=0.10)
-    print(gate.message.splitlines()[0])
-    return gate.passed
+    print(result.message)
+    return result.passed
 
 
-with tempfile.TemporaryDirectory() as folder:
-    saved = Path(folder) / "risk.dqlabels"
-    fit_once(monday, saved)
+with tempfile.TemporaryDirectory() as name:
+    folder = Path(name)
+    fit_once(monday, folder / "risk.dqlabels")
     for day, batch in (("Tuesday", tuesday), ("Wednesday", wednesday)):
         print(f"--- {day}")
-        print(f"{day}'s batch {'passes' if audit_batch(batch, saved) else 'is held back'}.\n")
+        print(f"{day}'s batch {'passes' if check_batch(batch, day, folder) else 'is held back'}.\n")
+    print(dqlabels.LabelMonitor(folder / "risk.dqlabels", history=folder / "risk.history.jsonl").history)
