@@ -492,7 +492,7 @@ def column_kind(column: Column, *, named: bool = False) -> str:
     present = column.drop_nulls()
     if not len(present):
         return "empty"
-    holds_lists = dtype == nw.Object and isinstance(present[0], (list, tuple, np.ndarray))
+    holds_lists = dtype == nw.Object and is_list_like(present[0])
     if isinstance(dtype, (nw.List, nw.Array)) or holds_lists:
         return "vector"
     if dtype == nw.Boolean:
@@ -506,6 +506,11 @@ def column_kind(column: Column, *, named: bool = False) -> str:
     if isinstance(dtype, (nw.String, nw.Categorical, nw.Enum)):
         return _string_kind(present, named=named)
     return "unsupported"
+
+
+def is_list_like(value: object) -> bool:
+    """Whether a value of an object column is a list: a list, a tuple, or an array with a dimension."""
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 def _object_kind(present: Column, *, named: bool) -> str:

@@ -139,9 +139,12 @@ def as_vectors(column: Column, size: int, expected: str) -> FloatMatrix:
     matrix = np.full((len(rows), size), np.nan, dtype=np.float32)
     for position, row in enumerate(rows):
         if is_vector(row):
-            if len(row) != size:
-                refuse(column, expected, f"row {position:,} holds a list of {len(row):,} instead of {size:,} numbers")
-            matrix[position] = _vector(row, column.name)
+            vector = as_vector(row, column.name)
+            if vector.size != size:
+                refuse(
+                    column, expected, f"row {position:,} holds a list of {vector.size:,} instead of {size:,} numbers"
+                )
+            matrix[position] = vector
         elif row is not None and not (isinstance(row, float) and np.isnan(row)):
             refuse(column, expected, f"{_shown(row)} in row {position:,} is not a list of numbers")
     return matrix
@@ -149,7 +152,9 @@ def as_vectors(column: Column, size: int, expected: str) -> FloatMatrix:
 
 def is_vector(value: object) -> TypeGuard[Sized]:
     """Whether a value is a list or an array."""
-    return value is not None and not isinstance(value, (float, str)) and hasattr(value, "__len__")
+    if value is None or isinstance(value, (float, str)) or not hasattr(value, "__len__"):
+        return False
+    return getattr(value, "ndim", 1) > 0
 
 
 def _may_hold_strings(column: Column) -> bool:
@@ -182,7 +187,12 @@ def _number(value: Any, column: Column, expected: str) -> float:
         refuse(column, expected, f"{_shown(value)} is not a number")
 
 
-def _vector(row: object, name: str) -> FloatMatrix:
+def as_vector(row: object, name: str) -> FloatMatrix:
+    """Convert a list of numbers, or an array of any shape, to an array (size,).
+
+    Raises:
+        FeatureError: It holds something else.
+    """
     try:
         return np.asarray(cast("ArrayLike", row), dtype=np.float32).ravel()
     except (TypeError, ValueError) as error:

@@ -23,6 +23,7 @@ from dqlabels.frames.conversion import (
     as_moments,
     as_texts,
     as_truth,
+    as_vector,
     as_vectors,
     is_vector,
     refuse,
@@ -320,7 +321,7 @@ def _date_encoder(column: Column, dtype: str) -> DateEncoder:
 
 
 def _vector_size(column: Column) -> int:
-    sizes = {len(row) for row in column.to_list() if is_vector(row)}
+    sizes = {_length(row, column.name) for row in column.to_list() if is_vector(row)}
     if len(sizes) != 1:
         raise FeatureError(
             f"Column {column.name!r} holds lists of different lengths ({min(sizes)} to {max(sizes)}). "
@@ -328,6 +329,28 @@ def _vector_size(column: Column) -> int:
         )
     (size,) = sizes
     return size
+
+
+def _length(row: Any, name: str) -> int:
+    """How many numbers a list holds, those of lists within it included."""
+    nested = hasattr(next(iter(row), None), "__len__")
+    return as_vector(row, name).size if nested else len(row)
+
+
+def holds_vectors(column: Column) -> bool:
+    """Whether a column of lists holds numbers, as many in each row, so that rows can be compared by it.
+
+    >>> import polars as pl
+    >>> holds_vectors(nw.from_native(pl.Series([[1.0, 2.0], None]), series_only=True))
+    True
+    >>> holds_vectors(nw.from_native(pl.Series([["a"], ["b"]]), series_only=True))
+    False
+    """
+    rows = [row for row in column.to_list() if is_vector(row)]
+    try:
+        return len({as_vector(row, column.name).size for row in rows}) == 1
+    except FeatureError:
+        return False
 
 
 def encoder_from_dict(kind: str, saved: Saved) -> ColumnEncoder:

@@ -1,4 +1,4 @@
-"""Turn columns of any dtype into codes of their different values."""
+"""Values of any dtype: codes of the different ones in a column, and single ones as Python has them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 
 from dqlabels.frames.arrays import IntArray
 from dqlabels.frames.columns import Column, floats, missing_rows, string_codes
+
+# What pandas puts where there is no value.
+MISSING_TYPES = ("NaTType", "NAType")
 
 
 def value_codes(column: Column) -> IntArray:
@@ -39,3 +42,34 @@ def _key(value: Any) -> Any:
     if hasattr(value, "tolist"):
         value = value.tolist()
     return value if getattr(type(value), "__hash__", None) else str(value)
+
+
+def python_value(value: Any) -> Any:
+    """Return a value of a cell as Python itself has it, whatever the library; None where it is missing.
+
+    A pandas Timestamp, a NumPy datetime64 and a PyArrow scalar of one moment are the same datetime. What Python has no
+    type for, such as a pandas Period, comes back as it is.
+
+    >>> python_value(np.timedelta64(90, "s")), python_value(np.datetime64("NaT")), python_value(np.float32(0.5))
+    (datetime.timedelta(seconds=90), None, 0.5)
+    """
+    if hasattr(value, "as_py"):  # PyArrow
+        value = value.as_py()
+    if isinstance(value, (np.datetime64, np.timedelta64)):
+        value = _to_microseconds(value)
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and not value.ndim):
+        value = value.item()
+    if type(value).__name__ in MISSING_TYPES:
+        return None
+    try:
+        if hasattr(value, "to_pydatetime"):
+            return value.to_pydatetime(warn=False)
+        return value.to_pytimedelta() if hasattr(value, "to_pytimedelta") else value
+    except (ValueError, OverflowError):
+        return value  # beyond the years that Python has
+
+
+def _to_microseconds(value: np.datetime64 | np.timedelta64) -> Any:
+    """Return the value in the finest unit that Python has a type for."""
+    unit, _ = np.datetime_data(value.dtype)
+    return value.astype(f"{value.dtype.kind}8[us]") if unit in ("ns", "ps", "fs", "as") else value

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Frame, Labels
+from dqlabels.frames.values import python_value
 from dqlabels.report.summary import Plain
 from dqlabels.statistics.arrays import RealArray
 
@@ -133,15 +134,14 @@ def index_values(table: Frame | None) -> Any:
 
 
 def plain(value: object) -> Plain:
-    """Return a value for JSON: numbers, booleans and strings as they are, NaN as None, and all else as text.
+    """Return a value for JSON: numbers, booleans and strings as they are, what is missing as None, all else as text.
 
-    >>> plain(np.int64(3)), plain(float("nan"))
-    (3, None)
+    >>> plain(np.int64(3)), plain(float("nan")), plain(np.datetime64("2026-01-31", "ns"))
+    (3, None, '2026-01-31T00:00:00')
     """
+    value = python_value(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if isinstance(value, np.generic):
-        return plain(value.item())
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (datetime.date, datetime.datetime)):

@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.frames.columns import Column, ColumnKind, Frame, column_kind
+from dqlabels.frames.encoders import holds_vectors
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.frames.values import python_value
 from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.arrays import FloatArray, IntArray
 
@@ -113,7 +115,7 @@ def explain(
         column = part[name]
         for at, found in enumerate(_compare(column, kind, comparison)):
             lines[at] += found
-    nearest = comparison.nearest(len(kinds))
+    nearest = comparison.nearest()
     rows = evidence.positions[sample]
     return [_explanation(part, lines[at], nearest[at], shown.size, rows) for at in range(shown.size)]
 
@@ -144,6 +146,7 @@ class _Comparison:
         self.pairs = [(np.flatnonzero(suggested == k), np.flatnonzero(codes == k)) for k in np.unique(suggested)]
         self.distances = [np.zeros((shown.size, rows.size)) for shown, rows in self.pairs]
         self.totals = np.bincount(codes, minlength=int(max(given.max(), suggested.max())) + 1)
+        self.columns = 0
 
     def ratios(self, there: IntArray, of_given: IntArray, bins: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return ratio and shares (s,), from how many rows of either class hold what each shown row holds."""
@@ -155,11 +158,13 @@ class _Comparison:
 
     def add(self, distance: Distance) -> None:
         """Add the distance in one column: ``distance(shown, rows)`` returns (s', m') in [0, 1]."""
+        self.columns += 1
         for at, (shown, rows) in enumerate(self.pairs):
             self.distances[at] += distance(shown, rows)
 
-    def nearest(self, columns: int) -> list[list[tuple[int, float]]]:
-        """Return the nearest rows for each shown row, as places in the sample with their mean distance over columns."""
+    def nearest(self) -> list[list[tuple[int, float]]]:
+        """Return the nearest rows for each shown row, as places in the sample with their mean distance."""
+        columns = self.columns
         found: list[list[tuple[int, float]]] = [[] for _ in self.given]
         for total, (shown, rows) in zip(self.distances, self.pairs, strict=True):
             for at, line in zip(shown, total, strict=True):
@@ -208,6 +213,8 @@ def _mixed(*parts: NDArray[np.floating]) -> NDArray[np.uint64]:
 def _compare(column: Column, kind: ColumnKind, comparison: _Comparison) -> list[list[Line]]:
     """Add the distances of one column, and return its lines for each shown row."""
     shown = comparison.given.size
+    if kind == "vector" and not holds_vectors(column):
+        return [[] for _ in range(shown)]
     if kind in ("text", "vector"):
         matrix = FeatureEncoder.fit_encode(column.to_frame(), {column.name: kind})[1].matrix.astype(np.float64)
         matrix = _unit_rows(matrix)
@@ -219,7 +226,7 @@ def _compare(column: Column, kind: ColumnKind, comparison: _Comparison) -> list[
     else:
         values = FeatureEncoder.fit_encode(column.to_frame(), {column.name: kind})[1].matrix[:, 0].astype(np.float64)
         comparison.add(_number_distance(values, shown))
-        bins, names = _tenths(values, column)
+        bins, names = _tenths(values, _moment if kind == "date" and _is_moment(column) else _number)
     return _lines(column, bins, names, comparison)
 
 
@@ -254,7 +261,12 @@ def _categories(column: Column) -> tuple[IntArray, list[str]]:
     return np.array([place[value] for value in values], dtype=np.int64), names
 
 
-def _tenths(values: FloatArray, column: Column) -> tuple[IntArray, list[str]]:
+def _is_moment(column: Column) -> bool:
+    """Whether a column of dates says when, and not how long or at which time of any day."""
+    return column.dtype in (nw.Date, nw.Datetime, nw.Object)
+
+
+def _tenths(values: FloatArray, say: Callable[[float], str]) -> tuple[IntArray, list[str]]:
     """The tenth (n,) that each value is in, or the value itself where there are few; the last is for missing values."""
     known = values[~np.isnan(values)]
     distinct = np.unique(known)
@@ -262,7 +274,6 @@ def _tenths(values: FloatArray, column: Column) -> tuple[IntArray, list[str]]:
     edges = distinct[1:] if few else np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
     bins = np.searchsorted(edges, values, side="right")
     bins[np.isnan(values)] = edges.size + 1
-    say = _moment if column.dtype in (nw.Date, nw.Datetime) else _number
     if few:
         names = [say(value) for value in distinct] or ["nothing"]
     else:
@@ -344,18 +355,17 @@ def _moment(days: float) -> str:
 def shown_value(value: Any, *, max_length: int = MAX_VALUE_LENGTH) -> str:
     """Return a value of the table as text: short, on one line, empty where it is missing.
 
-    >>> shown_value(0.123456789), shown_value(None)
-    ('0.123457', '')
+    >>> shown_value(0.123456789), shown_value(None), shown_value(np.datetime64("2026-01-31T12:00", "ns"))
+    ('0.123457', '', '2026-01-31 12:00:00')
     """
-    if hasattr(value, "to_numpy") or isinstance(value, (list, tuple, np.ndarray)):
+    value = python_value(value)
+    if isinstance(value, (list, tuple, np.ndarray)) or (hasattr(value, "to_numpy") and hasattr(value, "__len__")):
         numbers = list(value)
         head = ", ".join(shown_value(item) for item in numbers[:3])
         return f"[{head}, … {len(numbers):,} in all]" if len(numbers) > 3 else f"[{head}]"
-    if value is None or (isinstance(value, float) and math.isnan(value)) or str(value) in ("NaT", "<NA>"):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if hasattr(value, "as_py"):
-        value = value.as_py()
-    text = f"{value:.6g}" if isinstance(value, (float, np.floating)) else str(value)
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
     text = "".join(letter if letter.isprintable() or letter.isspace() else "�" for letter in text[: 2 * max_length])
     text = " ".join(text.split())
     return text if len(text) <= max_length else text[: max_length - 1] + "…"
