@@ -138,10 +138,13 @@ def one_limit(pool: Pool, size: int, rng: np.random.Generator, nights: int) -> d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="years of clean nights, of an auditor each")
+    parser.add_argument("--tables", nargs="*", default=["diamonds", "flights", "stops", "surveys"])
     parser.add_argument("--gates", type=int, default=30, help="clean nights held against one limit each; 0 for none")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     for name, frame, label in tables():
+        if name not in arguments.tables:
+            continue
         pools = [Pool.of(frame, label, seed) for seed in range(arguments.repeats)]
         check_against_the_monitor(pools[0])
         for size in SIZES:
