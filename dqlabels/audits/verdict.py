@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,9 @@ from dqlabels.statistics.scores import (
     score_units,
 )
 
+# What a noise rate that the rows alone give becomes by what is known beside them.
+Correction = Callable[[NoiseRate], NoiseRate]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassVerdict:
@@ -56,6 +60,7 @@ def verdict_of(
     pairs: Pairs | None = None,
     shape: WrongProbability | None = None,
     independent: float = 1.0,
+    corrected: Correction | None = None,
 ) -> ClassVerdict:
     """Score the labels of a table in memory, and say what follows from the scores.
 
@@ -68,12 +73,13 @@ def verdict_of(
         pairs: The probabilities of each row's label and its strongest rival, where they are known.
         shape: P(wrong) by score of a trusted table, which is moved to the noise rate of these rows.
         independent: Share of the rows that count as independent, in (0, 1].
+        corrected: What trusted rows make of the noise rate of these.
     """
     scored = _Scored.of(codes, probs, score, pairs, options.n_jobs)
     units, tally = scored.units, scored.tally
     error = model_error(codes, found.likely)
     basis = RateBasis(*scored.sample.finish(), found.class_counts, found.confident_joint, error, independent)
-    rule = ScoreRule.of(tally, basis, found.joint, score, options, shape)
+    rule = ScoreRule.of(tally, basis, found.joint, score, options, shape, corrected)
     if options.compat is not None:
         return ClassVerdict(found, units, rule.calibration(tally, _tally_of(units[found.flagged])))
     flagged = found.flagged & (units < rule.cutoff)
@@ -136,6 +142,7 @@ class ScoreRule:
         score: Score,
         options: Options,
         shape: WrongProbability | None = None,
+        corrected: Correction | None = None,
     ) -> ScoreRule:
         """Find the rule of a table, wherever its rows are.
 
@@ -146,8 +153,9 @@ class ScoreRule:
             score: Scores labels (m,) by probabilities (m, K).
             options: The rule and the precision asked for.
             shape: P(wrong) by score of a trusted table; by default it is found from these rows.
+            corrected: What trusted rows make of the noise rate of these.
         """
-        rate = default_rate(basis)
+        rate = default_rate(basis) if corrected is None else corrected(default_rate(basis))
         probability = (
             wrong_probability(tally, basis.codes, basis.probs, rate.matrix, rate.estimate, score)
             if shape is None

@@ -39,6 +39,11 @@ ASSUMPTIONS = {
         "percent of labels are usually wrong. Noise that mistakes a class for one other, or hides in ambiguous rows, "
         "is missed in part. The interval allows for the method's errors on tables with known noise."
     ),
+    "trusted": (
+        "The noise rate of the trusted rows plus the increase since, which the same model measured. Assumes what the "
+        "trusted rate does, and that the model would be right about this batch's true labels as often as about the "
+        "trusted ones; a change in the rows themselves counts as noise."
+    ),
     "confident": (
         "Assumes that a row which the model confidently puts in another class is mislabelled. Where classes truly "
         "overlap, the overlap counts as noise, so the estimate is too high on hard tables."

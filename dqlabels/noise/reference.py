@@ -14,13 +14,16 @@ import numpy as np
 from dqlabels.errors import OptionError
 from dqlabels.frames.archive import is_archive, read_header
 from dqlabels.noise.increase import MIN_ROWS, Increase
-from dqlabels.noise.rate import ASSUMPTIONS, NoiseRate, check_confidence
+from dqlabels.noise.rate import ASSUMPTIONS, NoiseRate, check_confidence, noise_rate
 from dqlabels.noise.shares import difference_interval
+from dqlabels.statistics.arrays import FloatArray, IntArray
 
 # Format number of a profile; later versions read older ones.
 PROFILE_FORMAT = 1
 # If the trusted error is near chance, a change in it says almost nothing.
 MIN_SCALE = 0.2
+# A smaller rate of a batch's own rows counts as this where its noise matrix is scaled.
+MIN_RATE = 1e-4
 # Models of tables whose sizes differ by more than this factor are not compared: one of them knows more.
 MAX_TIMES_AS_MANY = 1.25
 # How the model of given probabilities is named, whose size is the caller's affair.
@@ -189,6 +192,41 @@ def increase_rate(increase: Increase, base: NoiseRate, *, is_telling: bool, conf
         assumption=ASSUMPTIONS["reference"], rows=increase.rows, class_low=np.zeros(n_classes),
         class_high=np.ones(n_classes), supported=not caution, caution=caution,
     )  # fmt: skip
+
+
+def rate_since(own: NoiseRate, class_rows: IntArray, trusted: Mapping[str, Any], increase: Increase) -> NoiseRate:
+    """Return the noise rate of a batch by method ``"trusted"``: that of the trusted rows, and the increase since.
+
+    What a model says of a few rows alone is mostly what the method expects of any table. The increase is measured
+    against many rows that the same model judged.
+
+    Args:
+        own: The batch's by its own rows, from which the noise matrix is taken.
+        class_rows: (K,) rows of the batch that carry each label.
+        trusted: The noise rate of the trusted rows, as plain values.
+        increase: The batch's.
+    """
+    low, high = increase.interval(own.confidence)
+    before = float(trusted["estimate"])
+    estimate = min(max(before + increase.estimate, 0.0), 1.0)
+    below = np.hypot(before - float(trusted["low"]), increase.estimate - low)
+    above = np.hypot(float(trusted["high"]) - before, high - increase.estimate)
+    interval = (estimate, max(estimate - float(below), 0.0), min(estimate + float(above), 1.0))
+    times = estimate / max(own.estimate, MIN_RATE)
+    matrix, inverse = _times_as_wrong(own.matrix, times), _times_as_wrong(own.inverse, times)
+    rate = noise_rate(interval, own.confidence, "trusted", class_rows, matrix, inverse)
+    supported = bool(trusted.get("supported", True))
+    return replace(rate, supported=supported, caution=str(trusted.get("caution", "")) if not supported else "")
+
+
+def _times_as_wrong(shares: FloatArray, times: float) -> FloatArray:
+    """A matrix (K, K) of shares by row with so many times as much off its diagonal, as far as a row allows."""
+    off = shares * times
+    np.fill_diagonal(off, 0.0)
+    total = off.sum(axis=1, keepdims=True)
+    off *= np.minimum(1.0, 1.0 / np.maximum(total, 1e-12))
+    np.fill_diagonal(off, 1 - off.sum(axis=1))
+    return off
 
 
 def comparison_caution(profile: Mapping[str, Any], model: str, rows: int) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from dqlabels.audits.classes.grades import grade_units, judge_grades
 from dqlabels.audits.options import Options
-from dqlabels.audits.verdict import ClassVerdict, in_turn, kernel_rule, plain_scoring, verdict_of
+from dqlabels.audits.verdict import ClassVerdict, Correction, in_turn, kernel_rule, plain_scoring, verdict_of
 from dqlabels.engines.memory import Pairs, judge
 from dqlabels.noise.probability import Score, WrongProbability
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
@@ -23,6 +23,7 @@ def judge_classes(
     trusted: ClassTally | None = None,
     shape: WrongProbability | None = None,
     independent: float = 1.0,
+    corrected: Correction | None = None,
 ) -> ClassVerdict:
     """Judge the labels of a table in memory.
 
@@ -34,10 +35,12 @@ def judge_classes(
         trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
         shape: P(wrong) by score of the trusted rows; by default it is found from these rows.
         independent: Share of the rows that count as independent of each other, in (0, 1].
+        corrected: What trusted rows make of the noise rate of these.
     """
     pairs = None if options.task == "ordinal" else Pairs.to_fill(probs)
     found = _found(codes, probs, options, frozen_classes, trusted, pairs)
-    return verdict_of(codes, probs, found, scoring(options, found.thresholds), options, pairs, shape, independent)
+    score = scoring(options, found.thresholds)
+    return verdict_of(codes, probs, found, score, options, pairs, shape, independent, corrected)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

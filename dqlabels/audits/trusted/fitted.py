@@ -17,6 +17,7 @@ from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
 from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline, Drift, label_shifts
+from dqlabels.audits.verdict import Correction
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Column, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
@@ -26,8 +27,9 @@ from dqlabels.frames.outputs import palette
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
 from dqlabels.models.out_of_sample import OutOfSample
-from dqlabels.noise.increase import Measured, Zero
+from dqlabels.noise.increase import MIN_ROWS, Measured, Zero
 from dqlabels.noise.probability import WrongProbability
+from dqlabels.noise.reference import rate_since
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import ClassTally, model_error, take
 
@@ -241,13 +243,14 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     everyone = positions.size == len(table)
     codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
     rare = fitted.tally.rows < MIN_ROWS_PER_CLASS
+    measured = _measured(fitted, encoded.matrix, labels.codes, options.n_jobs)
     verdict = judge_classes(
-        codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally, shape=fitted.wrong
-    )
+        codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally, shape=fitted.wrong,
+        corrected=_correction(fitted, measured, codes),
+    )  # fmt: skip
     found = verdict.judgement
     own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(labels.values)))
     whole = add_columns(table, fitted.names, found, positions, probs, labels.foreign, own.values)
-    measured = _measured(fitted, encoded.matrix, labels.codes, options.n_jobs)
     error = model_error(codes, found.likely) if measured is None else measured.sums.error
     shifts = label_shifts(fitted.profile, fitted.classes, found.class_counts, fitted.error, error)
     features = fitted.baseline.shifts(encoded.matrix, fitted.encoder)
@@ -258,6 +261,18 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
         notes=(*notes, *drift.notes()),
     )  # fmt: skip
     return replace(audit, moved=drift, unseen=int((labels.foreign >= 0).sum()))
+
+
+def _correction(fitted: Fitted, measured: Measured | None, codes: IntArray) -> Correction | None:
+    """What the trusted rows make of a batch's noise rate: theirs and the increase, which few rows tell better.
+
+    None where no increase can be told.
+    """
+    zero = fitted.zero
+    if zero is None or measured is None or not zero.is_telling or measured.codes.size < MIN_ROWS:
+        return None
+    increase, rows = zero.increase(measured.sums), np.bincount(codes, minlength=len(fitted.classes))
+    return lambda own: rate_since(own, rows, fitted.profile["noise_rate"], increase)
 
 
 def _measured(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None) -> Measured | None:
