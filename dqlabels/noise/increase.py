@@ -1,7 +1,7 @@
 """How far the noise rate of a batch lies above that of trusted rows which the same model judged.
 
-Each label counts by its doubt: how likely it would be wrong, by its score among the trusted rows, if a tenth of those
-labels were wrong. The doubt that a batch has beyond the trusted rows' of the same classes, over what labels drawn at
+Each label counts by its doubt: how likely it would be wrong, by its score among the trusted rows, if 6% of their labels
+were wrong. The doubt that a batch has beyond the trusted rows' of the same classes, over what labels drawn at
 random would add, is the share of its labels that became wrong. This tells two to three times as much from as many rows
 as counting the labels that the model disagrees with (docs/benchmarks.md).
 """
@@ -21,7 +21,7 @@ from dqlabels.statistics.scores import N_BINS, ScoreTally, every_logit_margin, l
 
 # The rate at which doubt is counted. Smaller ones tell more of noise at random and less of noise at the border of the
 # classes, larger ones the other way round.
-RATE = 0.10
+RATE = 0.06
 # The doubt of a class with few trusted rows is drawn to that of the table, as by so many rows of it.
 PRIOR_ROWS = 20.0
 # Trusted rows from which the scores of other labels are taken.

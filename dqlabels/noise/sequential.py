@@ -31,7 +31,7 @@ CAP = 1.25
 YEARS, MAX_NIGHTS = 1_000, 1_000
 # A rise counts from so many standard errors above the zero, so that few trusted rows that read too low do not cry wolf
 # all year; and the limit gives this share of the false alarms that are allowed, since real nights are no simulation.
-SLACK, MARGIN = 1.0, 0.35
+SLACK, MARGIN = 1.0, 0.7
 # Sums are compared with limits between these; the second gives less than one false alarm in a thousand years.
 LIMITS = (0.2, 20.0)
 STEPS = 20
@@ -49,7 +49,7 @@ class Plan:
     false_alarms_per_year: float = 1.0
     batches_per_year: float = 365.0
     rise: float = 0.02
-    learned: int = 7
+    learned: int = 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)

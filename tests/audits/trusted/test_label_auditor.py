@@ -116,8 +116,21 @@ def test_rows_alike_on_a_coarse_table_do_not_vouch_for_themselves():
 @pytest.mark.parametrize("options", [{"cv": 3}, {"model": LogisticRegression()}, {"model": DecisionTreeClassifier()}])
 def test_a_cross_validated_model_judges_trusted_rows_out_of_fold(options):
     frame = pl.DataFrame(two_classes())
-    audited = LabelAuditor("label", **options).fit(frame).audit(frame).frame
-    assert audited.equals(dqlabels.audit(frame, "label", **options).frame)
+    audited = LabelAuditor("label", **options).fit(frame).audit(frame)
+    assert audited.probabilities.equals(dqlabels.audit(frame, "label", **options).probabilities)
+
+
+def test_a_small_clean_batch_reads_as_clean_as_a_large_one(auditor):
+    trusted = auditor.profile()["noise_rate"]["estimate"]
+    rates = [auditor.audit(pl.DataFrame(two_classes(rows, seed=7))).noise_rate for rows in (60, 600)]
+    assert [rate.method for rate in rates] == ["trusted", "trusted"]
+    assert all(abs(rate.estimate - trusted) < 0.04 and rate.low <= trusted <= rate.high for rate in rates)
+
+
+def test_the_quality_of_a_batch_sums_to_its_noise_rate(auditor, batch):
+    audit = auditor.audit(pl.DataFrame(batch))
+    wrong = float((1 - audit.frame["label_quality"]).sum())
+    assert wrong == pytest.approx(max(audit.noise_rate.estimate * audit.audited, 0.5), rel=1e-6)
 
 
 def test_a_model_of_your_own_judges_a_batch(batch):
