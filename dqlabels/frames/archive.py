@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import lzma
 import math
+import stat
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -34,7 +37,18 @@ DTYPES = {"f4": "<f4", "f8": "<f8", "i4": "<i4", "i8": "<i8", "u1": "|u1", "u4":
 # Trees and sparse probabilities are packed 5 to 60 times smaller; a file that claims far more is an attack.
 MAX_UNPACKED_RATIO = 400
 ALWAYS_ALLOWED_BYTES = 64 * 2**20
-MAX_HEADER_BYTES = 256 * 2**20
+# Plain values take up to 30 times their text in memory, so much less of it is read: a small file's header has at most
+# the first, a larger one's at most the second times the size of the file.
+ALWAYS_ALLOWED_HEADER_BYTES = 2**20
+MAX_HEADER_RATIO = 32
+# Those of which no more is unpacked than is asked for.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# What readers of other libraries raise on bytes that are not what they should be.
+UNREADABLE = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, BufferError, EOFError,
+    ImportError, MemoryError, OSError, RuntimeError, SyntaxError, lzma.LZMAError, struct.error, tokenize.TokenError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 # A fixed date, so that the same auditor always gives the same bytes.
 DATE = (1980, 1, 1, 0, 0, 0)
 DAMAGED = "Save the auditor again; a damaged or altered file is not read even in part."
@@ -96,8 +110,21 @@ def is_archive(path: str | Path) -> bool:
     Raises:
         OSError: The file cannot be read.
     """
+    refuse_endless(path)
     with Path(path).open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
+
+
+def refuse_endless(path: str | Path) -> None:
+    """Raise where a path leads to a device or a pipe, which may never end.
+
+    Raises:
+        AuditorFileError: It does.
+        OSError: There is no such file.
+    """
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise AuditorFileError(f"{path} is a device or a pipe, which may never end. Pass a file.")
 
 
 def read_header(path: str | Path) -> Mapping[str, Any]:
@@ -138,20 +165,23 @@ class _Reader:
 
     def __init__(self, path: str | Path, always_allowed_bytes: int = ALWAYS_ALLOWED_BYTES) -> None:
         self.path = Path(path)
+        refuse_endless(self.path)
         # Read at once: a file that changes meanwhile would be checked in one state and used in another.
         content = self.path.read_bytes()
         self.budget = always_allowed_bytes + MAX_UNPACKED_RATIO * len(content)
         try:
             self.packed = zipfile.ZipFile(io.BytesIO(content))
-        except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
+        except UNREADABLE as error:
             raise self._damaged(f"it is not a saved auditor, or not complete ({error})") from error
-        self.header = self._header()
+        if any(info.compress_type not in METHODS for info in self.packed.infolist()):
+            raise self._damaged("it is packed in another way than saved auditors are")
+        self.header = self._header(max_bytes=min(self.budget, header_limit(len(content))))
 
     def _damaged(self, what: str) -> AuditorFileError:
         return AuditorFileError(f"{self.path} cannot be read: {what}. {DAMAGED}")
 
-    def _header(self) -> Mapping[str, Any]:
-        raw = self._unpack(HEADER, min(self.budget, MAX_HEADER_BYTES))
+    def _header(self, *, max_bytes: int) -> Mapping[str, Any]:
+        raw = self._unpack(HEADER, max_bytes)
         summed = self.packed.comment
         if summed != SUMMED + hashlib.sha256(raw).hexdigest().encode("ascii"):
             raise self._damaged("the checksum of its header is wrong")
@@ -181,7 +211,7 @@ class _Reader:
             shape = entry.get("shape") if isinstance(entry, dict) else None
             if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
                 raise self._damaged(f"the shape of {name!r} is {shape!r}")
-            if entry.get("type") not in DTYPES or len(shape) > 2:
+            if not isinstance(entry.get("type"), str) or entry["type"] not in DTYPES or len(shape) > 2:
                 raise self._damaged(f"{name!r} is of type {entry.get('type')!r}, which is unknown")
             declared += self._size(entry)
         if declared > self.budget:
@@ -207,8 +237,63 @@ class _Reader:
         try:
             with self.packed.open(name) as file:
                 content = file.read(max_bytes + 1)
-        except (KeyError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except UNREADABLE as error:
             raise self._damaged(f"{name!r} cannot be unpacked ({error})") from error
         if len(content) > max_bytes:
             raise self._damaged(f"{name!r} unpacks to more than its {max_bytes:,} bytes")
         return content
+
+
+def header_limit(size: int) -> int:
+    """Return how many bytes of JSON a file of this size in bytes may hold."""
+    return ALWAYS_ALLOWED_HEADER_BYTES + MAX_HEADER_RATIO * size
+
+
+def unpacked_copy(content: bytes, header: str) -> bytes:
+    """Return a ZIP file that another library wrote with its entries stored, none of which held more than it declares.
+
+    Args:
+        content: The file.
+        header: The entry that holds JSON.
+
+    Raises:
+        AuditorFileError: Damaged, or an entry or array would unpack to more than it should.
+    """
+    try:
+        return _unpacked_copy(content, header, MAX_UNPACKED_RATIO * len(content))
+    except AuditorFileError:
+        raise
+    except UNREADABLE as error:
+        raise AuditorFileError(f"It cannot be read ({error or type(error).__name__}).") from error
+
+
+def _unpacked_copy(content: bytes, header: str, budget: int) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as packed, zipfile.ZipFile(whole, "w") as copy:
+        for info in packed.infolist():
+            budget -= info.file_size
+            most = header_limit(len(content)) if info.filename == header else info.file_size
+            if budget < 0 or info.file_size > most or info.compress_type not in METHODS:
+                raise AuditorFileError(f"It would unpack to more than {MAX_UNPACKED_RATIO} times its size.")
+            with packed.open(info) as file:
+                entry = file.read(info.file_size + 1)
+            if entry.startswith(MAGIC):  # a sparse matrix of SciPy is a ZIP of arrays
+                entry = _unpacked_copy(entry, header, budget)
+            _check_array(entry)
+            copy.writestr(info.filename, entry)
+    return whole.getvalue()
+
+
+def _check_array(content: bytes) -> None:
+    """Raise where an array of NumPy's format claims more than there is of it, since NumPy would make room for it.
+
+    Raises:
+        AuditorFileError: It does, or is of a version that is not known.
+    """
+    if not content.startswith(np.lib.format.MAGIC_PREFIX):
+        return
+    file = io.BytesIO(content)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = readers[np.lib.format.read_magic(file)](file)
+    if math.prod(shape) * max(dtype.itemsize, 1) > len(content) - file.tell():
+        raise AuditorFileError(f"An array of shape {shape} is not there whole.")

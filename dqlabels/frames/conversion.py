@@ -136,17 +136,19 @@ def as_vectors(column: Column, size: int, expected: str) -> FloatMatrix:
         FeatureError: A list has another length, or does not hold numbers.
     """
     rows = column.to_list()
-    matrix = np.full((len(rows), size), np.nan, dtype=np.float32)
+    there: dict[int, FloatMatrix] = {}
     for position, row in enumerate(rows):
         if is_vector(row):
-            vector = as_vector(row, column.name)
-            if vector.size != size:
-                refuse(
-                    column, expected, f"row {position:,} holds a list of {vector.size:,} instead of {size:,} numbers"
-                )
-            matrix[position] = vector
+            there[position] = as_vector(row, column.name)
+            length = there[position].size
+            if length != size:
+                refuse(column, expected, f"row {position:,} holds a list of {length:,} instead of {size:,} numbers")
         elif row is not None and not (isinstance(row, float) and np.isnan(row)):
             refuse(column, expected, f"{_shown(row)} in row {position:,} is not a list of numbers")
+    # Made only now: a file may claim vectors of any size.
+    matrix = np.full((len(rows), size), np.nan, dtype=np.float32)
+    for position, vector in there.items():
+        matrix[position] = vector
     return matrix
 
 

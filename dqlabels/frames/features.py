@@ -17,6 +17,8 @@ from dqlabels.frames.encoders import ColumnEncoder, encoder_from_dict, fit_encod
 MAX_NAMED = 20
 # With this many rows per value on average, it is no coincidence if no value occurs with two classes.
 REPEATS = 5
+# Features of a row that a saved encoder may ask for: 64 MiB.
+MAX_FEATURES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,6 +165,8 @@ class FeatureEncoder:
                 raise FeatureError(f"The saved encoder has a column {name!r}, which is repeated or not a string.")
             encoders[name] = encoder_from_dict(column.get("kind"), column)
             kinds[name] = column["kind"]
+        if (width := sum(encoder.width for encoder in encoders.values())) > MAX_FEATURES:
+            raise FeatureError(f"The saved encoder makes {width:,} features of a row, more than {MAX_FEATURES:,}.")
         return cls(kinds, encoders)
 
 

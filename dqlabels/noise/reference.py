@@ -53,8 +53,17 @@ def read_profile(reference: object) -> Mapping[str, Any]:
     elif isinstance(reference, (str, Path)):
         try:
             reference = json.loads(Path(reference).read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise OptionError(f"{reference} does not hold a profile as JSON ({error}).") from error
+    return checked_profile(reference)
+
+
+def checked_profile(reference: object) -> Mapping[str, Any]:
+    """Return a profile that is one; unlike :func:`read_profile` it opens no file, whatever it is passed.
+
+    Raises:
+        OptionError: ``reference`` is not a profile, or one that this version cannot read.
+    """
     if not isinstance(reference, Mapping) or "format" not in reference:
         wrong = "is needed here" if reference is None else "is not the profile of an audit"
         raise OptionError(
@@ -100,7 +109,7 @@ def _check_rate(rate: object) -> None:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def _is_share(value: object) -> bool:

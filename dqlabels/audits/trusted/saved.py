@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +14,23 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.trusted.drift import Baseline
 from dqlabels.audits.trusted.fitted import Fitted, FittedRows
-from dqlabels.errors import AuditorFileError, DQLabelsError, MissingExtraError
-from dqlabels.frames.archive import MAX_UNPACKED_RATIO, Archive, read_archive, write_archive
+from dqlabels.errors import AuditorFileError, MissingExtraError
+from dqlabels.frames.archive import UNREADABLE, Archive, read_archive, unpacked_copy, write_archive
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.models.estimator import EstimatorModel, FoldsModel
 from dqlabels.models.forest import LEFT_OUT, FittedModel, Forest
 from dqlabels.models.halves import HalvesModel
 from dqlabels.noise.increase import Zero
 from dqlabels.noise.probability import FILTERS, WrongProbability
-from dqlabels.noise.reference import read_profile
+from dqlabels.noise.reference import checked_profile
 from dqlabels.statistics.classes import ClassTally
 from dqlabels.statistics.scores import N_BINS, SCORES
 from dqlabels.version import __version__
 
 KIND = "label auditor"
 ESTIMATOR = "model.skops"
+# Where skops keeps its plain values.
+SCHEMA = "schema.json"
 # Classes come back as the values they were; what is not in this list cannot be a class of a saved auditor.
 VALUES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
     "str": (str, str, str),
@@ -121,7 +121,7 @@ def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
         return _read(archive, trusted_types)
     except (AuditorFileError, MissingExtraError) as error:
         raise type(error)(f"{path}: {error}") from error
-    except (DQLabelsError, KeyError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except UNREADABLE as error:
         raise AuditorFileError(
             f"{path} cannot be used: {error or type(error).__name__}. It was altered, or is not what LabelAuditor.save "
             "wrote. Save it again from the auditor it was saved from."
@@ -139,7 +139,7 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
     settings, names = _settings(facts["settings"]), [str(name) for name in facts["names"]]
     if len(set(names)) != 3:
         raise AuditorFileError(f"It names {len(set(names))} output columns instead of 3.")
-    profile = dict(read_profile(facts["profile"]))
+    profile = dict(checked_profile(facts["profile"]))
     if len(profile["classes"]) != k or len(profile["class_rows"]) != k:
         raise AuditorFileError("The profile has other classes than the auditor.")
     float(profile["model_error"]), int(profile["rows"]), float(profile["noise_rate"]["estimate"])
@@ -233,7 +233,9 @@ class _Models:
             return HalvesModel.from_arrays(_own(self.archive, f"{place}halves."), self.width, self.k)
         if kind == "estimator":
             blob = self.archive.blobs[place + ESTIMATOR]
-            return EstimatorModel(_load(blob, self.trusted_types), self.width, self.k)
+            model = EstimatorModel(_load(blob, self.trusted_types), self.width, self.k)
+            model.predict_proba(np.zeros((1, self.width), dtype=np.float32))  # one that cannot judge is found out here
+            return model
         if kind != "folds" or place:
             raise AuditorFileError(f"Its model is a {kind!r}, which this version does not know.")
         shares = tuple(float(share) for share in facts["shares"])
@@ -264,19 +266,19 @@ def _dump(estimator: object) -> bytes:
 def _load(blob: bytes, trusted_types: tuple[str, ...]) -> Any:
     skops = _skops()
     try:
-        with zipfile.ZipFile(io.BytesIO(blob)) as packed:
-            unpacked = sum(info.file_size for info in packed.infolist())
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise AuditorFileError(f"Its model cannot be read ({error}).") from error
-    if unpacked > MAX_UNPACKED_RATIO * len(blob):
-        raise AuditorFileError(f"Its model would unpack to {unpacked:,} bytes.")
-    unknown = sorted(set(skops.get_untrusted_types(data=blob)) - set(trusted_types))
+        blob = unpacked_copy(blob, SCHEMA)
+        unknown = sorted(set(skops.get_untrusted_types(data=blob)) - set(trusted_types))
+    except UNREADABLE as error:
+        raise AuditorFileError(f"Its model cannot be read: {error or type(error).__name__}.") from error
     if unknown:
         raise AuditorFileError(
             f"Its model holds types that are not trusted: {', '.join(unknown)}. If you know who wrote the file, pass "
             f"trusted_types={unknown!r}; their contents are not checked."
         )
-    return skops.loads(blob, trusted=list(trusted_types))
+    try:
+        return skops.loads(blob, trusted=list(trusted_types))
+    except UNREADABLE as error:
+        raise AuditorFileError(f"Its model cannot be read: {error or type(error).__name__}.") from error
 
 
 def _skops() -> Any:
