@@ -190,22 +190,41 @@ class DecisionFile:
             return
         try:
             found = json.loads(line)
+            number = found["id"]
+            if type(number) is not int or not self.last < number < 2**53:
+                raise ValueError(f"its id {number!r} does not follow {self.last}")
             if "undo" in found:
                 row = self.decisions[found["undo"]].row
                 self._of_row[row].remove(found["undo"])
-                self.last = int(found["id"])
-                self._touched.append((self.last, row))
             else:
                 made = Decision(**{key: found[key] for key in Decision.__slots__})
-                self.decisions[made.id] = made
-                self._of_row.setdefault(made.row, []).append(made.id)
-                self.last = made.id
-                self._touched.append((self.last, made.row))
-        except (KeyError, TypeError, ValueError) as error:
+                self._check_decision(made)
+                self.decisions[number], row = made, made.row
+                self._of_row.setdefault(row, []).append(number)
+            self.last = number
+            self._touched.append((number, row))
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise OptionError(
-                f"{self.path}, line {self._lines}, is not a review decision. Another program changed the file; "
-                "repair the line or choose another file."
+                f"{self.path}, line {self._lines}, is not a review decision ({error or type(error).__name__}). Another "
+                "program changed the file; repair the line or choose another file."
             ) from error
+
+    def _check_decision(self, made: Decision) -> None:
+        """Raise unless the decision is one that :meth:`record` writes.
+
+        Raises:
+            ValueError: It is not.
+        """
+        classes = self.head["classes"]
+        if type(made.row) is not int or not 0 <= made.row < self.head["rows"]:
+            raise ValueError(f"there is no row {made.row!r}")
+        if type(made.code) is not int or not UNCLEAR_CODE <= made.code < len(classes) or made.verdict not in VERDICTS:
+            raise ValueError(f"there is no verdict {made.verdict!r} with class {made.code!r}")
+        label = classes[made.code] if made.code >= 0 else "unclear"
+        if (made.verdict == "unclear") != (made.code == UNCLEAR_CODE) or made.label != label:
+            raise ValueError(f"verdict {made.verdict!r} and label {made.label!r} do not go with class {made.code}")
+        if not isinstance(made.window, str) or not isinstance(made.at, str):
+            raise ValueError("its window or its time is no text")
 
     def _check(self, line: bytes) -> None:
         found = _head_in(line)
@@ -252,9 +271,10 @@ def _head_in(line: bytes) -> Head | None:
     """The first line of a file of decisions, None if it is none."""
     try:
         head = json.loads(line)
-    except ValueError:  # not JSON, or not even text
+    except (ValueError, RecursionError):  # not JSON, or not even text
         return None
-    return cast("Head", head) if isinstance(head, dict) and type(head.get("dqlabels_review")) is int else None
+    known = isinstance(head, dict) and type(head.get("dqlabels_review")) is int and isinstance(head.get("label"), str)
+    return cast("Head", head) if known else None
 
 
 def _sync_folder(path: Path) -> None:

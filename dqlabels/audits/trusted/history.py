@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,8 @@ from dqlabels.frames.atomic import locked, replacing
 from dqlabels.noise.increase import DoubtSums, Zero
 
 FORMAT = 1
+# Larger counts are no rows of a table, and sums of them leave 64 bits.
+MAX_COUNT = 2**53
 
 
 class Head(TypedDict):
@@ -111,7 +112,7 @@ class History:
         for number, line in enumerate(lines[1:], start=2):
             try:
                 nights.append(_night(json.loads(line), len(self.head["classes"])))
-            except (KeyError, TypeError, ValueError, RecursionError) as error:
+            except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
                 raise OptionError(
                     f"{self.path}, line {number}, is not the line of a batch ({error}). Another program changed the "
                     "file; repair or remove the line."
@@ -163,17 +164,23 @@ def _night(saved: object, n_classes: int) -> Night:
     counts = [night.rows, night.judged, *night.class_rows, *(number for pair in night.pairs for number in pair)]
     if len(night.class_rows) != n_classes or len(night.class_doubt) != n_classes:
         raise ValueError(f"it has {len(night.class_rows)} classes")
-    if any(type(count) is not int or count < 0 for count in counts) or not sum(night.class_rows):
+    if any(type(count) is not int or not 0 <= count <= MAX_COUNT for count in counts) or not sum(night.class_rows):
         raise ValueError("it has a count that is no whole number of at least 0, or none that is more")
     if any(len(pair) != 3 or max(pair[:2]) >= n_classes for pair in night.pairs):
         raise ValueError("it has a pair of classes that there are not")
     numbers = [night.increase, night.error, *night.class_doubt]
-    if not all(type(number) in (int, float) and math.isfinite(number) for number in numbers) or night.error <= 0:
+    if not all(map(_is_number, numbers)) or night.error <= 0:
         raise ValueError("it has a number that is not finite, or an error that is not above 0")
+    if not all(0 <= doubt <= rows for doubt, rows in zip(night.class_doubt, night.class_rows, strict=True)):
+        raise ValueError("it has more doubt than rows, or less than none")
     for value, rows, beyond in night.segments:
-        if not isinstance(value, str) or type(rows) is not int or rows < 1 or not math.isfinite(beyond):
+        if not isinstance(value, str) or type(rows) is not int or not 1 <= rows <= MAX_COUNT or not _is_number(beyond):
             raise ValueError("it has a segment that cannot be read")
     texts = (night.batch_id, night.checked_at, night.verdict, night.message, *night.drifted)
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("it has a text that is none")
     return night
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_COUNT
