@@ -11,16 +11,25 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from dqlabels.audits.options import SPARK, Options, documented
-from dqlabels.errors import MissingExtraError, needing
+from dqlabels.errors import MissingExtraError, OptionError, needing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typing_extensions import Unpack
 
     from dqlabels.audits.options import SparkOptions
+    from dqlabels.audits.trusted.label_auditor import LabelAuditor
 
 
 @documented(SPARK)
-def audit(frame: Any, label: str, **options: Unpack[SparkOptions]) -> Any:
+def audit(
+    frame: Any,
+    label: str | None = None,
+    *,
+    auditor: str | Path | LabelAuditor | None = None,
+    **options: Unpack[SparkOptions],
+) -> Any:
     """Add ``label_quality``, ``suggested_label`` and ``is_label_issue`` to a Spark DataFrame.
 
     The model is fitted and the cutoffs are found at once; the columns are computed where the result is used. What
@@ -29,6 +38,8 @@ def audit(frame: Any, label: str, **options: Unpack[SparkOptions]) -> Any:
     Args:
         frame: A Spark DataFrame, n rows, of a classic session or of Spark Connect.
         label: The column that holds the given labels; rows where it is missing are kept, not estimated from.
+        auditor: A saved auditor, by its path, or one in memory: its model judges the rows, the columns are those that
+            :meth:`dqlabels.LabelAuditor.audit` gives, and nothing is trained. It knows its label and its options.
         {options}
 
     Raises:
@@ -42,8 +53,12 @@ def audit(frame: Any, label: str, **options: Unpack[SparkOptions]) -> Any:
         dqlabels.spark.audit(loans, "risk").where("is_label_issue").show()
     """
     chosen = Options.of(options, "dqlabels.spark.audit", SPARK)
-    from dqlabels.audits.spark import audit_on_spark
+    from dqlabels.audits.spark import audit_by_auditor_on_spark, audit_on_spark
 
+    if auditor is not None:
+        return audit_by_auditor_on_spark(frame, label, auditor, chosen)
+    if label is None:
+        raise OptionError("label= is needed: the column that holds the labels. Only an auditor= knows its own.")
     return audit_on_spark(frame, label, chosen)
 
 

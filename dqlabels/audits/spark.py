@@ -5,18 +5,32 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from dqlabels.audits.audit import module_of, run_audit
 from dqlabels.audits.kinds import KINDS, LabelLook, Resolved, holds_numbers, kind_of_look, max_fractional_classes
-from dqlabels.audits.options import Options
+from dqlabels.audits.options import SETTLED, Options
+from dqlabels.audits.trusted.fitted import (
+    Fitted,
+    batch_options,
+    check_known,
+    foreign_note,
+    read_batch_labels,
+    refuse_foreign,
+)
+from dqlabels.audits.trusted.saved import read_fitted
 from dqlabels.errors import MissingExtraError, OptionError, OutputColumnError, needing, warn_all
-from dqlabels.frames.columns import check_columns, require_names
+from dqlabels.frames.columns import LabelSet, check_columns, require_names
 from dqlabels.models import large
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
+
+    from dqlabels.audits.trusted.label_auditor import LabelAuditor
 
 
 def audit_on_spark(frame: DataFrame, label: str, options: Options) -> DataFrame:
@@ -63,13 +77,73 @@ def _kind_of(frame: DataFrame, label: str, options: Options) -> Resolved:
     return kind_of_look(look, options)
 
 
+def audit_by_auditor_on_spark(
+    frame: DataFrame, label: str | None, auditor: str | Path | LabelAuditor, options: Options
+) -> DataFrame:
+    """The frame with three more columns, by an auditor or the file of one; see :func:`dqlabels.spark.audit`.
+
+    Raises:
+        OptionError: Options that were settled when the auditor was fitted, or another label column.
+        DQLabelsError: As :meth:`dqlabels.LabelAuditor.audit`.
+    """
+    if found := options.not_default(SETTLED):
+        raise OptionError(
+            f"{', '.join(f'{name}=' for name in found)} together with auditor=: settled when the auditor was fitted. "
+            "Give it to dqlabels.LabelAuditor, or leave auditor= out."
+        )
+    fitted = read_fitted(auditor, ()) if isinstance(auditor, (str, Path)) else auditor.fitted
+    if label not in (None, fitted.label):
+        raise OptionError(f"label={label!r} is not the column that the auditor judges, which is {fitted.label!r}.")
+    return audit_batch_on_spark(frame, fitted)
+
+
+def audit_batch_on_spark(frame: DataFrame, fitted: Fitted, *, keep_new_classes: bool = True) -> DataFrame:
+    """The frame with three more columns, judged by an auditor on the workers; nothing is trained.
+
+    Args:
+        frame: A Spark DataFrame.
+        fitted: What the auditor learned.
+        keep_new_classes: Whether rows of classes that the auditor does not know are kept, unjudged, or refused.
+
+    Raises:
+        MissingExtraError: PySpark 4 or PyArrow is not installed.
+        DQLabelsError: As :meth:`dqlabels.LabelAuditor.audit`.
+    """
+    from dqlabels.audits.classes.streamed import spark_label_counts
+    from dqlabels.audits.trusted.passes import BatchTask, FittedBatch
+
+    _check_frame(frame)
+    _check_columns(frame, fitted.label, fitted.names)
+    fitted.encoder.check(frame.columns)
+    seen = LabelSet.of_batch(*spark_label_counts(frame, fitted.label))
+    labels = read_batch_labels(seen.values[seen.places.tolist()], fitted.classes, fitted.label_dtype)
+    check_known(fitted, labels)
+    if not keep_new_classes:
+        refuse_foreign(fitted, labels)
+    rows = np.zeros(len(labels.values), dtype=np.int64)
+    rows[labels.foreign[labels.foreign >= 0]] = seen.rows[labels.foreign >= 0]
+    notes = [foreign_note(labels.values, rows)] if rows.any() else []
+    task = BatchTask.of(seen, labels, len(fitted.classes))
+    judge = FittedBatch(fitted, labels.column, batch_options(fitted, Options()))
+    return _judged_on_workers(frame, task, judge, fitted.names, notes)
+
+
 def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequence[str]) -> DataFrame:
     """The three steps of a task, each fed by the workers."""
-    from pyspark import StorageLevel
-
-    from dqlabels.engines.spark import SparkBlocks, add_columns, draw_sample, judge_rows
+    from dqlabels.engines.spark import draw_sample
 
     fitted = task.learn(draw_sample(frame, task), None)
+    return _judged_on_workers(frame, task, fitted, names, (*notes, *fitted.notes))
+
+
+def _judged_on_workers(
+    frame: DataFrame, task: Any, fitted: Any, names: Sequence[str], notes: Sequence[str]
+) -> DataFrame:
+    """The steps of a task that was learned."""
+    from pyspark import StorageLevel
+
+    from dqlabels.engines.spark import SparkBlocks, add_columns, judge_rows
+
     rows = judge_rows(frame, task, fitted).persist(StorageLevel.DISK_ONLY)
     try:
         blocks = SparkBlocks(rows, task.layout)
@@ -77,7 +151,7 @@ def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequen
     except BaseException:
         _let_go(rows)
         raise
-    warn_all((*notes, *fitted.notes, *rule.notes), stacklevel=5)
+    warn_all((*notes, *rule.notes), stacklevel=6)
     result: DataFrame = add_columns(rows, _schema(frame, task.label, names), task.layout, rule)
     weakref.finalize(result, _let_go, rows).atexit = False
     return result

@@ -76,6 +76,7 @@ def find_judge(
     *,
     filter_by: str,
     least_rows: int = 0,
+    trusted: ClassTally | None = None,
 ) -> ClassJudge:
     """Read the rows until every cut is known: once for the joint, twice or more for the cuts.
 
@@ -84,11 +85,14 @@ def find_judge(
         tally: Sums over all rows, observed while they were judged.
         filter_by: The rule that flags rows, one of ``dqlabels.statistics.classes.FILTERS``.
         least_rows: Classes with fewer rows are never flagged.
+        trusted: Tally of trusted rows that gives the thresholds, and whose classes may be too small; by default these
+            rows do.
 
     Raises:
         ProbabilityError: Some rows are not probabilities.
     """
-    bars = tally.bars()
+    bar = tally if trusted is None else trusted
+    bars = bar.bars()
 
     def observe(state: JointTally, codes: IntArray, probs: RealArray) -> None:
         likely, top = likeliest_checked(probs)
@@ -99,7 +103,7 @@ def find_judge(
     margins, own, top = _cuts(blocks, filter_by, prune_counts(counts, tally.rows))
     joint = calibrate(counts, tally.rows) / max(rows, 1)
     return ClassJudge(
-        filter_by, tally.rows, tally.finish(), bars, counts, joint, tally.rows < least_rows,
+        filter_by, tally.rows, bar.finish(), bars, counts, joint, bar.rows < least_rows,
         margins, own, top,
     )  # fmt: skip
 

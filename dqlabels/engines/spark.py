@@ -193,7 +193,7 @@ class SparkBlocks:
         rows = make()
         for part in found.to_batches():
             table = pa.Table.from_batches([part])
-            units = _unpacked(table[OUTPUTS], layout.width).view(np.uint32)
+            units = _unpacked(table[OUTPUTS], None).view(np.uint32)
             rows.accept(_numbers(table[HASH]).view(np.uint64), _numbers(table[LABELS]), units, _numbers(table[COUNT]))
         return rows
 
@@ -258,12 +258,13 @@ def _packed(outputs: NDArray[np.float32]) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(), n, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 
-def _unpacked(column: pa.ChunkedArray, width: int) -> NDArray[np.float32]:
+def _unpacked(column: pa.ChunkedArray, width: int | None) -> NDArray[np.float32]:
+    """Return the numbers (b, width) of each row; without a width, as many as there are of each of some rows."""
     column = column.combine_chunks()
     _, offsets, data = column.buffers()
     starts = np.frombuffer(offsets, dtype=np.int32, count=column.offset + len(column) + 1)[column.offset :]
     values = np.frombuffer(data, dtype=np.float32)[starts[0] // 4 : starts[-1] // 4]
-    return values.reshape(len(column), width)
+    return values.reshape(len(column), values.size // max(len(column), 1) if width is None else width)
 
 
 def _numpy(column: pa.ChunkedArray) -> LabelArray:

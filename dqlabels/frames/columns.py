@@ -183,6 +183,18 @@ class LabelSet:
         codes, classes, counts = _checked(values, rows)
         return cls(values, classes, _first_rows(codes, len(classes)), counts, int(rows.sum() - counts.sum()))
 
+    @classmethod
+    def of_batch(cls, values: Column, rows: IntArray) -> LabelSet:
+        """Build the same of a batch whose classes are known elsewhere: it may hold one class, or none.
+
+        Raises:
+            LabelColumnError: Infinite values, or values that cannot be compared.
+        """
+        codes, classes = encode(values)
+        known = codes >= 0
+        counts = np.bincount(codes[known], weights=rows[known], minlength=len(classes)).astype(np.int64)
+        return cls(values, classes, _first_rows(codes, len(classes)), counts, int(rows.sum() - counts.sum()))
+
     def codes(self, column: Column) -> IntArray:
         """Class positions (b,) of a block's labels, -1 where missing.
 

@@ -26,7 +26,7 @@ from dqlabels.audits.streaming import (
     issues_of,
 )
 from dqlabels.errors import LabelColumnError
-from dqlabels.frames.columns import Labels, LabelSet
+from dqlabels.frames.columns import Column, Labels, LabelSet
 from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.sample import MAX_ROWS
 from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
@@ -157,11 +157,16 @@ def spark_task(frame: DataFrame, label: str, columns: list[str], options: Option
     Raises:
         LabelColumnError: Too many different values for classes.
     """
-    labels = _spark_labels(frame, label)
+    labels = LabelSet.of(*spark_label_counts(frame, label))
     return ClassTask(labels, columns, options), int(labels.rows.sum()) + labels.missing
 
 
-def _spark_labels(frame: DataFrame, label: str) -> LabelSet:
+def spark_label_counts(frame: DataFrame, label: str) -> tuple[Column, IntArray]:
+    """Return the different labels (m,) of a Spark DataFrame, missing included, and the rows (m,) of each.
+
+    Raises:
+        LabelColumnError: Too many different values for classes.
+    """
     from dqlabels.engines.spark import quoted
 
     counted = frame.groupBy(frame[quoted(label)].alias(label)).count().limit(MAX_CLASSES + 1).toArrow()
@@ -171,7 +176,7 @@ def _spark_labels(frame: DataFrame, label: str) -> LabelSet:
             "(or is a continuous number). Choose the column that holds the class, or group its values."
         )
     table = nw.from_native(counted, eager_only=True)
-    return LabelSet.of(table[label], table["count"].to_numpy().astype(np.int64))
+    return table[label], table["count"].to_numpy().astype(np.int64)
 
 
 def streamed_audit(streamed: Streamed) -> StreamedAudit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline, Drift, label_shifts
 from dqlabels.audits.verdict import Correction
 from dqlabels.errors import LabelColumnError
-from dqlabels.frames.columns import Column, Labels, encode
+from dqlabels.frames.columns import Column, Frame, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
 from dqlabels.frames.hashing import hash_matrix, hash_words
 from dqlabels.frames.media import Embedding, embed_columns
@@ -234,12 +234,11 @@ def batch_options(fitted: Fitted, options: Options) -> Options:
 def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelAudit:
     """The audit of a batch's n rows by what was fitted; nothing is trained."""
     table, options = request.table, request.options
-    fitted.encoder.check(table.columns)
-    others = [name for name in table.columns if name not in fitted.embed]
-    encoded = fitted.encoder.encode(embed_columns(table, fitted.embed, others))
-    probs, copies = _batch_probs(fitted, encoded.matrix, labels.codes, options.n_jobs)
+    encoded = batch_matrix(fitted, table)
+    probs, copies = batch_probs(fitted, encoded.matrix, labels.codes, options.n_jobs)
     notes = _notes(encoded, labels, copies)
-    positions = _judged(fitted, labels)
+    positions = np.flatnonzero(labels.codes >= 0)
+    check_known(fitted, labels)
     everyone = positions.size == len(table)
     codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
     rare = fitted.tally.rows < MIN_ROWS_PER_CLASS
@@ -294,22 +293,57 @@ def _measured(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jo
     return fitted.zero.measure(labels, probs, rows)
 
 
-def _judged(fitted: Fitted, labels: BatchLabels) -> IntArray:
-    """(m,) the rows whose label is a known class."""
-    positions = np.flatnonzero(labels.codes >= 0)
-    if not positions.size:
+def batch_matrix(fitted: Fitted, table: Frame) -> Encoded:
+    """Encode the rows (n,) of a batch as the trusted ones were.
+
+    Raises:
+        FeatureError: Columns that are not there or not what they were.
+    """
+    fitted.encoder.check(table.columns)
+    others = [name for name in table.columns if name not in fitted.embed]
+    return fitted.encoder.encode(embed_columns(table, fitted.embed, others))
+
+
+def check_known(fitted: Fitted, labels: BatchLabels) -> None:
+    """Refuse a batch that holds no known class.
+
+    Raises:
+        LabelColumnError: Naming the classes that are known, and one of the batch.
+    """
+    if not (labels.codes >= 0).any():
         raise LabelColumnError(
             f"Column {fitted.label!r}: no label of the batch is one of the {len(fitted.classes)} classes the auditor "
             f"knows ({', '.join(map(repr, fitted.classes[:MOST_NAMED]))}), but {labels.values[len(fitted.classes)]!r}. "
             "Check which column it is, or fit again."
         )
-    return positions
 
 
-def _batch_probs(
+def refuse_foreign(fitted: Fitted, labels: BatchLabels) -> None:
+    """Refuse a batch that holds classes which are not known.
+
+    Raises:
+        LabelColumnError: Naming them.
+    """
+    foreign = labels.values[len(fitted.classes) :]
+    if foreign:
+        raise LabelColumnError(
+            f"Column {fitted.label!r} holds {', '.join(map(repr, foreign[:10]))}, which the auditor was not fitted "
+            f"on; it knows {', '.join(map(repr, fitted.classes[:20]))}. Fit again on data that holds them, or pass "
+            "new_classes='keep' to leave their rows unjudged."
+        )
+
+
+def batch_probs(
     fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None
 ) -> tuple[FloatArray, int]:
-    """Probabilities (n, K), and how many rows are copies of fitted ones, judged as those were: out of sample."""
+    """Return probabilities (n, K), and how many rows are copies of fitted ones, judged as those were: out of sample.
+
+    Args:
+        fitted: What was learned.
+        matrix: (n, d) features.
+        codes: (n,) class positions, -1 where there is none.
+        n_jobs: Threads.
+    """
     if isinstance(fitted.model, HalvesModel):
         return fitted.model.judge(matrix, n_jobs)
     known, at = fitted.fitted_rows.answers(matrix, codes)
@@ -327,13 +361,7 @@ def _notes(encoded: Encoded, labels: BatchLabels, copies: int) -> list[str]:
     notes = []
     foreign = labels.foreign[labels.foreign >= 0]
     if foreign.size:
-        rows = np.bincount(foreign, minlength=len(labels.values))
-        named = [f"{value!r} ({_rows(n)})" for value, n in zip(labels.values, rows.tolist(), strict=True) if n]
-        listed = ", ".join(named[:MOST_NAMED]) + (", …" if len(named) > MOST_NAMED else "")
-        notes.append(
-            f"Classes the auditor was not fitted on: {listed}. Their rows are kept, with quality and flag null and the "
-            "label as the suggestion, and are estimated nothing from. Fit again on data that holds them."
-        )
+        notes.append(foreign_note(labels.values, np.bincount(foreign, minlength=len(labels.values))))
     for name, rows_of in encoded.unseen.items():
         notes.append(f"Column {name!r}: {_rows(rows_of)} with a value that the trusted table did not hold.")
     for name, rows_of in encoded.infinite.items():
@@ -344,6 +372,21 @@ def _notes(encoded: Encoded, labels: BatchLabels, copies: int) -> list[str]:
             "half that had not seen those."
         )
     return notes
+
+
+def foreign_note(values: Sequence[object], rows: IntArray) -> str:
+    """Return what a reader should know of classes that are not known.
+
+    Args:
+        values: Classes.
+        rows: How many rows of the batch carry each, 0 for those that are known.
+    """
+    named = [f"{value!r} ({_rows(n)})" for value, n in zip(values, rows.tolist(), strict=True) if n]
+    listed = ", ".join(named[:MOST_NAMED]) + (", …" if len(named) > MOST_NAMED else "")
+    return (
+        f"Classes the auditor was not fitted on: {listed}. Their rows are kept, with quality and flag null and the "
+        "label as the suggestion, and are estimated nothing from. Fit again on data that holds them."
+    )
 
 
 def _rows(number: int) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import narwhals as nw
+from narwhals.dependencies import is_pyspark_connect_dataframe, is_pyspark_dataframe
 
 from dqlabels.audits.beside import options_in_row_order
 from dqlabels.audits.classes.pipeline import conclude
@@ -23,22 +24,44 @@ from dqlabels.audits.trusted.fitted import (
     batch_options,
     judge_batch,
     read_batch_labels,
+    refuse_foreign,
     trusted_tally,
     trusted_zero,
 )
 from dqlabels.audits.trusted.saved import read_fitted, write_fitted
-from dqlabels.errors import LabelColumnError, OptionError, warn_all
+from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
 from dqlabels.frames.media import Embedding
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.reading import read_frame
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
     from typing_extensions import Unpack
 
     from dqlabels.audits.options import FittingOptions
 
 NewClasses = Literal["keep", "error"]
+
+
+class LazyFrame(Protocol):
+    """A lazy Polars frame."""
+
+    def collect_schema(self) -> Any:
+        """Its columns."""
+
+
+class SparkFrame(Protocol):
+    """A Spark DataFrame, of a classic session or of Spark Connect."""
+
+    @property
+    def sparkSession(self) -> Any:  # noqa: N802 - Spark's name
+        """The session that it belongs to."""
+
+
+def is_spark(frame: object) -> bool:
+    """Whether this is a Spark DataFrame."""
+    return bool(is_pyspark_dataframe(frame) or is_pyspark_connect_dataframe(frame))
 
 
 class LabelAuditor:
@@ -144,20 +167,28 @@ class LabelAuditor:
         warn_all(result.warnings, stacklevel=3)
         return self
 
-    def audit(self, batch: Any, *, new_classes: NewClasses = "keep") -> LabelAudit:
+    @overload
+    def audit(self, batch: Sized | LazyFrame, *, new_classes: NewClasses = "keep") -> LabelAudit: ...
+
+    @overload
+    def audit(self, batch: SparkFrame, *, new_classes: NewClasses = "keep") -> DataFrame: ...
+
+    def audit(self, batch: Any, *, new_classes: NewClasses = "keep") -> LabelAudit | DataFrame:
         """Audit a batch; nothing is trained.
 
         Rows with the same features as rows the auditor was fitted on are judged by the trees or folds that had not
         seen those, so the trusted table itself can be audited too.
 
         Args:
-            batch: pandas or Polars frame, LazyFrame (collected here) or PyArrow table, with the label and every
-                feature column, in any order. Columns of another dtype are converted where nothing is lost.
+            batch: pandas or Polars frame, LazyFrame, PyArrow table or Spark DataFrame, with the label and every
+                feature column, in any order. Columns of another dtype are converted where nothing is lost. A LazyFrame
+                is collected here whatever its size, since drift is measured on all its rows at once.
             new_classes: Rows whose class the auditor was not fitted on: ``"keep"`` leaves quality and flag null
                 and warns, ``"error"`` refuses the batch.
 
         Returns:
-            The audit, with ``.drift`` against the trusted table; ``gate(max_increase=...)`` compares with it too.
+            The audit, with ``.drift`` against the trusted table; ``gate(max_increase=...)`` compares with it too. A
+            Spark DataFrame is judged on its workers, and comes back with the three columns alone.
 
         Raises:
             FeatureError: Columns that are not there or not what they were.
@@ -171,6 +202,11 @@ class LabelAuditor:
         >>> auditor.audit(batch).issues["row"].to_list()
         [1]
         """
+        if is_spark(batch):
+            from dqlabels.audits.spark import audit_batch_on_spark
+
+            _check_new_classes(new_classes)
+            return audit_batch_on_spark(batch, self.fitted, keep_new_classes=new_classes == "keep")
         result = self._judge(batch, new_classes)
         warn_all(result.warnings, stacklevel=3)
         return result
@@ -178,20 +214,19 @@ class LabelAuditor:
     def _judge(self, batch: Any, new_classes: NewClasses) -> LabelAudit:
         """Audit a batch without a warning."""
         fitted = self.fitted
-        if new_classes not in ("keep", "error"):
-            raise OptionError(f"new_classes={new_classes!r} is none of 'keep', 'error'.")
+        _check_new_classes(new_classes)
+        if is_spark(batch):
+            raise OptionError(
+                "A Spark frame is judged on its workers, for its columns alone. Collect it where a gate, a drift or a "
+                "monitor is wanted."
+            )
         lazy, table = read_frame(batch)
         request = Request(table, self.label, KINDS["classes"], batch_options(fitted, self.options), lazy)
         require(table, [self.label], "label")
         check_outputs(table, self.label, fitted.names)
         labels = read_batch_labels(table[self.label], fitted.classes, fitted.label_dtype)
-        foreign = labels.values[len(fitted.classes) :]
-        if foreign and new_classes == "error":
-            raise LabelColumnError(
-                f"Column {self.label!r} holds {', '.join(map(repr, foreign[:10]))}, which the auditor was not fitted "
-                f"on; it knows {', '.join(map(repr, fitted.classes[:20]))}. Fit again on data that holds them, or pass "
-                "new_classes='keep' to leave their rows unjudged."
-            )
+        if new_classes == "error":
+            refuse_foreign(fitted, labels)
         return judge_batch(fitted, request, labels)
 
     def save(self, path: str | Path) -> None:
@@ -222,6 +257,11 @@ class LabelAuditor:
             f"<LabelAuditor of {self.label!r}: {len(fitted.classes)} classes, {len(fitted.encoder.names)} features, "
             f"{fitted.model.name} on {fitted.profile['rows']:,} rows>"
         )
+
+
+def _check_new_classes(new_classes: str) -> None:
+    if new_classes not in ("keep", "error"):
+        raise OptionError(f"new_classes={new_classes!r} is none of 'keep', 'error'.")
 
 
 def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | None = None) -> LabelAuditor:
