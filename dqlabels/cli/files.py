@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from dqlabels.errors import OptionError
-from dqlabels.frames.atomic import clear_abandoned, replacing, replacing_path
+from dqlabels.frames.atomic import replacing, replacing_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -167,7 +167,6 @@ def write_lazily(frame: pl.LazyFrame, path: str, file_format: str | None = None)
     import polars as pl
 
     kind = table_format(path, file_format)
-    clear_abandoned(path)
     with replacing_path(path) as part:
         try:
             getattr(frame, f"sink_{kind}")(part)

@@ -131,7 +131,7 @@ def test_a_killed_run_leaves_the_former_output_and_the_next_one_clears_up(source
     assert target.read_text() == "former"
     begun.unlink()
     if how == signal.SIGKILL:
-        (tmp_path / ".out.parquet.abc.part").touch()  # as a run killed while it wrote leaves one
+        (tmp_path / ".out.parquet.abcdefg_.part").touch()  # as a run killed while it wrote leaves one
     done = audit(source, target)
     assert done.returncode == 0, done.stderr
     assert pl.read_parquet(target).height == 30_000

@@ -122,7 +122,8 @@ class History:
     @contextmanager
     def exclusive(self) -> Iterator[list[Night]]:
         """Yield the batches for this program alone, to change in place; they are written whole, or not at all."""
-        lock = os.open(self.path.with_name(f".{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        real = Path(os.path.realpath(self.path))  # two links to one history share its lock
+        lock = os.open(real.with_name(f".{real.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             with locked(lock):
                 nights = self.nights()
