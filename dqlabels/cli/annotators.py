@@ -8,12 +8,13 @@ import typer
 
 from dqlabels.cli.app import working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, check_output, read_table, write_table
+from dqlabels.cli.files import STANDARD, Source, check_output
 from dqlabels.cli.limits import gate_of
 from dqlabels.cli.options import AsJson, AuditedTable, BothFormats, CommandOptions, File, Quiet
 from dqlabels.cli.parsing import split
 from dqlabels.cli.show import finish
-from dqlabels.cli.tables import audit_table
+from dqlabels.cli.tables import audit_table, write_result
+from dqlabels.cli.verbatim import Written
 
 OPTIONS = ("annotator", "item", "consensus", "features", "exclude", "random_state", "n_jobs")
 LIMITS = ("max_noise_rate", "min_agreement", "decide", "on_inconclusive", "min_judged")
@@ -35,7 +36,8 @@ def annotators_command(
     quiet: Quiet = False,
 ) -> None:
     """Audit the labels that several annotators gave to the rows of FILE."""
-    table = read_table(file, input_format)
+    source = Source.of(file, input_format)
+    table = source.read()
     output_format = input_format if output == STANDARD else None
     if output is not None:
         check_output(table, output, output_format)
@@ -46,5 +48,6 @@ def annotators_command(
         result = audit_table(table, label if long else split(label), chosen)
         gate = gate_of(result, limits) if options.has_limit else None
     if output is not None:
-        write_table(result.frame, output, output_format)
+        labels = {result.options.names[1]: result.label_columns}
+        write_result(result.frame, output, output_format, Written.of(source, table), labels)
     finish(result, gate, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)

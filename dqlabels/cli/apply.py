@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from dqlabels.cli.app import app
-from dqlabels.cli.files import STANDARD, check_output, read_table, write_table
+from dqlabels.cli.files import STANDARD, Source, check_output
 from dqlabels.cli.options import BothFormats, OutputFormat
+from dqlabels.cli.tables import write_result
+from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError
 
 
@@ -31,12 +33,14 @@ def apply_command(
 
     if output != STANDARD and Path(output).exists() and Path(output).samefile(file):
         raise OptionError(f"{output} is the reviewed file itself, whose decisions belong to its labels. Name a copy.")
-    table = read_table(file, input_format)
+    source = Source.of(file, input_format)
+    table = source.read()
     output_format = output_format or (input_format if output == STANDARD else None)
     check_output(table, output, output_format)
     applied = apply_decisions(table, decisions, original=original)
-    write_table(applied, output, output_format)
     label = read_head(decisions)["label"]
-    before = applied[original or f"{label}_original"]
+    kept = original or f"{label}_original"
+    write_result(applied, output, output_format, Written.of(source, table), {label: [label], kept: [label]})
+    before = applied[kept]
     changed = int((applied[label] != before).sum())
     typer.echo(f"{changed:,} of {applied.height:,} labels of {label} changed.", err=output == STANDARD)

@@ -8,7 +8,7 @@ import typer
 
 from dqlabels.cli.app import interruptible, working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, check_folder, check_output, read_table
+from dqlabels.cli.files import STANDARD, Source, check_folder, check_output, read_table
 from dqlabels.cli.limits import gate_of
 from dqlabels.cli.options import (
     WRITABLE,
@@ -23,7 +23,8 @@ from dqlabels.cli.options import (
     Reviewed,
 )
 from dqlabels.cli.show import finish
-from dqlabels.cli.tables import audit_by_saved, audit_table, open_table, reading, write_result
+from dqlabels.cli.tables import audit_by_saved, audit_table, open_table, reading, with_answers, write_result
+from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def audit_command(
     output_format = output_format or (input_format if output == STANDARD else None)
     whole = _needs_memory(options) or any(value is not None for value in (html, reviewed, auditor))
     whole = whole or "by" in options.written
-    table = read_table(file, input_format) if whole else open_table(file, input_format, options.sizes.large_rows)
+    source = Source.of(file, input_format)
+    table = source.read() if whole else open_table(source, options.sizes.large_rows)
     if output is not None:
         check_output(table.head(1).lazy().collect(), output, output_format)
     if html is not None:
@@ -68,14 +70,15 @@ def audit_command(
     by = str(limits["by"]) if "by" in limits else None
     with working(), reading(file):
         result = audit_by_saved(auditor, table, label, options) if auditor else _by_training(table, label, options)
-        result = result if answers is None else result.with_review(answers)
+        result = result if answers is None else with_answers(result, answers, Written.of(source, table))
         gate = gate_of(result, limits) if options.has_limit else None
         segments = None if by is None else result.segments(by).to_list()
     if html is not None:
         result.to_html(html, gate=gate, by=by)
     if output is not None:
         with interruptible():
-            write_result(result.frame, output, output_format)
+            labels = {result.options.names[1]: result.label_columns}
+            write_result(result.frame, output, output_format, Written.of(source, table), labels)
     finish(result, gate, worst, segments=segments, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)
 
 

@@ -10,11 +10,12 @@ from rich.console import Console
 from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, check_output, read_table, write_table
+from dqlabels.cli.files import STANDARD, Source, check_output
 from dqlabels.cli.options import AsJson, CommandOptions, File, InputFormat, Label, OutputFormat, Quiet
 from dqlabels.cli.parsing import split
 from dqlabels.cli.show import echo_json, print_notes, printable
-from dqlabels.cli.tables import audit_table
+from dqlabels.cli.tables import audit_table, write_result
+from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def checkup_command(
     chosen, wanted = options.options(), None if checks is None else split(checks)
     added = [] if columns is None else split(columns)
     check_options(wanted, added, alpha, most_rows)
-    table = read_table(file, input_format)
+    source = Source.of(file, input_format)
+    table = source.read()
     output_format = output_format or (input_format if output == STANDARD else None)
     if output is not None:
         check_output(table, output, output_format)
@@ -64,7 +66,8 @@ def checkup_command(
     failing = _failing(result, [] if fail_on is None else split(fail_on))
     if output is not None:
         whole = result if columns is not None else result.with_columns(result.available)
-        write_table(whole.frame, output, output_format)
+        labels = {audit.options.names[1]: audit.label_columns}
+        write_result(whole.frame, output, output_format, Written.of(source, table), labels)
     if as_json:
         echo_json(result.to_dict(), to_stderr=output == STANDARD)
     elif not quiet:

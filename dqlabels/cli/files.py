@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -57,6 +58,49 @@ def table_format(path: str, file_format: str | None) -> str:
     return FORMATS[suffix]
 
 
+@dataclass(frozen=True)
+class Source:
+    """A file that holds a table, or what came from standard input: its path, its format, and the ``content`` read."""
+
+    path: str
+    kind: str
+    content: bytes | None = None
+
+    @classmethod
+    def of(cls, path: str, file_format: str | None = None) -> Source:
+        """Settle the format, and read standard input where ``path`` is ``-``.
+
+        Raises:
+            OptionError: The extension or the format asked for is unknown.
+        """
+        kind = table_format(path, file_format)
+        return cls(path, kind, sys.stdin.buffer.read() if path == STANDARD else None)
+
+    def read(self) -> pl.DataFrame:
+        """Read the table.
+
+        Raises:
+            OptionError: The file does not hold a table of its format.
+            OSError: The file cannot be read.
+        """
+        import polars as pl
+
+        file = self.path if self.content is None else io.BytesIO(self.content)
+        table: pl.DataFrame = opened(
+            self.path, self.kind, lambda: getattr(pl, f"read_{self.kind}")(file, **READING[self.kind])
+        )
+        return table
+
+    def texts(self) -> pl.LazyFrame | None:
+        """The columns as the file writes them; None where it is no text file that can be read so."""
+        import polars as pl
+
+        if self.kind != "csv":
+            return None
+        file = self.path if self.content is None else io.BytesIO(self.content)
+        return pl.scan_csv(file, infer_schema_length=0)
+
+
 def read_table(path: str, file_format: str | None = None) -> pl.DataFrame:
     """Read a table from a file, or from standard input if ``path`` is ``-``.
 
@@ -64,12 +108,7 @@ def read_table(path: str, file_format: str | None = None) -> pl.DataFrame:
         OptionError: The file does not hold a table of its format.
         OSError: The file cannot be read.
     """
-    import polars as pl
-
-    kind = table_format(path, file_format)
-    source: str | io.BytesIO = io.BytesIO(sys.stdin.buffer.read()) if path == STANDARD else path
-    table: pl.DataFrame = opened(path, kind, lambda: getattr(pl, f"read_{kind}")(source, **READING[kind]))
-    return table
+    return Source.of(path, file_format).read()
 
 
 def opened(path: str, kind: str, reading: Callable[[], Opened]) -> Opened:

@@ -11,11 +11,12 @@ import typer
 
 from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, check_folder, read_table
+from dqlabels.cli.files import STANDARD, Source, check_folder, read_table
 from dqlabels.cli.limits import gate_of
 from dqlabels.cli.options import LIMITS, WRITABLE, Auditor, CommandOptions, File, Label, Reviewed
 from dqlabels.cli.show import as_json as json_text
-from dqlabels.cli.tables import audit_by_saved, audit_table
+from dqlabels.cli.tables import audit_by_saved, audit_table, with_answers
+from dqlabels.cli.verbatim import Written
 from dqlabels.errors import DQLabelsError, OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.report import gate as report
@@ -100,11 +101,12 @@ def gate_command(
     try:
         if not options.has_limit:
             raise OptionError("The gate has no limit. Set --max-noise-rate 0.05 or another --max- option.")
-        limits, table = options.limits(), read_table(file, input_format)
+        limits, source = options.limits(), Source.of(file, input_format)
+        table = source.read()
         answers = None if reviewed is None else read_table(reviewed)
         with working():
             result = _judged(table, labels, auditor, options)
-            result = result if answers is None else result.with_review(answers)
+            result = result if answers is None else with_answers(result, answers, Written.of(source, table))
             gate = gate_of(result, limits)
     except (DQLabelsError, OSError) as error:
         answer.write_error(str(error))

@@ -8,9 +8,10 @@ import typer
 
 from dqlabels.cli.app import working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, read_table, write_table
+from dqlabels.cli.files import STANDARD, Source
 from dqlabels.cli.options import CommandOptions, File, InputFormat, Label
-from dqlabels.cli.tables import audit_table
+from dqlabels.cli.tables import audit_table, write_result
+from dqlabels.cli.verbatim import Written
 
 OPTIONS = ("features", "exclude", "pred_probs", "classes", "cv", "groups", "embed", "random_state", "n_jobs")
 
@@ -31,11 +32,15 @@ def review_sample_command(
 
     Audit with the same options then: the rows are drawn by how well their labels fit.
     """
-    chosen, table = options.options(), read_table(file, input_format)
+    chosen, source = options.options(), Source.of(file, input_format)
+    table = source.read()
     with working():
         result = audit_table(table, label, chosen)
         sample = result.review_sample(rows)
-    write_table(sample, output, output_format or ("csv" if output == STANDARD else None))
+    output_format = output_format or ("csv" if output == STANDARD else None)
+    if (written := Written.of(source, table)) is not None:
+        written = written.at(sample[sample.columns[0]].to_list())
+    write_result(sample, output, output_format, written, {})
     for note in result.warnings:
         typer.echo(f"Note: {note}", err=True)
     where = "standard output" if output == STANDARD else output

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dqlabels.audits.options import SETTLED
-from dqlabels.cli.files import STANDARD, read_table, scan_table, write_lazily, write_table
+from dqlabels.cli.files import STANDARD, Source, scan_table, table_format, write_lazily, write_table
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.base import Audit
     from dqlabels.audits.options import Options
     from dqlabels.cli.options import CommandOptions
+    from dqlabels.cli.verbatim import Written
 
 
 @contextmanager
@@ -34,22 +35,22 @@ def reading(path: str) -> Iterator[None]:
         raise OptionError(f"{path} cannot be read to its end: {reason}. Nothing was written.") from error
 
 
-def open_table(path: str, file_format: str | None, large_rows: int) -> pl.DataFrame | pl.LazyFrame:
+def open_table(source: Source, large_rows: int) -> pl.DataFrame | pl.LazyFrame:
     """Open a file: as a lazy frame where it has more than ``large_rows`` rows, else as a frame.
 
     Raises:
         OptionError: Not a table of its format.
         OSError: The file cannot be read.
     """
-    lazy = scan_table(path, file_format)
+    lazy = scan_table(source.path, source.kind)
     if lazy is None:
-        return read_table(path, file_format)
+        return source.read()
     import polars as pl
 
     from dqlabels.engines.polars import collect
 
     rows: int = collect(lazy.select(pl.len())).item()
-    return lazy if rows > large_rows else read_table(path, file_format)
+    return lazy if rows > large_rows else source.read()
 
 
 def audit_table(table: pl.DataFrame | pl.LazyFrame, label: str | Sequence[str], options: Options) -> Audit:
@@ -63,6 +64,18 @@ def audit_table(table: pl.DataFrame | pl.LazyFrame, label: str | Sequence[str], 
     if options.classes is not None:
         options = options.changed(classes=_as_labels(table.lazy().collect(), label, options.classes))
     return run_audit(table, label, options)
+
+
+def with_answers(result: Audit, answers: pl.DataFrame, written: Written | None) -> Audit:
+    """The audit with a reviewed sample, whose answers may be written as the input file writes its labels.
+
+    Raises:
+        DQLabelsError: As :meth:`dqlabels.LabelAudit.with_review`.
+    """
+    (label, *others), name = result.label_columns, "reviewed_label"
+    if written is not None and not others and name in answers.columns:
+        answers = answers.with_columns(written.values(label, answers[name]))
+    return result.with_review(answers)
 
 
 def audit_by_saved(path: str, table: pl.DataFrame | pl.LazyFrame, label: str | None, options: CommandOptions) -> Audit:
@@ -95,14 +108,29 @@ def _as_labels(table: pl.DataFrame, label: str | Sequence[str], classes: Sequenc
     return [written.get(name, name) for name in classes]
 
 
-def write_result(frame: pl.DataFrame | pl.LazyFrame, path: str, file_format: str | None = None) -> None:
-    """Write an audited table, whole or not at all.
+def write_result(
+    frame: pl.DataFrame | pl.LazyFrame,
+    path: str,
+    file_format: str | None,
+    written: Written | None,
+    labels: Mapping[str, Sequence[str]],
+) -> None:
+    """Write an audited table, whole or not at all, the columns of a text file as the file has them.
+
+    Args:
+        frame: The rows of the input in its order, with further columns.
+        path: The output.
+        file_format: Its format, where the extension does not say it.
+        written: How the input writes its columns, if it is a text file.
+        labels: For each column of labels that was added, the input columns whose labels it may hold.
 
     Raises:
         OSError: The disk is full, or the folder cannot be written.
     """
     import polars as pl
 
+    if written is not None:
+        frame = written.restore(frame, labels, table_format(path, file_format))
     if isinstance(frame, pl.DataFrame):
         write_table(frame, path, file_format)
     elif path == STANDARD:
