@@ -158,7 +158,7 @@ def test_a_streamed_report_can_be_gated_and_its_frame_collected():
 @pytest.mark.parametrize("verb", dqlabels.StreamedAudit.cannot)
 def test_what_needs_all_rows_in_memory_is_refused_by_name_with_the_way_out(verb):
     found = small.audit(table().lazy(), "label")
-    arguments = ({},) if verb == "with_review" else ()
+    arguments = {"with_review": ({},), "by": ("x",)}.get(verb, ())
     with pytest.raises(OptionError, match=rf"^{verb}(\(\))? .*: frame\.gather_every\(20\)\.collect\(\)\.labels\."):
         getattr(found, verb)(*arguments)
 
