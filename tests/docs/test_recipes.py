@@ -103,7 +103,7 @@ def test_the_dbt_model_stops_a_run_on_bad_labels(folder, tmp_path, night, status
     files = {
         "dbt_project.yml": "name: loans\nprofile: loans\nmodel-paths: [models]\n",
         "profiles.yml": "loans: {target: dev, outputs: {dev: {type: duckdb, path: loans.duckdb}}}\n",
-        "models/loans.sql": f"select * from read_parquet('{(folder / 'loans' / night).as_posix()}.parquet')\n",
+        "models/loans.sql": f"from '{(folder / 'loans' / night).as_posix()}.parquet'\n",
         "models/loans_audited.py": block("python", "dbt"),
         "models/properties.yml": f"version: 2\n{block('yaml', 'dbt')}",
     }
