@@ -285,13 +285,21 @@ def is_ordered(column: Column) -> bool:
 
 
 def holds_lists(column: Column) -> bool:
-    """Whether a label column holds a list of labels per row; arrays of a fixed length, such as embeddings, do not."""
+    """Whether a label column holds a list of labels per row; numbers with fractions, such as embeddings, are none.
+
+    Lists that went through Parquet come back to pandas as NumPy arrays in an object column.
+    """
     if is_list(column.dtype):
         return True
     if column.dtype != nw.Object:
         return False
     present = column.drop_nulls()
-    return len(present) > 0 and isinstance(present[0], (list, tuple, set, frozenset))
+    if not len(present):
+        return False
+    if isinstance(present[0], np.ndarray):
+        filled = next((row for row in present.to_list() if np.size(row)), present[0])
+        return np.ndim(filled) == 1 and np.asarray(filled).dtype.kind != "f"
+    return isinstance(present[0], (list, tuple, set, frozenset))
 
 
 def is_list(dtype: nw.dtypes.DType) -> bool:

@@ -95,7 +95,9 @@ def _as_list(row: object, label: str, at: int) -> list[Any] | None:
         return None
     if isinstance(row, (set, frozenset)):
         return sorted(row, key=str)
-    if isinstance(row, (list, tuple, np.ndarray)):
+    if isinstance(row, np.ndarray) and row.ndim == 1:
+        return list(row.tolist())
+    if isinstance(row, (list, tuple)):
         return list(row)
     raise LabelColumnError(
         f"Column {label!r} row {at} holds {row!r}, which is no list of labels. For task='multilabel' pass a column of "
