@@ -124,7 +124,7 @@ def audit_batch_on_spark(frame: DataFrame, fitted: Fitted, *, keep_new_classes: 
     rows[labels.foreign[labels.foreign >= 0]] = seen.rows[labels.foreign >= 0]
     notes = [foreign_note(labels.values, rows)] if rows.any() else []
     task = BatchTask.of(seen, labels, len(fitted.classes))
-    judge = FittedBatch(fitted, labels.column, batch_options(fitted, Options()))
+    judge = FittedBatch(fitted, labels.column, task.known_rows, batch_options(fitted, Options()))
     return _judged_on_workers(frame, task, judge, fitted.names, notes)
 
 

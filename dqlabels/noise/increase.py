@@ -31,6 +31,8 @@ MIN_GAIN = 0.02
 # That the shape of the doubt is found from the trusted rows too doubles the variance of their zero where there are so
 # many of them (measured: 40 zeros each of 150 to 2,000 rows).
 SHAPE_ROWS = 300.0
+# Doubt is added up in whole numbers of 1 / UNIT.
+UNIT = 2**24
 # Below so many rows the interval of an increase, which takes its mean to be normal, does not hold.
 MIN_ROWS = 30
 
@@ -183,6 +185,10 @@ class Zero:
         shares = self.sums.rows / max(self.rows, 1)
         return np.asarray((1 - shares) / max(len(shares) - 1, 1))
 
+    def doubt(self, codes: IntArray, probs: RealArray) -> FloatArray:
+        """Return the doubt (m,) of labels (m,) by probabilities (m, K)."""
+        return WrongProbability.of(self.nodes).wrong(logit_margin(codes, probs))
+
     def measure(self, codes: IntArray, probs: RealArray, rows: IntArray | None = None) -> Measured:
         """Measure the doubt of a batch.
 
@@ -191,7 +197,7 @@ class Zero:
             probs: (m, K) the answers of as much of the model for each row as the trusted rows had.
             rows: (m,) their places in the batch; by default 0 to m - 1.
         """
-        doubt = WrongProbability.of(self.nodes).wrong(logit_margin(codes, probs))
+        doubt = self.doubt(codes, probs)
         places = np.arange(codes.size) if rows is None else rows
         return Measured(places, codes, doubt, _sums(codes, doubt, probs))
 
@@ -271,10 +277,13 @@ def _sums(codes: IntArray, doubt: FloatArray, probs: RealArray) -> DoubtSums:
     likely = probs.argmax(axis=1)
     apart = likely != codes
     pairs = np.bincount(codes[apart] * n_classes + likely[apart], minlength=n_classes**2)
-    # Added up by size, so that the order of the rows does not show in the last bit.
-    order = np.argsort(doubt, kind="stable")
-    sums = np.bincount(codes[order], weights=doubt[order], minlength=n_classes)
+    sums = np.bincount(codes, weights=doubt_units(doubt), minlength=n_classes) / UNIT
     return DoubtSums(rows, np.minimum(sums, rows), pairs.reshape(n_classes, n_classes).astype(np.int64))
+
+
+def doubt_units(doubt: FloatArray) -> FloatArray:
+    """Return doubt in whole numbers of 1 / ``UNIT``: neither the order of rows nor their parts show in such sums."""
+    return np.asarray(np.rint(doubt * UNIT))
 
 
 def _means(sums: DoubtSums) -> FloatArray:

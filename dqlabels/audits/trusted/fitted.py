@@ -27,7 +27,7 @@ from dqlabels.frames.outputs import palette
 from dqlabels.models.forest import FittedModel
 from dqlabels.models.halves import HalvesModel
 from dqlabels.models.out_of_sample import OutOfSample
-from dqlabels.noise.increase import MIN_ROWS, Measured, Zero
+from dqlabels.noise.increase import MIN_ROWS, DoubtSums, Measured, Zero
 from dqlabels.noise.probability import WrongProbability
 from dqlabels.noise.reference import rate_since
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
@@ -243,9 +243,10 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
     rare = fitted.tally.rows < MIN_ROWS_PER_CLASS
     measured = _measured(fitted, encoded.matrix, labels.codes, options.n_jobs)
+    sums = None if measured is None else measured.sums
     verdict = judge_classes(
         codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally, shape=fitted.wrong,
-        corrected=_correction(fitted, measured, codes),
+        corrected=correction(fitted, sums, np.bincount(codes, minlength=rare.size)),
     )  # fmt: skip
     found = verdict.judgement
     own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(labels.values)))
@@ -262,16 +263,21 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     return replace(audit, moved=drift, unseen=int((labels.foreign >= 0).sum()))
 
 
-def _correction(fitted: Fitted, measured: Measured | None, codes: IntArray) -> Correction | None:
-    """What the trusted rows make of a batch's noise rate: theirs and the increase, which few rows tell better.
+def correction(fitted: Fitted, sums: DoubtSums | None, class_rows: IntArray) -> Correction | None:
+    """Return what the trusted rows make of a batch's noise rate: theirs and the increase, which few rows tell better.
 
     None where no increase can be told.
+
+    Args:
+        fitted: What was learned.
+        sums: The doubt of the batch, where it is measured.
+        class_rows: (K,) rows of the batch that carry each class.
     """
     zero = fitted.zero
-    if zero is None or measured is None or not zero.is_telling or measured.codes.size < MIN_ROWS:
+    if zero is None or sums is None or not zero.is_telling or int(sums.rows.sum()) < MIN_ROWS:
         return None
-    increase, rows = zero.increase(measured.sums), np.bincount(codes, minlength=len(fitted.classes))
-    return lambda own: rate_since(own, rows, fitted.profile["noise_rate"], increase)
+    increase = zero.increase(sums)
+    return lambda own: rate_since(own, class_rows, fitted.profile["noise_rate"], increase)
 
 
 def _measured(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None) -> Measured | None:
@@ -282,15 +288,37 @@ def _measured(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jo
     if fitted.zero is None:
         return None
     rows = np.flatnonzero(codes >= 0)
-    if rows.size > MEASURED_ROWS:
-        drawn = hash_matrix(matrix[rows]) >> np.uint64(32)
-        rows = rows[drawn < np.uint64(MEASURED_ROWS * 2**32 // rows.size)]
-    asked, labels = matrix[rows], codes[rows]
-    probs = fitted.model.cross_fitted(asked, n_threads=n_jobs)
+    rows = rows[drawn_to_measure(matrix[rows], rows.size)]
+    return fitted.zero.measure(codes[rows], cross_fitted(fitted, matrix[rows], codes[rows], n_jobs), rows)
+
+
+def drawn_to_measure(matrix: NDArray[np.float32], n_rows: int) -> NDArray[np.bool_]:
+    """Return which rows (b,) of a batch are measured, by what they hold.
+
+    Args:
+        matrix: (b, d) features of rows that carry a known class.
+        n_rows: How many such rows the batch has.
+    """
+    if n_rows <= MEASURED_ROWS:
+        return np.ones(len(matrix), dtype=bool)
+    drawn = hash_matrix(matrix) >> np.uint64(32)
+    return np.asarray(drawn < np.uint64(MEASURED_ROWS * 2**32 // n_rows))
+
+
+def cross_fitted(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None) -> FloatArray:
+    """Return probabilities (b, K) by as much of the model as judged the trusted rows.
+
+    Args:
+        fitted: What was learned.
+        matrix: (b, d) features.
+        codes: (b,) class positions.
+        n_jobs: Threads.
+    """
+    probs = fitted.model.cross_fitted(matrix, n_threads=n_jobs)
     if fitted.fitted_rows.keys.size:
-        known, at = fitted.fitted_rows.answers(asked, labels)
+        known, at = fitted.fitted_rows.answers(matrix, codes)
         probs[known] = fitted.fitted_rows.probs[at]
-    return fitted.zero.measure(labels, probs, rows)
+    return probs
 
 
 def batch_matrix(fitted: Fitted, table: Frame) -> Encoded:

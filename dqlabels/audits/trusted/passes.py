@@ -15,12 +15,21 @@ from dqlabels.audits.classes.task import ScorePass, observe_scores
 from dqlabels.audits.classes.verdict import scoring
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
-from dqlabels.audits.trusted.fitted import BatchLabels, Fitted, batch_matrix, batch_probs
+from dqlabels.audits.trusted.fitted import (
+    BatchLabels,
+    Fitted,
+    batch_matrix,
+    batch_probs,
+    correction,
+    cross_fitted,
+    drawn_to_measure,
+)
 from dqlabels.audits.verdict import ScoreRule, kernel_rule
 from dqlabels.engines.passes import ClassJudge, find_judge
 from dqlabels.engines.task import Blocks, LabelArray, Observe, Outputs, RowLayout, Rows, State
 from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.outputs import with_columns
+from dqlabels.noise.increase import UNIT, DoubtSums, doubt_units
 from dqlabels.noise.mixture import RateBasis
 from dqlabels.noise.probability import Score
 from dqlabels.noise.sample import RowSample, rows_drawn
@@ -62,8 +71,13 @@ class BatchTask:
 
     @property
     def layout(self) -> RowLayout:
-        """The class, and K probabilities of 64 bits."""
-        return RowLayout(np.int32, HALVES_OF_DOUBLE * self.n_classes)
+        """The class, and K probabilities and the doubt of the label, of 64 bits each."""
+        return RowLayout(np.int32, HALVES_OF_DOUBLE * (self.n_classes + 1))
+
+    @property
+    def known_rows(self) -> int:
+        """How many rows carry a known class."""
+        return int(self.seen.rows[self.stored[:-1] >= 0].sum())
 
     def read_labels(self, column: Column) -> IntArray:
         """The labels (b,) of a block, as they are stored."""
@@ -76,6 +90,7 @@ class FittedBatch:
 
     fitted: Fitted
     palette: Column
+    known_rows: int
     options: Options
 
     @property
@@ -84,31 +99,87 @@ class FittedBatch:
         return list(self.fitted.encoder.names)
 
     def judge(self, block: Frame, labels: IntArray, n_jobs: int | None) -> NDArray[np.float32]:
-        """Probabilities (b, K), each as two float32 numbers that hold its bits."""
-        probs, _ = batch_probs(self.fitted, batch_matrix(self.fitted, block).matrix, np.maximum(labels, -1), n_jobs)
-        return np.ascontiguousarray(probs, dtype=np.float64).view(np.float32)
+        """Probabilities (b, K) and doubt (b,), NaN where not measured; each two float32 numbers that hold its bits."""
+        fitted, matrix = self.fitted, batch_matrix(self.fitted, block).matrix
+        probs, _ = batch_probs(fitted, matrix, np.maximum(labels, -1), n_jobs)
+        doubt = np.full(len(matrix), np.nan)
+        if fitted.zero is not None:
+            rows = np.flatnonzero(labels >= 0)
+            rows = rows[drawn_to_measure(matrix[rows], self.known_rows)]
+            if rows.size:
+                asked = cross_fitted(fitted, matrix[rows], labels[rows], n_jobs)
+                doubt[rows] = fitted.zero.doubt(labels[rows], asked)
+        return np.column_stack([probs, doubt]).astype(np.float64).view(np.float32)
 
-    def first(self) -> ClassTally:
+    def first(self) -> BatchTally:
         """Return the empty tally of the batch's classes."""
-        return ClassTally.empty(len(self.fitted.classes))
+        return BatchTally.empty(len(self.fitted.classes))
 
     @property
-    def observe(self) -> Callable[[ClassTally, IntArray, RealArray], None]:
-        """Adds the self-confidence of labelled rows."""
-        return lambda state, given, outputs: state.update(given, take(doubles(outputs), given))
+    def observe(self) -> Callable[[BatchTally, IntArray, RealArray], None]:
+        """Adds the self-confidence and the doubt of labelled rows."""
+        return BatchTally.observe
 
-    def rule(self, blocks: Blocks, first: ClassTally) -> BatchRule:
+    def rule(self, blocks: Blocks, first: BatchTally) -> BatchRule:
         """The passes of confident learning by the trusted thresholds, then those of the scores."""
         options, rows, fitted = self.options, DoubleBlocks(blocks), self.fitted
         judge = find_judge(
-            rows, first, filter_by=kernel_rule(options), least_rows=MIN_ROWS_PER_CLASS, trusted=fitted.tally
+            rows, first.classes, filter_by=kernel_rule(options), least_rows=MIN_ROWS_PER_CLASS, trusted=fitted.tally
         )
         score = scoring(options, judge.thresholds)
         scores = rows.reduce(ScorePass.empty, partial(observe_scores, score))
         drawn, probs = rows.gather(partial(RowSample, rows_drawn(len(fitted.classes))), RowSample.update).finish()
         basis = RateBasis(drawn, probs, judge.class_counts, judge.counts, scores.errors / max(scores.rows, 1))
-        rule = ScoreRule.of(scores.tally, basis, judge.joint, score, options, fitted.wrong)
+        corrected = correction(fitted, None if fitted.zero is None else first.doubt_sums(), judge.class_counts)
+        rule = ScoreRule.of(scores.tally, basis, judge.joint, score, options, fitted.wrong, corrected)
         return BatchRule(judge, rule, score, self.palette, fitted.names)
+
+
+@dataclass(slots=True, eq=False)
+class BatchTally:
+    """What is observed while a batch is judged: the self-confidence of its ``classes``, and the doubt of their rows.
+
+    ``measured`` (K,) are the rows whose doubt was measured, ``doubt`` (K,) is its sum in whole units.
+    """
+
+    classes: ClassTally
+    measured: IntArray
+    doubt: IntArray
+
+    @classmethod
+    def empty(cls, n_classes: int) -> BatchTally:
+        """Nothing seen yet."""
+        return cls(ClassTally.empty(n_classes), *np.zeros((2, n_classes), dtype=np.int64))
+
+    def observe(self, codes: IntArray, outputs: RealArray) -> None:
+        """Add rows (b,) of known classes by what the model says of them."""
+        numbers, k = doubles(outputs), self.measured.size
+        self.classes.update(codes, take(numbers[:, :-1], codes))
+        some = np.flatnonzero(~np.isnan(numbers[:, -1]))
+        self.measured += np.bincount(codes[some], minlength=k)
+        units = np.bincount(codes[some], weights=doubt_units(numbers[some, -1]), minlength=k)
+        self.doubt += units.astype(np.int64)
+
+    def merge(self, other: BatchTally) -> None:
+        """Add what ``other`` observed."""
+        self.add_sums(other.sums())
+
+    def sums(self) -> IntArray:
+        """Return integers that can be added to those of other parts of the table."""
+        return np.concatenate([self.classes.sums(), self.measured, self.doubt])
+
+    def add_sums(self, sums: IntArray) -> None:
+        """Add the ``sums`` of other parts of the table."""
+        k = self.measured.size
+        self.classes.add_sums(sums[: -2 * k])
+        self.measured += sums[-2 * k : -k]
+        self.doubt += sums[-k:]
+
+    def doubt_sums(self) -> DoubtSums:
+        """Return the doubt as an increase is told from it; pairs of classes play no part in that."""
+        k = self.measured.size
+        pairs = np.zeros((k, k), dtype=np.int64)
+        return DoubtSums(self.measured, np.minimum(self.doubt / UNIT, self.measured), pairs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +196,7 @@ class BatchRule:
 
     def add_columns(self, block: Frame, labels: IntArray, outputs: RealArray) -> Frame:
         """The block with quality, suggestion and flag; a label of no known class is its own suggestion."""
-        known, probs = labels >= 0, doubles(outputs)
+        known, probs = labels >= 0, doubles(outputs)[:, :-1]
         quality, flag, suggested = np.full(labels.size, np.nan), np.zeros(labels.size, dtype=bool), -1 - labels
         codes = labels[known]
         units = self.score(codes, probs[known])
@@ -140,21 +211,21 @@ class BatchRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DoubleBlocks:
-    """Judged rows whose probabilities are stored as two float32 numbers each, read as what they are."""
+    """Judged rows whose probabilities, and doubt behind them, are two float32 numbers each: the probabilities alone."""
 
     blocks: Blocks
 
     def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
         """Merge a statistic over all rows that have a known label."""
-        return self.blocks.reduce(make, lambda state, labels, outputs: observe(state, labels, doubles(outputs)))
+        return self.blocks.reduce(make, lambda state, labels, outputs: observe(state, labels, doubles(outputs)[:, :-1]))
 
     def gather(self, make: Callable[[], Rows], observe: Callable[[Rows, LabelArray, Outputs], None]) -> Rows:
         """Merge what is drawn of all rows that have a known label."""
-        return self.blocks.gather(make, lambda rows, labels, outputs: observe(rows, labels, doubles(outputs)))
+        return self.blocks.gather(make, lambda rows, labels, outputs: observe(rows, labels, doubles(outputs)[:, :-1]))
 
 
 def doubles(outputs: RealArray) -> FloatArray:
-    """Return probabilities (b, K) from the float32 numbers (b, 2 K) that hold their bits.
+    """Return the numbers (b, m) whose bits float32 numbers (b, 2 m) hold.
 
     >>> doubles(np.array([[0.25, 0.75]]).view(np.float32)).tolist()
     [[0.25, 0.75]]
