@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from contextlib import suppress
 from typing import Annotated
 
@@ -53,9 +52,10 @@ def review_command(
     typer.echo(f"Open {session.url}")
     typer.echo("Ctrl-C ends the review.")
     if browser:
-        webbrowser.open(session.url)
+        session.open_browser()
     with suppress(KeyboardInterrupt):  # which the server raises again when it has stopped
         session.serve()
+    session.stop()
     made = len(session.decisions.standing)
     if sample is not None:
         typer.echo(session.conclusion())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -9,11 +10,14 @@ import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+# Seconds between two looks at a lock.
+WAIT = 0.01
 SUFFIX = ".part"
 # The rest of the 255 that a file system allows is for the name of a temporary file.
 MAX_NAME_BYTES = 200
@@ -119,26 +123,59 @@ def clear_abandoned(path: str | Path) -> None:
 
 
 @contextmanager
-def locked(descriptor: int) -> Iterator[None]:
-    """Hold a file for this program alone; others that want it wait."""
+def locked(descriptor: int, path: Path, *, max_wait: float) -> Iterator[None]:
+    """Hold a file for this program alone; others that want it wait.
+
+    Args:
+        descriptor: The open file.
+        path: How an error names it.
+        max_wait: Seconds to wait for others to let it go.
+
+    Raises:
+        TimeoutError: Another program held it all that time.
+    """
+    until = time.monotonic() + max_wait
+    while not _hold(descriptor):
+        if time.monotonic() > until:
+            held = f"another program has held this file for {max_wait:g} s; end that program, or try again"
+            raise TimeoutError(errno.ETIMEDOUT, held, str(path))
+        time.sleep(WAIT)
+    try:
+        yield
+    finally:
+        _let_go(descriptor)
+
+
+def _hold(descriptor: int) -> bool:
+    """Lock a file; false where another holds it."""
     if sys.platform == "win32":
         import msvcrt
 
         os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
         try:
-            yield
-        finally:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _let_go(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
     else:
         import fcntl
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _lock(descriptor: int) -> bool:

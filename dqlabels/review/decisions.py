@@ -24,6 +24,8 @@ from dqlabels.frames.atomic import locked
 from dqlabels.frames.columns import Labels
 
 FORMAT = 1
+# Seconds for which a program holds the file are far fewer, unless it is stopped.
+MAX_WAIT = 5.0
 Verdict = Literal["accept", "keep", "choose", "unclear"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 UNCLEAR_CODE = -1
@@ -78,13 +80,15 @@ def head_of(labels: Labels) -> Head:
 class DecisionFile:
     """The decisions in a file, which other programs may append to meanwhile.
 
+    ``max_wait`` is how many seconds it waits for a program that holds the file.
+
     Raises:
         OptionError: The file holds decisions on other labels, or no decisions.
         OSError: The file cannot be read or written.
     """
 
-    def __init__(self, path: str | Path, head: Head) -> None:
-        self.path, self.head = Path(path), head
+    def __init__(self, path: str | Path, head: Head, *, max_wait: float = MAX_WAIT) -> None:
+        self.path, self.head, self._max_wait = Path(path), head, max_wait
         self.decisions: dict[int, Decision] = {}
         self.last = 0
         self._of_row: dict[int, list[int]] = {}  # ids of the decisions that stand, oldest first
@@ -157,14 +161,14 @@ class DecisionFile:
     def _exclusive(self) -> Iterator[int]:
         """Open the file for this program alone, read its new lines, and cut off a last line that is incomplete."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        with self._here:
-            descriptor = os.open(self.path, flags, 0o600)
-            try:
-                with locked(descriptor):
-                    self._read_on(descriptor)
-                    yield descriptor
-            finally:
-                os.close(descriptor)
+        descriptor = os.open(self.path, flags, 0o600)
+        try:
+            # The file first, which keeps threads apart too: what was read already can be looked at while one waits.
+            with locked(descriptor, self.path, max_wait=self._max_wait), self._here:
+                self._read_on(descriptor)
+                yield descriptor
+        finally:
+            os.close(descriptor)
 
     def _read_on(self, descriptor: int) -> None:
         size = os.fstat(descriptor).st_size

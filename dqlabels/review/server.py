@@ -36,6 +36,10 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+# Not a redirect: a browser that came from elsewhere, such as the file that opens it, would not send the cookie along.
+ENTERED = (
+    '<!DOCTYPE html><title>dqlabels review</title><meta http-equiv="refresh" content="0;url=/"><a href="/">Review</a>'
+)
 FILES = {"/review.js": "text/javascript", "/review.css": "text/css"}
 
 
@@ -88,7 +92,7 @@ class Guard:
     def refusal(self, scope: Scope) -> Response | None:
         """Return the answer to a request that is refused or that brings the token for the cookie, else None."""
         from starlette.requests import Request
-        from starlette.responses import PlainTextResponse, RedirectResponse
+        from starlette.responses import HTMLResponse, PlainTextResponse
 
         request = Request(scope)
         if request.headers.get("host") not in self.hosts:
@@ -102,7 +106,7 @@ class Guard:
             return PlainTextResponse("Requests from other sites are refused.", 403)
         token = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and secrets.compare_digest(token.encode(), self.token.encode()):
-            answer = RedirectResponse("/", 303)
+            answer = HTMLResponse(ENTERED)
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
             return answer
         cookie = request.cookies.get(self.cookie, "")
@@ -163,9 +167,13 @@ def build_app(review: ReviewApp, *, port: int, token: str) -> Guard:
     from starlette.responses import Response
     from starlette.routing import Route
 
-    def file(name: str, kind: str) -> Callable[[Request], Response]:
+    def file(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
         content = resources.files("dqlabels.review").joinpath("static").joinpath(name).read_bytes()
-        return lambda request: Response(content, media_type=kind)
+
+        async def answer(request: Request) -> Response:  # in no thread, since these may all be waiting for a lock
+            return Response(content, media_type=kind)
+
+        return answer
 
     routes = [Route("/", file("review.html", "text/html"))]
     routes += [Route(path, file(path[1:], kind)) for path, kind in FILES.items()]
@@ -202,7 +210,7 @@ def _writes(act: Callable[[PageMessage], Answer]) -> Callable[[Request], Awaitab
             return _json(200, await run_in_threadpool(act, message))
         except ConflictError as conflict:
             return _json(409, {"error": str(conflict), "decision": _plain(conflict.decision)})
-        except ValueError as error:  # it is not JSON, or not a decision
+        except (ValueError, RecursionError) as error:  # it is not JSON, nested without end, or not a decision
             return _json(400, {"error": str(error)})
         except OSError as error:
             return _json(507, {"error": f"Not saved: {error.strerror or error}"})

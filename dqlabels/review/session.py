@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
+import tempfile
 import threading
 import time
 import webbrowser
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 
 from dqlabels.errors import OptionError
 from dqlabels.noise.reviewed import UNCLEAR
+from dqlabels.review.connections import MAX_WAIT, impatient_protocol
 from dqlabels.review.decisions import Decision, DecisionFile
 from dqlabels.review.queue import ReviewQueue
 from dqlabels.review.server import ReviewApp, build_app, require_server
 
 LOOPBACK = "127.0.0.1"
+LEADING = (
+    '<!DOCTYPE html><title>dqlabels review</title><meta http-equiv="refresh" content="0;url={url}">'
+    '<a href="{url}">Review</a>'
+)
 
 
 class ReviewSession:
@@ -40,7 +48,9 @@ class ReviewSession:
     >>> folder.cleanup()
     """
 
-    def __init__(self, queue: ReviewQueue, decisions: DecisionFile, label: str, *, port: int = 0) -> None:
+    def __init__(
+        self, queue: ReviewQueue, decisions: DecisionFile, label: str, *, port: int = 0, max_wait: float = MAX_WAIT
+    ) -> None:
         require_server()
         import uvicorn
 
@@ -59,10 +69,17 @@ class ReviewSession:
         self.url = f"http://{LOOPBACK}:{self.port}/?token={token}"
         app = build_app(ReviewApp(queue, decisions, label), port=self.port, token=token)
         config = uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False, lifespan="off", ws="none"
+            app,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            ws="none",
+            http=impatient_protocol(max_wait),
         )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def serve(self) -> None:
         """Serve in this thread until interrupted.
@@ -94,8 +111,26 @@ class ReviewSession:
         while not self._server.started and self._thread.is_alive() and time.monotonic() < until:
             time.sleep(0.01)
         if open_browser:
-            webbrowser.open(self.url)
+            self.open_browser()
         return self
+
+    def open_browser(self) -> None:
+        """Open the page in a browser.
+
+        Other accounts of this machine can read what a program is started with, so the browser is passed no token but a
+        file that only this account can read and that leads it to the page.
+
+        Example::
+
+            session = audit.review("mail.review.jsonl", open_browser=False)
+            session.open_browser()
+        """
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="dqlabels-review-")  # of mode 700
+        leading = Path(self._folder.name) / "open.html"
+        with os.fdopen(os.open(leading, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(LEADING.format(url=self.url))
+        webbrowser.open(leading.as_uri())
 
     def stop(self) -> None:
         """Stop serving; the decisions stay in their file.
@@ -114,6 +149,9 @@ class ReviewSession:
         if self._thread is not None:
             self._thread.join(10)
         self._socket.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def wait(self) -> None:
         """Wait until the server stops or Ctrl-C, which stops it.

@@ -71,6 +71,18 @@ def verdicts(page) -> list[str]:
     return [made[row].verdict for row in rows if row in made]
 
 
+def test_the_file_that_a_browser_is_passed_leads_to_the_page(browser, audits, tmp_path, monkeypatch):
+    passed = []
+    monkeypatch.setattr("webbrowser.open", passed.append)
+    with audits["plain"].review(tmp_path / "d", open_browser=True) as session:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(passed[0])
+        page.locator("#title:not(:empty)").wait_for()
+        assert page.url == f"http://127.0.0.1:{session.port}/"
+        context.close()
+
+
 def test_keys_decide_one_row_after_the_other(review):
     page = review("plain")
     for key in "aku1":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 
@@ -33,8 +34,9 @@ def client(session):
 
 def test_the_token_becomes_a_strict_cookie(session):
     client = Client(session.url)
-    _, headers, _ = client.ask(f"/?token={client.token}")
-    assert headers["location"] == "/"
+    _, headers, body = client.ask(f"/?token={client.token}")
+    assert 'content="0;url=/"' in body
+    assert client.token not in body
     assert {"HttpOnly", "SameSite=strict"} <= set(headers["set-cookie"].split("; "))
 
 
@@ -67,10 +69,21 @@ def test_requests_of_other_sites_are_refused(client, session, origin):
 @pytest.mark.parametrize(
     ("said", "status"),
     [([1], 400), ({}, 400), ({"row": True}, 400), ({"row": 7, "verdict": "keep", "code": "0", "seen": 0}, 400),
-     ({"row": 0, "verdict": "keep", "code": 0, "seen": 0}, 400), ({"window": "x" * 20_000}, 413)],
+     ({"row": 0, "verdict": "keep", "code": 0, "seen": 0}, 400), ({"window": "x" * 20_000}, 413),
+     ({"row": 10**400, "verdict": "keep", "code": 0, "seen": 0}, 400), ({"row": "\ud800"}, 400)],
 )  # fmt: skip
 def test_what_is_no_decision_is_refused(client, session, said, status):
     assert client.ask("/api/decide", said)[0] == status
+    assert session.decisions.last == 0
+
+
+@pytest.mark.parametrize("text", ["[" * 9_000, '{"a":' * 1_500, "1" * 9_000, "\x00", '{"row": NaN', ""])
+def test_what_is_no_json_is_refused(client, session, text):
+    headers = {"Host": client.host, "Cookie": client.cookie, "Origin": f"http://{client.host}"}
+    server = http.client.HTTPConnection("127.0.0.1", client.port, timeout=20)
+    server.request("POST", "/api/decide", text, {**headers, "Content-Type": "application/json"})
+    assert server.getresponse().status == 400
+    server.close()
     assert session.decisions.last == 0
 
 

@@ -43,7 +43,7 @@ class Client:
 
     def enter(self) -> Client:
         status, headers, _ = self.ask(f"/?token={self.token}")
-        assert status == 303
+        assert status == 200
         self.cookie = headers["set-cookie"].split(";")[0]
         return self
 

@@ -18,6 +18,8 @@ from dqlabels.frames.atomic import locked, replacing
 from dqlabels.noise.increase import DoubtSums, Zero
 
 FORMAT = 1
+# Seconds for which a monitor waits for another that writes to the same history, which takes much less.
+MAX_WAIT = 60.0
 # Larger counts are no rows of a table, and sums of them leave 64 bits.
 MAX_COUNT = 2**53
 
@@ -125,7 +127,7 @@ class History:
         real = Path(os.path.realpath(self.path))  # two links to one history share its lock
         lock = os.open(real.with_name(f".{real.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            with locked(lock):
+            with locked(lock, self.path, max_wait=MAX_WAIT):
                 nights = self.nights()
                 yield nights
                 lines = [self.head, *(asdict(night) for night in nights)]
