@@ -113,6 +113,8 @@ def audit_batch_on_spark(frame: DataFrame, fitted: Fitted, *, keep_new_classes: 
     from dqlabels.audits.trusted.passes import BatchTask, FittedBatch
 
     _check_frame(frame)
+    if fitted.task != "classes":
+        raise OptionError("Grades are not judged on Spark. Collect the batch, or a sample of it, and audit that.")
     _check_columns(frame, fitted.label, fitted.names)
     fitted.encoder.check(frame.columns)
     seen = LabelSet.of_batch(*spark_label_counts(frame, fitted.label))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.options import FittingOptions
 
 # cleanlab's numbers are those of one whole table.
-OPTIONS = tuple(name for name in WRITABLE if name in FITTING and name != "compat")
+OPTIONS = tuple(name for name in WRITABLE if name in (*FITTING, "task") and name != "compat")
 
 
 @command("fit", OPTIONS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
+from dqlabels.statistics.classes import ClassTally
 from dqlabels.statistics.selection import UNIT
 
 GRADE_SCORES = ("logit_margin", "normalized_margin", "self_confidence")
@@ -46,18 +47,37 @@ def grade_quality(codes: IntArray, distances: FloatArray, score: str) -> FloatAr
     return np.asarray(np.clip((others.min(axis=1) - given) / largest / 2 + 0.5, 0.0, 1.0))
 
 
-def nearness_joint(codes: IntArray, distances: FloatArray) -> IntArray:
+def nearness_tally(codes: IntArray, distances: FloatArray) -> ClassTally:
+    """Rows (K,) of each grade, and how near they are to it in total (K,).
+
+    Args:
+        codes: (n,) grades.
+        distances: (n, K) expected distances.
+    """
+    k = distances.shape[1]
+    own = np.zeros(k, dtype=np.int64)
+    np.add.at(own, codes, _nearness(distances)[np.arange(codes.size), codes])
+    return ClassTally(np.bincount(codes, minlength=k).astype(np.int64), own)
+
+
+def _nearness(distances: FloatArray) -> IntArray:
+    # Whole numbers, so that their sum does not depend on the order of the rows.
+    return np.asarray(np.rint((1 - distances / (distances.shape[1] - 1)) * UNIT).astype(np.int64))
+
+
+def nearness_joint(codes: IntArray, distances: FloatArray, trusted: ClassTally | None = None) -> IntArray:
     """Confident joint (K, K) of grades: 1 minus the expected distance takes the place of the probability.
 
     A row counts for the nearest of those grades to which it is at least as near as their own rows are on average.
+
+    Args:
+        codes: (n,) grades.
+        distances: (n, K) expected distances.
+        trusted: Rows that say how near a grade's own are; by default these do.
     """
-    k = distances.shape[1]
-    # Whole numbers, so that their sum does not depend on the order of the rows.
-    nearness = np.rint((1 - distances / (k - 1)) * UNIT).astype(np.int64)
-    rows = np.bincount(codes, minlength=k)
-    own = np.zeros(k, dtype=np.int64)
-    np.add.at(own, codes, nearness[np.arange(codes.size), codes])
-    reached = np.where(nearness * rows >= own, nearness, -1)
+    k, nearness = distances.shape[1], _nearness(distances)
+    own = nearness_tally(codes, distances) if trusted is None else trusted
+    reached = np.where((nearness * own.rows >= own.confidence) & (own.rows > 0), nearness, -1)
     likely = reached.argmax(axis=1)
     sure = reached.max(axis=1) >= 0
     cells = codes[sure] * k + likely[sure]

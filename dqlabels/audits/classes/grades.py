@@ -6,23 +6,52 @@ a label is wrong where one of its answers is, and the more answers are wrong, th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.engines.memory import flag, judge
 from dqlabels.statistics.arrays import BoolArray, IntArray
-from dqlabels.statistics.classes import Judgement, calibrate
-from dqlabels.statistics.ordinal import expected_distances, grade_quality, nearness_joint
+from dqlabels.statistics.classes import ClassTally, Judgement, calibrate, take
+from dqlabels.statistics.ordinal import expected_distances, grade_quality, nearness_joint, nearness_tally
 from dqlabels.statistics.scores import logit_units
 
 
-def _flag_cuts(codes: IntArray, probs: NDArray[np.floating], filter_by: str, n_threads: int | None) -> BoolArray:
-    """(n,) flagged at any cut: each "is it above grade k?" is audited as two classes."""
-    flagged = np.zeros(codes.size, dtype=bool)
+@dataclass(frozen=True, slots=True, eq=False)
+class GradeBars:
+    """What trusted rows say of K grades: how ``near`` their own rows are, and the tally of each of K - 1 ``cuts``."""
+
+    near: ClassTally
+    cuts: tuple[ClassTally, ...]
+
+    @classmethod
+    def of(cls, codes: IntArray, probs: NDArray[np.floating]) -> GradeBars:
+        """Tally trusted rows: grades (n,) and probabilities (n, K)."""
+        cuts = []
+        for above, two in _questions(codes, probs):
+            tally = ClassTally.empty(2)
+            tally.update(above, take(two, above))
+            cuts.append(tally)
+        return cls(nearness_tally(codes, expected_distances(probs)), tuple(cuts))
+
+
+def _questions(codes: IntArray, probs: NDArray[np.floating]) -> Iterator[tuple[IntArray, NDArray[np.float64]]]:
+    """Yield for each "is it above grade k?" the answers (n,), and the probabilities (n, 2) of no and yes."""
     at_most = np.clip(np.cumsum(probs, axis=1, dtype=np.float64), 0.0, 1.0)
     for k in range(probs.shape[1] - 1):
-        two = np.column_stack([at_most[:, k], 1 - at_most[:, k]])
-        flagged |= judge((codes > k).astype(np.int64), two, filter_by=filter_by, n_threads=n_threads).flagged
+        yield (codes > k).astype(np.int64), np.column_stack([at_most[:, k], 1 - at_most[:, k]])
+
+
+def _flag_cuts(
+    codes: IntArray, probs: NDArray[np.floating], filter_by: str, n_threads: int | None, trusted: GradeBars | None
+) -> BoolArray:
+    """(n,) flagged at any cut: each "is it above grade k?" is audited as two classes."""
+    flagged = np.zeros(codes.size, dtype=bool)
+    cuts = [None] * (probs.shape[1] - 1) if trusted is None else trusted.cuts
+    for (above, two), cut in zip(_questions(codes, probs), cuts, strict=True):
+        flagged |= judge(above, two, filter_by=filter_by, trusted=cut, n_threads=n_threads).flagged
     return flagged
 
 
@@ -37,15 +66,17 @@ def judge_grades(
     *,
     filter_by: str = "prune_by_noise_rate",
     frozen_classes: BoolArray | None = None,
+    trusted: GradeBars | None = None,
     n_threads: int | None = None,
 ) -> Judgement:
     """Confident learning over ordered classes.
 
     Args:
-        codes: (n,) positions of the grades 0..K-1, each carried by some row.
+        codes: (n,) positions of the grades 0..K-1, each carried by some row unless there are trusted ones.
         probs: (n, K) out-of-sample probabilities, grades in order.
         filter_by: The rule that flags at each cut, one of ``FILTERS``.
         frozen_classes: (K,) true for grades that are never flagged.
+        trusted: Trusted rows that give the thresholds; by default these rows do.
         n_threads: The answer does not depend on it.
 
     Returns:
@@ -62,11 +93,11 @@ def judge_grades(
     """
     distances = expected_distances(probs)
     best = distances.argmin(axis=1)
-    flagged = _flag_cuts(codes, probs, filter_by, n_threads) & (best != codes)
+    flagged = _flag_cuts(codes, probs, filter_by, n_threads, trusted) & (best != codes)
     if frozen_classes is not None:
         flagged &= ~frozen_classes[codes]
     plain = flag(codes, probs, filter_by="predicted_neq_given", n_threads=n_threads)
-    counts = nearness_joint(codes, distances)
+    counts = nearness_joint(codes, distances, None if trusted is None else trusted.near)
     joint = calibrate(counts, plain.label_counts) / max(codes.size, 1)
     return Judgement(
         np.empty(0), flagged, np.where(flagged, best, codes), best, plain.label_counts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from dqlabels.audits.classes.grades import grade_units, judge_grades
+from dqlabels.audits.classes.grades import GradeBars, grade_units, judge_grades
 from dqlabels.audits.options import Options
 from dqlabels.audits.verdict import ClassVerdict, Correction, in_turn, kernel_rule, plain_scoring, verdict_of
 from dqlabels.engines.memory import Pairs, judge
@@ -21,6 +21,7 @@ def judge_classes(
     *,
     frozen_classes: BoolArray | None = None,
     trusted: ClassTally | None = None,
+    bars: GradeBars | None = None,
     shape: WrongProbability | None = None,
     independent: float = 1.0,
     corrected: Correction | None = None,
@@ -33,12 +34,19 @@ def judge_classes(
         options: The rule, the score and what else the caller asks for.
         frozen_classes: (K,) true for classes that are never flagged.
         trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
+        bars: What trusted rows say of grades, likewise.
         shape: P(wrong) by score of the trusted rows; by default it is found from these rows.
         independent: Share of the rows that count as independent of each other, in (0, 1].
         corrected: What trusted rows make of the noise rate of these.
     """
     pairs = None if options.task == "ordinal" else Pairs.to_fill(probs)
-    found = _found(codes, probs, options, frozen_classes, trusted, pairs)
+    if options.task == "ordinal":
+        found = judge_grades(
+            codes, probs, filter_by=kernel_rule(options), frozen_classes=frozen_classes, trusted=bars,
+            n_threads=options.n_jobs,
+        )  # fmt: skip
+    else:
+        found = _found(codes, probs, options, frozen_classes, trusted, pairs)
     score = scoring(options, found.thresholds)
     return verdict_of(codes, probs, found, score, options, pairs, shape, independent, corrected)
 
@@ -74,11 +82,10 @@ def _found(
     trusted: ClassTally | None,
     pairs: Pairs | None,
 ) -> Judgement:
-    """What confident learning finds; its quality is filled in later, unless another library's numbers are wanted."""
-    if options.task == "ordinal":
-        return judge_grades(
-            codes, probs, filter_by=kernel_rule(options), frozen_classes=frozen_classes, n_threads=options.n_jobs
-        )
+    """What confident learning finds in unordered classes.
+
+    Its quality is filled in later, unless another library's numbers are wanted.
+    """
     return judge(
         codes, probs, filter_by=kernel_rule(options), score=options.score if options.compat else None,
         adjust=options.adjust, compat=options.compat, frozen_classes=frozen_classes, trusted=trusted,

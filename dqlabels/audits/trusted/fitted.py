@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.grades import GradeBars
 from dqlabels.audits.classes.pipeline import Labelled, add_columns, audit_of
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.classes.verdict import judge_classes
@@ -33,6 +34,7 @@ from dqlabels.noise.reference import rate_since
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.classes import ClassTally, model_error, take
 
+GradedTask = Literal["classes", "ordinal"]
 MOST_NAMED = 10
 # More rows of a batch tell little more about its noise rate than so many.
 MEASURED_ROWS = 20_000
@@ -97,7 +99,7 @@ class Fitted:
     ``tally`` holds the trusted rows and self-confidence of each class, so its thresholds; ``profile`` is what
     ``LabelAudit.profile()`` gave; ``baseline`` how the features were spread; ``embed`` the columns that are turned into
     vectors first, and how; ``wrong`` is P(wrong) by score of the trusted rows, and ``zero`` what increases of the
-    noise rate are measured from; files of earlier versions lack both.
+    noise rate are measured from; files of earlier versions lack both. ``bars`` are those of grades.
     """
 
     label: str
@@ -114,6 +116,12 @@ class Fitted:
     embed: Mapping[str, Embedding]
     wrong: WrongProbability | None = None
     zero: Zero | None = None
+    bars: GradeBars | None = None
+
+    @property
+    def task(self) -> GradedTask:
+        """Whether the classes are grades."""
+        return "classes" if self.bars is None else "ordinal"
 
     @property
     def error(self) -> float:
@@ -228,7 +236,7 @@ def _as_moment(value: datetime.date, kind: type[datetime.date]) -> datetime.date
 
 def batch_options(fitted: Fitted, options: Options) -> Options:
     """Return the options of a batch's audit: those of the fit, with the number of threads asked for now."""
-    return Options(task="classes", names=fitted.names, n_jobs=options.n_jobs, **fitted.settings)
+    return Options(task=fitted.task, names=fitted.names, n_jobs=options.n_jobs, **fitted.settings)
 
 
 def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelAudit:
@@ -245,7 +253,8 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     measured = _measured(fitted, encoded.matrix, labels.codes, options.n_jobs)
     sums = None if measured is None else measured.sums
     verdict = judge_classes(
-        codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally, shape=fitted.wrong,
+        codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally, bars=fitted.bars,
+        shape=fitted.wrong,
         corrected=correction(fitted, sums, np.bincount(codes, minlength=rare.size)),
     )  # fmt: skip
     found = verdict.judgement

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, overload
 
 import narwhals as nw
 from narwhals.dependencies import is_pyspark_connect_dataframe, is_pyspark_dataframe
 
 from dqlabels.audits.beside import options_in_row_order
-from dqlabels.audits.classes.pipeline import conclude
+from dqlabels.audits.classes.grades import GradeBars
+from dqlabels.audits.classes.pipeline import check_grades, conclude
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.kinds import KINDS
 from dqlabels.audits.options import FITTING, Options, documented
@@ -21,6 +22,7 @@ from dqlabels.audits.trusted.drift import Baseline
 from dqlabels.audits.trusted.fitted import (
     Fitted,
     FittedRows,
+    GradedTask,
     batch_options,
     judge_batch,
     read_batch_labels,
@@ -74,6 +76,7 @@ class LabelAuditor:
 
     Args:
         label: The column that holds the given labels.
+        task: ``"classes"``, or ``"ordinal"`` for grades, where distance counts.
         **options: The options of :func:`dqlabels.audit` that fit and flag, as the signature lists them. ``groups``
             and ``sample_weight`` are of the trusted table; ``compat`` must be None, since cleanlab's numbers are of
             one whole table; a callable in ``embed`` cannot be saved.
@@ -93,7 +96,12 @@ class LabelAuditor:
     """
 
     @documented(FITTING)
-    def __init__(self, label: str, **options: Unpack[FittingOptions]) -> None:
+    def __init__(self, label: str, *, task: GradedTask = "classes", **options: Unpack[FittingOptions]) -> None:
+        if task not in get_args(GradedTask):
+            raise OptionError(
+                f"task={task!r}: an auditor judges 'classes', or 'ordinal' for grades. Audit each batch of other "
+                f"labels by dqlabels.audit(batch, {label!r}, task={task!r})."
+            )
         chosen = Options.of(options, "dqlabels.LabelAuditor", FITTING)
         if chosen.compat is not None:
             raise OptionError(
@@ -101,7 +109,7 @@ class LabelAuditor:
                 "dqlabels.audit."
             )
         self.label = label
-        self.options = chosen.changed(task="classes")
+        self.options = chosen.changed(task=task)
         self._fitted: Fitted | None = None
 
     @property
@@ -157,10 +165,13 @@ class LabelAuditor:
         _, table = read_frame(trusted)
         options, notes = options_in_row_order(self.options, table)
         labels = read_labels(table, self.label)
+        kind = KINDS[str(options.task)]
+        if kind.name == "ordinal":
+            check_grades(labels.column, options)
         check_outputs(table, self.label, options.names)
         training = Training.of(table, self.label, options, keep_model=True)
         probabilities = trained_probabilities(training, labels)
-        request = Request(table, self.label, KINDS["classes"], options)
+        request = Request(table, self.label, kind, options)
         result = conclude(request, labels, replace(probabilities, notes=(*notes, *probabilities.notes)))
         embed = _embedded(table, training.table, options.embed or {})
         self._fitted = _keep(self, labels, probabilities, result, embed)
@@ -221,7 +232,7 @@ class LabelAuditor:
                 "monitor is wanted."
             )
         lazy, table = read_frame(batch)
-        request = Request(table, self.label, KINDS["classes"], batch_options(fitted, self.options), lazy)
+        request = Request(table, self.label, KINDS[fitted.task], batch_options(fitted, self.options), lazy)
         require(table, [self.label], "label")
         check_outputs(table, self.label, fitted.names)
         labels = read_batch_labels(table[self.label], fitted.classes, fitted.label_dtype)
@@ -299,8 +310,8 @@ def auditor_of(fitted: Fitted, *, n_jobs: int | None = None) -> LabelAuditor:
         n_jobs: Threads.
     """
     auditor = LabelAuditor(
-        fitted.label, features=fitted.encoder.names, embed=fitted.embed, names=fitted.names, n_jobs=n_jobs,
-        **fitted.settings,
+        fitted.label, task=fitted.task, features=fitted.encoder.names, embed=fitted.embed, names=fitted.names,
+        n_jobs=n_jobs, **fitted.settings,
     )  # fmt: skip
     auditor._fitted = fitted
     return auditor
@@ -332,6 +343,7 @@ def _keep(
         {name: how for name, how in embed.items() if name in encoder.names},
         result.calibration.probability,
         trusted_zero(codes, answer, matrix),
+        GradeBars.of(codes[labels.known], answer.probs[labels.known]) if auditor.options.task == "ordinal" else None,
     )
 
 

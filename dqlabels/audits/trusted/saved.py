@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.grades import GradeBars
 from dqlabels.audits.trusted.drift import Baseline
-from dqlabels.audits.trusted.fitted import Fitted, FittedRows
+from dqlabels.audits.trusted.fitted import Fitted, FittedRows, GradedTask
 from dqlabels.errors import AuditorFileError, MissingExtraError
 from dqlabels.frames.archive import UNREADABLE, Archive, read_archive, unpacked_copy, write_archive
 from dqlabels.frames.features import FeatureEncoder
@@ -24,10 +25,12 @@ from dqlabels.noise.increase import Zero
 from dqlabels.noise.probability import FILTERS, WrongProbability
 from dqlabels.noise.reference import checked_profile
 from dqlabels.statistics.classes import ClassTally
+from dqlabels.statistics.ordinal import GRADE_SCORES
 from dqlabels.statistics.scores import N_BINS, SCORES
 from dqlabels.version import __version__
 
-KIND = "label auditor"
+# By the task that it was fitted for, so that a reader who does not know grades refuses them.
+KINDS: dict[str, GradedTask] = {"label auditor": "classes", "grade auditor": "ordinal"}
 ESTIMATOR = "model.skops"
 # Where skops keeps its plain values.
 SCHEMA = "schema.json"
@@ -56,6 +59,11 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
     arrays |= {"seen.keys": rows.keys, "seen.probs": rows.probs}
     if fitted.wrong is not None:
         arrays["wrong.nodes"] = fitted.wrong.nodes
+    if fitted.bars is not None:
+        near, cuts = fitted.bars.near, fitted.bars.cuts
+        arrays |= {"grades.rows": near.rows, "grades.nearness": near.confidence}
+        arrays |= {"cuts.rows": np.array([cut.rows for cut in cuts])}
+        arrays |= {"cuts.confidence": np.array([cut.confidence for cut in cuts])}
     blobs: dict[str, bytes] = {}
     model = _write_model(fitted.model, "", arrays, blobs)
     called = [name for name, how in fitted.embed.items() if not isinstance(how, str)]
@@ -65,7 +73,7 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
             "Embed them before fitting, and before each audit, and leave embed= out."
         )
     facts = {
-        "kind": KIND,
+        "kind": next(kind for kind, task in KINDS.items() if task == fitted.task),
         "version": __version__,
         "label": {"name": fitted.label, "dtype": fitted.label_dtype, "classes": [_value(v) for v in fitted.classes]},
         "encoder": fitted.encoder.to_dict(),
@@ -115,8 +123,8 @@ def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
         OSError: The file cannot be read.
     """
     archive = read_archive(path)
-    if archive.header.get("kind") != KIND:
-        raise AuditorFileError(f"{path} holds a {archive.header.get('kind')!r}, not a {KIND}.")
+    if archive.header.get("kind") not in KINDS:
+        raise AuditorFileError(f"{path} holds a {archive.header.get('kind')!r}, not a label auditor.")
     try:
         return _read(archive, trusted_types)
     except (AuditorFileError, MissingExtraError) as error:
@@ -136,7 +144,8 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
     if k < 2 or len(set(classes)) != k:
         raise AuditorFileError(f"It names {len(set(classes))} different classes among {k}.")
     encoder = FeatureEncoder.from_dict(facts["encoder"])
-    settings, names = _settings(facts["settings"]), [str(name) for name in facts["names"]]
+    task = KINDS[facts["kind"]]
+    settings, names = _settings(facts["settings"], task), [str(name) for name in facts["names"]]
     if len(set(names)) != 3:
         raise AuditorFileError(f"It names {len(set(names))} output columns instead of 3.")
     profile = dict(checked_profile(facts["profile"]))
@@ -161,6 +170,7 @@ def _read(archive: Archive, trusted_types: tuple[str, ...]) -> Fitted:
         _embed(facts.get("embed", {}), encoder),
         _wrong(arrays["wrong.nodes"]) if "wrong.nodes" in arrays else None,
         Zero.from_dict(facts["zero"], k) if "zero" in facts else None,
+        _bars(arrays, k) if task == "ordinal" else None,
     )
 
 
@@ -179,12 +189,25 @@ def _embed(saved: Mapping[str, object], encoder: FeatureEncoder) -> dict[str, st
     return dict.fromkeys(saved, "image")
 
 
-def _settings(saved: Mapping[str, Any]) -> dict[str, Any]:
+def _bars(arrays: Mapping[str, NDArray[Any]], k: int) -> GradeBars:
+    """Return what the trusted rows say of K grades."""
+    near = ClassTally(_vector(arrays["grades.rows"], k), _vector(arrays["grades.nearness"], k))
+    rows, confidence = arrays["cuts.rows"], arrays["cuts.confidence"]
+    if rows.shape != (k - 1, 2) or confidence.shape != (k - 1, 2):
+        raise AuditorFileError(f"It has cuts of shape {rows.shape} and {confidence.shape} between {k} grades.")
+    cuts = tuple(ClassTally(_vector(rows[at], 2), _vector(confidence[at], 2)) for at in range(k - 1))
+    if any((tally.rows < 0).any() or (tally.confidence < 0).any() for tally in (near, *cuts)):
+        raise AuditorFileError("The tallies of its grades are negative.")
+    return GradeBars(near, cuts)
+
+
+def _settings(saved: Mapping[str, Any], task: GradedTask) -> dict[str, Any]:
     settings = {key: saved[key] for key in ("filter_by", "score", "adjust", "compat", "random_state")}
     settings["min_precision"] = saved.get("min_precision")  # files of earlier versions have none
     seed, share = settings["random_state"], settings["min_precision"]
     sound = share is None or (type(share) is float and 0 < share < 1)
     sound = sound and settings["filter_by"] in FILTERS and settings["score"] in SCORES and settings["compat"] is None
+    sound = sound and (task == "classes" or (settings["score"] in GRADE_SCORES and settings["adjust"] is False))
     if not sound or type(settings["adjust"]) is not bool or type(seed) is not int or seed < 0:
         raise AuditorFileError(f"Its settings mean nothing here: {settings}.")
     return settings
