@@ -15,6 +15,7 @@ from dqlabels.audits.options import Options, documented
 from dqlabels.audits.request import KindModule, Request
 from dqlabels.audits.streaming import Plan, Streamed, blocks_when_asked, plan_of, row_count, stream, streamed_blocks
 from dqlabels.errors import warn_all
+from dqlabels.frames.names import label_names
 from dqlabels.frames.reading import read_frame
 
 if TYPE_CHECKING:
@@ -67,12 +68,13 @@ def run_audit(frame: Any, label: str | Sequence[str], options: Options) -> Audit
     Raises:
         DQLabelsError: As :func:`audit`.
     """
+    label = label_names(label)
     if is_polars_lazyframe(frame) and (streamed := _streamed(frame, label, options)) is not None:
         return streamed
-    lazy, table = read_frame(frame)
+    form, table = read_frame(frame)
     kind, notes = kind_of_table(table, label, options)
     options, moved = options_in_row_order(options, table)
-    request = Request(table, label, kind, options.changed(task=kind.name), lazy, (*notes, *moved))
+    request = Request(table, label, kind, options.changed(task=kind.name), form, (*notes, *moved))
     return module_of(kind).audit_table(request)
 
 

@@ -19,6 +19,7 @@ from dqlabels.audits.segments import RowDoubt, Segments, segments_of
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Column, Frame, Labels
+from dqlabels.frames.names import Form
 from dqlabels.frames.reading import read_frame
 from dqlabels.report.evidence import Evidence, plain
 from dqlabels.statistics.arrays import IntArray
@@ -429,7 +430,7 @@ class Audit(abc.ABC):
         return check_up(
             self.table, self.label, self.names, self.features, checked.evidence, checks=checks, time=time,
             columns=columns, embed=embed, chosen=checked.chosen, alpha=alpha, most_rows=most_rows, n_jobs=n_jobs,
-            lazy=type(self.frame).__name__ == "LazyFrame",
+            form=Form.between(self.table, self.frame),
         )  # fmt: skip
 
     @abc.abstractmethod

@@ -13,7 +13,7 @@ import narwhals as nw
 import numpy as np
 
 from dqlabels.audits.options import OPTION_NAMES, Options, Task
-from dqlabels.errors import OptionError
+from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require, require_names
 
 if TYPE_CHECKING:
@@ -141,6 +141,11 @@ def kind_of_table(table: Frame, label: str | Sequence[str], options: Options) ->
     'regression'
     """
     columns = [label] if isinstance(label, str) else list(label)
+    if len(columns) == len(table) > 1 and not set(columns) & set(table.columns):
+        raise LabelColumnError(
+            f"label= is the name of a column, and {len(columns):,} values were passed, as many as the frame has rows. "
+            "Put them into the frame and name their column."
+        )
     require(table, columns, "label")
     lists = len(columns) == 1 and holds_lists(table[columns[0]])
     all_boolean = all(table[name].dtype == nw.Boolean for name in columns)

@@ -191,9 +191,14 @@ def _columns(name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     listed = tuple(value) if isinstance(value, Iterable) else None
-    if listed is None or not all(isinstance(one, str) for one in listed):
+    if listed is None or not all(isinstance(one, str) or _is_counted(one) for one in listed):
         raise OptionError(f"{name}={value!r} is not a list of column names.")
-    return listed
+    return tuple(str(one) for one in listed)
+
+
+def _is_counted(value: object) -> bool:
+    """Whether a column may have this number as its name, as pandas gives them to an array."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _column(name: str, value: object) -> str:

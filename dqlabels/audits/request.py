@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from dqlabels.audits.kinds import Kind
 from dqlabels.audits.options import Options
 from dqlabels.frames.columns import Column, Frame
+from dqlabels.frames.names import EAGER, Form
 from dqlabels.frames.outputs import to_callers_kind
 
 if TYPE_CHECKING:
@@ -24,15 +25,15 @@ if TYPE_CHECKING:
 class Request:
     """What a kind of label is asked to audit.
 
-    ``label`` is a column or the columns; ``lazy`` where the frame was lazy and the result is to be; ``notes`` are what
-    a reader should know of how the kind was chosen; ``started`` is a :func:`time.monotonic` reading.
+    ``label`` is a column or the columns; ``form`` is that of the caller's frame and of the result; ``notes`` are what a
+    reader should know of how the kind was chosen; ``started`` is a :func:`time.monotonic` reading.
     """
 
     table: Frame
     label: str | Sequence[str]
     kind: Kind
     options: Options
-    lazy: bool = False
+    form: Form = EAGER
     notes: tuple[str, ...] = ()
     started: float = field(default_factory=time.monotonic)
 
@@ -42,8 +43,8 @@ class Request:
         return self.label if isinstance(self.label, str) else self.label[0]
 
     def returned(self, table: Frame) -> Any:
-        """A table as the caller's library has it, lazy where the caller's frame was."""
-        return to_callers_kind(table, lazy=self.lazy)
+        """A table as the caller's library has it, in the form of the caller's frame."""
+        return to_callers_kind(table, self.form)
 
     def seconds(self) -> float:
         """Seconds since the request was made."""

@@ -15,6 +15,7 @@ from dqlabels.checks.pipeline import ALPHA, MAX_ROWS, Subject, chosen_checks, ru
 from dqlabels.errors import OptionError, OutputColumnError
 from dqlabels.frames.columns import Column, Frame, as_list, require
 from dqlabels.frames.media import Embedding, embed_columns
+from dqlabels.frames.names import EAGER, Form
 from dqlabels.frames.outputs import new_column, to_callers_kind
 from dqlabels.report.evidence import Evidence, plain
 from dqlabels.report.explanations import usable_kinds
@@ -85,7 +86,7 @@ class Checkup:
     all_findings: tuple[Finding, ...]
     columns: Mapping[str, str]
     table: Frame
-    lazy: bool = False
+    form: Form = EAGER
 
     @property
     def found(self) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ class Checkup:
             for name in self.columns
         ]
         whole = self.table.with_columns(*added) if added else self.table
-        return to_callers_kind(whole, lazy=self.lazy)
+        return to_callers_kind(whole, self.form)
 
     @property
     def available(self) -> tuple[str, ...]:
@@ -267,7 +268,7 @@ def check_up(
     most_rows: int = MAX_ROWS,
     embed: Mapping[str, Embedding] | None = None,
     n_jobs: int | None = None,
-    lazy: bool = False,
+    form: Form = EAGER,
 ) -> Checkup:
     """Run the checks on an audited table; the options are those of :meth:`dqlabels.LabelAudit.checkup`.
 
@@ -285,7 +286,7 @@ def check_up(
         most_rows: The largest number of rows to compare with each other.
         embed: Columns to turn into vectors first.
         n_jobs: Number of threads.
-        lazy: Whether the frame came as a lazy one, and is returned as one.
+        form: The form of the caller's frame, which the result has too.
 
     Raises:
         OptionError: An option has no meaning here.
@@ -303,7 +304,7 @@ def check_up(
         time_values(embedded, time)
     wanted = wanted_columns(columns, table, chosen_names)  # before any work is done
     findings = run_checks(subject, chosen_names)
-    return Checkup(label, len(table), float(alpha), findings, {}, table, lazy).with_columns(wanted)
+    return Checkup(label, len(table), float(alpha), findings, {}, table, form).with_columns(wanted)
 
 
 def check_options(

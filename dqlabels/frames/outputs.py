@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 from dqlabels.errors import LabelColumnError, OutputColumnError
 from dqlabels.frames.arrays import BoolArray, FloatArray
 from dqlabels.frames.columns import Column, Frame
+from dqlabels.frames.names import Form, with_original_names
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDType
 
 
-def to_callers_kind(table: Frame, *, lazy: bool) -> Any:
-    """The table in the caller's own library, as a lazy frame where the caller passed one.
+def to_callers_kind(table: Frame, form: Form) -> Any:
+    """The table in the caller's own library, under the names it had, as a lazy frame where the caller passed one.
 
     >>> import polars as pl
-    >>> type(to_callers_kind(nw.from_native(pl.DataFrame({"y": [1]})), lazy=True)).__name__
+    >>> type(to_callers_kind(nw.from_native(pl.DataFrame({"y": [1]})), Form(lazy=True))).__name__
     'LazyFrame'
     """
-    return table.lazy().to_native() if lazy else table.to_native()
+    return table.lazy().to_native() if form.lazy else with_original_names(table.to_native(), form.names)
 
 
 def check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Read the caller's frame into narwhals, and tell whether it is lazy."""
+"""Read the caller's frame into narwhals, and tell its form."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ import narwhals as nw
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame, check_columns
+from dqlabels.frames.names import Form, with_text_names
 
 
-def read_frame(frame: Any) -> tuple[bool, Frame]:
-    """Return whether the frame is lazy, and the frame itself, collected.
+def read_frame(frame: Any) -> tuple[Form, Frame]:
+    """Return the form of the frame, in which results go back, and the frame itself, collected.
 
     Raises:
         OptionError: This is not a frame that can be audited in memory.
-        FeatureError: Its column names repeat or are not strings.
+        FeatureError: Its column names repeat, as text, or have several levels.
 
     >>> import polars as pl
-    >>> lazy, table = read_frame(pl.LazyFrame({"y": [1, 2]}))
-    >>> lazy, len(table)
+    >>> form, table = read_frame(pl.LazyFrame({"y": [1, 2]}))
+    >>> form.lazy, len(table)
     (True, 2)
     """
     check_columns(getattr(frame, "column_names", ()))  # PyArrow: its .columns are not names
+    frame, names = with_text_names(frame)
     try:
         known = nw.from_native(frame)
     except TypeError as error:
@@ -39,6 +41,6 @@ def read_frame(frame: Any) -> tuple[bool, Frame]:
                 f"A lazy {known.implementation} frame is not audited in memory. Collect it into a pandas, Polars or "
                 "PyArrow table first."
             )
-        return True, known.collect()
+        return Form(lazy=True), known.collect()
     check_columns(known.columns)
-    return False, known
+    return Form(names=names), known

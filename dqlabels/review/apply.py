@@ -41,7 +41,7 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
     ...     apply_decisions(mail, f"{folder}/mail.jsonl")["label"].to_list()
     ['ham', 'spam', 'spam', 'spam']
     """
-    lazy, table = read_frame(frame)
+    form, table = read_frame(frame)
     label = read_head(decisions)["label"]
     labels = read_labels(table, label)
     name = f"{label}_original" if original is None else original
@@ -57,4 +57,4 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
     # The labels are taken from rows that carry them, so dtype, categories and missing values stay as they are.
     changed = aligned(labels.column[source.tolist()], table)
     whole = table.with_columns(labels.column.alias(name), changed.alias(label))
-    return to_callers_kind(whole, lazy=lazy)
+    return to_callers_kind(whole, form)

@@ -267,12 +267,6 @@ def test_many_categories_are_a_feature(make_frame):
     assert eager(result.frame).columns[:3] == ["c", "z", "label"]
 
 
-def test_column_names_that_are_not_strings_are_refused():
-    frame = pd.DataFrame({0: [1.0, 2.0], "label": ["a", "b"]})
-    with pytest.raises(FeatureError, match=r"not strings: 0\. Rename them"):
-        dqlabels.audit(frame, "label")
-
-
 def test_an_infinite_label_is_refused(make_frame):
     with pytest.raises(LabelColumnError, match=r"holds infinity in 1 rows, which is not a class"):
         audit(make_frame, label=[float("inf")] + [1.0, 2.0] * 59 + [1.0])

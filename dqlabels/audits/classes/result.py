@@ -40,6 +40,7 @@ from dqlabels.audits.options import documented_fields
 from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import ColumnKind, Frame, Labels
+from dqlabels.frames.names import Form
 from dqlabels.frames.outputs import to_callers_kind, with_quality
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
@@ -649,7 +650,8 @@ class LabelAudit(ClassAudit):
         empty = nw.new_series("reviewed_label", [None] * positions.size, nw.String, backend=drawn.implementation)
         drawn = fresh_rows(drawn).with_columns(numbers, empty)
         rest = [name for name in self.table.columns if name not in {self.label, *self.names}]
-        return drawn.select(numbers.name, self.label, "reviewed_label", *rest).to_native()
+        chosen = drawn.select(numbers.name, self.label, "reviewed_label", *rest)
+        return to_callers_kind(chosen, replace(Form.between(self.table, self.frame), lazy=False))
 
     def with_review(self, reviewed: NativeFrame, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
         """The audit with the noise rate that a reviewed sample gives: unbiased, with an interval, no assumption.
@@ -710,10 +712,9 @@ class LabelAudit(ClassAudit):
         whole = np.full(len(self.table), np.nan)
         whole[evidence.positions] = quality
         table = with_quality(self.table, self.options.names[0], whole)
-        lazy = isinstance(nw.from_native(self.frame), nw.LazyFrame)
         return replace(
             self, calibration=calibration, evidence=replace(evidence, quality=quality), table=table,
-            frame=to_callers_kind(table, lazy=lazy),
+            frame=to_callers_kind(table, Form.between(self.table, self.frame)),
         )  # fmt: skip
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:

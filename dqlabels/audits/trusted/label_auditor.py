@@ -34,6 +34,7 @@ from dqlabels.audits.trusted.saved import read_fitted, write_fitted
 from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
 from dqlabels.frames.media import Embedding
+from dqlabels.frames.names import label_name
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.reading import read_frame
 
@@ -108,7 +109,7 @@ class LabelAuditor:
                 f"compat={chosen.compat!r} reproduces numbers of one whole table; a batch has no such. Use "
                 "dqlabels.audit."
             )
-        self.label = label
+        self.label = label_name(label)
         self.options = chosen.changed(task=task)
         self._fitted: Fitted | None = None
 
@@ -231,8 +232,8 @@ class LabelAuditor:
                 "A Spark frame is judged on its workers, for its columns alone. Collect it where a gate, a drift or a "
                 "monitor is wanted."
             )
-        lazy, table = read_frame(batch)
-        request = Request(table, self.label, KINDS[fitted.task], batch_options(fitted, self.options), lazy)
+        form, table = read_frame(batch)
+        request = Request(table, self.label, KINDS[fitted.task], batch_options(fitted, self.options), form)
         require(table, [self.label], "label")
         check_outputs(table, self.label, fitted.names)
         labels = read_batch_labels(table[self.label], fitted.classes, fitted.label_dtype)
