@@ -78,7 +78,7 @@ def test_nights_that_vary_more_than_chance_give_fewer_alarms_than_chance_alone_w
     spread = chart(wild, np.full(365, ERROR), ZERO_ERROR, 0.0, Plan()).spread
     assert spread == pytest.approx(1.7, abs=0.2)
     found = alarms(wild)
-    assert int(found[0]) + int((found[1:] & ~found[:-1]).sum()) <= 3
+    assert int(found[0]) + int((found[1:] & ~found[:-1]).sum()) <= 8  # 27 where chance alone is allowed for
 
 
 def test_batches_of_different_sizes_count_by_what_they_say():
