@@ -187,6 +187,7 @@ class _Reader:
             raise self._damaged("the checksum of its header is wrong")
         try:
             header: dict[str, Any] = json.loads(raw)
+            json.dumps(header, ensure_ascii=False).encode()  # no half of a character in it
         except (UnicodeDecodeError, ValueError, RecursionError) as error:
             raise self._damaged(f"its header is not JSON ({error})") from error
         number = header.get("format") if isinstance(header, dict) else None

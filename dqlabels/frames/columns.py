@@ -68,7 +68,7 @@ class Labels:
 
 
 def check_columns(names: Iterable[object]) -> None:
-    """Raise if column names repeat or are not strings, since options and results refer to columns by name.
+    """Raise if column names repeat, are not strings or hold what others cannot: columns are referred to by name.
 
     Raises:
         FeatureError: The message names these columns.
@@ -82,11 +82,25 @@ def check_columns(names: Iterable[object]) -> None:
             f"Column names are not strings: {', '.join(map(repr, odd[:10]))}. Rename them, as with "
             "frame.columns = frame.columns.astype(str) in pandas."
         )
+    broken = [name for name in names if "\0" in str(name) or (not str(name).isprintable() and _is_broken(str(name)))]
+    if broken:
+        raise FeatureError(
+            f"Column names hold NUL or half of a character (a lone surrogate), which other libraries cannot hold: "
+            f"{', '.join(map(repr, broken[:10]))}. Rename them."
+        )
     repeated = sorted(str(name) for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise FeatureError(
             f"Column names repeat: {', '.join(map(repr, repeated))}. Rename them so that each column has its own."
         )
+
+
+def _is_broken(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def require(frame: Frame, names: Iterable[str], role: str) -> None:

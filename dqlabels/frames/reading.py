@@ -9,6 +9,7 @@ import narwhals as nw
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame, check_columns
 from dqlabels.frames.names import Form, with_text_names
+from dqlabels.frames.text import check_texts
 
 
 def read_frame(frame: Any) -> tuple[Form, Frame]:
@@ -16,7 +17,8 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
 
     Raises:
         OptionError: This is not a frame that can be audited in memory.
-        FeatureError: Its column names repeat, as text, or have several levels.
+        FeatureError: Its column names repeat, as text, or have several levels, or text in it is none that others can
+            hold.
 
     >>> import polars as pl
     >>> form, table = read_frame(pl.LazyFrame({"y": [1, 2]}))
@@ -43,4 +45,5 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
             )
         return Form(lazy=True), known.collect()
     check_columns(known.columns)
+    check_texts(known)
     return Form(names=names), known
