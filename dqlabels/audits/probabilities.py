@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.beside import NamedColumns, columns_of
-from dqlabels.frames.class_columns import column_order
+from dqlabels.frames.class_columns import column_order, with_unused_classes
 from dqlabels.frames.columns import Frame, Labels, choose_features, require, row_values
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.media import embed_columns
@@ -32,7 +32,8 @@ MIN_ROWS_PER_CLASS = 2
 class ClassProbabilities:
     """Probabilities (n, K) of every row, out of sample where it has a label, and how they came about.
 
-    Where a model was trained: the fitted ``encoder``, the ``encoded`` rows and the model's ``answer``.
+    Where a model was trained: the fitted ``encoder``, the ``encoded`` rows and the model's ``answer``; where the caller
+    gave them: the ``labels`` with the classes that only the probabilities know.
     """
 
     probs: Probs
@@ -42,6 +43,7 @@ class ClassProbabilities:
     encoder: FeatureEncoder | None = None
     encoded: Encoded | None = None
     answer: OutOfSample | None = None
+    labels: Labels | None = None
 
     @property
     def independent(self) -> float:
@@ -270,7 +272,6 @@ def given_probabilities(
         ProbabilityError: No probabilities, of another shape, or of classes that are not known.
     """
     probs, columns = probability_columns(table, pred_probs)
-    n_classes = len(labels.classes)
     if probs.ndim != 2 or probs.shape[0] != len(table):
         raise ProbabilityError(
             f"pred_probs has shape {probs.shape}; one row for each of the {len(table):,} rows of the frame and one "
@@ -278,17 +279,29 @@ def given_probabilities(
         )
     order, extra = column_order(labels, label, columns, probs.shape[1], classes)
     if extra:
-        raise ProbabilityError(
-            f"pred_probs has columns for {', '.join(map(repr, extra))}, a class no row of {label!r} carries. Drop the "
-            f"columns and rescale the rest to sum to 1, or audit with rows of all {probs.shape[1]} classes."
-        )
-    probs = probs.copy() if order == list(range(n_classes)) else probs[:, order]
+        labels, places = with_unused_classes(labels, extra)
+        order = [[*order, *_rest(order, probs.shape[1])][at] for at in places]
+    probs = probs.copy() if order == list(range(probs.shape[1])) else probs[:, order]
     known = labels.known
     if not known.all():
         check_block(probs[~known])  # the judge checks the others
     own = set(pred_probs) if _are_names(pred_probs) else set()
     others = tuple(name for name in table.columns if name != label and name not in own)
-    return ClassProbabilities(probs, f"your probabilities ({n_classes} classes)", (), others)
+    notes = (_unused(label, extra),) if extra else ()
+    return ClassProbabilities(probs, f"your probabilities ({probs.shape[1]} classes)", notes, others, labels=labels)
+
+
+def _rest(order: Sequence[int], width: int) -> list[int]:
+    """The columns that are not among those chosen."""
+    return [at for at in range(width) if at not in set(order)]
+
+
+def _unused(label: str, extra: Sequence[object]) -> str:
+    named = ", ".join(map(repr, extra[:10])) + (", ..." if len(extra) > 10 else "")
+    return (
+        f"No row of {label!r} carries {named}, which pred_probs has columns for: classes that nobody was given, of "
+        "which no noise rate is known."
+    )
 
 
 def judged_again(training: Training, labels: Labels, codes: IntArray) -> Probs:

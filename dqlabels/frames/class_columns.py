@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
+import narwhals as nw
 import numpy as np
 
 from dqlabels.errors import ProbabilityError
 from dqlabels.frames.arrays import IntArray
-from dqlabels.frames.columns import Labels
+from dqlabels.frames.columns import Column, Labels
+from dqlabels.frames.outputs import palette
 
 # If another order of the probability columns agrees with the labels in so many more rows, the order is wrong.
 ORDER_GAIN = 0.20
@@ -53,6 +56,38 @@ def column_order(
     return [listed.index(value) for value in carried], [value for value in listed if value not in carried]
 
 
+def with_unused_classes(labels: Labels, extra: Sequence[Any]) -> tuple[Labels, list[int]]:
+    """Return the labels with further classes, which no row carries, each at its place in the order of the classes.
+
+    Args:
+        labels: K classes.
+        extra: E further ones.
+
+    Returns:
+        The labels, and for each of their K + E classes its place among the K classes followed by the further ones.
+
+    Raises:
+        LabelColumnError: The dtype of the labels cannot hold one of them.
+    """
+    together = [*labels.classes, *extra]
+    places = _in_order(together, labels.column)
+    classes = tuple(together[at] for at in places)
+    place = {at: new for new, at in enumerate(places)}
+    renumbered = np.array([*(place[at] for at in range(len(labels.classes))), -1], dtype=np.int64)
+    column = palette(labels.column, classes).alias(labels.column.name)
+    return Labels(column, renumbered[labels.codes], classes, np.arange(len(classes))), places
+
+
+def _in_order(values: Sequence[Any], column: Column) -> list[int]:
+    """Places of the classes in their order: of the categories where the dtype lists them, else of their values."""
+    places = list(range(len(values)))
+    listed = list(column.dtype.categories) if isinstance(column.dtype, nw.Enum) else []
+    try:
+        return sorted(places, key=lambda at: listed.index(values[at]) if listed else values[at])
+    except (TypeError, ValueError):
+        return places
+
+
 def check_contradiction(listed: Sequence[object], columns: Sequence[Hashable], carried: Sequence[object]) -> None:
     """Raise where ``classes=`` says something else of a column than the class whose very name it has.
 
@@ -86,8 +121,12 @@ def classes_by_name(carried: Sequence[object], columns: Sequence[Hashable], widt
         numbered = all(type(value) is int for value in carried) and list(carried) == list(range(width))
         return list(carried) if numbered else None
     named: list[object] = []
+    # Where every class has a column of its very name, the other columns are those of classes that no row carries.
+    exact = len(columns) > len(carried) == sum(_exactly(column, carried) is not None for column in columns)
     for column in columns:
         matches = _exactly(column, carried) or [value for value in carried if str(column).endswith(str(value))]
+        if not matches and exact:
+            matches = [column]
         if not matches:
             return None
         named.append(max(matches, key=lambda value: len(str(value))))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from support.frames import ROOT
 
+import dqlabels
 from dqlabels.engines.memory import judge
 from dqlabels.statistics.classes import PRUNE_RULES
 from dqlabels.statistics.scores import SCORES
@@ -61,6 +63,22 @@ def test_masks_are_cleanlabs(case):
         ours = judge(codes, probs, filter_by=rule, compat="cleanlab").flagged
         theirs = find_label_issues(codes, probs, filter_by=rule, n_jobs=1)
         assert np.array_equal(ours, theirs), rule
+
+
+@pytest.mark.parametrize("case", CASES[:60])
+def test_masks_of_frames_are_cleanlabs_where_classes_have_no_row(case):
+    from cleanlab.filter import find_label_issues
+
+    codes, probs = rows_of(case)
+    kept = codes != probs.shape[1] - 1
+    codes, probs = codes[kept], probs[kept]
+    if probs.shape[1] == 2 or (np.bincount(codes) == 1).any():
+        return  # single rows are never flagged in frames
+    frame, classes = pl.DataFrame({"y": codes}), range(probs.shape[1])
+    for rule in ("prune_by_noise_rate", "confident_learning"):
+        options = {"pred_probs": probs, "classes": classes, "compat": "cleanlab", "filter_by": rule, "task": "classes"}
+        ours = dqlabels.audit(frame, "y", **options).frame["is_label_issue"].to_numpy()
+        assert np.array_equal(ours, find_label_issues(codes, probs, filter_by=rule, n_jobs=1)), rule
 
 
 @pytest.mark.parametrize("case", CASES + REAL)

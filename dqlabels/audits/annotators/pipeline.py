@@ -10,7 +10,7 @@ from dqlabels.audits.annotators.result import AnnotatorAudit
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import ClassProbabilities, class_probabilities
 from dqlabels.audits.request import Request
-from dqlabels.errors import FeatureError, OptionError
+from dqlabels.errors import FeatureError, OptionError, ProbabilityError
 from dqlabels.frames.class_columns import check_order
 from dqlabels.frames.columns import Frame, Labels
 from dqlabels.frames.outputs import check_outputs, with_columns
@@ -87,6 +87,12 @@ def _model_probabilities(
         if required:
             raise
         return None, f"No model judges beside the annotators: {error}"
+    if found.labels is not None and len(found.labels.classes) > len(labels.classes):
+        unused = [value for value in found.labels.classes if value not in labels.classes]
+        raise ProbabilityError(
+            f"pred_probs has columns for {', '.join(map(repr, unused[:10]))}, which no annotator gave. Drop the "
+            "columns and rescale the rest to sum to 1."
+        )
     if options.pred_probs is not None and np.isfinite(found.probs).all():
         check_order(found.probs[labels.known].argmax(axis=1), labels.codes[labels.known], labels, reading.names[0])
     return found, ""

@@ -51,6 +51,7 @@ def audit_table(request: Request) -> LabelAudit:
         check_grades(labels.column, options)
     check_outputs(table, label, options.names)
     probabilities, training = class_probabilities(table, labels, label, options)
+    labels = probabilities.labels or labels
     noted = replace(probabilities, notes=(*request.notes, *probabilities.notes))
     again = None if training is None else Again(training, labels)
     return conclude(request, labels, noted, again)
@@ -90,7 +91,7 @@ def conclude(
     everyone = positions.size == known.size
     codes = labels.codes if everyone else labels.codes[positions]
     probs = probabilities.probs if everyone else probabilities.probs[positions]
-    tiny = labels.counts < MIN_ROWS_PER_CLASS
+    tiny = (labels.counts > 0) & (labels.counts < MIN_ROWS_PER_CLASS)
     verdict = judge_classes(
         codes, probs, options, frozen_classes=tiny if tiny.any() else None, independent=probabilities.independent
     )

@@ -41,6 +41,7 @@ def audit_table(request: Request) -> MultilabelAudit:
     tags = read_tags(table, request.label)
     check_outputs(table, tags.title, options.names)
     if options.pred_probs is not None:
+        tags = with_unused_tags(table, tags, options.pred_probs, options.classes)
         probs, model, notes = _given_probs(table, tags, options.pred_probs, options.classes)
     else:
         if options.classes is not None:
@@ -99,6 +100,19 @@ def _model_probs(table: Frame, tags: Tags, options: Options) -> tuple[FloatArray
     return probs, f"{model}, a model per tag" if model else "no model: no tag varies", notes
 
 
+def with_unused_tags(table: Frame, tags: Tags, pred_probs: Any, classes: Sequence[object] | None) -> Tags:
+    """The tags of lists, with those that have a probability column but that no list holds."""
+    if tags.lists is None:
+        return tags
+    probs, columns = probability_columns(table, pred_probs)
+    named = classes if classes is not None else classes_by_name(tags.values, columns, probs.shape[-1])
+    unused = [value for value in named or () if value not in tags.values]
+    if not unused or len(set(named or ())) != probs.shape[-1]:
+        return tags
+    absent = np.where(tags.known, 0, -1)[:, None] * np.ones((1, len(unused)), dtype=np.int64)
+    return replace(tags, codes=np.hstack([tags.codes, absent]), values=(*tags.values, *unused))
+
+
 def _given_probs(
     table: Frame, tags: Tags, pred_probs: Any, classes: Sequence[object] | None
 ) -> tuple[FloatArray, str, list[str]]:
@@ -108,7 +122,8 @@ def _given_probs(
     if probs.shape != (n, n_tags):
         raise ProbabilityError(
             f"pred_probs has shape {probs.shape}; one row for each of the {n:,} rows and one column for each of the "
-            f"{n_tags} labels ({', '.join(map(repr, tags.values[:20]))}) are needed."
+            f"{n_tags} labels ({', '.join(map(repr, tags.values[:20]))}) are needed. Columns of further labels are "
+            "named in classes=."
         )
     listed = _tags_of(tags, columns, classes)
     if sorted(map(repr, listed)) != sorted(map(repr, tags.values)):
