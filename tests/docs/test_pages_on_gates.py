@@ -59,3 +59,19 @@ def test_the_readme_says_that_so_few_loans_are_too_few():
     result = after_the_blocks_of("README.md")["result"]
     assert result.passed
     assert "A rise of +3.0 points takes too long to be found" in result.message
+
+
+def test_the_table_of_false_alarms_and_delays_is_that_of_the_benchmark():
+    benchmark = (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8").partition("### Gates every night")[2]
+    cells = re.findall(r"^\| \w* ?\| ([\d,]+) \| ([\d.]+) \(\d+\) \| ([\d.]+)", benchmark, flags=re.M)
+    page = (ROOT / "docs/gates.md").read_text(encoding="utf-8").partition("| the monitor, with its defaults ")[2]
+    row = r"^(?:\| )?\| ([\d,]+) \| ([\d.]+) to ([\d.]+) \| ([\d.]+)(?: to ([\d.]+))? \|$"
+    rows = re.findall(row, page, flags=re.M)
+    assert [size for size, *_ in rows] == ["200", "1,000", "5,000"]
+    for size, *figures in rows:
+        found = [(float(alarms), float(nights)) for rows_a_night, alarms, nights in cells if rows_a_night == size]
+        assert len(found) == 4
+        alarms, nights = zip(*found, strict=True)
+        fewest, most, soonest, latest = figures
+        assert (float(fewest), float(most)) == (min(alarms), max(alarms))
+        assert (float(soonest), float(latest or soonest)) == (min(nights), max(nights))
