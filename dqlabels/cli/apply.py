@@ -8,7 +8,7 @@ import typer
 
 from dqlabels.cli.app import app
 from dqlabels.cli.files import STANDARD, Source, check_output
-from dqlabels.cli.options import BothFormats, OutputFormat
+from dqlabels.cli.options import BothFormats, OutputFormat, Spreadsheet
 from dqlabels.cli.tables import write_result
 from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError
@@ -24,6 +24,7 @@ def apply_command(
     ] = None,
     input_format: BothFormats = None,
     output_format: OutputFormat = None,
+    spreadsheet: Spreadsheet = False,
 ) -> None:
     """Write a copy of FILE with reviewed labels; the original ones stay in another column."""
     from pathlib import Path
@@ -40,7 +41,14 @@ def apply_command(
     applied = apply_decisions(table, decisions, original=original)
     label = read_head(decisions)["label"]
     kept = original or f"{label}_original"
-    write_result(applied, output, output_format, Written.of(source, table), {label: [label], kept: [label]})
+    write_result(
+        applied,
+        output,
+        output_format,
+        Written.of(source, table),
+        {label: [label], kept: [label]},
+        spreadsheet=spreadsheet,
+    )
     before = applied[kept]
     changed = int((applied[label] != before).sum())
     typer.echo(f"{changed:,} of {applied.height:,} labels of {label} changed.", err=output == STANDARD)

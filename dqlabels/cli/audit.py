@@ -21,6 +21,7 @@ from dqlabels.cli.options import (
     OutputFormat,
     Quiet,
     Reviewed,
+    Spreadsheet,
 )
 from dqlabels.cli.show import finish
 from dqlabels.cli.tables import audit_by_saved, audit_table, open_table, reading, with_answers, write_result
@@ -48,6 +49,7 @@ def audit_command(
     output: AuditedTable = None,
     input_format: BothFormats = None,
     output_format: OutputFormat = None,
+    spreadsheet: Spreadsheet = False,
     reviewed: Reviewed = None,
     auditor: Auditor = None,
     as_json: AsJson = False,
@@ -78,7 +80,9 @@ def audit_command(
     if output is not None:
         with interruptible():
             labels = {result.options.names[1]: result.label_columns}
-            write_result(result.frame, output, output_format, Written.of(source, table), labels)
+            write_result(
+                result.frame, output, output_format, Written.of(source, table), labels, spreadsheet=spreadsheet
+            )
     finish(result, gate, worst, segments=segments, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)
 
 

@@ -11,7 +11,7 @@ from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD, Source, check_output
-from dqlabels.cli.options import AsJson, CommandOptions, File, InputFormat, Label, OutputFormat, Quiet
+from dqlabels.cli.options import AsJson, CommandOptions, File, InputFormat, Label, OutputFormat, Quiet, Spreadsheet
 from dqlabels.cli.parsing import split
 from dqlabels.cli.show import echo_json, print_notes, printable
 from dqlabels.cli.tables import audit_table, write_result
@@ -36,6 +36,7 @@ def checkup_command(
     ] = None,
     input_format: InputFormat = None,
     output_format: OutputFormat = None,
+    spreadsheet: Spreadsheet = False,
     checks: Annotated[str | None, typer.Option(help="Which checks, separated by commas; by default all.")] = None,
     columns: Annotated[
         str | None, typer.Option(help="Which columns to write, as in is_outlier,failing_group; by default all.")
@@ -67,7 +68,7 @@ def checkup_command(
     if output is not None:
         whole = result if columns is not None else result.with_columns(result.available)
         labels = {audit.options.names[1]: audit.label_columns}
-        write_result(whole.frame, output, output_format, Written.of(source, table), labels)
+        write_result(whole.frame, output, output_format, Written.of(source, table), labels, spreadsheet=spreadsheet)
     if as_json:
         echo_json(result.to_dict(), to_stderr=output == STANDARD)
     elif not quiet:

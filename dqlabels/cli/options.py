@@ -33,6 +33,9 @@ Auditor = Annotated[
         "what it was fitted on."
     ),
 ]
+Spreadsheet = Annotated[
+    bool, typer.Option("--spreadsheet", help="In a CSV, put ' before text that a spreadsheet would run as a formula.")
+]
 Reviewed = Annotated[
     str | None, typer.Option(help="What 'dqlabels review-sample' wrote, with its reviewed_label filled in.")
 ]

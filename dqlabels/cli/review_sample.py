@@ -27,6 +27,9 @@ def review_sample_command(
     output_format: Annotated[
         str | None, typer.Option(help="Format of the output; by default its extension says it, else CSV.")
     ] = None,
+    spreadsheet: Annotated[
+        bool, typer.Option(help="In a CSV, put ' before text that a spreadsheet would run as a formula.")
+    ] = True,
 ) -> None:
     """Draw rows of FILE to review by hand. Fill in reviewed_label; hand the file to 'dqlabels audit --reviewed'.
 
@@ -40,7 +43,7 @@ def review_sample_command(
     output_format = output_format or ("csv" if output == STANDARD else None)
     if (written := Written.of(source, table)) is not None:
         written = written.at(sample[sample.columns[0]].to_list())
-    write_result(sample, output, output_format, written, {})
+    write_result(sample, output, output_format, written, {}, spreadsheet=spreadsheet)
     for note in result.warnings:
         typer.echo(f"Note: {note}", err=True)
     where = "standard output" if output == STANDARD else output

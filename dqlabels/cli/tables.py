@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dqlabels.audits.options import SETTLED
 from dqlabels.cli.files import STANDARD, Source, scan_table, table_format, write_lazily, write_table
+from dqlabels.cli.spreadsheet import with_formulas, without_formulas
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def with_answers(result: Audit, answers: pl.DataFrame, written: Written | None) 
     Raises:
         DQLabelsError: As :meth:`dqlabels.LabelAudit.with_review`.
     """
+    answers = with_formulas(answers)
     (label, *others), name = result.label_columns, "reviewed_label"
     if written is not None and not others and name in answers.columns:
         answers = answers.with_columns(written.values(label, answers[name]))
@@ -114,6 +116,8 @@ def write_result(
     file_format: str | None,
     written: Written | None,
     labels: Mapping[str, Sequence[str]],
+    *,
+    spreadsheet: bool = False,
 ) -> None:
     """Write an audited table, whole or not at all, the columns of a text file as the file has them.
 
@@ -123,6 +127,7 @@ def write_result(
         file_format: Its format, where the extension does not say it.
         written: How the input writes its columns, if it is a text file.
         labels: For each column of labels that was added, the input columns whose labels it may hold.
+        spreadsheet: Mark what a spreadsheet would run as a formula, where the format is CSV.
 
     Raises:
         OSError: The disk is full, or the folder cannot be written.
@@ -131,6 +136,8 @@ def write_result(
 
     if written is not None:
         frame = written.restore(frame, labels, table_format(path, file_format))
+    if spreadsheet and table_format(path, file_format) == "csv":
+        frame = without_formulas(frame)
     if isinstance(frame, pl.DataFrame):
         write_table(frame, path, file_format)
     elif path == STANDARD:
