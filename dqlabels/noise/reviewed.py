@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from dqlabels.errors import OptionError
+from dqlabels.frames.values import python_value
 from dqlabels.noise.rate import NoiseRate, RateData, check_confidence, normalise_rows
 from dqlabels.noise.running import AnswersInOrder, running_interval
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
@@ -152,6 +153,35 @@ def read_answers(answers: Sequence[tuple[int, object]], audited: IntArray, class
     at_rows = np.array([place[at] for at in rows], dtype=np.int64)
     said, to_come = np.array(codes, dtype=np.int64), np.array(waiting, dtype=np.int64)
     return ReviewAnswers(at_rows, said, tuple(notes) if other else (), to_come)
+
+
+def row_number(value: object) -> int:
+    """Return the row number in a cell of a review; a whole number that a table made a fraction counts.
+
+    Raises:
+        OptionError: Missing, a text, or a fraction.
+
+    >>> row_number(7.0)
+    7
+    """
+    number = python_value(value)
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or number % 1 != 0:
+        raise OptionError(
+            f"The review has {value!r} in place of a row number. Change only the answers in a sample, and leave its "
+            "rows as they are."
+        )
+    return int(number)
+
+
+def answer_in(value: Any) -> Any:
+    """Return the answer in a cell of a review, None where there is none: missing, or nothing but blanks.
+
+    >>> answer_in("yes"), answer_in("  "), answer_in(float("nan"))
+    ('yes', None, None)
+    """
+    value = python_value(value)
+    blank = isinstance(value, str) and not value.strip()
+    return None if blank or (isinstance(value, float) and not np.isfinite(value)) else value
 
 
 def _folded(value: object) -> str:

@@ -185,7 +185,12 @@ class DecisionFile:
         if whole < len(new):  # a writer was killed within a line, before anyone was told that it is saved
             if not self._lines and new[: len(FIRST)] != FIRST[: len(new)]:
                 raise OptionError(f"{self.path} is not a file of review decisions. Choose another name.")
-            os.ftruncate(descriptor, self._read)
+            if _is_whole(new[whole:]):  # an editor took the last line end away
+                os.write(descriptor, b"\n")
+                self._take(bytes(new[whole:]))
+                self._read += len(new) - whole + 1
+            else:
+                os.ftruncate(descriptor, self._read)
 
     def _take(self, line: bytes) -> None:
         self._lines += 1
@@ -269,6 +274,14 @@ def read_head(path: str | Path) -> Head:
     if head is None:
         raise OptionError(f"{path} is not a file of review decisions, as `dqlabels review` writes them.")
     return head
+
+
+def _is_whole(line: bytes | bytearray) -> bool:
+    """Whether a line without its end is complete: each is one JSON object, and no part of one is."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _head_in(line: bytes) -> Head | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import narwhals as nw
@@ -125,3 +126,47 @@ def test_a_decision_that_means_nothing_is_refused(tmp_path, row, verdict, code):
     with pytest.raises(DQLabelsError):
         file.record(row, verdict, code)
     assert file.last == 0
+
+
+def test_a_last_line_whose_end_an_editor_took_away_is_kept(tmp_path):
+    path = tmp_path / "d"
+    DecisionFile(path, HEAD).record(3, "choose", 1)
+    DecisionFile(path, HEAD).record(4, "choose", 0)
+    path.write_bytes(path.read_bytes().rstrip())
+    again = DecisionFile(path, HEAD)
+    assert sorted(again.standing) == [3, 4]
+    again.record(5, "choose", 1)
+    assert sorted(DecisionFile(path, HEAD).standing) == [3, 4, 5]
+
+
+def test_a_head_without_its_line_end_is_kept(tmp_path):
+    path = tmp_path / "d"
+    DecisionFile(path, HEAD)
+    path.write_bytes(path.read_bytes().rstrip())
+    DecisionFile(path, HEAD).record(3, "choose", 1)
+    assert sorted(DecisionFile(path, HEAD).standing) == [3]
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_cut_anywhere_drops_no_decision_before_it(data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("cut") / "d"
+    file = DecisionFile(path, HEAD)
+    ends = []
+    for row in range(4):
+        file.record(row, "choose", row % 2)
+        ends.append(path.stat().st_size - 1)  # all but the line end
+    whole = path.read_bytes()
+    cut = data.draw(st.integers(ends[0], len(whole)))
+    path.write_bytes(whole[:cut])
+    assert sorted(DecisionFile(path, HEAD).standing) == [row for row, end in enumerate(ends) if end <= cut]
+
+
+@pytest.mark.parametrize("row", [-1, 10**9, 1.5, None, "3", True, [1]])
+def test_a_row_that_is_none_of_the_table_is_refused(tmp_path, row):
+    path = tmp_path / "d"
+    DecisionFile(path, HEAD).record(3, "choose", 1)
+    head, line = path.read_text().splitlines()
+    path.write_text(f"{head}\n{json.dumps({**json.loads(line), 'row': row})}\n")
+    with pytest.raises(DQLabelsError, match="line 2, is not a review decision"):
+        DecisionFile(path, HEAD)

@@ -59,11 +59,13 @@ from dqlabels.noise.reference import (
 from dqlabels.noise.reviewed import (
     ReviewAnswers,
     ReviewPlan,
+    answer_in,
     check_sample,
     draw_sample,
     plan_review,
     read_answers,
     reviewed_noise,
+    row_number,
     rows_stood_for,
 )
 from dqlabels.noise.support import with_support_of
@@ -691,11 +693,17 @@ class LabelAudit(ClassAudit):
             )
         answered = zip(frame[row].to_list(), frame[answer].to_list(), strict=True)
         # An empty cell is None in Polars and NaN in pandas.
-        evidence, read = self.evidence, [(int(at), None if plain(it) is None else it) for at, it in answered]
+        evidence, read = self.evidence, [(row_number(at), answer_in(it)) for at, it in answered]
         answers = read_answers(read, evidence.positions, evidence.classes)
         if self.label in frame.columns:
             given = zip(frame[row].to_list(), frame[self.label].to_list(), strict=True)
-            check_sample(dict(given), evidence.positions, evidence.codes, evidence.classes, self.label)
+            check_sample(
+                {row_number(at): value for at, value in given},
+                evidence.positions,
+                evidence.codes,
+                evidence.classes,
+                self.label,
+            )
         rate = reviewed_noise(evidence.quality, evidence.codes, len(evidence.classes), answers, confidence=confidence)
         warn_all(answers.notes, stacklevel=3)
         noted = replace(self, reviewed=rate, warnings=(*self.warnings, *answers.notes))
