@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ FORMATS = {
     ".jsonl": "ndjson",
 }
 STANDARD = "-"
+# What makes a name a pattern of names to Polars.
+PATTERN = re.compile(r"[*?\[\]{}]")
 # Options with which Polars reads or scans each format.
 READING: dict[str, dict[str, Any]] = {
     "csv": {"infer_schema_length": None, "try_parse_dates": True},
@@ -85,11 +89,24 @@ class Source:
         """
         import polars as pl
 
-        file = self.path if self.content is None else io.BytesIO(self.content)
+        if self.content is None:
+            return opened(self.path, self.kind, self._read_file)
+        content = io.BytesIO(self.content)
         table: pl.DataFrame = opened(
-            self.path, self.kind, lambda: getattr(pl, f"read_{self.kind}")(file, **READING[self.kind])
+            self.path, self.kind, lambda: getattr(pl, f"read_{self.kind}")(content, **READING[self.kind])
         )
         return table
+
+    def _read_file(self) -> pl.DataFrame:
+        import polars as pl
+
+        if (literal := _literal(self.path, self.kind)) is not None:
+            table: pl.DataFrame = getattr(pl, f"scan_{self.kind}")(**literal, **READING[self.kind]).collect()
+            return table
+        # Through an open file: Polars would take a name such as d[1].ndjson for a pattern of names.
+        with Path(self.path).open("rb") as file:
+            table = getattr(pl, f"read_{self.kind}")(file, **READING[self.kind])
+            return table
 
     def texts(self) -> pl.LazyFrame | None:
         """The columns as the file writes them; None where it is no text file that can be read so."""
@@ -97,8 +114,20 @@ class Source:
 
         if self.kind != "csv":
             return None
-        file = self.path if self.content is None else io.BytesIO(self.content)
-        return pl.scan_csv(file, infer_schema_length=0)
+        if self.content is not None:
+            return pl.scan_csv(io.BytesIO(self.content), infer_schema_length=0)
+        return pl.scan_csv(**_literal(self.path, "csv") or {}, infer_schema_length=0)
+
+
+def _literal(path: str, kind: str) -> dict[str, Any] | None:
+    """Arguments that make Polars scan this very file; None where it would take the name for a pattern or an address."""
+    import polars as pl
+
+    # An absolute path: one like s3:/x or ~x is an address to Polars.
+    source = {"source": str(Path(path).absolute())}
+    if "glob" in inspect.signature(getattr(pl, f"scan_{kind}")).parameters:
+        return {**source, "glob": False}
+    return None if PATTERN.search(source["source"]) else source
 
 
 def read_table(path: str, file_format: str | None = None) -> pl.DataFrame:
@@ -142,9 +171,11 @@ def scan_table(path: str, file_format: str | None = None) -> pl.LazyFrame | None
     kind = table_format(path, file_format)
     if path == STANDARD or not hasattr(pl.LazyFrame, "collect_batches"):
         return None
+    if (literal := _literal(path, kind)) is None:
+        return None
 
     def scan() -> pl.LazyFrame:
-        frame: pl.LazyFrame = getattr(pl, f"scan_{kind}")(path, **READING[kind])
+        frame: pl.LazyFrame = getattr(pl, f"scan_{kind}")(**literal, **READING[kind])
         frame.collect_schema()
         return frame
 
