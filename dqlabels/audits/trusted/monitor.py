@@ -491,7 +491,9 @@ class LabelMonitor:
         given, likely = np.nonzero(sums.pairs)
         names = [f"given {classes[g]!r}, likelier {classes[k]!r}" for g, k in zip(given, likely, strict=True)]
         found += _named("pair", names, sums.pairs[given, likely], shifts[given, likely], errors[given, likely], spread)
-        return found + _named("segment", *_segment_rises(str(self.by), run, before, zero), spread)
+        if self.by is None:  # lines of the history may have segments of a column that was named then
+            return found
+        return found + _named("segment", *_segment_rises(self.by, run, before, zero), spread)
 
     def _is_odd(self, only: int, rows: int) -> bool:
         """Whether a batch of one class alone is less likely than once in a thousand."""
@@ -537,7 +539,7 @@ def _segment_rises(
         n, beyond = now[name]
         m, earlier = then.get(name, (0, 0.0))
         level = earlier / (m + PRIOR_ROWS)  # few rows before are drawn to the zero
-        increases[at] = (beyond / n - level) / max(zero.gain, MIN_GAIN)
+        increases[at] = np.clip((beyond / n - level) / max(zero.gain, MIN_GAIN), -1, 1)
         errors[at] = zero.error_of_a_row * (1 / n + 1 / (m + PRIOR_ROWS)) ** 0.5
     return [f"{by}={name!r}" for name in names], rows, increases, errors
 

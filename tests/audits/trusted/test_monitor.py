@@ -176,6 +176,18 @@ def test_an_alarm_names_the_segment_that_rose(auditor, history):
     results = [monitor.check(pl.DataFrame(batch(40 + night, noise=0.5, only="south"))) for night in range(3)]
     segments = [one.name for one in results[-1].risen if one.what == "segment"]
     assert segments == ["region='south'"]
+    without = LabelMonitor(auditor, history=history).check(pl.DataFrame(batch(50, noise=0.5, only="south")))
+    assert {one.what for one in without.risen} <= {"class", "pair"}
+    assert without.risen
+
+
+def test_a_segment_rises_by_no_more_than_all_of_its_rows(auditor, history):
+    rows = pl.DataFrame(batch(1, rows=800)).with_row_index()
+    swapped = {"yes": "no", "no": "maybe", "maybe": "yes"}
+    wrong = pl.when(pl.col("region") == "south").then(pl.col("label").replace(swapped)).otherwise("label")
+    result = LabelMonitor(auditor, history=history, by="region").check(rows.with_columns(label=wrong))
+    (south,) = (one for one in result.risen if one.what == "segment")
+    assert 0.5 < south.low <= south.increase <= south.high <= 1
 
 
 def test_an_alarm_names_the_classes_that_rose(monitor):
