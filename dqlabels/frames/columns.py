@@ -520,7 +520,8 @@ def column_kind(column: Column, *, named: bool = False) -> str:
         return "empty"
     holds_lists = dtype == nw.Object and is_list_like(present[0])
     if isinstance(dtype, (nw.List, nw.Array)) or holds_lists:
-        return "vector"
+        filled = any(map(_is_filled, present[:1].to_list())) or any(map(_is_filled, present.to_list()))
+        return "vector" if filled else "empty"
     if dtype == nw.Boolean:
         return "boolean"
     if dtype.is_temporal():
@@ -537,6 +538,11 @@ def column_kind(column: Column, *, named: bool = False) -> str:
 def is_list_like(value: object) -> bool:
     """Whether a value of an object column is a list: a list, a tuple, or an array with a dimension."""
     return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
+
+
+def _is_filled(row: Any) -> bool:
+    """Whether a value of a column of lists holds something; what is no list does."""
+    return bool(row.size) if isinstance(row, np.ndarray) else not hasattr(row, "__len__") or len(row) > 0
 
 
 def _object_kind(present: Column, *, named: bool) -> str:
