@@ -82,6 +82,12 @@ def audit_by_auditor_on_spark(
 ) -> DataFrame:
     """The frame with three more columns, by an auditor or the file of one; see :func:`dqlabels.spark.audit`.
 
+    Args:
+        frame: The batch.
+        label: The label column; by default the auditor's.
+        auditor: A fitted auditor, or the path of a saved one.
+        options: What else the caller asks for; nothing that was settled by the fit.
+
     Raises:
         OptionError: Options that were settled when the auditor was fitted, or another label column.
         DQLabelsError: As :meth:`dqlabels.LabelAuditor.audit`.
