@@ -20,6 +20,7 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Column, Frame, Labels
 from dqlabels.frames.names import Form
+from dqlabels.frames.outputs import table_of
 from dqlabels.frames.reading import read_frame
 from dqlabels.report.evidence import Evidence, plain
 from dqlabels.statistics.arrays import IntArray
@@ -617,7 +618,7 @@ class Audit(abc.ABC):
         """Columns of values or numbers, at least one of these, as a frame of the caller's library."""
         numbers = {name: values for name, values in columns.items() if isinstance(values, np.ndarray)}
         others = [values.alias(name) for name, values in columns.items() if not isinstance(values, np.ndarray)]
-        table = nw.from_dict(numbers, backend=self.table.implementation)
+        table = table_of(numbers, self.table.implementation)
         return table.with_columns(*others).select(*columns).to_native()
 
     def _refuse(self, verb: str) -> NoReturn:

@@ -16,7 +16,7 @@ from dqlabels.errors import OptionError, OutputColumnError
 from dqlabels.frames.columns import Column, Frame, as_list, require
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.names import EAGER, Form
-from dqlabels.frames.outputs import new_column, to_callers_kind
+from dqlabels.frames.outputs import new_column, table_of, to_callers_kind
 from dqlabels.report.evidence import Evidence, plain
 from dqlabels.report.explanations import usable_kinds
 from dqlabels.report.summary import Plain
@@ -100,7 +100,7 @@ class Checkup:
             key: [getattr(one, key) for one in self.all_findings]
             for key in ("check", "verdict", "rows", "share", "says")
         }
-        return nw.from_dict(columns, backend=self.table.implementation).to_native()
+        return table_of(columns, self.table.implementation).to_native()
 
     def details(self, check: str) -> Any:
         """Return the table of one check: its columns, classes, groups of rows, rows, rules or series, worst first.
@@ -120,7 +120,7 @@ class Checkup:
             raise OptionError(f"The check {check!r} has no table: {finding.says}")
         backend = self.table.implementation
         series = [_series(name, values, backend) for name, values in finding.details.items()]
-        return nw.from_dict({column.name: column for column in series}, backend=backend).to_native()
+        return table_of({column.name: column for column in series}, backend).to_native()
 
     @property
     def frame(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -15,7 +15,7 @@ from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.names import Form, with_original_names
 
 if TYPE_CHECKING:
-    from narwhals.typing import IntoDType
+    from narwhals.typing import EagerAllowed, IntoDType
 
 
 def to_callers_kind(table: Frame, form: Form) -> Any:
@@ -26,6 +26,20 @@ def to_callers_kind(table: Frame, form: Form) -> Any:
     'LazyFrame'
     """
     return table.lazy().to_native() if form.lazy else with_original_names(table.to_native(), form.names)
+
+
+def table_of(columns: Mapping[str, Any], backend: EagerAllowed) -> Frame:
+    """Return a table of these columns, each a sequence of values or a narwhals series of that library.
+
+    Where a library is named, ``narwhals.from_dict`` hands its own series on, which Polars reads only by PyArrow.
+
+    >>> import polars as pl
+    >>> numbers = nw.new_series("n", [1, 2], nw.Int64, backend="polars")
+    >>> table_of({"n": numbers, "s": ["a", "b"]}, nw.Implementation.POLARS).rows()
+    [(1, 'a'), (2, 'b')]
+    """
+    native = {name: one.to_native() if isinstance(one, nw.Series) else one for name, one in columns.items()}
+    return nw.from_dict(native, backend=backend)
 
 
 def check_outputs(table: Frame, label: str, names: Sequence[str]) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
-
 from dqlabels.errors import needing
+from dqlabels.frames.outputs import table_of
 
 if TYPE_CHECKING:
     import altair
@@ -124,7 +123,7 @@ class Marks:
 
     def table(self, columns: Columns) -> Any:
         """A table of the caller's frame library."""
-        return nw.from_dict(columns, backend=self.backend).to_native()
+        return table_of(columns, self.backend).to_native()
 
 
 def two_colors(name: str, *, title: str | None = None) -> altair.Color:

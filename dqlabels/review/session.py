@@ -16,6 +16,7 @@ from typing import Any
 import narwhals as nw
 
 from dqlabels.errors import OptionError
+from dqlabels.frames.outputs import table_of
 from dqlabels.noise.reviewed import UNCLEAR
 from dqlabels.review.connections import MAX_WAIT, impatient_protocol
 from dqlabels.review.decisions import Decision, DecisionFile
@@ -238,7 +239,7 @@ class ReviewSession:
         answers = [None if one is None else one.label if one.code >= 0 else UNCLEAR for _, one in rows]
         numbers = nw.new_series(name, [row for row, _ in rows], nw.Int64, backend=backend)
         labels = nw.new_series("reviewed_label", answers, nw.String, backend=backend)
-        return nw.from_dict({name: numbers, "reviewed_label": labels}, backend=backend).to_native()
+        return table_of({name: numbers, "reviewed_label": labels}, backend).to_native()
 
     def __enter__(self) -> ReviewSession:
         return self

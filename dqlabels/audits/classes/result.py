@@ -41,7 +41,7 @@ from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import ColumnKind, Frame, Labels
 from dqlabels.frames.names import Form
-from dqlabels.frames.outputs import to_callers_kind, with_quality
+from dqlabels.frames.outputs import table_of, to_callers_kind, with_quality
 from dqlabels.noise.anchor import anchor_noise
 from dqlabels.noise.joint import confident_noise
 from dqlabels.noise.methods import METHODS
@@ -178,7 +178,7 @@ class ClassAudit(Audit):
         >>> audit.review_curve["rows"].to_list(), audit.review_curve["wrong"].is_sorted()
         ([10, 20, 50, 100], True)
         """
-        return nw.from_dict(self.calibration.review_curve(), backend=self.table.implementation).to_native()
+        return table_of(self.calibration.review_curve(), self.table.implementation).to_native()
 
     @property
     def classes(self) -> NativeFrame:
@@ -314,7 +314,7 @@ class ClassAudit(Audit):
         if by == "method":
             listed = [dict(rate.to_dict()) for rate in rates.values()]
             columns = {key: [rate[key] for rate in listed] for key in listed[0]}
-            return nw.from_dict(columns, backend=self.table.implementation).to_native()
+            return table_of(columns, self.table.implementation).to_native()
         if by not in ("class", "pair"):
             raise OptionError(f"by={by!r} is none of 'method', 'class', 'pair'.")
         tables = [
@@ -592,7 +592,7 @@ class LabelAudit(ClassAudit):
         backend = self.table.implementation
         series = [nw.new_series(n, v, numbers[n], backend=backend) if n in numbers else
                   nw.new_series(n, v, backend=backend) for n, v in columns.items()]  # fmt: skip
-        return nw.from_dict({column.name: column for column in series}, backend=backend).to_native()
+        return table_of({column.name: column for column in series}, backend).to_native()
 
     @property
     def probabilities(self) -> NativeFrame:

@@ -22,6 +22,7 @@ from dqlabels.audits.trusted.history import History, Night, head_of, pairs_of
 from dqlabels.audits.trusted.label_auditor import LabelAuditor, load
 from dqlabels.errors import AuditorFileError, LabelNoiseError, OptionError, warn_all
 from dqlabels.frames.columns import Frame, require
+from dqlabels.frames.outputs import table_of
 from dqlabels.noise.increase import MIN_GAIN, MIN_ROWS, Measured, Zero
 from dqlabels.noise.sequential import Chart, Plan, chart, nights_to_find
 from dqlabels.report.evidence import plain
@@ -268,7 +269,7 @@ class LabelMonitor:
             "limit": [] if charted is None else [charted.limit] * len(nights),
             "verdict": [night.verdict for night in nights],
         }
-        return nw.from_dict(columns, backend=self._backend or _installed()).to_native()
+        return table_of(columns, self._backend or _installed()).to_native()
 
     def check(self, batch: Any, *, batch_id: str | None = None) -> MonitorResult:
         """Audit a batch, add its line to the history, and say whether the labels have become noisier.
