@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.options import FittingOptions
 
 # cleanlab's numbers are those of one whole table.
-OPTIONS = tuple(name for name in WRITABLE if name in (*FITTING, "task") and name != "compat")
+OPTIONS = tuple(name for name in WRITABLE if name in (*FITTING, "task", "fdr") and name != "compat")
 
 
 @command("fit", OPTIONS)
@@ -43,14 +43,8 @@ def fit_command(
     auditor.save(output)
     if quiet:
         return
-    profile = auditor.profile()
-    rate = profile["noise_rate"]
     console = Console(markup=False, highlight=False)
-    console.print(
-        f"{output}: judges {label!r} ({len(auditor.classes)} classes) by {len(auditor.features)} columns, learned "
-        f"from {profile['rows']:,} rows. Their noise rate {rate['estimate']:.1%} (interval {rate['low']:.1%} to "
-        f"{rate['high']:.1%}), model error {profile['model_error']:.1%}."
-    )
+    console.print(f"{output}: {auditor.summary()}")
     print_notes(notes, console)
 
 

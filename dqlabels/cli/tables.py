@@ -98,7 +98,8 @@ def audit_by_saved(path: str, table: pl.DataFrame | pl.LazyFrame, label: str | N
     auditor = load(path, n_jobs=options.options().n_jobs)
     if label not in (None, auditor.label):
         raise OptionError(f"--label {label!r} is not the column that {path} audits, which is {auditor.label!r}.")
-    return auditor.audit(table)
+    judged: Audit = auditor.audit(table)
+    return judged
 
 
 def _as_labels(table: pl.DataFrame, label: str | Sequence[str], classes: Sequence[str]) -> list[object]:

@@ -311,6 +311,10 @@ class Forest:
         table[nodes, self.leaf_classes[held]] = self.leaf_shares[held]
         return table
 
+    def descents(self) -> list[Descent]:
+        """Return the trees, for those who keep other values of their leaves than class shares."""
+        return [self._descent(tree) for tree in range(self.n_trees)]
+
     def _descents(self) -> list[Descent]:
         """Trees of scikit-learn, made once from the arrays; only their descent is used."""
         if self._trees:

@@ -8,7 +8,7 @@ were drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -20,7 +20,7 @@ from dqlabels.errors import ModelError
 from dqlabels.frames.arrays import Hashes
 from dqlabels.frames.hashing import hash_columns
 from dqlabels.models.bag import fit_tree, unjudged_rows
-from dqlabels.models.forest import Descent
+from dqlabels.models.forest import Descent, Forest, GrownTree
 from dqlabels.statistics.arrays import FloatArray, IntArray, Matrix
 from dqlabels.threads import thread_count
 
@@ -119,6 +119,60 @@ class ValueForest:
 
         with ThreadPoolExecutor(thread_count(n_jobs)) as pool:
             return cls(tuple(pool.map(grow, range(sizes.trees))))
+
+    def to_arrays(self, width: int) -> dict[str, NDArray[np.generic]]:
+        """Return arrays to save; ``from_arrays`` reads them back.
+
+        Args:
+            width: Features of a row.
+        """
+        trees = [tree for tree in self.trees if tree is not None]
+        none = np.empty(0, dtype=np.int64)
+        grown = [
+            GrownTree(
+                tree.descent.__getstate__()["nodes"], np.zeros(len(tree.values), dtype=np.int64),
+                none.astype(np.int32), none.astype(np.uint32),
+            )
+            for tree in trees
+        ]  # fmt: skip
+        return {
+            **Forest.of(grown, width, 1).to_arrays(),
+            "grown": np.array([tree is not None for tree in self.trees], dtype=np.uint8),
+            "values": np.concatenate([tree.values for tree in trees]).astype(np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], width: int) -> ValueForest:
+        """Read what ``to_arrays`` gave, checked so that no descent leaves its tree and no prediction is out of bounds.
+
+        Args:
+            arrays: By name.
+            width: Features of a row.
+
+        Raises:
+            ModelError: The arrays are not such trees.
+        """
+        absent = [name for name in ("grown", "values") if name not in arrays]
+        if absent:
+            raise ModelError(f"The saved trees lack {', '.join(absent)}.")
+        forest, values, grown = Forest.from_arrays(arrays, width, 1), arrays["values"], arrays["grown"]
+        if values.shape != (forest.left.size, 2) or values.dtype != np.int64:
+            raise ModelError(
+                f"The saved trees' values are {values.shape}, {values.dtype}, instead of two for each node."
+            )
+        largest = int(MAX_TARGET * UNIT)
+        means: IntArray = values.view(np.int64)
+        if (np.abs(means[:, 0]) > largest).any() or (means[:, 1] < 0).any() or (means[:, 1] > largest**2).any():
+            raise ModelError("The saved trees predict values beyond the scale.")
+        if grown.ndim != 1 or grown.dtype != np.uint8 or np.count_nonzero(grown) != forest.n_trees:
+            raise ModelError(f"The saved trees are {forest.n_trees}, and their places are not as many.")
+        starts, made, descents = forest.offsets, iter(range(forest.n_trees)), forest.descents()
+        trees = []
+        for place in grown.tolist():
+            at = next(made) if place else None
+            own = None if at is None else ValueTree(descents[at], means[int(starts[at]) : int(starts[at + 1])])
+            trees.append(own)
+        return cls(tuple(trees))
 
     def judge(self, matrix: Matrix, hashes: Hashes, *, block_rows: int = BLOCK_ROWS) -> Matrix:
         """Return the mean of the trees that cannot have seen each row, and their standard deviation (n, 2), float32."""

@@ -209,26 +209,33 @@ class SizeCounts(Counts):
         """Count these absolute scores (n,)."""
         self.counts += np.bincount(size_cells(sizes), minlength=CELLS)
 
-    def finish(self, fdr: float) -> SizeRule:
+    def finish(self, fdr: float, tail: Tail | None = None) -> SizeRule:
         """Return the rule for scores, which flags at this false-discovery rate.
 
         The tail is fitted to the inner scores, and then to all that are not flagged by that: the inner ones alone say
         too little of a tail, and all of them would count the wrong ones in.
+
+        Args:
+            fdr: The rate.
+            tail: The tail of right values, where trusted rows gave it.
         """
         cells = np.flatnonzero(self.counts[1:]) + 1  # cell 0 holds values predicted exactly
         if not cells.size:
             return SizeRule(NO_TAIL, right_probability(np.empty(0), cells, np.empty(0)), np.inf, 0.0)
         counts = self.counts[cells]
         inner = 1 + int(np.searchsorted(counts.cumsum(), INNER * int(counts.sum())))
+        if tail is not None:
+            return _size_rule(cells, counts, inner, fdr, tail)
         first = _size_rule(cells, counts, inner, fdr)
         return _size_rule(cells, counts, max(inner, int(np.searchsorted(cell_edges(cells), first.cutoff))), fdr)
 
 
-def _size_rule(cells: IntArray, counts: IntArray, fitted: int, fdr: float) -> SizeRule:
-    """The rule by the rows (m,) in these cells (m,), to the first ``fitted`` of which the tail is fitted."""
+def _size_rule(cells: IntArray, counts: IntArray, fitted: int, fdr: float, known: Tail | None = None) -> SizeRule:
+    """The rule by the rows (m,) in these cells (m,), to the first ``fitted`` of which a tail is fitted if not known."""
     edges, ends, upto = cell_edges(cells), cell_edges(cells + 1), counts.cumsum()
     centers, rows, inside, cut = (edges + ends) / 2, int(upto[-1]), int(upto[fitted - 1]), float(ends[fitted - 1])
-    tail = fit_tail(centers[np.searchsorted(upto, (np.arange(POINTS) + 0.5) / POINTS * inside)], cut)
+    points = centers[np.searchsorted(upto, (np.arange(POINTS) + 0.5) / POINTS * inside)]
+    tail = fit_tail(points, cut) if known is None else known
     beyond, at_cut = tail.p_values(edges), float(tail.p_values(np.array([cut]))[0])
     expected = min(inside / (1 - at_cut), float(rows)) * (beyond - np.append(beyond[1:], 0.0))
     # Wrong values among the inner scores cannot be told, so all of these count as right.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, cast, get_args, overload
+from typing import TypeVar as TypingTypeVar
 
 import narwhals as nw
 from narwhals.dependencies import is_pyspark_connect_dataframe, is_pyspark_dataframe
@@ -15,7 +16,7 @@ from dqlabels.audits.classes.grades import GradeBars
 from dqlabels.audits.classes.pipeline import check_grades, conclude
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.kinds import KINDS
-from dqlabels.audits.options import FITTING, Options, documented
+from dqlabels.audits.options import FDR, FITTING, Options, documented
 from dqlabels.audits.probabilities import ClassProbabilities, Training, trained_probabilities
 from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline
@@ -30,7 +31,8 @@ from dqlabels.audits.trusted.fitted import (
     trusted_tally,
     trusted_zero,
 )
-from dqlabels.audits.trusted.saved import read_fitted, write_fitted
+from dqlabels.audits.trusted.numbers import FittedValues, fit_values, judge_values_batch, value_options
+from dqlabels.audits.trusted.saved import read_saved, write_fitted, write_values
 from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
 from dqlabels.frames.media import Embedding
@@ -40,11 +42,18 @@ from dqlabels.frames.reading import read_frame
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-    from typing_extensions import Unpack
+    from typing_extensions import Self, TypeVar, Unpack
 
+    from dqlabels.audits.base import Audit
     from dqlabels.audits.options import FittingOptions
+    from dqlabels.audits.values.result import ValueAudit
 
 NewClasses = Literal["keep", "error"]
+if TYPE_CHECKING:
+    # An auditor is one of classes or grades unless it is said to judge numbers.
+    Result = TypeVar("Result", bound="Audit", default="LabelAudit")
+else:
+    Result = TypingTypeVar("Result")
 
 
 class LazyFrame(Protocol):
@@ -67,7 +76,7 @@ def is_spark(frame: object) -> bool:
     return bool(is_pyspark_dataframe(frame) or is_pyspark_connect_dataframe(frame))
 
 
-class LabelAuditor:
+class LabelAuditor(Generic[Result]):
     """Audits batches of one label column by a model trained once, on a table you trust.
 
     ``fit`` trains, estimates and keeps; ``audit`` predicts only. What is kept: the encoders, the model, the
@@ -77,7 +86,9 @@ class LabelAuditor:
 
     Args:
         label: The column that holds the given labels.
-        task: ``"classes"``, or ``"ordinal"`` for grades, where distance counts.
+        task: ``"classes"``; ``"ordinal"`` for grades, where distance counts; or ``"regression"`` for numbers, dates and
+            durations, which are judged by trees and by how far right values strayed in the trusted table.
+        fdr: Numbers only: the expected share of right values among the flagged of the trusted table, in (0, 1).
         **options: The options of :func:`dqlabels.audit` that fit and flag, as the signature lists them. ``groups``
             and ``sample_weight`` are of the trusted table; ``compat`` must be None, since cleanlab's numbers are of
             one whole table; a callable in ``embed`` cannot be saved.
@@ -96,14 +107,33 @@ class LabelAuditor:
     [False, True, False]
     """
 
+    @overload
+    def __init__(
+        self: LabelAuditor[LabelAudit], label: str, *, task: GradedTask = "classes", **options: Unpack[FittingOptions]
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: LabelAuditor[ValueAudit],
+        label: str,
+        *,
+        task: Literal["regression"],
+        fdr: float = FDR,
+        **options: Unpack[FittingOptions],
+    ) -> None: ...
+
     @documented(FITTING)
-    def __init__(self, label: str, *, task: GradedTask = "classes", **options: Unpack[FittingOptions]) -> None:
-        if task not in get_args(GradedTask):
+    def __init__(
+        self, label: str, *, task: str = "classes", fdr: float = FDR, **options: Unpack[FittingOptions]
+    ) -> None:
+        if task not in (*get_args(GradedTask), "regression"):
             raise OptionError(
-                f"task={task!r}: an auditor judges 'classes', or 'ordinal' for grades. Audit each batch of other "
-                f"labels by dqlabels.audit(batch, {label!r}, task={task!r})."
+                f"task={task!r}: an auditor judges 'classes', 'ordinal' for grades, or 'regression' for numbers. Audit "
+                f"each batch of other labels by dqlabels.audit(batch, {label!r}, task={task!r})."
             )
-        chosen = Options.of(options, "dqlabels.LabelAuditor", FITTING)
+        if fdr != FDR and task != "regression":
+            raise OptionError(f"fdr={fdr!r} is an option of numbers; say task='regression' if {label!r} holds such.")
+        chosen = Options.of(options, "dqlabels.LabelAuditor", FITTING).changed(fdr=fdr)
         if chosen.compat is not None:
             raise OptionError(
                 f"compat={chosen.compat!r} reproduces numbers of one whole table; a batch has no such. Use "
@@ -111,15 +141,25 @@ class LabelAuditor:
             )
         self.label = label_name(label)
         self.options = chosen.changed(task=task)
-        self._fitted: Fitted | None = None
+        self._fitted: Fitted | FittedValues | None = None
 
     @property
     def fitted(self) -> Fitted:
-        """What was learned.
+        """What was learned of classes or grades.
 
         Raises:
-            OptionError: Nothing was yet.
+            OptionError: Nothing was yet, or it judges numbers.
         """
+        found = self._learned
+        if isinstance(found, FittedValues):
+            raise OptionError(
+                f"Column {self.label!r} is audited as numbers, which have no classes and no noise rate. Use "
+                "auditor.audit(batch).gate(max_flagged_share=0.02)."
+            )
+        return found
+
+    @property
+    def _learned(self) -> Fitted | FittedValues:
         if self._fitted is None:
             raise OptionError("The auditor is not fitted. Call fit(trusted) first, or dqlabels.load(path).")
         return self._fitted
@@ -132,7 +172,7 @@ class LabelAuditor:
     @property
     def features(self) -> tuple[str, ...]:
         """The columns it judges by, which a batch must have."""
-        return self.fitted.encoder.names
+        return self._learned.encoder.names
 
     def profile(self) -> dict[str, Any]:
         """The trusted table's profile, as ``LabelAudit.profile()`` gives it: a ``reference=`` for other audits.
@@ -145,7 +185,7 @@ class LabelAuditor:
         """
         return dict(self.fitted.profile)
 
-    def fit(self, trusted: Any) -> LabelAuditor:
+    def fit(self, trusted: Any) -> Self:
         """Learn from a table, in place of any earlier fit.
 
         Args:
@@ -165,6 +205,12 @@ class LabelAuditor:
         """
         _, table = read_frame(trusted)
         options, notes = options_in_row_order(self.options, table)
+        if options.task == "regression":
+            self._fitted, learned = fit_values(
+                Request(table, self.label, KINDS["regression"], options, notes=tuple(notes))
+            )
+            warn_all(learned, stacklevel=3)
+            return self
         labels = read_labels(table, self.label)
         kind = KINDS[str(options.task)]
         if kind.name == "ordinal":
@@ -180,12 +226,12 @@ class LabelAuditor:
         return self
 
     @overload
-    def audit(self, batch: Sized | LazyFrame, *, new_classes: NewClasses = "keep") -> LabelAudit: ...
+    def audit(self, batch: Sized | LazyFrame, *, new_classes: NewClasses = "keep") -> Result: ...
 
     @overload
     def audit(self, batch: SparkFrame, *, new_classes: NewClasses = "keep") -> DataFrame: ...
 
-    def audit(self, batch: Any, *, new_classes: NewClasses = "keep") -> LabelAudit | DataFrame:
+    def audit(self, batch: Any, *, new_classes: NewClasses = "keep") -> Audit | DataFrame:
         """Audit a batch; nothing is trained.
 
         Rows with the same features as rows the auditor was fitted on are judged by the trees or folds that had not
@@ -219,9 +265,18 @@ class LabelAuditor:
 
             _check_new_classes(new_classes)
             return audit_batch_on_spark(batch, self.fitted, keep_new_classes=new_classes == "keep")
-        result = self._judge(batch, new_classes)
+        result = (
+            self._judge_values(batch) if isinstance(self._learned, FittedValues) else self._judge(batch, new_classes)
+        )
         warn_all(result.warnings, stacklevel=3)
         return result
+
+    def _judge_values(self, batch: Any) -> ValueAudit:
+        """Audit a batch of numbers without a warning."""
+        lazy, table = read_frame(batch)
+        fitted = cast("FittedValues", self._learned)
+        options = value_options(fitted, self.options.n_jobs)
+        return judge_values_batch(fitted, Request(table, self.label, KINDS["regression"], options, lazy))
 
     def _judge(self, batch: Any, new_classes: NewClasses) -> LabelAudit:
         """Audit a batch without a warning."""
@@ -259,12 +314,44 @@ class LabelAuditor:
         ...     dqlabels.load(f"{folder}/y.dqlabels").features
         ('x',)
         """
-        write_fitted(path, self.fitted)
+        if isinstance(self._learned, FittedValues):
+            write_values(path, self._learned)
+        else:
+            write_fitted(path, self.fitted)
+
+    def summary(self) -> str:
+        """What it judges, and by what, in words.
+
+        Raises:
+            OptionError: Not fitted.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> dqlabels.LabelAuditor("y").fit(trusted).summary().partition(". ")[0]
+        "judges 'y' (2 classes) by 1 columns, learned from 100 rows"
+        """
+        learned, by = self._learned, f"by {len(self.features)} columns, learned from"
+        if isinstance(learned, FittedValues):
+            return (
+                f"judges {self.label!r} (numbers) {by} {learned.rows:,} rows. Their values lie {learned.error:.0%} as "
+                "far from their prediction as from the median."
+            )
+        rate, rows = learned.profile["noise_rate"], learned.profile["rows"]
+        return (
+            f"judges {self.label!r} ({len(learned.classes)} classes) {by} {rows:,} rows. Their noise rate "
+            f"{rate['estimate']:.1%} (interval {rate['low']:.1%} to {rate['high']:.1%}), model error "
+            f"{learned.profile['model_error']:.1%}."
+        )
 
     def __repr__(self) -> str:
         if self._fitted is None:
             return f"<LabelAuditor of {self.label!r}, not fitted>"
         fitted = self._fitted
+        if isinstance(fitted, FittedValues):
+            return (
+                f"<LabelAuditor of {self.label!r}: numbers, {len(fitted.encoder.names)} features, extra-trees on "
+                f"{fitted.rows:,} rows>"
+            )
         return (
             f"<LabelAuditor of {self.label!r}: {len(fitted.classes)} classes, {len(fitted.encoder.names)} features, "
             f"{fitted.model.name} on {fitted.profile['rows']:,} rows>"
@@ -276,7 +363,7 @@ def _check_new_classes(new_classes: str) -> None:
         raise OptionError(f"new_classes={new_classes!r} is none of 'keep', 'error'.")
 
 
-def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | None = None) -> LabelAuditor:
+def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | None = None) -> LabelAuditor[Any]:
     """Read an auditor that was saved, of this or an earlier version; no code in the file is run.
 
     Args:
@@ -300,7 +387,15 @@ def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | N
     >>> loaded.audit(pl.DataFrame({"x": [1.23], "y": ["high"]})).flagged
     1
     """
-    return auditor_of(read_fitted(path, tuple(trusted_types)), n_jobs=n_jobs)
+    found = read_saved(path, tuple(trusted_types))
+    if not isinstance(found, FittedValues):
+        return auditor_of(found, n_jobs=n_jobs)
+    auditor = LabelAuditor(
+        found.label, task="regression", features=found.encoder.names, names=found.names, fdr=found.fdr,
+        random_state=found.random_state, n_jobs=n_jobs,
+    )  # fmt: skip
+    auditor._fitted = found
+    return auditor
 
 
 def auditor_of(fitted: Fitted, *, n_jobs: int | None = None) -> LabelAuditor:
@@ -319,7 +414,7 @@ def auditor_of(fitted: Fitted, *, n_jobs: int | None = None) -> LabelAuditor:
 
 
 def _keep(
-    auditor: LabelAuditor,
+    auditor: LabelAuditor[Any],
     labels: Labels,
     probabilities: ClassProbabilities,
     result: LabelAudit,

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from dqlabels.audits.classes.grades import GradeBars
 from dqlabels.audits.trusted.drift import Baseline
 from dqlabels.audits.trusted.fitted import Fitted, FittedRows, GradedTask
+from dqlabels.audits.trusted.numbers import FittedValues
+from dqlabels.audits.trusted.saved_numbers import VALUE_KIND, read_values, values_archive
 from dqlabels.errors import AuditorFileError, MissingExtraError
 from dqlabels.frames.archive import UNREADABLE, Archive, read_archive, unpacked_copy, write_archive
 from dqlabels.frames.features import FeatureEncoder
@@ -90,6 +92,15 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
     write_archive(path, Archive(facts, arrays, blobs))
 
 
+def write_values(path: str | Path, fitted: FittedValues) -> None:
+    """Write what an auditor of numbers learned, whole or not at all.
+
+    Raises:
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    write_archive(path, values_archive(fitted))
+
+
 def _write_model(
     model: FittedModel, place: str, arrays: dict[str, NDArray[np.generic]], blobs: dict[str, bytes]
 ) -> dict[str, object]:
@@ -122,11 +133,26 @@ def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
         MissingExtraError: It holds a model of the user's own, and skops is not installed.
         OSError: The file cannot be read.
     """
+    found = read_saved(path, trusted_types)
+    if isinstance(found, FittedValues):
+        raise AuditorFileError(f"{path} holds a {VALUE_KIND!r}, and here an auditor of classes is needed.")
+    return found
+
+
+def read_saved(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted | FittedValues:
+    """Read what ``write_fitted`` or ``write_values`` wrote.
+
+    Raises:
+        AuditorFileError: Truncated, tampered with, of a newer version, or holding types not trusted.
+        MissingExtraError: It holds a model of the user's own, and skops is not installed.
+        OSError: The file cannot be read.
+    """
     archive = read_archive(path)
-    if archive.header.get("kind") not in KINDS:
-        raise AuditorFileError(f"{path} holds a {archive.header.get('kind')!r}, not a label auditor.")
+    kind = archive.header.get("kind")
+    if kind not in (*KINDS, VALUE_KIND):
+        raise AuditorFileError(f"{path} holds a {kind!r}, not a label auditor.")
     try:
-        return _read(archive, trusted_types)
+        return read_values(archive) if kind == VALUE_KIND else _read(archive, trusted_types)
     except (AuditorFileError, MissingExtraError) as error:
         raise type(error)(f"{path}: {error}") from error
     except UNREADABLE as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import Training
@@ -15,7 +16,7 @@ from dqlabels.audits.values.features import value_features
 from dqlabels.audits.values.picture import Axis, Picture
 from dqlabels.audits.values.result import ValueAudit
 from dqlabels.audits.values.streamed import spark_task, stream_task, streamed_audit
-from dqlabels.audits.values.task import ValueTask, check_values, poor_notes
+from dqlabels.audits.values.task import FittedValueTask, ValueColumns, ValueTask, check_values, poor_notes
 from dqlabels.engines.task import ArrayBlocks
 from dqlabels.frames.columns import Column, Frame, require
 from dqlabels.frames.outputs import check_outputs
@@ -115,20 +116,40 @@ def _by_bag(training: Training, targets: Targets, table: Frame) -> ModelAnswer:
     return ModelAnswer(ValueJudge(scale, rule), outputs, answer.model, tally.error(), encoder.names, notes)
 
 
-def _by_sample(training: Training, targets: Targets, table: Frame) -> ModelAnswer:
-    """A large table, by the rule that holds on every engine."""
-    label, options = training.label, training.options
+class Learned(NamedTuple):
+    """What a sample of a table taught, the rule of the table, and ``outputs`` (n, 2) for each of its rows."""
+
+    fitted: FittedValueTask
+    rule: ValueColumns
+    outputs: NDArray[np.float32]
+
+
+def learn_by_sample(table: Frame, label: str, values: FloatArray, options: Options) -> Learned:
+    """Learn from a sample of a table, which is all of a small one, and judge each of its rows by the rest.
+
+    Args:
+        table: n rows.
+        label: The column of amounts.
+        values: (n,) its amounts, NaN where missing.
+        options: What the caller asks for.
+    """
     columns = large.sampled_columns(table.columns, label, options.features, options.exclude)
     task = ValueTask.of(label, [table[label]], columns, options)
     sample = ContentSample.empty(task.quotas)
     places = list(large.row_blocks(len(table), options.sizes.block_rows))
     for rows in places:
-        block, values = table[rows].select(*columns, label), targets.values[rows]
-        sample.update(block, task.strata(values), task.hashes(block, values))
+        block = table[rows].select(*columns, label)
+        sample.update(block, task.strata(values[rows]), task.hashes(block, values[rows]))
     fitted = task.learn(sample.finish(), options.n_jobs, options.progress)
-    parts = [fitted.judge(table[at], targets.values[at], options.n_jobs) for at in places]
-    blocks = ArrayBlocks(task.layout, targets.values, np.concatenate(parts))
-    rule = fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe))
-    outputs = blocks.outputs.astype(np.float64)
+    parts = [fitted.judge(table[at], values[at], options.n_jobs) for at in places]
+    blocks = ArrayBlocks(task.layout, values, np.concatenate(parts))
+    return Learned(fitted, fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe)), blocks.outputs)
+
+
+def _by_sample(training: Training, targets: Targets, table: Frame) -> ModelAnswer:
+    """A large table, by the rule that holds on every engine."""
+    learned = learn_by_sample(table, training.label, targets.values, training.options)
+    fitted, rule = learned.fitted, learned.rule
+    outputs = learned.outputs.astype(np.float64)
     notes = [*fitted.notes, *rule.notes]
     return ModelAnswer(rule.judge, outputs, fitted.model, rule.error, tuple(fitted.columns), notes)

@@ -153,13 +153,7 @@ class FittedValueTask:
         """Mean and spread (b, 2) of the trees that may not have seen each row."""
         matrix = self.encoder.transform(block)
         hashes = kinds_of(matrix, given, coarse=self.coarse)
-        threads = thread_count(n_jobs)
-        parts = np.array_split(np.arange(len(matrix)), max(1, min(threads, len(matrix) // 1024)))
-        if len(parts) == 1:
-            return self.trees.judge(matrix, hashes)
-        with ThreadPoolExecutor(threads) as pool:
-            outputs = pool.map(lambda part: self.trees.judge(matrix[part], hashes[part]), parts)
-            return np.concatenate(list(outputs))
+        return judge_by_trees(self.trees, matrix, hashes, n_jobs)
 
     def first(self) -> ResidualTally:
         """Return the empty tally from which the mean residual follows."""
@@ -210,6 +204,26 @@ class ValueColumns:
         column = block[self.task.label]
         judgement = self.judged(column, given, outputs)
         return self.judge.add_columns(block, self.task.options.names, self.targets(column, given), judgement)
+
+
+def judge_by_trees(
+    trees: ValueForest, matrix: NDArray[np.float32], hashes: NDArray[np.uint64], n_jobs: int | None
+) -> NDArray[np.float32]:
+    """Return mean and spread (b, 2) of the trees that may not have seen each row.
+
+    Args:
+        trees: The trees.
+        matrix: (b, d) features.
+        hashes: (b,) of what makes rows alike.
+        n_jobs: Threads.
+    """
+    threads = thread_count(n_jobs)
+    parts = np.array_split(np.arange(len(matrix)), max(1, min(threads, len(matrix) // 1024)))
+    if len(parts) == 1:
+        return trees.judge(matrix, hashes)
+    with ThreadPoolExecutor(threads) as pool:
+        outputs = pool.map(lambda part: trees.judge(matrix[part], hashes[part]), parts)
+        return np.concatenate(list(outputs))
 
 
 def residuals_of(scale: ValueScale, given: FloatArray, outputs: RealArray) -> FloatArray:

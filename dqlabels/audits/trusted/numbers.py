@@ -1,0 +1,187 @@
+"""An auditor of numbers: the trees, the scale and the null of a trusted table, which judge each batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+
+from dqlabels.audits.options import Options
+from dqlabels.audits.request import Request
+from dqlabels.audits.streaming import IN_MEMORY_ONLY
+from dqlabels.audits.values.columns import ValueJudge
+from dqlabels.audits.values.evidence import ValueEvidence
+from dqlabels.audits.values.picture import Axis, Picture
+from dqlabels.audits.values.pipeline import learn_by_sample
+from dqlabels.audits.values.result import ValueAudit
+from dqlabels.audits.values.task import check_values, judge_by_trees, kinds_of, poor_notes, residuals_of
+from dqlabels.errors import LabelColumnError, OptionError
+from dqlabels.frames.columns import Column, require
+from dqlabels.frames.features import Encoded, FeatureEncoder
+from dqlabels.frames.outputs import check_outputs
+from dqlabels.frames.targets import AmountTally, Targets, amounts, read_targets
+from dqlabels.models.value_forest import ValueForest
+from dqlabels.statistics.arrays import FloatArray
+from dqlabels.statistics.residuals import ResidualTally, SizeCounts, Tail, Usual, ValueRule
+from dqlabels.statistics.value_scale import ValueScale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedValues:
+    """All that judging a batch of numbers needs.
+
+    ``trees`` with their ``encoder`` predict values on the ``scale``; ``coarse`` where rows alike are no copies. What is
+    ``usual`` for a row, the ``tail`` of right values and the ``sizes`` of the scores are those of the trusted rows.
+    ``rows`` were fitted, with values from ``least`` to ``largest`` of the ``family`` number, moment or duration, and
+    lay ``error`` as far from their prediction as from the median.
+    """
+
+    label: str
+    family: str
+    encoder: FeatureEncoder
+    trees: ValueForest
+    coarse: bool
+    scale: ValueScale
+    usual: Usual
+    tail: Tail
+    sizes: SizeCounts
+    rows: int
+    least: float
+    largest: float
+    error: float
+    fdr: float
+    random_state: int
+    names: tuple[str, str, str]
+
+    def judge(self, values: FloatArray, outputs: FloatArray) -> ValueJudge:
+        """Return what judges a batch: its scores beside those of the trusted rows, by the tail of these.
+
+        Args:
+            values: (m,) its values.
+            outputs: (m, 2) mean and spread of the trees.
+        """
+        sizes = SizeCounts(self.sizes.counts.copy())
+        sizes.update(np.abs(self.usual.scores(residuals_of(self.scale, values, outputs), outputs[:, 1])))
+        return ValueJudge(self.scale, ValueRule(self.usual, sizes.finish(self.fdr, self.tail)))
+
+
+def fit_values(request: Request) -> tuple[FittedValues, tuple[str, ...]]:
+    """Learn from a trusted table, and return what a reader should know of it.
+
+    Raises:
+        OptionError: An option that an auditor of numbers does not have.
+        DQLabelsError: As an audit of the same table.
+    """
+    table, label, options = request.table, request.column, request.options
+    require(table, [label], "label")
+    check_values(table[label], options)
+    if others := options.not_default(IN_MEMORY_ONLY):
+        raise OptionError(
+            f"{', '.join(f'{name}=' for name in others)}: an auditor of numbers judges by its own trees. Leave it out, "
+            f"or audit each batch by dqlabels.audit(batch, {label!r}, task='regression')."
+        )
+    targets = read_targets(table, label)
+    check_outputs(table, label, options.names)
+    learned = learn_by_sample(table, label, targets.values, options)
+    fitted, rule, known = learned.fitted, learned.rule, targets.known
+    found, outputs, sizes = rule.judge.rule, learned.outputs[known].astype(np.float64), SizeCounts.empty()
+    sizes.update(np.abs(found.usual.scores(residuals_of(fitted.scale, targets.values[known], outputs), outputs[:, 1])))
+    kept = FittedValues(
+        label, family_of(table[label]), fitted.encoder, fitted.trees, fitted.coarse, fitted.scale, found.usual,
+        found.sizes.tail, sizes, int(known.sum()), targets.least, targets.largest, rule.error, options.fdr,
+        options.random_state, options.names,
+    )  # fmt: skip
+    return kept, (*request.notes, *fitted.notes, *rule.notes)
+
+
+def family_of(column: Column) -> str:
+    """Return whether a column holds numbers, moments or durations, whose amounts cannot be compared.
+
+    >>> import polars as pl
+    >>> family_of(nw.from_native(pl.Series([1.5]), series_only=True))
+    'number'
+    """
+    if column.dtype == nw.Duration:
+        return "duration"
+    return "moment" if column.dtype.is_temporal() else "number"
+
+
+def value_options(fitted: FittedValues, n_jobs: int | None) -> Options:
+    """Return the options of a batch's audit: those of the fit, with the number of threads asked for now."""
+    return Options(
+        task="regression", names=fitted.names, fdr=fitted.fdr, random_state=fitted.random_state, n_jobs=n_jobs
+    )
+
+
+def judge_values_batch(fitted: FittedValues, request: Request) -> ValueAudit:
+    """The audit of a batch's n rows by the trusted null; nothing is trained."""
+    table, options = request.table, request.options
+    require(table, [fitted.label], "label")
+    check_outputs(table, fitted.label, fitted.names)
+    targets = _batch_targets(fitted, table[fitted.label])
+    fitted.encoder.check(table.columns)
+    encoded = fitted.encoder.encode(table)
+    hashes = kinds_of(encoded.matrix, targets.values, coarse=fitted.coarse)
+    outputs = judge_by_trees(fitted.trees, encoded.matrix, hashes, options.n_jobs).astype(np.float64)
+    known, tally = targets.known, ResidualTally()
+    values = targets.values[known]
+    judge = fitted.judge(values, outputs[known])
+    judgement = judge.judge(targets, outputs[:, 0], outputs[:, 1])
+    tally.update(residuals_of(judge.scale, values, outputs[known]), judge.scale.apply(values))
+    evidence = ValueEvidence(
+        targets, np.flatnonzero(known), judgement.predicted[known], judgement.scores[known], judgement.quality[known],
+        judgement.flagged[known], judge, outputs[known], np.flatnonzero(known),
+    )  # fmt: skip
+    picture = Picture.empty(Axis.of(judge, targets))
+    picture.update(judge, targets, judgement)
+    whole = judge.add_columns(table, fitted.names, targets, judgement)
+    return ValueAudit(
+        label=fitted.label,
+        frame=request.returned(whole),
+        rows=len(table),
+        audited=evidence.positions.size,
+        flagged=int(evidence.flagged.sum()),
+        model=f"extra-trees on {fitted.rows:,} trusted rows",
+        model_error=tally.error(),
+        warnings=(*_notes(encoded), *poor_notes(fitted.error)),
+        options=options,
+        evidence=evidence,
+        table=whole,
+        picture=picture,
+        features=fitted.encoder.names,
+        seconds=request.seconds(),
+    )
+
+
+def _batch_targets(fitted: FittedValues, column: Column) -> Targets:
+    """The values of a batch, however few.
+
+    Raises:
+        LabelColumnError: No values, infinite ones, or amounts of another family.
+    """
+    values, step = amounts(column)
+    if (family := family_of(column)) != fitted.family:
+        raise LabelColumnError(
+            f"Column {fitted.label!r} held a {fitted.family} in each row of the trusted table, and holds a {family} "
+            f"({column.dtype}) now. Read it as it was read then."
+        )
+    tally = AmountTally()
+    tally.update(values)
+    if not tally.known or tally.infinite:
+        what = f"{tally.infinite:,} infinite values" if tally.infinite else "no value"
+        raise LabelColumnError(
+            f"Column {fitted.label!r}: {what} in the {tally.rows:,} rows of the batch. Make infinite values null, and "
+            "skip batches without any value."
+        )
+    return Targets(column, values, step, fitted.least, fitted.largest)
+
+
+def _notes(encoded: Encoded) -> list[str]:
+    notes = [
+        f"Column {name!r}: {rows:,} rows with a value that the trusted table did not hold."
+        for name, rows in encoded.unseen.items()
+    ]
+    return notes + [
+        f"Column {name!r}: infinite in {rows:,} rows, treated as missing." for name, rows in encoded.infinite.items()
+    ]
