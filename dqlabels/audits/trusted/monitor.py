@@ -447,11 +447,13 @@ class LabelMonitor:
         wait = nights_to_find(
             night.error * charted.spread, float(charted.zero_errors[at]), charted.limit, EXAMPLE_RISE, self.plan
         )
-        found = f"about {max(round(wait), 1):,} batches of this size" if np.isfinite(wait) else "too long"
+        batches = max(round(wait), 1) if np.isfinite(wait) else 0
+        found = f"about {batches:,} batch{'es' * (batches > 1)} of this size" if batches else "too long"
+        sign = "no sign" if charted.sums[at] < charted.limit / 2 else "not enough evidence yet"
         word = "INCONCLUSIVE" if verdict == "inconclusive" else "PASS"
         around = _from_to(max(here - own, -1.0), min(here + own, 1.0))
         return (
-            f"{word}: no sign that the labels of {label!r} have become noisier since they were trusted: "
+            f"{word}: {sign} that the labels of {label!r} have become noisier since they were trusted: "
             f"{_points(here)} in this batch (90% interval {around}), evidence {charted.sums[at]:.1f} where "
             f"{charted.limit:.1f} alarms. A rise of {_points(EXAMPLE_RISE)} takes {found} to be found."
         )

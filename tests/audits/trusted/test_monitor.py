@@ -181,6 +181,16 @@ def test_an_alarm_names_the_segment_that_rose(auditor, history):
     assert without.risen
 
 
+def test_a_rise_that_is_not_sure_yet_is_no_lack_of_signs(auditor, history):
+    monitor = LabelMonitor(auditor, history=history, false_alarms_per_year=0.001)
+    for night in range(30):
+        result = monitor.check(pl.DataFrame(batch(60 + night, noise=0.08)))
+        if result.verdict == "fail":
+            break
+        assert ("not enough evidence yet" in result.message) == (result.evidence >= result.limit / 2)
+        assert ("no sign" in result.message) == (result.evidence < result.limit / 2)
+
+
 def test_a_segment_rises_by_no_more_than_all_of_its_rows(auditor, history):
     rows = pl.DataFrame(batch(1, rows=800)).with_row_index()
     swapped = {"yes": "no", "no": "maybe", "maybe": "yes"}
@@ -288,7 +298,7 @@ def test_the_page_shows_the_last_verdict_and_escapes_what_came_from_data(auditor
     monitor.check(pl.DataFrame(batch(1)), batch_id="<script>alert(1)</script>")
     page = monitor.to_html()
     assert "<script>alert(1)" not in page
-    assert "no sign that the labels of" in page
+    assert "have become noisier since they were trusted" in page
 
 
 def test_a_page_before_the_first_batch_says_so(monitor):
