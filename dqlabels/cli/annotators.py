@@ -10,7 +10,7 @@ from dqlabels.cli.app import working
 from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD, Source, check_output
 from dqlabels.cli.limits import gate_of
-from dqlabels.cli.options import AsJson, AuditedTable, BothFormats, CommandOptions, File, Quiet
+from dqlabels.cli.options import AsJson, AuditedTable, BothFormats, CommandOptions, File, Overwrite, Quiet
 from dqlabels.cli.parsing import split
 from dqlabels.cli.show import finish
 from dqlabels.cli.tables import audit_table, write_result
@@ -32,6 +32,7 @@ def annotators_command(
     ],
     output: AuditedTable = None,
     input_format: BothFormats = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -45,9 +46,9 @@ def annotators_command(
     long = chosen.annotator is not None or chosen.item is not None
     limits = options.limits()
     with working():
-        result = audit_table(table, label if long else split(label), chosen)
+        result = audit_table(table, label if long else split(label), chosen, overwrite=overwrite)
         gate = gate_of(result, limits) if options.has_limit else None
     if output is not None:
         labels = {result.options.names[1]: result.label_columns}
-        write_result(result.frame, output, output_format, Written.of(source, table), labels)
+        write_result(result.frame, output, output_format, Written.of(source, table, result.names), labels)
     finish(result, gate, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)

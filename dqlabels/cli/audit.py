@@ -19,6 +19,7 @@ from dqlabels.cli.options import (
     CommandOptions,
     File,
     OutputFormat,
+    Overwrite,
     Quiet,
     Reviewed,
     Spreadsheet,
@@ -50,6 +51,7 @@ def audit_command(
     input_format: BothFormats = None,
     output_format: OutputFormat = None,
     spreadsheet: Spreadsheet = False,
+    overwrite: Overwrite = False,
     reviewed: Reviewed = None,
     auditor: Auditor = None,
     as_json: AsJson = False,
@@ -71,7 +73,11 @@ def audit_command(
     limits = options.limits()
     by = str(limits["by"]) if "by" in limits else None
     with working(), reading(file):
-        result = audit_by_saved(auditor, table, label, options) if auditor else _by_training(table, label, options)
+        result = (
+            audit_by_saved(auditor, table, label, options, overwrite=overwrite)
+            if auditor
+            else _by_training(table, label, options, overwrite=overwrite)
+        )
         result = result if answers is None else with_answers(result, answers, Written.of(source, table))
         gate = gate_of(result, limits) if options.has_limit else None
         segments = None if by is None else result.segments(by).to_list()
@@ -81,7 +87,12 @@ def audit_command(
         with interruptible():
             labels = {result.options.names[1]: result.label_columns}
             write_result(
-                result.frame, output, output_format, Written.of(source, table), labels, spreadsheet=spreadsheet
+                result.frame,
+                output,
+                output_format,
+                Written.of(source, table, result.names),
+                labels,
+                spreadsheet=spreadsheet,
             )
     finish(result, gate, worst, segments=segments, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)
 
@@ -92,7 +103,9 @@ def _needs_memory(options: CommandOptions) -> bool:
     return not options.written.keys().isdisjoint({*IN_MEMORY_ONLY, "classes"})
 
 
-def _by_training(table: pl.DataFrame | pl.LazyFrame, label: str | None, options: CommandOptions) -> Audit:
+def _by_training(
+    table: pl.DataFrame | pl.LazyFrame, label: str | None, options: CommandOptions, *, overwrite: bool
+) -> Audit:
     if label is None:
         raise OptionError("--label is needed: the column that holds the labels.")
-    return audit_table(table, label, options.options())
+    return audit_table(table, label, options.options(), overwrite=overwrite)

@@ -11,7 +11,17 @@ from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD, Source, check_output
-from dqlabels.cli.options import AsJson, CommandOptions, File, InputFormat, Label, OutputFormat, Quiet, Spreadsheet
+from dqlabels.cli.options import (
+    AsJson,
+    CommandOptions,
+    File,
+    InputFormat,
+    Label,
+    OutputFormat,
+    Overwrite,
+    Quiet,
+    Spreadsheet,
+)
 from dqlabels.cli.parsing import split
 from dqlabels.cli.show import echo_json, print_notes, printable
 from dqlabels.cli.tables import audit_table, write_result
@@ -37,6 +47,7 @@ def checkup_command(
     input_format: InputFormat = None,
     output_format: OutputFormat = None,
     spreadsheet: Spreadsheet = False,
+    overwrite: Overwrite = False,
     checks: Annotated[str | None, typer.Option(help="Which checks, separated by commas; by default all.")] = None,
     columns: Annotated[
         str | None, typer.Option(help="Which columns to write, as in is_outlier,failing_group; by default all.")
@@ -51,7 +62,7 @@ def checkup_command(
     quiet: Quiet = False,
 ) -> None:
     """Look for copies, outliers, rare classes, failing groups, drift and empty columns in FILE."""
-    from dqlabels.checks.result import check_options
+    from dqlabels.checks.result import COLUMNS, check_options
 
     chosen, wanted = options.options(), None if checks is None else split(checks)
     added = [] if columns is None else split(columns)
@@ -62,13 +73,20 @@ def checkup_command(
     if output is not None:
         check_output(table, output, output_format)
     with working() as notes:
-        audit = audit_table(table, label, chosen)
+        audit = audit_table(table, label, chosen, overwrite=overwrite, more=tuple(COLUMNS))
         result = audit.checkup(wanted, time=time, columns=added, alpha=alpha, most_rows=most_rows, n_jobs=chosen.n_jobs)
     failing = _failing(result, [] if fail_on is None else split(fail_on))
     if output is not None:
         whole = result if columns is not None else result.with_columns(result.available)
         labels = {audit.options.names[1]: audit.label_columns}
-        write_result(whole.frame, output, output_format, Written.of(source, table), labels, spreadsheet=spreadsheet)
+        write_result(
+            whole.frame,
+            output,
+            output_format,
+            Written.of(source, table, (*audit.names, *COLUMNS)),
+            labels,
+            spreadsheet=spreadsheet,
+        )
     if as_json:
         echo_json(result.to_dict(), to_stderr=output == STANDARD)
     elif not quiet:

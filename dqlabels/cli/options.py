@@ -36,6 +36,14 @@ Auditor = Annotated[
 Spreadsheet = Annotated[
     bool, typer.Option("--spreadsheet", help="In a CSV, put ' before text that a spreadsheet would run as a formula.")
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace columns of FILE that have the names of those to add. What a former audit of the same label added "
+        "goes without it.",
+    ),
+]
 Reviewed = Annotated[
     str | None, typer.Option(help="What 'dqlabels review-sample' wrote, with its reviewed_label filled in.")
 ]

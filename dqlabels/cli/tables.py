@@ -54,17 +54,60 @@ def open_table(source: Source, large_rows: int) -> pl.DataFrame | pl.LazyFrame:
     return lazy if rows > large_rows else source.read()
 
 
-def audit_table(table: pl.DataFrame | pl.LazyFrame, label: str | Sequence[str], options: Options) -> Audit:
+def audit_table(
+    table: pl.DataFrame | pl.LazyFrame,
+    label: str | Sequence[str],
+    options: Options,
+    *,
+    overwrite: bool = False,
+    more: Sequence[str] = (),
+) -> Audit:
     """Audit a table; ``classes``, which are text, are found in the label columns by how they are written there.
+
+    Columns of its names that a former run added are left out; with ``overwrite`` any are. ``more`` are columns that the
+    command adds beside the three of the audit.
 
     Raises:
         DQLabelsError: As :func:`dqlabels.audit`.
     """
     from dqlabels.audits.audit import run_audit
 
+    table = without_former(table, label, (*options.names, *more), overwrite=overwrite)
     if options.classes is not None:
         options = options.changed(classes=_as_labels(table.lazy().collect(), label, options.classes))
     return run_audit(table, label, options)
+
+
+def without_former(
+    table: pl.DataFrame | pl.LazyFrame, label: str | Sequence[str], names: Sequence[str], *, overwrite: bool
+) -> pl.DataFrame | pl.LazyFrame:
+    """The table without the columns that a former run of the same command added, so that running it again is safe.
+
+    Args:
+        table: n rows.
+        label: The label column, or columns.
+        names: The columns to add: quality, suggestion, flag and perhaps more.
+        overwrite: Whether columns of these names go whatever they hold.
+    """
+    present = [name for name in names if name in table.lazy().collect_schema().names()]
+    if not present or not (overwrite or (isinstance(label, str) and _is_former(table, label, names))):
+        return table
+    return table.drop(present)
+
+
+def _is_former(table: pl.DataFrame | pl.LazyFrame, label: str, names: Sequence[str]) -> bool:
+    """Whether an audit of this label added these columns: the flag is true exactly where another label is suggested."""
+    import polars as pl
+
+    from dqlabels.engines.polars import collect
+
+    schema, (quality, suggested, flag) = table.lazy().collect_schema(), names[:3]
+    if not {label, *names[:3]} <= {*schema.names()}:
+        return False
+    if not schema[quality].is_float() or schema[flag] != pl.Boolean or schema[suggested] != schema[label]:
+        return False
+    differs = (pl.col(suggested) != pl.col(label)) != pl.col(flag)
+    return not collect(table.lazy().select(differs.any())).item()
 
 
 def with_answers(result: Audit, answers: pl.DataFrame, written: Written | None) -> Audit:
@@ -80,7 +123,14 @@ def with_answers(result: Audit, answers: pl.DataFrame, written: Written | None) 
     return result.with_review(answers)
 
 
-def audit_by_saved(path: str, table: pl.DataFrame | pl.LazyFrame, label: str | None, options: CommandOptions) -> Audit:
+def audit_by_saved(
+    path: str,
+    table: pl.DataFrame | pl.LazyFrame,
+    label: str | None,
+    options: CommandOptions,
+    *,
+    overwrite: bool = False,
+) -> Audit:
     """Audit a batch by a saved auditor.
 
     Args:
@@ -88,6 +138,7 @@ def audit_by_saved(path: str, table: pl.DataFrame | pl.LazyFrame, label: str | N
         table: The batch.
         label: The label column, where the command names it.
         options: What was written on the command line.
+        overwrite: Whether columns of the names that are added are left out whatever they hold.
 
     Raises:
         OptionError: An option that was settled when the auditor was fitted, or another label column.
@@ -98,7 +149,8 @@ def audit_by_saved(path: str, table: pl.DataFrame | pl.LazyFrame, label: str | N
     auditor = load(path, n_jobs=options.options().n_jobs)
     if label not in (None, auditor.label):
         raise OptionError(f"--label {label!r} is not the column that {path} audits, which is {auditor.label!r}.")
-    judged: Audit = auditor.audit(table)
+    fresh = without_former(table, auditor.label, auditor.options.names, overwrite=overwrite)
+    judged: Audit = auditor.audit(fresh)
     return judged
 
 

@@ -33,8 +33,13 @@ class Written:
     texts: pl.LazyFrame
 
     @classmethod
-    def of(cls, source: Source, typed: pl.DataFrame | pl.LazyFrame) -> Written | None:
+    def of(cls, source: Source, typed: pl.DataFrame | pl.LazyFrame, added: Sequence[str] = ()) -> Written | None:
         """The texts of a file; None where its format holds values rather than texts.
+
+        Args:
+            source: The file.
+            typed: Its columns as they are judged.
+            added: Columns that are written anew, whatever the file holds under their names.
 
         Raises:
             OptionError: The file has another number of rows by now.
@@ -46,7 +51,7 @@ class Written:
             return None
         if isinstance(typed, pl.DataFrame) and texts.select(pl.len()).collect().item() != typed.height:
             raise OptionError(f"{source.path} changed while it was audited. Nothing was written.")
-        return cls(typed.lazy(), texts)
+        return cls(typed.lazy().drop(added, strict=False), texts.drop(added, strict=False))
 
     def at(self, rows: Sequence[int]) -> Written:
         """The same of these rows."""

@@ -88,12 +88,18 @@ class IndependenceCheck:
     def _together(self, item: IntArray, who: IntArray, right: IntArray, wrong: BoolArray) -> float:
         """Sum over pairs of the squared excess of errors in common over its variance."""
         chance = self._chances(who, right, wrong)
-        excess, variance = (self._pairs(item, who, values) for values in (wrong - chance, chance * (1 - chance)))
-        apart = excess.indices != np.repeat(np.arange(self.annotators), np.diff(excess.indptr))
-        return float((excess.data**2 / np.maximum(variance.data, MIN_VARIANCE))[apart].sum())
+        met = self._pairs(item, who, np.ones(chance.size))
+        one, other = np.repeat(np.arange(self.annotators), np.diff(met.indptr)), met.indices
+        one, other = one[one != other], other[one != other]
+        # Looked up, since a product of sparse matrices leaves out sums that are 0.
+        excess, variance = (
+            np.asarray(self._pairs(item, who, values)[one, other]).ravel()
+            for values in (wrong - chance, chance * (1 - chance))
+        )
+        return float((excess**2 / np.maximum(variance, MIN_VARIANCE)).sum())
 
     def _pairs(self, item: IntArray, who: IntArray, values: FloatArray) -> csr_matrix:
-        """Sums (J, J) over items of the products of two annotators' values; all zeros stay stored."""
+        """Sums (J, J) over items of the products of two annotators' values."""
         from scipy.sparse import csr_matrix
 
         table = csr_matrix((values, (item, who)), shape=(int(item.max(initial=0)) + 1, self.annotators))

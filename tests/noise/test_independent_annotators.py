@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from support.frames import MAKERS
 
@@ -102,3 +103,8 @@ def test_many_sources_of_many_values_are_estimated():
     codes[rng.random(codes.shape) < 0.5] = -1
     rate = rate_of(codes, classes=79)
     assert rate.low - 0.01 <= (codes != truth[:, None])[codes >= 0].mean() <= rate.high + 0.01
+
+
+def test_annotators_whose_errors_cancel_out_are_compared():
+    table = pl.DataFrame({"a": ["x", "y"] * 20, "b": ["x", "y"] * 20, "c": ["x", "y", "y", "y"] * 10})
+    assert 0 <= dqlabels.audit(table, ["a", "b", "c"]).noise_rate.estimate <= 1
