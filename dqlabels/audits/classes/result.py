@@ -373,7 +373,11 @@ class ClassAudit(Audit):
         measured += class_limits(by_class, self.label, classes, rows, limits.max_class_noise_rate)
         measured += pair_limits(rate, self.label, classes, evidence.pairs(), limits.max_pair_share)
         measured += self._batch_limits(limits)
-        return Grounds.of(rate, self.label, flags=self._flags()), measured
+        grounds = Grounds.of(rate, self.label, flags=self._flags())
+        if [one.name for one in measured] == ["max_increase"]:
+            # The increase has an assumption of its own, which is not the one of the level.
+            grounds = replace(grounds, method=change.method, assumption=change.assumption)
+        return grounds, measured
 
     def _doubt(self) -> RowDoubt:
         if self.options.compat is not None:
