@@ -17,6 +17,8 @@ EXTRAS = {
     "docs/checkup.md": "polars",
     "docs/confident-learning.md": "polars",
     "docs/etl.md": "polars,skops",
+    "docs/gates.md": "polars",
+    "docs/guide-data-engineer.md": "polars",
     "docs/quickstart.md": "cli,pandas",
 }
 
