@@ -64,8 +64,12 @@ def audit_table(
 ) -> Audit:
     """Audit a table; ``classes``, which are text, are found in the label columns by how they are written there.
 
-    Columns of its names that a former run added are left out; with ``overwrite`` any are. ``more`` are columns that the
-    command adds beside the three of the audit.
+    Args:
+        table: n rows; the columns that a former run of the command added are left out.
+        label: The label column, or columns.
+        options: What the caller asks for.
+        overwrite: Whether columns of the names that are added are left out whatever they hold.
+        more: Columns that the command adds beside the three of the audit.
 
     Raises:
         DQLabelsError: As :func:`dqlabels.audit`.

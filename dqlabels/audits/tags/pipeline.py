@@ -101,7 +101,14 @@ def _model_probs(table: Frame, tags: Tags, options: Options) -> tuple[FloatArray
 
 
 def with_unused_tags(table: Frame, tags: Tags, pred_probs: Any, classes: Sequence[object] | None) -> Tags:
-    """The tags of lists, with those that have a probability column but that no list holds."""
+    """The tags of lists, with those that have a probability column but that no list holds.
+
+    Args:
+        table: n rows.
+        tags: The L tags that the lists hold.
+        pred_probs: Names of its columns, a frame's columns, or an array.
+        classes: The tag of each column, where the names do not say it.
+    """
     if tags.lists is None:
         return tags
     probs, columns = probability_columns(table, pred_probs)
