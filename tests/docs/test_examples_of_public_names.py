@@ -43,6 +43,7 @@ WITHOUT_EXAMPLE = {
         (f"dqlabels.ReviewSession.{verb}" for verb in ("serve", "wait")),
         "waits until somebody interrupts it; tests/review does",
     ),
+    "dqlabels.ReviewSession.open_browser": "opens a browser; tests/review does",
     "dqlabels.integrations.great_expectations.store.ExpectationsStore": "is named in a YAML file, not called",
 }
 # Verbs of many classes that have an example elsewhere.

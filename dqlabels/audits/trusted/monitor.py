@@ -43,6 +43,8 @@ MOST_NAMED = 5
 MAX_SEGMENTS = 1_000
 # A rise that messages speak of, in shares.
 EXAMPLE_RISE = 0.03
+# The standard error of an increase that is no evidence, and how seldom chance gives what is odd.
+NO_EVIDENCE, ODD = 10.0, 0.001
 # What a segment was before, where it had few rows, is drawn to the zero as by so many rows of it.
 PRIOR_ROWS = 60
 
@@ -53,6 +55,9 @@ class Risen:
 
     ``increase`` is that of the share of wrong labels among its rows, for a pair of the rows given the first class that
     are likelier of the second; ``low`` to ``high`` is its 90% interval.
+
+    >>> print(Risen("class", "'high'", 120, 0.051, 0.02, 0.082))
+    'high' +5.1 points (+2.0 to +8.2)
     """
 
     what: Literal["class", "pair", "segment"]
@@ -405,7 +410,9 @@ class LabelMonitor:
         if zero is None:
             raise AuditorFileError("The auditor measured no zero. Fit it again on the trusted data.")
         typical = float(np.median([night.measured for night in nights]))
-        increases, errors = (np.array([getattr(night, name) for night in nights]) for name in ("increase", "error"))
+        increases = np.array([night.increase for night in nights])
+        # One class alone is measured too uncertainly, and too odd, to be evidence of anything.
+        errors = np.array([NO_EVIDENCE if self._only_class(night) is not None else night.error for night in nights])
         return chart(increases, errors, zero.zero_error, zero.skewness / max(typical, 1.0) ** 0.5, self.plan)
 
     def _result(
@@ -471,12 +478,11 @@ class LabelMonitor:
                 f"{night.measured:,} rows say too little by themselves; the history keeps them, and adds them up. At "
                 f"least {MIN_ROWS} are needed in a batch."
             )
-        rows = np.array(night.class_rows)
-        if (rows > 0).sum() == 1 and self._is_odd(int(rows.argmax()), int(rows.sum())):
-            only = self.auditor.fitted.classes[int(rows.argmax())]
+        only = self._only_class(night)
+        if only is not None:
             reasons.append(
-                f"All labels are {only!r}, where the trusted rows hold other classes too: a constant column is no "
-                "proof of good labels."
+                f"All labels are {self.auditor.fitted.classes[only]!r}, where the trusted rows hold other classes too: "
+                "a constant column is no proof of good labels, and no evidence against them."
             )
         return reasons
 
@@ -498,11 +504,12 @@ class LabelMonitor:
             return found
         return found + _named("segment", *_segment_rises(self.by, run, before, zero), spread)
 
-    def _is_odd(self, only: int, rows: int) -> bool:
-        """Whether a batch of one class alone is less likely than once in a thousand."""
-        trusted = np.array(self.auditor.fitted.profile["class_rows"])
+    def _only_class(self, night: Night) -> int | None:
+        """The place of the class that a batch holds alone, where chance gives that less than once in a thousand."""
+        rows, trusted = np.array(night.class_rows), np.array(self.auditor.fitted.profile["class_rows"])
+        only = int(rows.argmax())
         share = (trusted[only] + 1) / (trusted.sum() + 2)
-        return bool(share**rows < 0.001)
+        return only if rows[only] == rows.sum() and share ** rows[only] < ODD else None
 
 
 def segments_of(table: Frame, by: str, measured: Measured, zero: Zero) -> list[list[Any]]:
