@@ -10,14 +10,10 @@ import pytest
 from support.frames import ROOT
 
 # By page; a page that another package is needed for (cleanlab, Spark, the suites) is tested with all of them.
+# One page for each set of extras; tests/support/only_extras.py runs any other by hand.
 EXTRAS = {
     "README.md": "cli",
-    "docs/audit.md": "polars",
-    "docs/bad-input.md": "polars",
-    "docs/checkup.md": "polars",
-    "docs/confident-learning.md": "polars",
     "docs/etl.md": "polars,skops",
-    "docs/gates.md": "polars",
     "docs/guide-data-engineer.md": "polars",
     "docs/quickstart.md": "cli,pandas",
 }

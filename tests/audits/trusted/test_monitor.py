@@ -73,7 +73,7 @@ def test_a_little_noise_is_found_in_a_few_batches(monitor):
 def test_clean_nights_of_any_size_pass(auditor, tmp_path):
     for rows in (60, 300, 1500):
         monitor = LabelMonitor(auditor, history=tmp_path / f"{rows}.jsonl")
-        assert [monitor.check(pl.DataFrame(batch(50 + night, rows))).verdict for night in range(10)] == ["pass"] * 10
+        assert [monitor.check(pl.DataFrame(batch(50 + night, rows))).verdict for night in range(6)] == ["pass"] * 6
 
 
 def test_a_batch_of_one_class_is_no_pass(monitor):
@@ -137,7 +137,7 @@ def test_a_monitor_goes_on_where_another_process_left_off(auditor, tmp_path):
 
 def _check_many(auditor: str, history: str, first: int) -> None:
     monitor = LabelMonitor(auditor, history=history)
-    for night in range(first, first + 5):
+    for night in range(first, first + 3):
         monitor.check(pl.DataFrame(batch(night, rows=50)), batch_id=str(night))
 
 
@@ -146,14 +146,14 @@ def test_two_processes_on_one_history_lose_nothing(auditor, tmp_path, history):
     context = multiprocessing.get_context("spawn")
     processes = [
         context.Process(target=_check_many, args=(str(tmp_path / "a.dqlabels"), str(history), first))
-        for first in (0, 5)
+        for first in (0, 3)
     ]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
-    assert sorted(LabelMonitor(auditor, history=history).history["batch_id"].to_list()) == [str(at) for at in range(10)]
+    assert sorted(LabelMonitor(auditor, history=history).history["batch_id"].to_list()) == [str(at) for at in range(6)]
 
 
 def test_the_history_is_a_frame_of_the_library_of_the_batches(auditor, tmp_path):
