@@ -28,6 +28,8 @@ MIN_RATE = 1e-4
 MAX_TIMES_AS_MANY = 1.25
 # How the model of given probabilities is named, whose size is the caller's affair.
 GIVEN = "your probabilities"
+# How the name of the default judge ends; which learners it lists depends on the table.
+DEFAULT_JUDGE = "out of sample, in two rounds"
 # Characters of a value that a message shows.
 MAX_SHOWN = 60
 
@@ -256,7 +258,7 @@ def comparison_caution(profile: Mapping[str, Any], model: str, rows: int) -> str
     if not isinstance(before, str):  # a profile of few keys, as a hand may write it
         return ""
     out = "Fit a dqlabels.LabelAuditor on the trusted data, and let it judge both."
-    if re.sub("[0-9,]+", "", before) != re.sub("[0-9,]+", "", model):
+    if _family(before) != _family(model):
         return f"The reference was judged by another model ({before}; here {model}), so their errors differ. {out}"
     if model.startswith(GIVEN) or max(rows, profile["rows"]) <= MAX_TIMES_AS_MANY * min(rows, profile["rows"]):
         return ""
@@ -265,6 +267,11 @@ def comparison_caution(profile: Mapping[str, Any], model: str, rows: int) -> str
         f"The reference was judged by a model of {profile['rows']:,} rows, this table by one of {rows:,}, which knows "
         f"{knows} and errs {errs} often on labels that are as right. {out}"
     )
+
+
+def _family(model: str) -> str:
+    """What a model is, in words, whatever its size and however its learners share the judging."""
+    return DEFAULT_JUDGE if model.endswith(DEFAULT_JUDGE) else re.sub("[0-9,]+", "", model)
 
 
 def change_scale(profile: Mapping[str, Any]) -> float:

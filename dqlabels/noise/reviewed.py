@@ -333,8 +333,9 @@ def _stratified(
     has_answer = answered > 0
     estimate = float((share * wrong / answers)[has_answer].sum() / share[has_answer].sum())
     shrunk = (wrong + 0.5) / (answered + 1)
-    centre = float((share * shrunk).sum())
     left = 1 - answered / np.maximum(sizes, 1)
+    # What was read is known; only what is left is drawn towards a half.
+    centre = float((share * (left * shrunk + (1 - left) * wrong / answers)).sum())
     freedom = np.maximum(answered - 1, 1)
     variance = share**2 * shrunk * (1 - shrunk) / freedom * left
     half = _student(confidence, variance, freedom) * math.sqrt(float(variance.sum()))
