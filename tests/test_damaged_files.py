@@ -20,7 +20,7 @@ from support.frames import two_classes
 
 import dqlabels
 from dqlabels import LabelAuditor
-from dqlabels.audits.trusted.saved import ESTIMATOR
+from dqlabels.audits.trusted.saved_parts import ESTIMATOR
 from dqlabels.errors import AuditorFileError, OptionError
 from dqlabels.frames.archive import HEADER, unpacked_copy
 from dqlabels.noise.reference import checked_profile, read_profile

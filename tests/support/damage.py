@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 import dqlabels
 from dqlabels import DQLabelsError, LabelAuditor, LabelMonitor, apply_decisions
-from dqlabels.audits.trusted.saved import ESTIMATOR
+from dqlabels.audits.trusted.saved_parts import ESTIMATOR
 from dqlabels.errors import AuditorFileError, OptionError
 from dqlabels.frames.archive import HEADER, SUMMED
 from dqlabels.review.decisions import DecisionFile
