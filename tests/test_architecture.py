@@ -51,6 +51,7 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/kinds.py",
         "audits/options.py",
         "audits/signature.py",
+        "audits/trusted/label_auditor.py",
     },
 }
 

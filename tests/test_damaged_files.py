@@ -25,7 +25,7 @@ from dqlabels.errors import AuditorFileError, OptionError
 from dqlabels.frames.archive import HEADER, unpacked_copy
 from dqlabels.noise.reference import checked_profile, read_profile
 
-KINDS = ("auditor", "skops", "profile", "decisions", "history")
+KINDS = ("auditor", "tags", "skops", "profile", "decisions", "history")
 RUNS = 60
 
 

@@ -208,6 +208,20 @@ def single_class_limit(value: object, rows: int, trusted: float | None) -> Measu
     )  # fmt: skip
 
 
+def same_answers_limit(rows: int) -> Measured:
+    """The number of answers to each question where it is 1, so that none can be told to be wrong.
+
+    Args:
+        rows: How many rows have it.
+    """
+    reason = "there is only one row" if rows == 1 else f"each label is on all {rows:,} rows or on none"
+    reason += ", so wrong ones cannot be told from right ones"
+    return Measured(
+        "classes", "the number of answers for each label", 1, 1, 1, 2, measure="classes", verdict="inconclusive",
+        reason=reason,
+    )  # fmt: skip
+
+
 def pair_limits(
     rate: NoiseRate,
     label: str,

@@ -204,6 +204,20 @@ def faults(counted: Counter[str]) -> list[str]:
     return sorted(set(counted) - {"read", "refused"})
 
 
+def judging(batch: pl.DataFrame) -> Callable[[Path], None]:
+    """Return what loads an auditor and judges the batch by it."""
+
+    def judge(path: Path) -> None:
+        try:
+            dqlabels.load(path).audit(batch).to_dict()
+        except AuditorFileError:
+            raise
+        except DQLabelsError:  # the batch has not what the file asks for
+            pass
+
+    return judge
+
+
 def subjects() -> dict[str, Subject]:
     """A sound file of each kind that dqlabels reads."""
     rng = np.random.default_rng(0)
@@ -215,10 +229,15 @@ def subjects() -> dict[str, Subject]:
     auditor = LabelAuditor("label", n_jobs=1).fit(trusted)
     own = LabelAuditor("label", model=LogisticRegression(), features=["x", "z"]).fit(trusted)
 
+    several = [[name for name, has in zip("ab", row, strict=True) if has] for row in rng.random((120, 2)) < 0.5]
+    tagged = trusted.drop("label").with_columns(tags=pl.Series(several))
+    tags = LabelAuditor("tags", task="multilabel", n_jobs=1).fit(tagged)
+
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         auditor.save(here / "a")
         own.save(here / "own")
+        tags.save(here / "t")
         (here / "p").write_text(json.dumps(dict(auditor.profile())))
         decisions = DecisionFile(here / "d", HEAD)
         for row, code in enumerate([0, 1, 1, 0]):
@@ -228,18 +247,10 @@ def subjects() -> dict[str, Subject]:
         monitor = LabelMonitor(auditor, history=here / "h", false_alarms_per_year=1)
         for night in range(3):
             monitor.check(pl.DataFrame(two_classes(seed=night + 9) | {"kind": kind, "text": text}))
-        read = {name: (here / name).read_bytes() for name in ("a", "own", "p", "d", "h")}
+        read = {name: (here / name).read_bytes() for name in ("a", "t", "own", "p", "d", "h")}
 
     def check(path: Path) -> None:
         LabelMonitor(auditor, history=path, false_alarms_per_year=1).check(trusted)
-
-    def judge(path: Path) -> None:
-        try:
-            dqlabels.load(path).audit(batch).to_dict()
-        except AuditorFileError:
-            raise
-        except DQLabelsError:  # the batch has not what the file asks for
-            pass
 
     def compare(path: Path) -> None:
         audited.gate(max_increase=0.2, reference=path)
@@ -249,8 +260,9 @@ def subjects() -> dict[str, Subject]:
         DecisionFile(path, HEAD).record(3, "choose", 1)
 
     return {
-        "auditor": Subject(read["a"], with_entry_changed, judge, AuditorFileError),
-        "skops": Subject(read["own"], with_model_changed, judge, AuditorFileError),
+        "auditor": Subject(read["a"], with_entry_changed, judging(batch), AuditorFileError),
+        "tags": Subject(read["t"], with_entry_changed, judging(tagged[::7]), AuditorFileError),
+        "skops": Subject(read["own"], with_model_changed, judging(batch), AuditorFileError),
         "profile": Subject(read["p"], with_json_changed, compare, DQLabelsError),
         "decisions": Subject(read["d"], with_line_changed, decide, DQLabelsError),
         "history": Subject(read["h"], with_line_changed, check, OptionError),

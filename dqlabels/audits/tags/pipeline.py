@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -18,9 +18,9 @@ from dqlabels.audits.tags.verdict import TagVerdict, judge_tags, likely_wrong_ta
 from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.class_columns import check_contradiction, classes_by_name
 from dqlabels.frames.columns import Frame, choose_features
-from dqlabels.frames.features import FeatureEncoder, without_leaks
+from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.outputs import check_outputs, with_columns
-from dqlabels.models.out_of_sample import out_of_sample
+from dqlabels.models.out_of_sample import OutOfSample, out_of_sample
 from dqlabels.statistics.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -46,13 +46,36 @@ def audit_table(request: Request) -> MultilabelAudit:
     else:
         if options.classes is not None:
             raise OptionError("classes= names the columns of pred_probs=, which was not given.")
-        probs, model, notes = _model_probs(table, tags, options)
-    verdict = _judged(tags, probs, options)
-    evidence = TagEvidence(tags, probs, verdict)
+        models = learn_tags(table, tags, options)
+        probs, model, notes = models.probs, models.name, [*models.notes]
+    evidence = TagEvidence(tags, probs, _judged(tags, probs, options))
+    check_judged(evidence)
+    return audit_of(request, evidence, model, (*notes, *tag_notes(tags)))
+
+
+def check_judged(evidence: TagEvidence) -> None:
+    """Refuse tags of which none can be judged.
+
+    Raises:
+        OptionError: Each is on every row or on none.
+    """
     if not evidence.judged.any():
         raise OptionError("No label can be judged: each is on every row or on none.")
+
+
+def audit_of(request: Request, evidence: TagEvidence, model: str, notes: Sequence[str]) -> MultilabelAudit:
+    """Return the audit that follows from what was found.
+
+    Args:
+        request: What was asked for.
+        evidence: What was found.
+        model: What judged the tags, in words.
+        notes: What a reader should know.
+    """
+    table, options = request.table, request.options
+    tags, verdict = evidence.tags, evidence.verdict
     whole = _with_columns(table, evidence, options.names)
-    known = tags.codes >= 0
+    known = (tags.codes >= 0) & ~np.isnan(verdict.quality)
     return MultilabelAudit(
         label=tags.title,
         frame=request.returned(whole),
@@ -60,8 +83,8 @@ def audit_table(request: Request) -> MultilabelAudit:
         audited=int(tags.known.sum()),
         flagged=int(verdict.row_flagged.sum()),
         model=model,
-        model_error=float(((probs >= 0.5) != (tags.codes == 1))[known].mean()),
-        warnings=(*request.notes, *notes, *_tag_notes(tags)),
+        model_error=float(((evidence.probs >= 0.5) != (tags.codes == 1))[known].mean()),
+        warnings=(*request.notes, *notes),
         options=options,
         evidence=evidence,
         table=whole,
@@ -78,26 +101,61 @@ def _judged(tags: Tags, probs: FloatArray, options: Options) -> TagVerdict:
     )  # fmt: skip
 
 
-def _model_probs(table: Frame, tags: Tags, options: Options) -> tuple[FloatArray, str, list[str]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class TagModels:
+    """A model for each of L tags, and what they say of n rows.
+
+    ``probs`` (n, L) are those of each tag, out of sample; ``answers`` (L,) what was learned of each, None where it is
+    on every row or on none. ``seen`` is the table with its media as vectors, ``encoded`` its rows by the ``encoder``.
+    """
+
+    probs: FloatArray
+    answers: tuple[OutOfSample | None, ...]
+    encoder: FeatureEncoder
+    encoded: Encoded
+    seen: Frame
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name shown to users."""
+        names = [answer.model for answer in self.answers if answer is not None]
+        return f"{names[-1]}, a model per tag" if names else "no model: no tag varies"
+
+
+def learn_tags(table: Frame, tags: Tags, options: Options, *, keep_model: bool = False) -> TagModels:
+    """Train a model for each tag, and judge every row by what was trained without it.
+
+    Args:
+        table: n rows.
+        tags: Their tags.
+        options: What the caller asks for.
+        keep_model: Whether the models are to judge other rows later.
+
+    Raises:
+        FeatureError: No feature is left, or one cannot be used.
+        ModelError: A model cannot be fitted.
+    """
     training = Training.of(table, tags.columns[0], options, tags.columns[1:])
     seen = training.table
     kinds, notes = choose_features(seen, tags.columns[0], options.features, training.exclude)
     encoder, encoded = FeatureEncoder.fit_encode(seen, kinds)
-    _, encoded, leaks = without_leaks(encoder, encoded, kinds, tags.codes, f"a tag of {tags.title!r}")
-    notes, matrix = [*notes, *leaks], encoded.matrix
-    probs, model = np.empty(tags.codes.shape), ""
+    encoder, encoded, leaks = without_leaks(encoder, encoded, kinds, tags.codes, f"a tag of {tags.title!r}")
+    probs, answers = np.empty(tags.codes.shape), list[OutOfSample | None]()
     for tag, codes in enumerate(tags.codes.T):
         present = np.unique(codes[codes >= 0])
         if present.size < 2:  # all or none of the rows: nothing to learn, nothing to judge
             probs[:, tag] = present[0] if present.size else 0.0
+            answers.append(None)
             continue
         answer = out_of_sample(
-            matrix, np.ascontiguousarray(codes), 2, model=options.model, cv=options.cv, groups=training.groups,
+            encoded.matrix, np.ascontiguousarray(codes), 2, model=options.model, cv=options.cv, groups=training.groups,
             sample_weight=training.sample_weight, random_state=options.random_state, n_jobs=options.n_jobs,
-            progress=options.progress,
+            progress=options.progress, keep_model=keep_model,
         )  # fmt: skip
-        probs[:, tag], model = answer.probs[:, 1], answer.model
-    return probs, f"{model}, a model per tag" if model else "no model: no tag varies", notes
+        probs[:, tag] = answer.probs[:, 1]
+        answers.append(answer)
+    return TagModels(probs, tuple(answers), encoder, encoded, seen, (*notes, *leaks))
 
 
 def with_unused_tags(table: Frame, tags: Tags, pred_probs: Any, classes: Sequence[object] | None) -> Tags:
@@ -160,7 +218,8 @@ def _tags_of(tags: Tags, columns: Sequence[Hashable], classes: Sequence[object] 
     return list(tags.values) if tags.lists is None else []
 
 
-def _tag_notes(tags: Tags) -> list[str]:
+def tag_notes(tags: Tags) -> list[str]:
+    """Name the tags that cannot be judged, since every row or no row has them."""
     notes = []
     for number, words in ((0, "no row"), (1, "every row")):
         other = [
@@ -176,10 +235,22 @@ def _tag_notes(tags: Tags) -> list[str]:
 def _with_columns(table: Frame, evidence: TagEvidence, names: tuple[str, str, str]) -> Frame:
     tags, verdict = evidence.tags, evidence.verdict
     backend = table.implementation
-    dtype: IntoDType | None = nw.List(nw.String) if tags.lists is None else table[tags.columns[0]].dtype
-    if backend.is_pandas_like() and tags.lists is None:
-        dtype = nw.Object()
-    elif backend.is_pandas_like() and not isinstance(dtype, nw.List):
-        dtype = None  # the lists stay Python objects
+    if tags.lists is None:
+        dtype: IntoDType | None = nw.Object() if backend.is_pandas_like() else nw.List(nw.String)
+    else:
+        dtype = _dtype_of_lists(table[tags.columns[0]].dtype, tags.values)
     suggested = nw.new_series(names[1], evidence.suggested_lists(), dtype, backend=backend)
     return with_columns(table, names, verdict.row_quality, suggested, verdict.row_flagged, tags.known)
+
+
+def _dtype_of_lists(given: nw.dtypes.DType, values: Sequence[Hashable]) -> IntoDType | None:
+    """The dtype of the given lists where it can hold all tags; None leaves the lists what they are in Python.
+
+    A batch in which all lists are empty does not say what they would hold, and its categories may be fewer.
+    """
+    if not isinstance(given, nw.List) or given.inner == nw.Unknown:
+        return None
+    if isinstance(given.inner, nw.Enum):
+        there = given.inner.categories
+        return nw.List(nw.Enum([*there, *(str(value) for value in values if value not in there)]))
+    return given

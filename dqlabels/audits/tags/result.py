@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.base import Audit, AuditedRows, CheckDetails, Mask, NativeFrame, detached, free_name, records
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
-from dqlabels.audits.measured import Measured, limit_by_part, share_limit
+from dqlabels.audits.measured import Measured, coverage_limit, limit_by_part, same_answers_limit, share_limit
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.audits.tags.charts import TagCharts
@@ -64,7 +64,9 @@ class TagEvidence:
 
     @property
     def judged(self) -> NDArray[np.bool_]:
-        """(L,) true for tags that some rows carry and some do not."""
+        """(L,) true for tags that some rows carry and some do not, in this table or in the one an auditor trusts."""
+        if self.verdict.calibrations:
+            return np.array([one is not None for one in self.verdict.calibrations])
         codes = self.tags.codes
         return np.asarray((codes == 1).any(axis=0) & (codes == 0).any(axis=0))
 
@@ -311,6 +313,18 @@ class MultilabelAudit(Audit):
             share_limit("max_class_noise_rate", f"the noise rate of label {value!r}", known[value], limit, of=value)
             for value, limit in limit_of.items()
         ]
+
+    def _unjudged(self, limits: Limits) -> list[Measured]:
+        """What keeps the labels from being judged: rows without any, or with one that is not known.
+
+        A batch in which each label is on every row or on none is no evidence either.
+        """
+        codes, quality = self.evidence.tags.codes, self.evidence.verdict.quality
+        whole = self.evidence.tags.known & ~((codes == 1) & np.isnan(quality)).any(axis=1)
+        judged = codes[:, self.evidence.judged]
+        varies = (judged == 1).any(axis=0) & (judged == 0).any(axis=0)
+        constant = [] if varies.any() else [same_answers_limit(self.audited)]
+        return [*coverage_limit(int(whole.sum()), self.rows, limits.min_judged), *constant]
 
     def _gate_details(self) -> list[str]:
         return self._worst_lines()

@@ -16,6 +16,8 @@ from dqlabels.statistics.arrays import IntArray
 # A tag for every other row names rows, not kinds of row.
 MOST_TAGS_PER_ROW = 0.5
 FEWEST_ROWS_TO_JUDGE = 20
+# Tags that a message names.
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,33 +63,91 @@ def read_tags(table: Frame, label: str | Sequence[str]) -> Tags:
     return tags
 
 
-def _from_lists(table: Frame, label: str) -> Tags:
-    rows = table[label].to_list()
-    codes = np.full((len(rows), 0), -1, dtype=np.int64)
-    row_of, listed = [], []
-    lists: list[Any] = []
-    for at, row in enumerate(rows):
-        labels = _as_list(row, label, at)
-        lists.append(labels)
-        if labels is not None:
-            row_of += [at] * len(labels)
-            listed += labels
-    if any(_is_missing(value) for value in listed):
-        where = next(at for at, value in zip(row_of, listed, strict=True) if _is_missing(value))
-        raise LabelColumnError(f"Column {label!r}: the list in row {where} holds a missing label. Take it out.")
-    known = np.array([labels is not None for labels in lists])
-    values = _in_order(set(listed), label)
-    if not values and known.any():
-        raise LabelColumnError(f"Column {label!r}: all {int(known.sum()):,} lists are empty, so there is no label.")
-    if len(rows) >= FEWEST_ROWS_TO_JUDGE and len(values) > MOST_TAGS_PER_ROW * known.sum():
+def read_batch_tags(table: Frame, label: str, known: Sequence[Hashable]) -> Tags:
+    """Return the tags of a batch: those that are known, in their order, then any others that its lists hold.
+
+    Args:
+        table: n rows.
+        label: A column of lists; all of them may be empty.
+        known: The tags that an auditor judges.
+
+    Raises:
+        LabelColumnError: No rows, not lists, nothing but missing ones, or none of the known tags among those listed.
+
+    >>> import narwhals as nw
+    >>> import polars as pl
+    >>> tags = read_batch_tags(nw.from_native(pl.DataFrame({"tags": [["c"], ["b"], []]})), "tags", ["a", "b"])
+    >>> tags.values, tags.codes.tolist()
+    (('a', 'b', 'c'), [[0, 0, 1], [0, 1, 0], [0, 0, 0]])
+    """
+    require(table, [label], "label")
+    if not len(table):
+        raise LabelColumnError(f"The batch has no rows, so column {label!r} has no labels to audit.")
+    listed = _Listed.of(table, label)
+    if not listed.known.any():
+        raise LabelColumnError(f"Column {label!r}: all {len(table):,} rows of the batch are missing.")
+    other = listed.different - set(known)
+    if other and other == listed.different:
         raise LabelColumnError(
-            f"Column {label!r} has {len(values):,} different labels in {int(known.sum()):,} rows, so they name rows "
+            f"Column {label!r}: no label of the batch is one of the {len(known):,} that the auditor knows "
+            f"({', '.join(map(repr, known[:MOST_NAMED]))}), but {_in_order(other)[0]!r}. Check which column it is, or "
+            "fit again."
+        )
+    return listed.tags(label, (*known, *_in_order(other)))
+
+
+def _from_lists(table: Frame, label: str) -> Tags:
+    listed = _Listed.of(table, label)
+    values, rows = _in_order(listed.different), int(listed.known.sum())
+    if not values and rows:
+        raise LabelColumnError(f"Column {label!r}: all {rows:,} lists are empty, so there is no label.")
+    if len(table) >= FEWEST_ROWS_TO_JUDGE and len(values) > MOST_TAGS_PER_ROW * rows:
+        raise LabelColumnError(
+            f"Column {label!r} has {len(values):,} different labels in {rows:,} rows, so they name rows "
             "rather than kinds of row. Group them, or keep the common ones."
         )
-    lookup = {value: position for position, value in enumerate(values)}
-    codes = np.where(known[:, None], 0, -1) * np.ones((1, len(values)), dtype=np.int64)
-    codes[row_of, [lookup[value] for value in listed]] = 1
-    return Tags(codes, values, (label,), label, lists)
+    return listed.tags(label, values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listed:
+    """The lists of n rows, None where missing, and each label in them with the place of its row."""
+
+    lists: list[Any]
+    row_of: list[int]
+    labels: list[Any]
+
+    @classmethod
+    def of(cls, table: Frame, label: str) -> _Listed:
+        row_of, listed = list[int](), list[Any]()
+        lists: list[Any] = []
+        for at, row in enumerate(table[label].to_list()):
+            labels = _as_list(row, label, at)
+            lists.append(labels)
+            if labels is not None:
+                row_of += [at] * len(labels)
+                listed += labels
+        if any(_is_missing(value) for value in listed):
+            where = next(at for at, value in zip(row_of, listed, strict=True) if _is_missing(value))
+            raise LabelColumnError(f"Column {label!r}: the list in row {where} holds a missing label. Take it out.")
+        return cls(lists, row_of, listed)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(n,) true where there is a list."""
+        return np.array([labels is not None for labels in self.lists])
+
+    @property
+    def different(self) -> set[Any]:
+        """The labels that the lists hold."""
+        return set(self.labels)
+
+    def tags(self, label: str, values: tuple[Hashable, ...]) -> Tags:
+        """The lists as codes of these values, which all of their labels are among."""
+        lookup = {value: position for position, value in enumerate(values)}
+        codes = np.where(self.known[:, None], 0, -1) * np.ones((1, len(values)), dtype=np.int64)
+        codes[self.row_of, [lookup[value] for value in self.labels]] = 1
+        return Tags(codes, values, (label,), label, self.lists)
 
 
 def _as_list(row: object, label: str, at: int) -> list[Any] | None:
@@ -109,7 +169,7 @@ def _is_missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and np.isnan(value))
 
 
-def _in_order(values: set[Any], label: str) -> tuple[Hashable, ...]:
+def _in_order(values: set[Any]) -> tuple[Hashable, ...]:
     try:
         return tuple(sorted(values))
     except TypeError:

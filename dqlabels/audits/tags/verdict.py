@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dqlabels.audits.options import Options
-from dqlabels.audits.verdict import kernel_rule, plain_scoring, verdict_of
+from dqlabels.audits.verdict import ClassVerdict, kernel_rule, plain_scoring, verdict_of
 from dqlabels.engines.memory import judge
 from dqlabels.noise.probability import Calibration
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
@@ -32,6 +33,33 @@ class TagVerdict:
     thresholds: FloatArray
     calibrations: tuple[Calibration | None, ...] = ()
 
+    @classmethod
+    def of(cls, codes: IntArray, found: Sequence[ClassVerdict | None], unjudged: float) -> TagVerdict:
+        """Judge a row by the probability that all of its tags are right.
+
+        Tags are taken to be wrong independently of each other.
+
+        Args:
+            codes: (n, L) 1 with the tag, 0 without, -1 not known.
+            found: (L,) what was found of the rows for which a tag is known, None where it cannot be judged.
+            unjudged: The quality of answers that cannot be judged: 1 where they count as right, NaN as not known.
+        """
+        n, n_tags = codes.shape
+        quality, flagged = np.full((n, n_tags), np.nan), np.zeros((n, n_tags), bool)
+        thresholds = np.full((n_tags, 2), np.nan)
+        for tag, verdict in enumerate(found):
+            known = np.flatnonzero(codes[:, tag] >= 0)
+            if verdict is None:
+                quality[known, tag] = unjudged
+                continue
+            judgement = verdict.judgement
+            quality[known, tag], flagged[known, tag] = judgement.quality, judgement.flagged
+            thresholds[tag] = judgement.thresholds
+        nothing = np.isnan(quality).all(axis=1)
+        row_quality = np.where(nothing, np.nan, np.nanprod(quality, axis=1))
+        calibrations = tuple(None if verdict is None else verdict.calibration for verdict in found)
+        return cls(quality, flagged, row_quality, np.asarray(flagged.any(axis=1)), thresholds, calibrations)
+
 
 def likely_wrong_tags(codes: IntArray, probs: FloatArray, options: Options) -> TagVerdict:
     """Judge each tag by itself, and a row by the probability that all of its tags are right.
@@ -44,25 +72,17 @@ def likely_wrong_tags(codes: IntArray, probs: FloatArray, options: Options) -> T
     A tag that all or none of the rows carry is never flagged, and counts as right. Tags are taken to be wrong
     independently of each other.
     """
-    n, n_tags = codes.shape
-    quality, flagged = np.full((n, n_tags), np.nan), np.zeros((n, n_tags), bool)
-    thresholds, calibrations = np.full((n_tags, 2), np.nan), list[Calibration | None]()
-    for tag in range(n_tags):
+    verdicts = list[ClassVerdict | None]()
+    for tag in range(codes.shape[1]):
         known = np.flatnonzero(codes[:, tag] >= 0)
         given, likely = codes[known, tag], probs[known, tag].astype(np.float64)
         if not 0 < given.sum() < given.size:
-            quality[known, tag] = 1.0
-            calibrations.append(None)
+            verdicts.append(None)
             continue
         both = np.column_stack([1 - likely, likely])
         found = judge(given, both, filter_by=kernel_rule(options), score=None, n_threads=options.n_jobs)
-        verdict = verdict_of(given, both, found, plain_scoring(options, found.thresholds), options)
-        quality[known, tag], flagged[known, tag] = verdict.judgement.quality, verdict.judgement.flagged
-        thresholds[tag] = found.thresholds
-        calibrations.append(verdict.calibration)
-    nothing = np.isnan(quality).all(axis=1)
-    row_quality = np.where(nothing, np.nan, np.nanprod(quality, axis=1))
-    return TagVerdict(quality, flagged, row_quality, np.asarray(flagged.any(axis=1)), thresholds, tuple(calibrations))
+        verdicts.append(verdict_of(given, both, found, plain_scoring(options, found.thresholds), options))
+    return TagVerdict.of(codes, verdicts, 1.0)
 
 
 def judge_tags(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,6 +93,38 @@ def _keys(matrix: NDArray[np.float32], codes: IntArray | None) -> NDArray[np.uin
     return hash_words(np.column_stack([halves, codes.astype(np.uint32)]))
 
 
+class KeptModel(Protocol):
+    """A model that a trusted table left, with what is known of its rows: that of an auditor, or of one of its tags."""
+
+    @property
+    def model(self) -> FittedModel:
+        """What judges rows."""
+
+    @property
+    def fitted_rows(self) -> FittedRows:
+        """Out-of-sample answers for the rows it was fitted on."""
+
+    @property
+    def zero(self) -> Zero | None:
+        """What increases of the noise rate are measured from; None in files of earlier versions."""
+
+    @property
+    def noise_rate(self) -> Mapping[str, Any]:
+        """That of the trusted rows, as plain values."""
+
+
+class Encoding(Protocol):
+    """How the rows of a batch become features."""
+
+    @property
+    def encoder(self) -> FeatureEncoder:
+        """What encodes columns."""
+
+    @property
+    def embed(self) -> Mapping[str, Embedding]:
+        """The columns that are turned into vectors first, and how."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """All that judging a batch needs; K classes, d features.
@@ -122,6 +155,12 @@ class Fitted:
     def task(self) -> GradedTask:
         """Whether the classes are grades."""
         return "classes" if self.bars is None else "ordinal"
+
+    @property
+    def noise_rate(self) -> Mapping[str, Any]:
+        """That of the trusted rows, as plain values."""
+        rate: Mapping[str, Any] = self.profile["noise_rate"]
+        return rate
 
     @property
     def error(self) -> float:
@@ -244,13 +283,13 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     table, options = request.table, request.options
     encoded = batch_matrix(fitted, table)
     probs, copies = batch_probs(fitted, encoded.matrix, labels.codes, options.n_jobs)
-    notes = _notes(encoded, labels, copies)
+    notes = [*_foreign_notes(labels), *batch_notes(encoded, copies)]
     positions = np.flatnonzero(labels.codes >= 0)
     check_known(fitted, labels)
     everyone = positions.size == len(table)
     codes, known = (labels.codes, probs) if everyone else (labels.codes[positions], probs[positions])
     rare = fitted.tally.rows < MIN_ROWS_PER_CLASS
-    measured = _measured(fitted, encoded.matrix, labels.codes, options.n_jobs)
+    measured = measured_batch(fitted, encoded.matrix, labels.codes, options.n_jobs)
     sums = None if measured is None else measured.sums
     verdict = judge_classes(
         codes, known, options, frozen_classes=rare if rare.any() else None, trusted=fitted.tally, bars=fitted.bars,
@@ -272,7 +311,7 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     return replace(audit, moved=drift, unseen=int((labels.foreign >= 0).sum()))
 
 
-def correction(fitted: Fitted, sums: DoubtSums | None, class_rows: IntArray) -> Correction | None:
+def correction(fitted: KeptModel, sums: DoubtSums | None, class_rows: IntArray) -> Correction | None:
     """Return what the trusted rows make of a batch's noise rate: theirs and the increase, which few rows tell better.
 
     None where no increase can be told.
@@ -286,13 +325,21 @@ def correction(fitted: Fitted, sums: DoubtSums | None, class_rows: IntArray) -> 
     if zero is None or sums is None or not zero.is_telling or int(sums.rows.sum()) < MIN_ROWS:
         return None
     increase = zero.increase(sums)
-    return lambda own: rate_since(own, class_rows, fitted.profile["noise_rate"], increase)
+    return lambda own: rate_since(own, class_rows, fitted.noise_rate, increase)
 
 
-def _measured(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None) -> Measured | None:
-    """Measure the labels (n,) as the trusted ones were measured; None for a file of an earlier version.
+def measured_batch(
+    fitted: KeptModel, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None
+) -> Measured | None:
+    """Measure the labels of a batch as the trusted ones were measured; None for a file of an earlier version.
 
     Of a large batch about ``MEASURED_ROWS`` rows are, drawn by what they hold.
+
+    Args:
+        fitted: What was learned.
+        matrix: (n, d) features.
+        codes: (n,) class positions, -1 where there is none.
+        n_jobs: Threads.
     """
     if fitted.zero is None:
         return None
@@ -314,7 +361,7 @@ def drawn_to_measure(matrix: NDArray[np.float32], n_rows: int) -> NDArray[np.boo
     return np.asarray(drawn < np.uint64(MEASURED_ROWS * 2**32 // n_rows))
 
 
-def cross_fitted(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None) -> FloatArray:
+def cross_fitted(fitted: KeptModel, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None) -> FloatArray:
     """Return probabilities (b, K) by as much of the model as judged the trusted rows.
 
     Args:
@@ -330,7 +377,27 @@ def cross_fitted(fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n
     return probs
 
 
-def batch_matrix(fitted: Fitted, table: Frame) -> Encoded:
+def embedded_columns(table: Frame, seen: Frame, embed: Mapping[str, Embedding]) -> dict[str, Embedding]:
+    """Return the columns that were turned into vectors, and how: as asked, or because their bytes are images.
+
+    Args:
+        table: n rows.
+        seen: The same with its media as vectors.
+        embed: What was asked for.
+    """
+    turned = [name for name in table.columns if name in embed or _kind_of(seen[name]) != _kind_of(table[name])]
+    return {name: embed.get(name, "image") for name in turned}
+
+
+def _kind_of(column: Column) -> object:
+    """Its dtype, and of Python objects the type of the first there is."""
+    if column.dtype != nw.Object:
+        return column.dtype
+    present = column.drop_nulls()
+    return type(present[0]) if len(present) else None
+
+
+def batch_matrix(fitted: Encoding, table: Frame) -> Encoded:
     """Encode the rows (n,) of a batch as the trusted ones were.
 
     Raises:
@@ -371,7 +438,7 @@ def refuse_foreign(fitted: Fitted, labels: BatchLabels) -> None:
 
 
 def batch_probs(
-    fitted: Fitted, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None
+    fitted: KeptModel, matrix: NDArray[np.float32], codes: IntArray, n_jobs: int | None
 ) -> tuple[FloatArray, int]:
     """Return probabilities (n, K), and how many rows are copies of fitted ones, judged as those were: out of sample.
 
@@ -387,18 +454,28 @@ def batch_probs(
     copies = int(known.sum())
     if not copies:
         return fitted.model.predict_proba(matrix, n_threads=n_jobs), 0
-    probs: FloatArray = np.empty((len(matrix), len(fitted.classes)))
+    probs: FloatArray = np.empty((len(matrix), fitted.model.n_classes))
     probs[known] = fitted.fitted_rows.probs[at]
     if copies < len(matrix):
         probs[~known] = fitted.model.predict_proba(matrix[~known], n_threads=n_jobs)
     return probs, copies
 
 
-def _notes(encoded: Encoded, labels: BatchLabels, copies: int) -> list[str]:
-    notes = []
+def _foreign_notes(labels: BatchLabels) -> list[str]:
     foreign = labels.foreign[labels.foreign >= 0]
-    if foreign.size:
-        notes.append(foreign_note(labels.values, np.bincount(foreign, minlength=len(labels.values))))
+    if not foreign.size:
+        return []
+    return [foreign_note(labels.values, np.bincount(foreign, minlength=len(labels.values)))]
+
+
+def batch_notes(encoded: Encoded, copies: int) -> list[str]:
+    """Return what a reader should know of the features of a batch.
+
+    Args:
+        encoded: Its rows.
+        copies: How many of them copy rows that the auditor was fitted on.
+    """
+    notes = []
     for name, rows_of in encoded.unseen.items():
         notes.append(f"Column {name!r}: {_rows(rows_of)} with a value that the trusted table did not hold.")
     for name, rows_of in encoded.infinite.items():
@@ -418,12 +495,16 @@ def foreign_note(values: Sequence[object], rows: IntArray) -> str:
         values: Classes.
         rows: How many rows of the batch carry each, 0 for those that are known.
     """
-    named = [f"{value!r} ({_rows(n)})" for value, n in zip(values, rows.tolist(), strict=True) if n]
-    listed = ", ".join(named[:MOST_NAMED]) + (", …" if len(named) > MOST_NAMED else "")
     return (
-        f"Classes the auditor was not fitted on: {listed}. Their rows are kept, with quality and flag null and the "
-        "label as the suggestion, and are estimated nothing from. Fit again on data that holds them."
+        f"Classes the auditor was not fitted on: {rows_of_each(values, rows)}. Their rows are kept, with quality and "
+        "flag null and the label as the suggestion, and are estimated nothing from. Fit again on data that holds them."
     )
+
+
+def rows_of_each(values: Sequence[object], rows: IntArray) -> str:
+    """Return those of the values (U,) that have any rows (U,), with how many."""
+    named = [f"{value!r} ({_rows(n)})" for value, n in zip(values, rows.tolist(), strict=True) if n]
+    return ", ".join(named[:MOST_NAMED]) + (", …" if len(named) > MOST_NAMED else "")
 
 
 def _rows(number: int) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence, Sized
+from collections.abc import Hashable, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, cast, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, get_args, overload
 from typing import TypeVar as TypingTypeVar
 
-import narwhals as nw
 from narwhals.dependencies import is_pyspark_connect_dataframe, is_pyspark_dataframe
 
 from dqlabels.audits.beside import options_in_row_order
@@ -25,6 +24,7 @@ from dqlabels.audits.trusted.fitted import (
     FittedRows,
     GradedTask,
     batch_options,
+    embedded_columns,
     judge_batch,
     read_batch_labels,
     refuse_foreign,
@@ -32,11 +32,12 @@ from dqlabels.audits.trusted.fitted import (
     trusted_zero,
 )
 from dqlabels.audits.trusted.numbers import FittedValues, fit_values, judge_values_batch, value_options
-from dqlabels.audits.trusted.saved import read_saved, write_fitted, write_values
+from dqlabels.audits.trusted.saved import Learned, read_saved, write_fitted, write_tags, write_values
+from dqlabels.audits.trusted.tags import FittedTags, fit_tags, judge_tags_batch, tag_options
 from dqlabels.errors import OptionError, warn_all
-from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
+from dqlabels.frames.columns import Labels, read_labels, require
 from dqlabels.frames.media import Embedding
-from dqlabels.frames.names import label_name
+from dqlabels.frames.names import label_name, label_names
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.reading import read_frame
 
@@ -46,11 +47,12 @@ if TYPE_CHECKING:
 
     from dqlabels.audits.base import Audit
     from dqlabels.audits.options import FittingOptions
+    from dqlabels.audits.tags.result import MultilabelAudit
     from dqlabels.audits.values.result import ValueAudit
 
 NewClasses = Literal["keep", "error"]
 if TYPE_CHECKING:
-    # An auditor is one of classes or grades unless it is said to judge numbers.
+    # An auditor is one of classes or grades unless it is said to judge numbers or several labels per row.
     Result = TypeVar("Result", bound="Audit", default="LabelAudit")
 else:
     Result = TypingTypeVar("Result")
@@ -86,8 +88,9 @@ class LabelAuditor(Generic[Result]):
 
     Args:
         label: The column that holds the given labels.
-        task: ``"classes"``; ``"ordinal"`` for grades, where distance counts; or ``"regression"`` for numbers, dates and
-            durations, which are judged by trees and by how far right values strayed in the trusted table.
+        task: ``"classes"``; ``"ordinal"`` for grades, where distance counts; ``"regression"`` for numbers, dates and
+            durations, which are judged by trees and by how far right values strayed in the trusted table; or
+            ``"multilabel"`` for a column of lists of labels, with a model for each label.
         fdr: Numbers only: the expected share of right values among the flagged of the trusted table, in (0, 1).
         **options: The options of :func:`dqlabels.audit` that fit and flag, as the signature lists them. ``groups``
             and ``sample_weight`` are of the trusted table; ``compat`` must be None, since cleanlab's numbers are of
@@ -122,14 +125,30 @@ class LabelAuditor(Generic[Result]):
         **options: Unpack[FittingOptions],
     ) -> None: ...
 
+    @overload
+    def __init__(
+        self: LabelAuditor[MultilabelAudit],
+        label: str,
+        *,
+        task: Literal["multilabel"],
+        **options: Unpack[FittingOptions],
+    ) -> None: ...
+
     @documented(FITTING)
     def __init__(
         self, label: str, *, task: str = "classes", fdr: float = FDR, **options: Unpack[FittingOptions]
     ) -> None:
-        if task not in (*get_args(GradedTask), "regression"):
+        if task not in (*get_args(GradedTask), "regression", "multilabel"):
             raise OptionError(
-                f"task={task!r}: an auditor judges 'classes', 'ordinal' for grades, or 'regression' for numbers. Audit "
-                f"each batch of other labels by dqlabels.audit(batch, {label!r}, task={task!r})."
+                f"task={task!r}: an auditor judges 'classes', 'ordinal' for grades, 'regression' for numbers, or "
+                "'multilabel' for several labels per row. Audit each batch of other labels by "
+                f"dqlabels.audit(batch, {label!r}, task={task!r})."
+            )
+        if task == "multilabel" and not isinstance(label_names(label), str):
+            raise OptionError(
+                f"label={label!r}: an auditor of several labels per row takes one column of lists. Make one that names "
+                "the columns that say yes, or audit each batch by "
+                f"dqlabels.audit(batch, {label!r}, task='multilabel')."
             )
         if fdr != FDR and task != "regression":
             raise OptionError(f"fdr={fdr!r} is an option of numbers; say task='regression' if {label!r} holds such.")
@@ -141,16 +160,21 @@ class LabelAuditor(Generic[Result]):
             )
         self.label = label_name(label)
         self.options = chosen.changed(task=task)
-        self._fitted: Fitted | FittedValues | None = None
+        self._fitted: Learned | None = None
 
     @property
     def fitted(self) -> Fitted:
         """What was learned of classes or grades.
 
         Raises:
-            OptionError: Nothing was yet, or it judges numbers.
+            OptionError: Nothing was yet, or it judges numbers or several labels per row.
         """
         found = self._learned
+        if isinstance(found, FittedTags):
+            raise OptionError(
+                f"Column {self.label!r} is audited as several labels per row, which have no profile, no monitor and no "
+                "audit on Spark. Use auditor.audit(batch).gate(max_noise_rate=0.05)."
+            )
         if isinstance(found, FittedValues):
             raise OptionError(
                 f"Column {self.label!r} is audited as numbers, which have no classes and no noise rate. Use "
@@ -159,15 +183,15 @@ class LabelAuditor(Generic[Result]):
         return found
 
     @property
-    def _learned(self) -> Fitted | FittedValues:
+    def _learned(self) -> Learned:
         if self._fitted is None:
             raise OptionError("The auditor is not fitted. Call fit(trusted) first, or dqlabels.load(path).")
         return self._fitted
 
     @property
     def classes(self) -> tuple[Hashable, ...]:
-        """The classes it can judge, in order."""
-        return self.fitted.classes
+        """The classes it can judge, in order, or the labels that a row may have."""
+        return self._learned.values if isinstance(self._learned, FittedTags) else self.fitted.classes
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -205,10 +229,10 @@ class LabelAuditor(Generic[Result]):
         """
         _, table = read_frame(trusted)
         options, notes = options_in_row_order(self.options, table)
-        if options.task == "regression":
-            self._fitted, learned = fit_values(
-                Request(table, self.label, KINDS["regression"], options, notes=tuple(notes))
-            )
+        if options.task in ("regression", "multilabel"):
+            fit = fit_values if options.task == "regression" else fit_tags
+            request = Request(table, self.label, KINDS[str(options.task)], options, notes=tuple(notes))
+            self._fitted, learned = fit(request)
             warn_all(learned, stacklevel=3)
             return self
         labels = read_labels(table, self.label)
@@ -220,7 +244,7 @@ class LabelAuditor(Generic[Result]):
         probabilities = trained_probabilities(training, labels)
         request = Request(table, self.label, kind, options)
         result = conclude(request, labels, replace(probabilities, notes=(*notes, *probabilities.notes)))
-        embed = _embedded(table, training.table, options.embed or {})
+        embed = embedded_columns(table, training.table, options.embed or {})
         self._fitted = _keep(self, labels, probabilities, result, embed)
         warn_all(result.warnings, stacklevel=3)
         return self
@@ -242,7 +266,8 @@ class LabelAuditor(Generic[Result]):
                 feature column, in any order. Columns of another dtype are converted where nothing is lost. A LazyFrame
                 is collected here whatever its size, since drift is measured on all its rows at once.
             new_classes: Rows whose class the auditor was not fitted on: ``"keep"`` leaves quality and flag null
-                and warns, ``"error"`` refuses the batch.
+                and warns, ``"error"`` refuses the batch. Of several labels per row the one that is not known stays
+                unjudged, and the others are judged.
 
         Returns:
             The audit, with ``.drift`` against the trusted table; ``gate(max_increase=...)`` compares with it too. A
@@ -265,18 +290,22 @@ class LabelAuditor(Generic[Result]):
 
             _check_new_classes(new_classes)
             return audit_batch_on_spark(batch, self.fitted, keep_new_classes=new_classes == "keep")
-        result = (
-            self._judge_values(batch) if isinstance(self._learned, FittedValues) else self._judge(batch, new_classes)
-        )
+        result = self._judge_any(batch, new_classes)
         warn_all(result.warnings, stacklevel=3)
         return result
 
-    def _judge_values(self, batch: Any) -> ValueAudit:
-        """Audit a batch of numbers without a warning."""
-        lazy, table = read_frame(batch)
-        fitted = cast("FittedValues", self._learned)
-        options = value_options(fitted, self.options.n_jobs)
-        return judge_values_batch(fitted, Request(table, self.label, KINDS["regression"], options, lazy))
+    def _judge_any(self, batch: Any, new_classes: NewClasses) -> Audit:
+        """Audit a batch of whatever labels it judges without a warning."""
+        fitted, n_jobs = self._learned, self.options.n_jobs
+        if isinstance(fitted, Fitted):
+            return self._judge(batch, new_classes)
+        _check_new_classes(new_classes)
+        form, table = read_frame(batch)
+        if isinstance(fitted, FittedValues):
+            options = value_options(fitted, n_jobs)
+            return judge_values_batch(fitted, Request(table, self.label, KINDS["regression"], options, form))
+        request = Request(table, self.label, KINDS["multilabel"], tag_options(fitted, n_jobs), form)
+        return judge_tags_batch(fitted, request, keep_new=new_classes == "keep")
 
     def _judge(self, batch: Any, new_classes: NewClasses) -> LabelAudit:
         """Audit a batch without a warning."""
@@ -316,6 +345,8 @@ class LabelAuditor(Generic[Result]):
         """
         if isinstance(self._learned, FittedValues):
             write_values(path, self._learned)
+        elif isinstance(self._learned, FittedTags):
+            write_tags(path, self._learned)
         else:
             write_fitted(path, self.fitted)
 
@@ -336,6 +367,11 @@ class LabelAuditor(Generic[Result]):
                 f"judges {self.label!r} (numbers) {by} {learned.rows:,} rows. Their values lie {learned.error:.0%} as "
                 "far from their prediction as from the median."
             )
+        if isinstance(learned, FittedTags):
+            return (
+                f"judges {self.label!r} ({len(learned.values)} labels, several per row) {by} {learned.rows:,} rows. "
+                f"{learned.wrong_share:.1%} of their answers are estimated to be wrong."
+            )
         rate, rows = learned.profile["noise_rate"], learned.profile["rows"]
         return (
             f"judges {self.label!r} ({len(learned.classes)} classes) {by} {rows:,} rows. Their noise rate "
@@ -351,6 +387,11 @@ class LabelAuditor(Generic[Result]):
             return (
                 f"<LabelAuditor of {self.label!r}: numbers, {len(fitted.encoder.names)} features, extra-trees on "
                 f"{fitted.rows:,} rows>"
+            )
+        if isinstance(fitted, FittedTags):
+            return (
+                f"<LabelAuditor of {self.label!r}: {len(fitted.values)} labels, several per row, "
+                f"{len(fitted.encoder.names)} features, {fitted.model}>"
             )
         return (
             f"<LabelAuditor of {self.label!r}: {len(fitted.classes)} classes, {len(fitted.encoder.names)} features, "
@@ -388,8 +429,16 @@ def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | N
     1
     """
     found = read_saved(path, tuple(trusted_types))
-    if not isinstance(found, FittedValues):
+    if isinstance(found, Fitted):
         return auditor_of(found, n_jobs=n_jobs)
+    auditor: LabelAuditor[Any]
+    if isinstance(found, FittedTags):
+        auditor = LabelAuditor(
+            found.label, task="multilabel", features=found.encoder.names, embed=found.embed, names=found.names,
+            n_jobs=n_jobs, **found.settings,
+        )  # fmt: skip
+        auditor._fitted = found
+        return auditor
     auditor = LabelAuditor(
         found.label, task="regression", features=found.encoder.names, names=found.names, fdr=found.fdr,
         random_state=found.random_state, n_jobs=n_jobs,
@@ -441,17 +490,3 @@ def _keep(
         trusted_zero(codes, answer, matrix),
         GradeBars.of(codes[labels.known], answer.probs[labels.known]) if auditor.options.task == "ordinal" else None,
     )
-
-
-def _embedded(table: Frame, seen: Frame, embed: Mapping[str, Embedding]) -> dict[str, Embedding]:
-    """Return the columns that were turned into vectors, and how: as asked, or because their bytes are images."""
-    turned = [name for name in table.columns if name in embed or _kind_of(seen[name]) != _kind_of(table[name])]
-    return {name: embed.get(name, "image") for name in turned}
-
-
-def _kind_of(column: Column) -> object:
-    """Its dtype, and of Python objects the type of the first there is."""
-    if column.dtype != nw.Object:
-        return column.dtype
-    present = column.drop_nulls()
-    return type(present[0]) if len(present) else None

@@ -28,6 +28,8 @@ from dqlabels.audits.trusted.saved_parts import (
     write_model,
     write_value,
 )
+from dqlabels.audits.trusted.saved_tags import TAG_KIND, read_tags_archive, tags_archive
+from dqlabels.audits.trusted.tags import FittedTags
 from dqlabels.errors import AuditorFileError, MissingExtraError
 from dqlabels.frames.archive import UNREADABLE, Archive, read_archive, write_archive
 from dqlabels.frames.features import FeatureEncoder
@@ -36,6 +38,8 @@ from dqlabels.noise.reference import checked_profile
 from dqlabels.statistics.classes import ClassTally
 from dqlabels.version import __version__
 
+# What an auditor may have learned.
+Learned = Fitted | FittedValues | FittedTags
 # By the task that it was fitted for, so that a reader who does not know grades refuses them.
 KINDS: dict[str, GradedTask] = {"label auditor": "classes", "grade auditor": "ordinal"}
 
@@ -91,6 +95,17 @@ def write_values(path: str | Path, fitted: FittedValues) -> None:
     write_archive(path, values_archive(fitted))
 
 
+def write_tags(path: str | Path, fitted: FittedTags) -> None:
+    """Write what an auditor of several labels per row learned, whole or not at all.
+
+    Raises:
+        AuditorFileError: A model or a tag that the file cannot hold.
+        MissingExtraError: A model of the user's own needs skops.
+        OSError: The disk is full, or the folder cannot be written.
+    """
+    write_archive(path, tags_archive(fitted))
+
+
 def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
     """What ``write_fitted`` wrote.
 
@@ -100,13 +115,14 @@ def read_fitted(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted:
         OSError: The file cannot be read.
     """
     found = read_saved(path, trusted_types)
-    if isinstance(found, FittedValues):
-        raise AuditorFileError(f"{path} holds a {VALUE_KIND!r}, and here an auditor of classes is needed.")
+    if not isinstance(found, Fitted):
+        kind = VALUE_KIND if isinstance(found, FittedValues) else TAG_KIND
+        raise AuditorFileError(f"{path} holds a {kind!r}, and here an auditor of classes is needed.")
     return found
 
 
-def read_saved(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted | FittedValues:
-    """Read what ``write_fitted`` or ``write_values`` wrote.
+def read_saved(path: str | Path, trusted_types: tuple[str, ...]) -> Learned:
+    """Read what ``write_fitted``, ``write_values`` or ``write_tags`` wrote.
 
     Raises:
         AuditorFileError: Truncated, tampered with, of a newer version, or holding types not trusted.
@@ -115,10 +131,12 @@ def read_saved(path: str | Path, trusted_types: tuple[str, ...]) -> Fitted | Fit
     """
     archive = read_archive(path)
     kind = archive.header.get("kind")
-    if kind not in (*KINDS, VALUE_KIND):
+    if kind not in (*KINDS, VALUE_KIND, TAG_KIND):
         raise AuditorFileError(f"{path} holds a {kind!r}, not a label auditor.")
     try:
-        return read_values(archive) if kind == VALUE_KIND else _read(archive, trusted_types)
+        if kind == VALUE_KIND:
+            return read_values(archive)
+        return (read_tags_archive if kind == TAG_KIND else _read)(archive, trusted_types)
     except (AuditorFileError, MissingExtraError) as error:
         raise type(error)(f"{path}: {error}") from error
     except UNREADABLE as error:

@@ -133,10 +133,10 @@ class Models:
         """
         kind = facts["type"]
         if kind == "forest":
-            arrays = own_arrays(self.archive, f"{place}forest.")
+            arrays = _own(self.archive, f"{place}forest.")
             return Forest.from_arrays(arrays, self.width, self.k, float(facts.get("left_out", LEFT_OUT)))
         if kind == "halves":
-            return HalvesModel.from_arrays(own_arrays(self.archive, f"{place}halves."), self.width, self.k)
+            return HalvesModel.from_arrays(_own(self.archive, f"{place}halves."), self.width, self.k)
         if kind == "estimator":
             blob = self.archive.blobs[place + ESTIMATOR]
             model = EstimatorModel(_load(blob, self.trusted_types), self.width, self.k)
@@ -151,7 +151,7 @@ class Models:
         return FoldsModel(self.read(facts["whole"], place), parts, shares)
 
 
-def own_arrays(archive: Archive, prefix: str) -> dict[str, NDArray[np.generic]]:
+def _own(archive: Archive, prefix: str) -> dict[str, NDArray[np.generic]]:
     """Return the arrays whose names begin with the prefix, by the names without it."""
     own = {name: array for name, array in archive.arrays.items() if name.startswith(prefix)}
     return {name.removeprefix(prefix): array for name, array in own.items()}

@@ -1,0 +1,201 @@
+"""An auditor of several labels per row: a model, thresholds and P(wrong) by score for each tag of a trusted table."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqlabels.audits.classes.verdict import judge_classes
+from dqlabels.audits.options import Options
+from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
+from dqlabels.audits.request import Request
+from dqlabels.audits.tags.pipeline import TagModels, audit_of, check_judged, learn_tags, tag_notes
+from dqlabels.audits.tags.result import MultilabelAudit, TagEvidence
+from dqlabels.audits.tags.tags import Tags, read_batch_tags, read_tags
+from dqlabels.audits.tags.verdict import TagVerdict, likely_wrong_tags
+from dqlabels.audits.trusted.fitted import (
+    FittedRows,
+    batch_matrix,
+    batch_notes,
+    batch_probs,
+    correction,
+    embedded_columns,
+    measured_batch,
+    rows_of_each,
+    trusted_tally,
+    trusted_zero,
+)
+from dqlabels.audits.verdict import ClassVerdict
+from dqlabels.errors import LabelColumnError, OptionError
+from dqlabels.frames.features import FeatureEncoder
+from dqlabels.frames.media import Embedding
+from dqlabels.frames.outputs import check_outputs
+from dqlabels.models.forest import FittedModel
+from dqlabels.noise.increase import MIN_ROWS, Zero
+from dqlabels.noise.probability import WrongProbability
+from dqlabels.statistics.arrays import FloatArray, IntArray
+from dqlabels.statistics.classes import ClassTally
+
+# What is kept of the noise rate of the trusted rows.
+RATE_KEYS = ("estimate", "low", "high", "supported", "caution")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedTag:
+    """What judges one tag, whose classes are no and yes.
+
+    ``tally`` holds the trusted rows and self-confidence of both, so their thresholds; ``wrong`` is P(wrong) by score,
+    and ``zero`` what increases of the noise rate are measured from, beginning at ``noise_rate``.
+    """
+
+    model: FittedModel
+    fitted_rows: FittedRows
+    tally: ClassTally
+    wrong: WrongProbability
+    zero: Zero
+    noise_rate: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedTags:
+    """All that judging a batch of several labels per row needs.
+
+    ``values`` (L,) are the tags that can be judged, and ``tags`` (L,) what judges each; ``encoder`` makes the features
+    of all, after the columns in ``embed`` were turned into vectors. ``rows`` were fitted.
+    """
+
+    label: str
+    values: tuple[Hashable, ...]
+    tags: tuple[FittedTag, ...]
+    encoder: FeatureEncoder
+    embed: Mapping[str, Embedding]
+    rows: int
+    settings: Mapping[str, Any]
+    names: tuple[str, str, str]
+
+    @property
+    def wrong_share(self) -> float:
+        """The share of the trusted rows' answers that is estimated to be wrong."""
+        rows = np.array([tag.tally.rows.sum() for tag in self.tags])
+        return float(np.average([tag.noise_rate["estimate"] for tag in self.tags], weights=rows))
+
+    @property
+    def model(self) -> str:
+        """Name of the models, shown to users."""
+        return f"{self.tags[0].model.name} on {self.rows:,} trusted rows, a model per tag"
+
+
+def fit_tags(request: Request) -> tuple[FittedTags, tuple[str, ...]]:
+    """Learn from a trusted table, and return what a reader should know of it.
+
+    Raises:
+        OptionError: An option that several labels per row do not have, or no tag that can be judged.
+        DQLabelsError: As an audit of the same table.
+    """
+    table, label, options = request.table, request.column, request.options
+    if options.not_default(["sample_rows"]):
+        raise OptionError("sample_rows= is for one class per row. Leave it out, or fit on a sample of the rows.")
+    tags = read_tags(table, label)
+    check_outputs(table, label, options.names)
+    models = learn_tags(table, tags, options, keep_model=True)
+    evidence = TagEvidence(tags, models.probs, likely_wrong_tags(tags.codes, models.probs, options))
+    check_judged(evidence)
+    judged = np.flatnonzero(evidence.judged).tolist()
+    embed = embedded_columns(table, models.seen, options.embed or {})
+    fitted = FittedTags(
+        label,
+        tuple(tags.values[tag] for tag in judged),
+        tuple(_fitted_tag(tag, evidence, models) for tag in judged),
+        models.encoder,
+        {name: how for name, how in embed.items() if name in models.encoder.names},
+        int(tags.known.sum()),
+        {name: getattr(options, name) for name in MultilabelAudit.settled},
+        options.names,
+    )
+    return fitted, (*request.notes, *models.notes, *tag_notes(tags))
+
+
+def _fitted_tag(tag: int, evidence: TagEvidence, models: TagModels) -> FittedTag:
+    answer, calibration = models.answers[tag], evidence.verdict.calibrations[tag]
+    if answer is None or answer.fitted is None or calibration is None:
+        raise OptionError("The auditor trained no model, so it has nothing to judge batches by.")
+    codes, matrix, seen = np.ascontiguousarray(evidence.tags.codes[:, tag]), models.encoded.matrix, answer.seen
+    known = codes >= 0
+    return FittedTag(
+        answer.fitted,
+        FittedRows.of(matrix[seen], codes[seen], answer.probs[seen].astype(float), by_label=answer.coarse),
+        trusted_tally(codes[known], answer.probs[known], 2),
+        calibration.probability,
+        trusted_zero(codes, answer, matrix),
+        {name: getattr(calibration.rate, name) for name in RATE_KEYS},
+    )
+
+
+def tag_options(fitted: FittedTags, n_jobs: int | None) -> Options:
+    """Return the options of a batch's audit: those of the fit, with the number of threads asked for now."""
+    return Options(task="multilabel", names=fitted.names, n_jobs=n_jobs, **fitted.settings)
+
+
+def judge_tags_batch(fitted: FittedTags, request: Request, *, keep_new: bool) -> MultilabelAudit:
+    """The audit of a batch's n rows by what was fitted; nothing is trained.
+
+    Args:
+        fitted: What was learned.
+        request: The batch.
+        keep_new: Whether tags that are not known are left unjudged; otherwise they are refused.
+
+    Raises:
+        LabelColumnError: No tag that can be judged, or one that is refused.
+        FeatureError: Columns that are not there or not what they were.
+    """
+    table, options = request.table, request.options
+    tags = read_batch_tags(table, fitted.label, fitted.values)
+    check_outputs(table, fitted.label, fitted.names)
+    unknown = _unknown_note(fitted, tags)
+    if unknown and not keep_new:
+        raise LabelColumnError(f"Column {fitted.label!r}: {unknown} Or pass new_classes='keep' to leave them unjudged.")
+    encoded = batch_matrix(fitted, table)
+    probs: FloatArray = (tags.codes == 1).astype(np.float64)
+    found, copied = list[ClassVerdict | None](), 0
+    for at, (tag, codes) in enumerate(zip(fitted.tags, tags.codes.T, strict=False)):
+        both, copies = batch_probs(tag, encoded.matrix, codes, options.n_jobs)
+        probs[:, at], copied = both[:, 1], max(copied, copies)
+        found.append(_judged(tag, encoded.matrix, codes, both, options))
+    found += [None] * (len(tags.values) - len(found))
+    evidence = TagEvidence(tags, probs, TagVerdict.of(tags.codes, found, np.nan))
+    notes = [unknown] if unknown else []
+    return audit_of(request, evidence, fitted.model, (*notes, *batch_notes(encoded, copied)))
+
+
+def _judged(
+    tag: FittedTag, matrix: NDArray[np.float32], codes: IntArray, probs: FloatArray, options: Options
+) -> ClassVerdict:
+    """What is found of the rows (n,) whose answer is known, by the trusted thresholds."""
+    rows = np.flatnonzero(codes >= 0)
+    rare, measured = tag.tally.rows < MIN_ROWS_PER_CLASS, measured_batch(tag, matrix, codes, options.n_jobs)
+    verdict = judge_classes(
+        codes[rows], probs[rows], options, frozen_classes=rare if rare.any() else None, trusted=tag.tally,
+        shape=tag.wrong,
+        corrected=correction(tag, None if measured is None else measured.sums, np.bincount(codes[rows], minlength=2)),
+    )  # fmt: skip
+    if rows.size >= MIN_ROWS:
+        return verdict
+    # So few rows tell nothing about a noise rate of their own, so P(wrong) by score stays that of the trusted rows.
+    judgement = replace(verdict.judgement, quality=tag.wrong.quality(verdict.units))
+    return replace(verdict, judgement=judgement, calibration=replace(verdict.calibration, probability=tag.wrong))
+
+
+def _unknown_note(fitted: FittedTags, tags: Tags) -> str:
+    """What a reader should know of tags that the auditor cannot judge; empty where there are none."""
+    others = tags.values[len(fitted.values) :]
+    if not others:
+        return ""
+    listed = rows_of_each(others, (tags.codes[:, len(fitted.values) :] == 1).sum(axis=0))
+    return (
+        f"Labels the auditor cannot judge: {listed}. They stay where they are given, and quality and flag are of the "
+        "other labels. Fit again on data in which some rows have them and some do not."
+    )
