@@ -166,7 +166,7 @@ def read_labels(frame: Frame, label: str) -> Labels:
     if isinstance(column.dtype, (nw.List, nw.Array, nw.Struct)):
         raise LabelColumnError(
             f"Column {label!r} holds {column.dtype}, but each row needs one label. "
-            "Explode it, or turn it into one column per label."
+            "Explode it, turn it into one column per label, or say task='multilabel' if these are lists of labels."
         )
     codes, classes, _ = _checked(column, None)
     return Labels(column, codes, classes, _first_rows(codes, len(classes)))

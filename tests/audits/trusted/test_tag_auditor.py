@@ -202,6 +202,11 @@ def test_columns_are_embedded_for_batches_and_a_file_refuses_what_is_code(tmp_pa
         auditor.save(tmp_path / "tags.dqlabels")
 
 
+def test_lists_that_are_fitted_as_classes_have_a_way_out():
+    with pytest.raises(LabelColumnError, match="say task='multilabel' if these are lists of labels"):
+        LabelAuditor("tags").fit(pl.DataFrame(photos()))
+
+
 def test_several_columns_have_a_way_out():
     with pytest.raises(OptionError, match=r"takes one column of lists.*\['cat', 'dog'\], task='multilabel'"):
         LabelAuditor(["cat", "dog"], task="multilabel")
