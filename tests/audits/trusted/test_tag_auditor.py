@@ -181,6 +181,7 @@ def test_the_same_auditor_gives_the_same_bytes(auditor, tmp_path):
 
 
 def test_an_auditor_with_a_model_of_ones_own_is_saved(tmp_path):
+    pytest.importorskip("skops", reason="the extra skops is not installed")
     own = LabelAuditor("tags", task="multilabel", model=LogisticRegression(), cv=3).fit(pl.DataFrame(photos()))
     own.save(tmp_path / "tags.dqlabels")
     batch = pl.DataFrame(photos(5))
