@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import narwhals as nw
 import numpy as np
 
 from dqlabels.audits.classes.result import LabelAudit
@@ -238,7 +237,8 @@ class LabelMonitor:
         self.min_judged = _share("min_judged", min_judged)
         self.by = by
         self.on_inconclusive = checked(choice(OnInconclusive), "on_inconclusive", on_inconclusive)
-        self._history = History(history, head_of(fitted.label, fitted.classes, fitted.zero))
+        self._zero = fitted.zero
+        self._history = History(history, head_of(fitted.label, fitted.classes, self._zero))
         self._backend: EagerAllowed | None = None
 
     @property
@@ -259,22 +259,7 @@ class LabelMonitor:
         >>> history[["batch_id", "rows", "verdict"]].rows()
         [('monday', 60, 'pass')]
         """
-        nights = self._history.nights()
-        charted = self._chart(nights) if nights else None
-        z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-        columns: dict[str, list[object]] = {
-            "batch_id": [night.batch_id for night in nights],
-            "checked_at": [night.checked_at for night in nights],
-            "rows": [night.rows for night in nights],
-            "judged": [night.judged for night in nights],
-            "increase": [night.increase for night in nights],
-            "low": [max(night.increase - z * night.error, -1.0) for night in nights],
-            "high": [min(night.increase + z * night.error, 1.0) for night in nights],
-            "evidence": [] if charted is None else charted.sums.tolist(),
-            "limit": [] if charted is None else [charted.limit] * len(nights),
-            "verdict": [night.verdict for night in nights],
-        }
-        return table_of(columns, self._backend or _installed()).to_native()
+        return table_of(self._columns(self._history.nights()), self._backend or _installed()).to_native()
 
     def check(self, batch: Any, *, batch_id: str | None = None) -> MonitorResult:
         """Audit a batch, add its line to the history, and say whether the labels have become noisier.
@@ -303,11 +288,11 @@ class LabelMonitor:
         ('pass', True, 60)
         """
         audit = self.auditor._judge(batch, "keep")
-        moved, zero = audit.moved, self.auditor.fitted.zero
-        if moved is None or zero is None or moved.measured is None:
+        moved = audit.moved
+        if moved is None or moved.measured is None:
             raise AuditorFileError("The auditor measured nothing of the batch. Fit it again on the trusted data.")
         self._backend = audit.table.implementation
-        night = self._night(audit, moved, moved.measured, zero, batch_id)
+        night = self._night(audit, moved, moved.measured, batch_id)
         with self._history.exclusive() as nights:
             at = next((at for at, one in enumerate(nights) if one.batch_id == night.batch_id), len(nights))
             nights[at : at + 1] = [night]
@@ -379,15 +364,32 @@ class LabelMonitor:
 
     def _facts(self) -> list[BatchFacts]:
         """The batches as plain values, with the message of each."""
-        rows = nw.from_native(self.history, eager_only=True)
-        if not len(rows):
+        nights = self._history.nights()
+        if not nights:
             raise OptionError("The monitor has checked no batch yet, so there is nothing to show. Call check(batch).")
-        messages = [night.message for night in self._history.nights()]
-        facts = [{**row, "message": message} for row, message in zip(rows.iter_rows(named=True), messages, strict=True)]
+        columns = {**self._columns(nights), "message": [night.message for night in nights]}
+        facts = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return cast("list[BatchFacts]", facts)
 
-    def _night(self, audit: LabelAudit, moved: Drift, measured: Measured, zero: Zero, batch_id: str | None) -> Night:
-        increase = zero.increase(measured.sums)
+    def _columns(self, nights: Sequence[Night]) -> dict[str, list[object]]:
+        """The columns of a history of these batches."""
+        charted = self._chart(nights) if nights else None
+        z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+        return {
+            "batch_id": [night.batch_id for night in nights],
+            "checked_at": [night.checked_at for night in nights],
+            "rows": [night.rows for night in nights],
+            "judged": [night.judged for night in nights],
+            "increase": [night.increase for night in nights],
+            "low": [max(night.increase - z * night.error, -1.0) for night in nights],
+            "high": [min(night.increase + z * night.error, 1.0) for night in nights],
+            "evidence": [] if charted is None else charted.sums.tolist(),
+            "limit": [] if charted is None else [charted.limit] * len(nights),
+            "verdict": [night.verdict for night in nights],
+        }
+
+    def _night(self, audit: LabelAudit, moved: Drift, measured: Measured, batch_id: str | None) -> Night:
+        increase = self._zero.increase(measured.sums)
         name = _digest(audit.rows, measured) if batch_id is None else str(batch_id)
         return Night(
             batch_id=name,
@@ -401,14 +403,12 @@ class LabelMonitor:
             class_rows=measured.sums.rows.tolist(),
             class_doubt=measured.sums.doubt.tolist(),
             pairs=pairs_of(measured.sums),
-            segments=[] if self.by is None else segments_of(audit.table, self.by, measured, zero),
+            segments=[] if self.by is None else segments_of(audit.table, self.by, measured, self._zero),
             drifted=[f"{one.what} {one.name}".strip() for one in moved.shifts if one.drifted],
         )
 
     def _chart(self, nights: Sequence[Night]) -> Chart:
-        zero = self.auditor.fitted.zero
-        if zero is None:
-            raise AuditorFileError("The auditor measured no zero. Fit it again on the trusted data.")
+        zero = self._zero
         typical = float(np.median([night.measured for night in nights]))
         increases = np.array([night.increase for night in nights])
         # One class alone is measured too uncertainly, and too odd, to be evidence of anything.
@@ -488,9 +488,7 @@ class LabelMonitor:
 
     def _risen(self, run: Sequence[Night], before: Sequence[Night], spread: float) -> list[Risen]:
         """What rose in a run of batches, of each kind the surest first: classes, pairs of classes, segments."""
-        zero = self.auditor.fitted.zero
-        if zero is None:
-            return []
+        zero = self._zero
         sums = run[0].sums()
         for night in run[1:]:
             sums = sums + night.sums()

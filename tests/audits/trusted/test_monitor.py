@@ -301,6 +301,15 @@ def test_the_page_shows_the_last_verdict_and_escapes_what_came_from_data(auditor
     assert "have become noisier since they were trusted" in page
 
 
+def test_a_page_reads_the_history_once_so_that_a_batch_that_comes_meanwhile_does_no_harm(monitor, monkeypatch):
+    pytest.importorskip("jinja2", reason="the extra report is not installed")
+    monitor.check(pl.DataFrame(batch(1)))
+    looks, nights = [], monitor._history.nights
+    monkeypatch.setattr(monitor._history, "nights", lambda: looks.append(1) or nights())
+    monitor.to_html()
+    assert len(looks) == 1
+
+
 def test_a_page_before_the_first_batch_says_so(monitor):
     with pytest.raises(OptionError, match="has checked no batch yet"):
         monitor.to_html()
