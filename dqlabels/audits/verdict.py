@@ -9,6 +9,7 @@ import numpy as np
 
 from dqlabels.audits.options import Options
 from dqlabels.engines.memory import MAX_ROWS_FEW_CLASSES, MemoryEngine, Pairs
+from dqlabels.noise.increase import MIN_ROWS
 from dqlabels.noise.methods import default_rate
 from dqlabels.noise.mixture import RateBasis
 from dqlabels.noise.probability import (
@@ -152,21 +153,23 @@ class ScoreRule:
             joint: (K, K) the calibrated confident joint, given x likely.
             score: Scores labels (m,) by probabilities (m, K).
             options: The rule and the precision asked for.
-            shape: P(wrong) by score of a trusted table; by default it is found from these rows.
+            shape: P(wrong) by score of a trusted table, moved to the noise rate of these rows unless they are too few
+                to have one; by default it is found from these rows.
             corrected: What trusted rows make of the noise rate of these.
         """
         rate = default_rate(basis) if corrected is None else corrected(default_rate(basis))
-        probability = (
-            wrong_probability(tally, basis.codes, basis.probs, rate.matrix, rate.estimate, score)
-            if shape is None
-            else shape.at_rate(rate.estimate, tally)
-        )
+        if shape is None:
+            probability = wrong_probability(tally, basis.codes, basis.probs, rate.matrix, rate.estimate, score)
+        else:
+            probability = shape.at_rate(rate.estimate, tally)
         cutoff = np.inf
         if options.min_precision is not None:
             cutoff = precise_cutoff(probability, tally, options.min_precision)
         elif options.filter_by == "expected_f1":
             chosen = probability.at_rate(flag_rate(rate.estimate, joint, basis.model_error), tally)
             cutoff = min(largest_f1(chosen, tally), doubtful_cutoff(probability))
+        if shape is not None and int(tally.counts.sum()) < MIN_ROWS:
+            probability = shape  # so few rows have no noise rate of their own to move it to
         return cls(probability, cutoff, rate)
 
     def calibration(self, tally: ScoreTally, flagged: ScoreTally) -> Calibration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from dqlabels.frames.features import FeatureEncoder
 from dqlabels.frames.media import Embedding
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.models.forest import FittedModel
-from dqlabels.noise.increase import MIN_ROWS, Zero
+from dqlabels.noise.increase import Zero
 from dqlabels.noise.probability import WrongProbability
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.classes import ClassTally
@@ -177,16 +177,11 @@ def _judged(
     """What is found of the rows (n,) whose answer is known, by the trusted thresholds."""
     rows = np.flatnonzero(codes >= 0)
     rare, measured = tag.tally.rows < MIN_ROWS_PER_CLASS, measured_batch(tag, matrix, codes, options.n_jobs)
-    verdict = judge_classes(
+    return judge_classes(
         codes[rows], probs[rows], options, frozen_classes=rare if rare.any() else None, trusted=tag.tally,
         shape=tag.wrong,
         corrected=correction(tag, None if measured is None else measured.sums, np.bincount(codes[rows], minlength=2)),
     )  # fmt: skip
-    if rows.size >= MIN_ROWS:
-        return verdict
-    # So few rows tell nothing about a noise rate of their own, so P(wrong) by score stays that of the trusted rows.
-    judgement = replace(verdict.judgement, quality=tag.wrong.quality(verdict.units))
-    return replace(verdict, judgement=judgement, calibration=replace(verdict.calibration, probability=tag.wrong))
 
 
 def _unknown_note(fitted: FittedTags, tags: Tags) -> str:

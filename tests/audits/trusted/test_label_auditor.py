@@ -127,6 +127,15 @@ def test_a_small_clean_batch_reads_as_clean_as_a_large_one(auditor):
     assert all(abs(rate.estimate - trusted) < 0.04 and rate.low <= trusted <= rate.high for rate in rates)
 
 
+@pytest.mark.filterwarnings("ignore::dqlabels.errors.LabelWarning")
+def test_a_row_alone_has_the_quality_of_the_trusted_rows_with_its_score(auditor, batch):
+    data = pl.DataFrame(batch)
+    alone = [auditor.audit(data[at : at + 1]).frame["label_quality"][0] for at in range(10)]
+    few = auditor.audit(data[:10]).frame["label_quality"].to_list()
+    assert alone == few
+    assert max(alone) > 0.9
+
+
 def test_the_quality_of_a_batch_sums_to_its_noise_rate(auditor, batch):
     audit = auditor.audit(pl.DataFrame(batch))
     wrong = float((1 - audit.frame["label_quality"]).sum())
