@@ -10,15 +10,14 @@ import numpy as np
 from dqlabels.audits.options import Options
 from dqlabels.audits.request import Request
 from dqlabels.audits.streaming import IN_MEMORY_ONLY
+from dqlabels.audits.trusted.fitted import batch_notes
 from dqlabels.audits.values.columns import ValueJudge
-from dqlabels.audits.values.evidence import ValueEvidence
-from dqlabels.audits.values.picture import Axis, Picture
-from dqlabels.audits.values.pipeline import learn_by_sample
+from dqlabels.audits.values.pipeline import audit_of, learn_by_sample
 from dqlabels.audits.values.result import ValueAudit
 from dqlabels.audits.values.task import check_values, judge_by_trees, kinds_of, poor_notes, residuals_of
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, require
-from dqlabels.frames.features import Encoded, FeatureEncoder
+from dqlabels.frames.features import FeatureEncoder
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.targets import AmountTally, Targets, amounts, read_targets
 from dqlabels.models.value_forest import ValueForest
@@ -127,31 +126,11 @@ def judge_values_batch(fitted: FittedValues, request: Request) -> ValueAudit:
     known, tally = targets.known, ResidualTally()
     values = targets.values[known]
     judge = fitted.judge(values, outputs[known])
-    judgement = judge.judge(targets, outputs[:, 0], outputs[:, 1])
     tally.update(residuals_of(judge.scale, values, outputs[known]), judge.scale.apply(values))
-    evidence = ValueEvidence(
-        targets, np.flatnonzero(known), judgement.predicted[known], judgement.scores[known], judgement.quality[known],
-        judgement.flagged[known], judge, outputs[known], np.flatnonzero(known),
+    return audit_of(
+        request, targets, judge, outputs, model=f"extra-trees on {fitted.rows:,} trusted rows", error=tally.error(),
+        features=fitted.encoder.names, notes=(*batch_notes(encoded, 0), *poor_notes(fitted.error)),
     )  # fmt: skip
-    picture = Picture.empty(Axis.of(judge, targets))
-    picture.update(judge, targets, judgement)
-    whole = judge.add_columns(table, fitted.names, targets, judgement)
-    return ValueAudit(
-        label=fitted.label,
-        frame=request.returned(whole),
-        rows=len(table),
-        audited=evidence.positions.size,
-        flagged=int(evidence.flagged.sum()),
-        model=f"extra-trees on {fitted.rows:,} trusted rows",
-        model_error=tally.error(),
-        warnings=(*_notes(encoded), *poor_notes(fitted.error)),
-        options=options,
-        evidence=evidence,
-        table=whole,
-        picture=picture,
-        features=fitted.encoder.names,
-        seconds=request.seconds(),
-    )
 
 
 def _batch_targets(fitted: FittedValues, column: Column) -> Targets:
@@ -175,13 +154,3 @@ def _batch_targets(fitted: FittedValues, column: Column) -> Targets:
             "skip batches without any value."
         )
     return Targets(column, values, step, fitted.least, fitted.largest)
-
-
-def _notes(encoded: Encoded) -> list[str]:
-    notes = [
-        f"Column {name!r}: {rows:,} rows with a value that the trusted table did not hold."
-        for name, rows in encoded.unseen.items()
-    ]
-    return notes + [
-        f"Column {name!r}: infinite in {rows:,} rows, treated as missing." for name, rows in encoded.infinite.items()
-    ]

@@ -46,8 +46,36 @@ def audit_table(request: Request) -> ValueAudit:
     alone = training.is_plain and options.embed is None
     judge_rows = _by_sample if alone and len(table) > options.sizes.large_rows else _by_bag
     judge, outputs, model, error, features, more = judge_rows(training, targets, table)
+    return audit_of(
+        request, targets, judge, outputs, model=model, error=error, features=features, notes=(*request.notes, *more)
+    )
+
+
+def audit_of(
+    request: Request,
+    targets: Targets,
+    judge: ValueJudge,
+    outputs: NDArray[np.float64],
+    *,
+    model: str,
+    error: float,
+    features: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> ValueAudit:
+    """The audit that a judge of the n rows gives.
+
+    Args:
+        request: What was asked for.
+        targets: The values of the rows.
+        judge: What tells unusual values.
+        outputs: (n, 2) what the model predicts of each row, and how far such rows lie apart.
+        model: What judged, in words.
+        error: How far the model is from the values.
+        features: The columns that the rows were judged by.
+        notes: What a reader should know.
+    """
+    table, options, known = request.table, request.options, targets.known
     judgement = judge.judge(targets, outputs[:, 0], outputs[:, 1])
-    known = targets.known
     evidence = ValueEvidence(
         targets, np.flatnonzero(known), judgement.predicted[known], judgement.scores[known], judgement.quality[known],
         judgement.flagged[known], judge, outputs[known], np.flatnonzero(known),
@@ -56,14 +84,14 @@ def audit_table(request: Request) -> ValueAudit:
     picture.update(judge, targets, judgement)
     whole = judge.add_columns(table, options.names, targets, judgement)
     return ValueAudit(
-        label=label,
+        label=request.column,
         frame=request.returned(whole),
         rows=len(table),
         audited=evidence.positions.size,
         flagged=int(evidence.flagged.sum()),
         model=model,
         model_error=error,
-        warnings=(*request.notes, *more),
+        warnings=notes,
         options=options,
         evidence=evidence,
         table=whole,
