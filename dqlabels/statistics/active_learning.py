@@ -23,8 +23,8 @@ def activelab_scores(votes: Votes, probs: RealArray, *, compat: str | None = Non
     Args:
         votes: N items, at least one with labels of two annotators.
         probs: (N, K) out-of-sample probabilities.
-        compat: ``"cleanlab"`` repeats a quirk of cleanlab 2.9: it fits the temperature to label counts that are moved
-            to the first classes.
+        compat: ``"cleanlab"`` repeats two quirks of cleanlab 2.9: it fits the temperature to label counts that are
+            moved to the first classes, and a probability of exactly 0 stays 0 at every temperature it tries.
 
     Source: Goh & Mueller (2023, arXiv 2301.11856); but for the temperature number for number cleanlab 2.9's
     ``get_active_learning_scores``.
@@ -32,7 +32,8 @@ def activelab_scores(votes: Votes, probs: RealArray, *, compat: str | None = Non
     counts = votes.class_counts()
     if compat == "cleanlab":
         counts = np.take_along_axis(counts, np.argsort(counts == 0, axis=1, kind="stable"), axis=1)
-    probs = scaled(probs, temperature(votes, probs, shares(counts)))
+    floor = 0.0 if compat == "cleanlab" else FLOOR
+    probs = scaled(probs, temperature(votes, probs, shares(counts), floor))
     first = majority(votes, probs)
     averaged = crowdlab(votes, probs, first)
     label = np.where(first >= 0, best_or(averaged.posterior, first), -1)
@@ -64,14 +65,21 @@ def scores_without_model(votes: Votes, posterior: FloatArray, trust: FloatArray)
     return _with_one_more(votes, quality, Crowdlab(posterior, np.maximum(trust, CLIP), 0.0))
 
 
-def temperature(votes: Votes, probs: RealArray, label_shares: FloatArray) -> float:
-    """Temperature, on cleanlab's grid, at which the model's probabilities fit the ``label_shares`` (P, K) best."""
+def temperature(votes: Votes, probs: RealArray, label_shares: FloatArray, floor: float = FLOOR) -> float:
+    """Temperature, on cleanlab's grid, at which the model's probabilities fit the label shares best.
+
+    Args:
+        votes: N items.
+        probs: (N, K) out-of-sample probabilities.
+        label_shares: (P, K) shares of each pattern's labels.
+        floor: The least probability that a temperature is tried on; 0 leaves a probability of 0 as it is.
+    """
     labelled = (votes.labels_an_item() > 0)[votes.pattern]
     target = label_shares[votes.pattern][labelled]
     known = probs[labelled]
 
     def best(grid: FloatArray) -> int:
-        return int(np.argmin([-(target * np.log(np.clip(scaled(known, t), FLOOR, None))).sum() for t in grid]))
+        return int(np.argmin([-(target * np.log(np.clip(scaled(known, t, floor), FLOOR, None))).sum() for t in grid]))
 
     coarse = np.array(COARSE, dtype=np.float64)
     at = best(coarse)
@@ -84,6 +92,7 @@ def temperature(votes: Votes, probs: RealArray, label_shares: FloatArray) -> flo
     return float(grid[best(grid)])
 
 
-def scaled(probs: RealArray, temperature: float) -> FloatArray:
-    """Raise probabilities (n, K) to the power of 1 / temperature, and rescale them to sum to 1."""
-    return softmax(np.log(np.clip(probs, FLOOR, None)) / temperature)
+def scaled(probs: RealArray, temperature: float, floor: float = FLOOR) -> FloatArray:
+    """Raise probabilities (n, K), none below ``floor``, to the power of 1 / temperature; they sum to 1."""
+    with np.errstate(divide="ignore"):
+        return softmax(np.log(np.clip(probs, floor, None)) / temperature)

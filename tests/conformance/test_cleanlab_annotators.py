@@ -116,6 +116,29 @@ def test_active_learning_scores_are_cleanlabs(seed):
     assert np.allclose(ours, np.concatenate(theirs), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", CASES)
+def test_active_learning_scores_are_cleanlabs_with_probabilities_of_zero(seed):
+    from cleanlab.multiannotator import get_active_learning_scores
+
+    codes, probs = generated(seed)
+    probs[(np.random.default_rng(seed).random(probs.shape) < 0.3) & (probs < probs.max(axis=1, keepdims=True))] = 0.0
+    probs /= probs.sum(axis=1, keepdims=True)
+    theirs, _ = get_active_learning_scores(as_theirs(codes), probs)
+    ours = activelab_scores(Votes.of_columns(codes, probs.shape[1]), probs, compat="cleanlab")
+    assert np.allclose(ours, theirs, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_worst_class_of_each_annotator_is_cleanlabs_also_of_ties(seed):
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
+    codes, probs = generated(seed)
+    codes, probs = codes[:12], probs[:12]
+    theirs = get_label_quality_multiannotator(as_theirs(codes), probs, verbose=False)["annotator_stats"]
+    ours = audited(codes, probs).annotators.set_index("annotator").loc[theirs.index]
+    assert ours["worst_class"].tolist() == theirs["worst_class"].tolist()
+
+
 def test_temperature_fits_the_labels_where_cleanlab_counts_from_the_first_class():
     codes = np.tile([2, 2], (60, 1))
     codes[:5], codes[5:10] = 0, 1

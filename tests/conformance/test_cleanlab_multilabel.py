@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import dqlabels
-from dqlabels.audits.tags.verdict import judge_tags
+from dqlabels.audits.tags.verdict import BY_ROW, judge_tags
 from dqlabels.statistics.classes import PRUNE_RULES
 from dqlabels.statistics.scores import SCORES
 
@@ -60,6 +60,21 @@ def test_flags_per_row_are_cleanlabs(seed):
     for rule in PRUNE_RULES:
         theirs = find_label_issues(as_theirs(codes), probs, filter_by=rule, n_jobs=1)
         assert (judge_tags(codes, probs, filter_by=rule, compat="cleanlab").row_flagged == theirs).all(), rule
+
+
+@pytest.mark.parametrize(
+    ("score", "adjust"),
+    [("self_confidence", True), ("normalized_margin", True), ("confidence_weighted_entropy", False)],
+)
+@pytest.mark.parametrize("rule", BY_ROW)
+def test_rules_that_count_rows_flag_the_same_ones_whatever_the_score(rule, score, adjust):
+    from cleanlab.multilabel_classification.filter import find_label_issues
+
+    for seed in CASES:
+        codes, probs = generated(seed)
+        theirs = find_label_issues(as_theirs(codes), probs, filter_by=rule, n_jobs=1)
+        ours = judge_tags(codes, probs, filter_by=rule, score=score, adjust=adjust, compat="cleanlab")
+        assert (ours.row_flagged == theirs).all(), seed
 
 
 @pytest.mark.parametrize("seed", CASES)

@@ -132,15 +132,23 @@ class Findings:
         return np.asarray(share * mean + (1 - share) * agreed)
 
     def worst_classes(self) -> IntArray:
-        """The class of each annotator (J,) that is least often the consensus, the commoner of a tie; -1 for none."""
+        """The class of each annotator (J,) that is least often the consensus; -1 for an annotator without labels.
+
+        Of a tie the class with more labels, then the one whose items have the higher mean quality of the consensus, then
+        the first.
+        """
         votes = self.reading.votes
         k = votes.n_classes
         cells, right = votes.who * k + votes.code, votes.code == self.consensus[votes.item]
         labels = np.bincount(cells, minlength=votes.n_annotators * k).reshape(-1, k)
         agreed = np.bincount(cells, right, votes.n_annotators * k).reshape(-1, k)
         share = np.where(labels > 0, agreed / np.maximum(labels, 1), np.inf)
-        tied = share == share.min(axis=1, keepdims=True)
-        return np.where(labels.sum(axis=1) > 0, np.where(tied, labels, -1).argmax(axis=1), -1)
+        total = np.zeros(labels.size, dtype=np.int64)
+        np.add.at(total, cells, np.rint(self.quality[votes.item] * UNIT).astype(np.int64))
+        quality = total.reshape(labels.shape) / UNIT / np.maximum(labels, 1)
+        # The last key sorts first.
+        worst_first = np.lexsort((-quality, -labels, share), axis=1)
+        return np.where(labels.sum(axis=1) > 0, worst_first[:, 0], -1)
 
     def confusion_cells(self) -> tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]:
         """Annotator, consensus, given class, labels, and share of the annotator's labels of that consensus."""

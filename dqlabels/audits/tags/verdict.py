@@ -107,7 +107,7 @@ def judge_tags(
         n_threads: Number of threads.
 
     A tag that all or none of the rows carry is never flagged. A row is flagged where any of its tags is; with
-    ``compat="cleanlab"`` the two rules that count rows, ``low_…``, flag the worst rows as cleanlab does.
+    ``compat="cleanlab"`` the two rules that count rows, ``low_…``, flag the rows of lowest self-confidence.
 
     Source: the one-against-rest reduction of cleanlab 2.9's ``multilabel_classification``; a row's quality is the
     exponential moving average of Thyagarajan, Snorrason, Northcutt & Mueller (2022, arXiv 2211.13895).
@@ -137,9 +137,12 @@ def judge_tags(
     row_quality = worst_first(quality)
     row_flagged: BoolArray = np.asarray(flagged.any(axis=1))
     if compat == "cleanlab" and filter_by in BY_ROW:
-        off = judge_tags(codes, probs, filter_by="confident_learning", compat=compat, n_threads=n_threads)
+        # cleanlab ranks by the unadjusted self-confidence, whatever score is asked for.
+        ranked = judge_tags(
+            codes, probs, filter_by="confident_learning", score="self_confidence", compat=compat, n_threads=n_threads
+        )
         row_flagged = np.zeros(n, dtype=bool)
-        row_flagged[np.argsort(row_quality)[: int(off.row_flagged.sum())]] = True
+        row_flagged[np.argsort(ranked.row_quality)[: int(ranked.row_flagged.sum())]] = True
     return TagVerdict(quality, flagged, row_quality, row_flagged, thresholds)
 
 
