@@ -15,6 +15,9 @@ from dqlabels.frames.outputs import palette
 
 # If another order of the probability columns agrees with the labels in so many more rows, the order is wrong.
 ORDER_GAIN = 0.20
+# An order is called wrong where its gain on rows that did not choose it would come of luck less often than this.
+ORDER_P = 0.001
+ORDER_PARTS = 5
 
 
 def column_order(
@@ -157,7 +160,10 @@ def _not_known(carried: Sequence[object], columns: Sequence[Hashable], width: in
 
 
 def check_order(likely: IntArray, codes: IntArray, labels: Labels, label: str) -> None:
-    """Raise if another order of the probability columns agrees with the labels far better.
+    """Raise if another order of the probability columns agrees with the labels far better, on other rows too.
+
+    With few rows and many classes some order always agrees better by chance. So an order found on four fifths of the
+    rows is tried on the last fifth, and what a constant answer would agree in does not count.
 
     Args:
         likely: (m,) likeliest class of each row by the probabilities.
@@ -176,10 +182,37 @@ def check_order(likely: IntArray, codes: IntArray, labels: Labels, label: str) -
     agreed = np.bincount(codes * k + likely, minlength=k * k).reshape(k, k)
     given, column = linear_sum_assignment(-agreed)
     as_given, best = np.trace(agreed) / codes.size, agreed[given, column].sum() / codes.size
-    if best - as_given > ORDER_GAIN and best > 2 * as_given:
+    if best - as_given > ORDER_GAIN and best > 2 * as_given and _order_gain_p(agreed) < ORDER_P:
         swapped = [(labels.classes[g], labels.classes[c]) for g, c in zip(given, column, strict=True) if g != c]
         pairs = ", ".join(f"{a!r} ↔ {b!r}" for a, b in swapped[:5])
         raise ProbabilityError(
             f"The probability columns look out of order: they agree with {label!r} in {as_given:.0%} of the rows, but "
             f"in another order in {best:.0%} ({pairs}). Compare the order of classes= with the model's classes_."
         )
+
+
+def _order_gain_p(agreed: IntArray) -> float:
+    """Chance that the gain of a better order of the columns is luck, from orders that are found on other rows.
+
+    Args:
+        agreed: (K, K) rows by given label and likeliest class.
+    """
+    from scipy.optimize import linear_sum_assignment
+    from scipy.stats import norm
+
+    k, left = len(agreed), agreed.ravel().copy()
+    rng = np.random.default_rng([k, int(agreed.sum())])
+    gain = rows = 0.0
+    for part in range(ORDER_PARTS, 0, -1):
+        # Rows are drawn from the counts, so that their order in the table does not show.
+        drawn = rng.multivariate_hypergeometric(left, int(left.sum()) // part, method="marginals")
+        left = left - drawn
+        tried = drawn.reshape(k, k)
+        seen = agreed - tried
+        excess = seen - np.outer(seen.sum(axis=1), seen.sum(axis=0)) / max(int(seen.sum()), 1)
+        given, column = linear_sum_assignment(-excess)
+        moved = given != column
+        beyond = tried - np.outer(tried.sum(axis=1), tried.sum(axis=0)) / max(int(tried.sum()), 1)
+        gain += float(beyond[given, column][moved].sum() - np.diagonal(beyond)[moved].sum())
+        rows += float(tried[given, column][moved].sum() + np.diagonal(tried)[moved].sum())
+    return float(norm.sf(gain / np.sqrt(rows))) if rows else 1.0

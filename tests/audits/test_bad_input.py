@@ -227,6 +227,28 @@ def test_columns_in_a_wrong_order_are_caught():
         dqlabels.audit(with_probs(), "y", pred_probs=probs, classes=["yes", "no"])
 
 
+@pytest.mark.filterwarnings("ignore:Classes with a single row")
+@pytest.mark.parametrize(("rows", "classes"), [(20, 10), (45, 20), (60, 20)])
+def test_right_columns_of_a_weak_model_are_not_called_out_of_order(rows, classes):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        codes = np.append(np.arange(classes), rng.integers(0, classes, rows - classes))
+        probs = rng.dirichlet(np.ones(classes), rows)
+        names = [f"class {k:02}" for k in range(classes)]
+        frame = pl.DataFrame({"y": [names[code] for code in codes]})
+        dqlabels.audit(frame, "y", pred_probs=probs, classes=names)
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(40, 2), (60, 3), (100, 10), (100, 20)])
+def test_columns_moved_by_one_are_caught_with_few_rows_and_many_classes(rows, classes):
+    codes = np.arange(rows) % classes
+    probs = np.full((rows, classes), 0.1 / (classes - 1))
+    probs[np.arange(rows), (codes + 1) % classes] = 0.9
+    names = [f"class {k:02}" for k in range(classes)]
+    with pytest.raises(ProbabilityError, match="look out of order"):
+        dqlabels.audit(pl.DataFrame({"y": [names[code] for code in codes]}), "y", pred_probs=probs, classes=names)
+
+
 def test_a_class_without_a_column_is_named():
     frame = with_probs().with_columns(y=pl.when(pl.int_range(pl.len()) < 5).then(pl.lit("maybe")).otherwise("y"))
     with pytest.raises(ProbabilityError, match="No probability column for 'maybe'"):
