@@ -209,6 +209,12 @@ def noise_model(noise: Noise, codes: IntArray, probs: FloatArray, seed: int) -> 
             f"noise is an array of shape {matrix.shape}; pass the name of a method, or a ({k}, {k}) matrix of "
             "P(given | true) in the order of the sorted classes, whose rows sum to 1."
         )
+    if np.trace(matrix) <= 1:
+        raise OptionError(
+            f"The noise matrix has a trace of {np.trace(matrix):.3g}, so its labels are no better than ones drawn at "
+            "random. Rows are the true classes and columns the given ones, both in the order of the sorted classes; "
+            "check that it is not in another order."
+        )
     return _model_of_matrix(matrix, np.bincount(codes, minlength=k) / codes.size)
 
 

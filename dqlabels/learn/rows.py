@@ -178,8 +178,8 @@ class Rows:
             rows, codes, weights = _in_proportion(rows, codes, weights)
         part = _safe_indexing(self.X, rows)
         options = {} if weights is None else {str(name): weights}
-        fitted: Classifier = model.fit(part, codes, **options)
-        return fitted
+        model.fit(part, codes, **options)  # a wrapper may return nothing
+        return model
 
     def out_of_fold(
         self, codes: IntArray | None = None, *, soft: FloatArray | None = None, weights: FloatArray | None = None

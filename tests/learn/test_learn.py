@@ -59,6 +59,32 @@ def blobs(rows=600, share=0.3, classes=2, seed=0):
     return X, truth, np.where(wrong, (truth + 1) % classes, truth)
 
 
+class Wrapper(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y, sample_weight=None):
+        self.inner_ = GaussianNB().fit(X, y, sample_weight)
+        self.classes_ = self.inner_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.inner_.predict_proba(X)
+
+    def predict(self, X):
+        return self.inner_.predict(X)
+
+
+class Silent(Wrapper):
+    """Its ``fit`` returns nothing."""
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+
+
+@every_class
+def test_a_classifier_whose_fit_returns_nothing_learns_as_one_that_returns_itself(kind):
+    X, _, noisy = blobs(rows=200)
+    assert (kind(Silent()).fit(X, noisy).predict(X) == kind(Wrapper()).fit(X, noisy).predict(X)).all()
+
+
 class Bayes(GaussianNB):
     """Takes no sample weights."""
 
@@ -198,6 +224,7 @@ class Mistakes:
     cases = (
         (learn.ConfidentLearningClassifier, {"filter_by": "prune"}, "filter_by='prune' is none of"),
         (learn.ConfidentLearningClassifier, {"noise": "guess"}, "noise='guess' is none of"),
+        (learn.LossCorrectionClassifier, {"noise": [[0.2, 0.8], [0.9, 0.1]]}, "has a trace of 0.3"),
         (learn.ConfidentLearningClassifier, {"noise": np.eye(3)}, r"pass the name of a method, or a \(2, 2\) matrix"),
         (learn.LossCorrectionClassifier, {"correction": "sideways"}, "correction='sideways' is none of"),
         (learn.LossCorrectionClassifier, {"judge": "jury"}, "judge='jury' is none of 'mixture', 'trees', 'folds'"),
