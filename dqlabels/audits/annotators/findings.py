@@ -134,7 +134,7 @@ class Findings:
     def worst_classes(self) -> IntArray:
         """The class of each annotator (J,) that is least often the consensus; -1 for an annotator without labels.
 
-        Of a tie the class with more labels, then the one whose items have the higher mean quality of the consensus, then
+        Of a tie the class with more labels, then the one whose items have the higher mean quality of consensus, then
         the first.
         """
         votes = self.reading.votes
