@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
-from dqlabels import learn
+from dqlabels.learn import research
 
 TRAIN, CLASSES = 900, 10
 
@@ -39,13 +39,13 @@ def matrix(noise: str, share: float) -> Any:
 def networks(noise: str, share: float, seed: int, epochs: int) -> dict[str, Any]:
     options: dict[str, Any] = {"epochs": epochs, "hidden": (256,), "learning_rate": 2e-3, "random_state": seed}
     return {
-        "standard": learn.PlainNetwork(**options),
-        "decoupling": learn.DecouplingNetwork(**options),
-        "forward, true matrix": learn.LossCorrectionNetwork(noise=matrix(noise, share), **options),
-        "forward, estimated": learn.LossCorrectionNetwork(**options),
-        "MentorNet, predefined": learn.MentorNetwork(percentile=100 * (1 - share), **options),
-        "MentorNet, learned": learn.MentorNetwork(curriculum="learned", **options),
-        "co-teaching": learn.CoTeachingNetwork(forget_rate=share, n_gradual=5, **options),
+        "standard": research.PlainNetwork(**options),
+        "decoupling": research.DecouplingNetwork(**options),
+        "forward, true matrix": research.LossCorrectionNetwork(noise=matrix(noise, share), **options),
+        "forward, estimated": research.LossCorrectionNetwork(**options),
+        "MentorNet, predefined": research.MentorNetwork(percentile=100 * (1 - share), **options),
+        "MentorNet, learned": research.MentorNetwork(curriculum="learned", **options),
+        "co-teaching": research.CoTeachingNetwork(forget_rate=share, n_gradual=5, **options),
     }
 
 

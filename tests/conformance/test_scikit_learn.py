@@ -7,14 +7,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from dqlabels import learn
+from dqlabels.learn import research
 
 # The noise matrix by trees is one path for all; two of the others take their own answers, which are fitted anyway.
 ESTIMATORS = [
-    learn.BootstrappingClassifier(LogisticRegression()),
+    research.BootstrappingClassifier(LogisticRegression()),
     learn.ConfidentLearningClassifier(LogisticRegression()),
-    learn.CoTeachingClassifier(LogisticRegression(), noise="em"),
-    learn.DecouplingClassifier(LogisticRegression()),
-    learn.JointOptimizationClassifier(LogisticRegression(), noise="em"),
+    research.CoTeachingClassifier(LogisticRegression(), noise="em"),
+    research.DecouplingClassifier(LogisticRegression()),
+    research.JointOptimizationClassifier(LogisticRegression(), noise="em"),
     learn.LossCorrectionClassifier(LogisticRegression()),
     learn.MentorNetClassifier(LogisticRegression()),
 ]

@@ -17,6 +17,7 @@ import pytest
 from support.frames import ROOT
 
 import dqlabels.learn
+import dqlabels.learn.research
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 # What a page needs beyond the library itself.
@@ -73,7 +74,12 @@ def test_the_readme_has_its_two_commands(heading: str):
 
 def public_paths() -> list[str]:
     """The path by which people import each name that a public module offers."""
-    offered = {"dqlabels": dqlabels.__all__, "dqlabels.learn": dqlabels.learn.__all__}
+    learn = dqlabels.learn
+    offered = {
+        "dqlabels": dqlabels.__all__,
+        "dqlabels.learn": learn.__all__,
+        "dqlabels.learn.research": learn.research.__all__,
+    }
     for module in ("great_expectations", "pandera"):
         folder = ROOT / "dqlabels/integrations" / module
         source = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")

@@ -21,10 +21,11 @@ PACKAGES = (
     "dqlabels.integrations.great_expectations",
     "dqlabels.integrations.pandera",
     "dqlabels.learn",
+    "dqlabels.learn.research",
     "dqlabels.noise",
 )
 DIRECTIVE = re.compile(r"^\.\. auto(?:function|class|exception):: (dqlabels[\w.]+)$", flags=re.M)
-TORCH = "needs PyTorch, which the tests do without; tests/learn/test_learn_networks.py runs it where it is installed"
+TORCH = "needs PyTorch, which the tests do without; tests/learn/research runs it where it is installed"
 SPARK = "needs a Spark session, which takes seconds to start; tests/engines/test_spark.py and docs/spark.md run it"
 LARGE = "needs more than 200,000 rows; tests/engines/test_streaming.py and docs/streaming.md run it"
 # Public names without an example, each with the reason.
@@ -34,7 +35,7 @@ WITHOUT_EXAMPLE = {
     **dict.fromkeys((f"dqlabels.StreamedValueAudit{verb}" for verb in ("", ".fdr", ".predictions")), LARGE),
     **dict.fromkeys(
         (
-            f"dqlabels.learn.{method}Network"
+            f"dqlabels.learn.research.{method}Network"
             for method in ("CoTeaching", "Decoupling", "JointOptimization", "LossCorrection", "Mentor", "Plain")
         ),
         TORCH,

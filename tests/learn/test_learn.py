@@ -17,7 +17,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import make_blobs
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -26,22 +26,24 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from dqlabels import learn
 from dqlabels.errors import DQLabelsError, ModelError, OptionError
+from dqlabels.learn import research
 from dqlabels.learn.base import deconvolve, noise_model, posterior
 from dqlabels.learn.correction import backward_labels
-from dqlabels.learn.joint import joint_labels
 
-CLASSES = [getattr(learn, name) for name in learn.__all__ if name.endswith("Classifier")]
+CLASSES = [
+    getattr(module, name) for module in (learn, research) for name in module.__all__ if name.endswith("Classifier")
+]
 # They look for wrong labels; decoupling only looks for disagreement, and soft bootstrapping changes 5% of a label.
 CLEANING = [
     learn.ConfidentLearningClassifier,
-    learn.CoTeachingClassifier,
+    research.CoTeachingClassifier,
     partial(learn.LossCorrectionClassifier, correction="forward"),
     partial(learn.LossCorrectionClassifier, correction="backward"),
     partial(learn.LossCorrectionClassifier, correction="importance"),
-    partial(learn.BootstrappingClassifier, kind="hard", beta=0.3),
-    partial(learn.BootstrappingClassifier, kind="self_training"),
+    partial(research.BootstrappingClassifier, kind="hard", beta=0.3),
+    partial(research.BootstrappingClassifier, kind="self_training"),
     partial(learn.MentorNetClassifier, percentile=65.0),
-    learn.JointOptimizationClassifier,
+    research.JointOptimizationClassifier,
 ]
 every_class = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 
@@ -105,7 +107,7 @@ def test_wrong_labels_teach_less_than_they_do_the_plain_classifier(kind):
     assert learnt.score(X[400:], truth[400:]) > plain.fit(X[:400], noisy[:400]).score(X[400:], truth[400:]) + 0.02
 
 
-@pytest.mark.parametrize("kind", [*CLEANING, learn.DecouplingClassifier], ids=names)
+@pytest.mark.parametrize("kind", [*CLEANING, research.DecouplingClassifier], ids=names)
 def test_clean_labels_are_learnt_as_well_as_by_the_plain_classifier(kind):
     X, truth, _ = blobs()
     plain = LogisticRegression()
@@ -229,13 +231,13 @@ class Mistakes:
         (learn.LossCorrectionClassifier, {"correction": "sideways"}, "correction='sideways' is none of"),
         (learn.LossCorrectionClassifier, {"judge": "jury"}, "judge='jury' is none of 'mixture', 'trees', 'folds'"),
         (learn.LossCorrectionClassifier, {"strength": 2.0}, "strength=2.0 is not a number from 0 to 1"),
-        (learn.BootstrappingClassifier, {"kind": "firm"}, "kind='firm' is none of"),
-        (learn.CoTeachingClassifier, {"forget_rate": 1.5}, "forget_rate=1.5 is not a number"),
-        (learn.DecouplingClassifier, {"warm_up": 0}, "warm_up=0 is not a number"),
+        (research.BootstrappingClassifier, {"kind": "firm"}, "kind='firm' is none of"),
+        (research.CoTeachingClassifier, {"forget_rate": 1.5}, "forget_rate=1.5 is not a number"),
+        (research.DecouplingClassifier, {"warm_up": 0}, "warm_up=0 is not a number"),
         (learn.MentorNetClassifier, {"curriculum": "learned"}, r"pass fit\(X, y, reviewed=\.\.\.\)"),
         (learn.MentorNetClassifier, {"percentile": 0.5}, "percentile=0.5 is not a number from 1 to 99"),
-        (learn.JointOptimizationClassifier, {"prior": "flat"}, "prior='flat' is none of"),
-        (learn.JointOptimizationClassifier, {"beta": 1.0}, "beta=1.0 is not a number"),
+        (research.JointOptimizationClassifier, {"prior": "flat"}, "prior='flat' is none of"),
+        (research.JointOptimizationClassifier, {"beta": 1.0}, "beta=1.0 is not a number"),
         (learn.LossCorrectionClassifier, {"cv": 1}, "cv=1 is not known"),
     )
 
@@ -289,7 +291,7 @@ class Recorder(ClassifierMixin, BaseEstimator):
         return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind is not learn.DecouplingClassifier])
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind is not research.DecouplingClassifier])
 def test_no_row_is_judged_by_a_model_that_saw_it_or_a_copy_of_it(kind):
     Recorder.log = []
     X, _, noisy = blobs(60)
@@ -343,15 +345,6 @@ def test_a_review_that_finds_only_one_kind_is_refused(right):
         learn.MentorNetClassifier(LogisticRegression(), curriculum="learned").fit(X, truth, reviewed=reviewed)
 
 
-def test_a_classifier_that_learns_in_part_is_updated_batch_by_batch():
-    X, truth, noisy = blobs(400, share=0.1)
-    model = SGDClassifier(loss="log_loss", random_state=0)
-    learnt = learn.DecouplingClassifier(model, n_epochs=10).fit(X, noisy)
-    assert len(learnt.update_shares_) == 5
-    assert max(learnt.update_shares_) < 0.3  # once warm the two mostly agree
-    assert learnt.score(X, truth) > 0.9
-
-
 @pytest.mark.parametrize("method", ["em", "variational"])
 def test_the_noise_matrix_is_fitted_inside_the_training(method):
     X, _, noisy = blobs(800, share=0.2)
@@ -390,26 +383,6 @@ def test_posteriors_of_the_true_class_average_to_the_clean_answer(clean, matrix)
     labels = (np.full(len(clean), k) for k in range(3))
     mean = sum(noisy[:, [k]] * posterior(clean, codes, matrix) for k, codes in enumerate(labels))
     assert mean == pytest.approx(clean, abs=1e-9)
-
-
-def joint_objective(labels, probs, prior, alpha, beta):
-    mean = labels.mean(axis=0)
-    fit = (labels * np.log(labels / probs)).sum(axis=1).mean()
-    entropy = -(labels * np.log(labels)).sum(axis=1).mean()
-    return fit + alpha * (prior * np.log(prior / mean)).sum() + beta * entropy
-
-
-@settings(deadline=None, max_examples=30)
-@given(probabilities(), st.floats(0, 2), st.floats(0, 0.8), st.integers(0, 2**32 - 1))
-def test_joint_labels_are_a_minimum_of_the_objective(probs, alpha, beta, seed):
-    probs = 0.9 * probs + 0.1 / 3
-    rng = np.random.default_rng(seed)
-    prior = rng.dirichlet(np.full(3, 5.0))
-    found = np.clip(joint_labels(probs, prior, alpha, beta), 1e-12, None)
-    best = joint_objective(found, probs, prior, alpha, beta)
-    for _ in range(5):
-        other = 0.99 * found + 0.01 * rng.dirichlet(np.ones(3), len(found))
-        assert joint_objective(other, probs, prior, alpha, beta) >= best - 1e-6
 
 
 def test_the_clean_shares_of_a_given_matrix_are_found_by_inverting_it():

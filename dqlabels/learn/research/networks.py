@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.learn.network import (
+from dqlabels.learn.options import one_of, within
+from dqlabels.learn.research.network import (
     PlainNetwork,
     Run,
     cross_entropy,
@@ -17,7 +18,6 @@ from dqlabels.learn.network import (
     table_noise,
     weighed,
 )
-from dqlabels.learn.options import one_of, within
 from dqlabels.learn.scoring import answered_rows
 from dqlabels.learn.types import BoolArray, Inputs, IntArray, Network, Noise, Tensor, Torch
 

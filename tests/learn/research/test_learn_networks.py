@@ -17,11 +17,12 @@ from sklearn.preprocessing import StandardScaler
 import dqlabels
 from dqlabels import learn
 from dqlabels.errors import OptionError
-from dqlabels.learn.network import Run
-from dqlabels.learn.networks import MentorState
+from dqlabels.learn import research
+from dqlabels.learn.research.network import Run
+from dqlabels.learn.research.networks import MentorState
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install 'dqlabels[torch]'")
-NETWORKS = [getattr(learn, name) for name in learn.__all__ if name.endswith("Network")]
+NETWORKS = [getattr(research, name) for name in research.__all__ if name.endswith("Network")]
 every_network = pytest.mark.parametrize("kind", NETWORKS, ids=lambda kind: kind.__name__)
 SMALL = {"hidden": (16,), "epochs": 3}
 
@@ -88,7 +89,7 @@ def test_rows_of_no_weight_teach_nothing(kind):
     upside_down = np.where(np.arange(400) < 200, 1 - truth, truth)
     weights = (np.arange(400) >= 200).astype(float)
     options = {"noise": np.eye(2)} if "noise" in kind().get_params() else {}
-    if kind is learn.JointOptimizationNetwork:
+    if kind is research.JointOptimizationNetwork:
         options["begin"] = 1000  # else it asks what the rows of no weight are, too
     learnt = kind(hidden=(16,), epochs=25, **options).fit(X, upside_down, sample_weight=weights)
     assert learnt.score(X, truth) > 0.8
@@ -101,15 +102,15 @@ def test_images_go_to_a_convolution():
 
     images, labels = load_digits(return_X_y=True)
     images = images.reshape(-1, 1, 8, 8)
-    learnt = learn.CoTeachingNetwork(module, epochs=8, learning_rate=3e-3).fit(images[:900], labels[:900])
+    learnt = research.CoTeachingNetwork(module, epochs=8, learning_rate=3e-3).fit(images[:900], labels[:900])
     assert learnt.score(images[900:], labels[900:]) > 0.85
 
 
 def test_co_teaching_keeps_the_step_of_a_mean():
     # With nothing to forget both networks learn as a plain one does: the mean is divided by the rows once, not twice.
     X, truth, _ = blobs()
-    plain = learn.PlainNetwork(**SMALL).fit(X, truth)
-    both = learn.CoTeachingNetwork(**SMALL, forget_rate=0.0).fit(X, truth)
+    plain = research.PlainNetwork(**SMALL).fit(X, truth)
+    both = research.CoTeachingNetwork(**SMALL, forget_rate=0.0).fit(X, truth)
     plain_moved, co_moved = (
         sum(float(layer.detach().abs().sum()) for layer in network.parameters())
         for network in (plain.networks_[0], both.networks_[0])
@@ -119,7 +120,7 @@ def test_co_teaching_keeps_the_step_of_a_mean():
 
 def test_the_official_double_division_would_show():
     logits, labels = torch.zeros(10, 2, requires_grad=True), torch.zeros(10, dtype=torch.long)
-    network = learn.CoTeachingNetwork(forget_rate=0.0, n_gradual=1)
+    network = research.CoTeachingNetwork(forget_rate=0.0, n_gradual=1)
     network.forget_rate_ = 0.0
     run = Run(None, labels, torch.ones(10), 2, 0, [])
     loss, _ = network._losses(run, [logits, logits], torch.arange(10), 0)
@@ -132,7 +133,7 @@ def test_corrected_losses_have_the_right_minimum(correction):
     matrix = np.array([[0.9, 0.1], [0.3, 0.7]])
     noisy = np.array([0.2, 0.8]) @ matrix
     labels = torch.tensor([0] * round(1000 * noisy[0]) + [1] * round(1000 * noisy[1]))
-    network = learn.LossCorrectionNetwork(correction=correction, noise=matrix)
+    network = research.LossCorrectionNetwork(correction=correction, noise=matrix)
     run = Run(torch.zeros(len(labels), 1), labels, torch.ones(len(labels)), 2, 0, [])
     network._begin(run, np.zeros((len(labels), 1), dtype=np.float32), labels.numpy())
     rows, shares = torch.arange(len(labels)), np.linspace(0.05, 0.95, 91)
@@ -143,7 +144,7 @@ def test_corrected_losses_have_the_right_minimum(correction):
 
 def test_a_learnt_matrix_stays_a_noise_matrix():
     X, _, noisy = blobs()
-    learnt = learn.LossCorrectionNetwork(**SMALL, learn_matrix=True).fit(X, noisy)
+    learnt = research.LossCorrectionNetwork(**SMALL, learn_matrix=True).fit(X, noisy)
     assert learnt.noise_matrix_.sum(axis=1) == pytest.approx(1)
     assert (learnt.noise_matrix_ >= 0).all()
 
@@ -151,7 +152,7 @@ def test_a_learnt_matrix_stays_a_noise_matrix():
 @pytest.mark.parametrize("begin", [1, 2])
 def test_labels_that_are_optimised_sum_to_one_from_the_first_epoch(begin):
     X, _, noisy = blobs()
-    learnt = learn.JointOptimizationNetwork(**SMALL, begin=begin).fit(X, noisy)
+    learnt = research.JointOptimizationNetwork(**SMALL, begin=begin).fit(X, noisy)
     assert learnt.soft_labels_.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
@@ -162,9 +163,9 @@ def test_the_published_order_comes_out_under_symmetric_noise():
     scores = [
         network.fit(X, noisy).score(test, truth)
         for network in (
-            learn.PlainNetwork(**options),
-            learn.DecouplingNetwork(**options),
-            learn.CoTeachingNetwork(forget_rate=0.5, **options),
+            research.PlainNetwork(**options),
+            research.DecouplingNetwork(**options),
+            research.CoTeachingNetwork(forget_rate=0.5, **options),
         )
     ]
     assert scores[0] + 0.03 < scores[1] < scores[2] - 0.03
@@ -174,23 +175,23 @@ def test_forward_correction_undoes_pair_noise():
     X, noisy, _, test, truth = digits("pair", 0.45)
     matrix = 0.55 * np.eye(10) + 0.45 * np.roll(np.eye(10), 1, axis=1)
     options = {"epochs": 8}
-    plain = learn.PlainNetwork(**options).fit(X, noisy).score(test, truth)
-    assert learn.LossCorrectionNetwork(noise=matrix, **options).fit(X, noisy).score(test, truth) > plain + 0.15
+    plain = research.PlainNetwork(**options).fit(X, noisy).score(test, truth)
+    assert research.LossCorrectionNetwork(noise=matrix, **options).fit(X, noisy).score(test, truth) > plain + 0.15
 
 
 def test_a_mentor_that_saw_reviewed_rows_beats_the_plain_network():
     X, noisy, truth_of_rows, test, truth = digits("pair", 0.45)
     reviewed = np.full(len(noisy), None, dtype=object)
     reviewed[:300] = truth_of_rows[:300]
-    plain = learn.PlainNetwork(epochs=12).fit(X, noisy).score(test, truth)
-    mentor = learn.MentorNetwork(curriculum="learned", epochs=12).fit(X, noisy, reviewed=reviewed)
+    plain = research.PlainNetwork(epochs=12).fit(X, noisy).score(test, truth)
+    mentor = research.MentorNetwork(curriculum="learned", epochs=12).fit(X, noisy, reviewed=reviewed)
     assert mentor.score(test, truth) > plain + 0.05
 
 
 @pytest.mark.parametrize(("epoch", "weights"), [(50, [1.0, 1.0, 0.0]), (95, [1.0, 1.0, 0.5])])
 def test_the_predefined_curriculum_is_a_step_and_in_the_end_a_slope(epoch, weights):
     run = Run(None, None, None, 2, 0, [], MentorState(None, None, bar=1.0))
-    mentor = learn.MentorNetwork(epochs=100, slope=1.0)
+    mentor = research.MentorNetwork(epochs=100, slope=1.0)
     assert mentor._curriculum(run, torch.tensor([0.1, 1.0, 1.5]), None, epoch).tolist() == weights
 
 
@@ -199,20 +200,20 @@ def test_a_mentor_leaves_rows_out_at_random_first_many_then_few(epoch, kept):
     # All losses are alike, ln 2, so that none is over the moving percentile.
     labels = torch.zeros(4000, dtype=torch.long)
     run = Run(None, labels, torch.ones(4000), 2, 0, [], MentorState(None, None))
-    (loss,) = learn.MentorNetwork(epochs=100)._losses(run, [torch.zeros(4000, 2)], torch.arange(4000), epoch)
+    (loss,) = research.MentorNetwork(epochs=100)._losses(run, [torch.zeros(4000, 2)], torch.arange(4000), epoch)
     assert float(loss) / np.log(2) == pytest.approx(kept, abs=0.03)
 
 
 def test_a_share_to_leave_out_is_no_more_than_nearly_all():
     X, _, noisy = blobs()
     with pytest.raises(OptionError, match="dropout=1 is not a number from 0 to 0.99"):
-        learn.MentorNetwork(dropout=(0.5, 1)).fit(X, noisy)
+        research.MentorNetwork(dropout=(0.5, 1)).fit(X, noisy)
 
 
 def test_a_mentor_without_a_review_is_refused():
     X, _, noisy = blobs()
     with pytest.raises(OptionError, match="pass fit"):
-        learn.MentorNetwork(curriculum="learned").fit(X, noisy)
+        research.MentorNetwork(curriculum="learned").fit(X, noisy)
 
 
 def skorch_model():
@@ -271,11 +272,11 @@ def test_an_audit_takes_the_model(library):
 @pytest.mark.parametrize("library", MODELS)
 @pytest.mark.parametrize(
     "kind",
-    [learn.ConfidentLearningClassifier, learn.LossCorrectionClassifier, learn.CoTeachingClassifier],
+    [learn.ConfidentLearningClassifier, learn.LossCorrectionClassifier, research.CoTeachingClassifier],
     ids=lambda kind: kind.__name__,
 )
 def test_the_estimators_take_the_model(library, kind):
     X, truth, noisy = blobs()
-    options = {"n_rounds": 1} if kind is learn.CoTeachingClassifier else {"cv": 2}
+    options = {"n_rounds": 1} if kind is research.CoTeachingClassifier else {"cv": 2}
     learnt = kind(with_single_precision(MODELS[library]()), **options).fit(X, noisy)
     assert learnt.score(X, truth) > 0.9
