@@ -41,6 +41,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(f"dqlabels.learn.{_MODULES[name]}"), name)
         globals()[name] = value
         return value
+    if name in importlib.import_module("dqlabels.learn.research").__all__:
+        # An AttributeError would lose its words: `from dqlabels.learn import name` replaces it by one of its own.
+        raise ImportError(f"{name} is in dqlabels.learn.research: from dqlabels.learn.research import {name}")
     raise AttributeError(f"module 'dqlabels.learn' has no attribute {name!r}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import make_blobs
@@ -40,3 +41,9 @@ def test_joint_labels_are_a_minimum_of_the_objective(rows, alpha, beta, seed):
     for _ in range(5):
         other = 0.99 * found + 0.01 * rng.dirichlet(np.ones(3), len(found))
         assert joint_objective(other, probs, prior, alpha, beta) >= best - 1e-6
+
+
+@pytest.mark.parametrize("name", ["CoTeachingClassifier", "PlainNetwork"])
+def test_a_method_that_is_asked_for_among_the_advised_ones_says_where_it_is(name):
+    with pytest.raises(ImportError, match=f"from dqlabels.learn.research import {name}"):
+        exec(f"from dqlabels.learn import {name}")  # noqa: S102
