@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 
 from dqlabels.noise.independent_annotators import CHECKED_DRAWS, IndependenceCheck
 from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate, normalise_rows
 from dqlabels.noise.resampling import percentile_interval
+from dqlabels.noise.true_classes import ByPattern, OneByOne, TrueClasses
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.consensus import ibcc, prior_counts, softmax
 from dqlabels.statistics.votes import Votes, shares
@@ -20,11 +21,6 @@ ASSUMPTION = (
     "often than wrong. If they copy from each other, or all fail on the same hard items, more labels are wrong than "
     "this says."
 )
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
-    Matrix: TypeAlias = FloatArray | csr_matrix
-
 WITH_MODEL = " The model's likeliest class, out of sample, counts as one more annotator who errs independently."
 OF_TWO = (
     " Two annotators alone do not show who is wrong where they differ, nor what both miss: a few percent of wrong "
@@ -261,7 +257,7 @@ def _chain(
         true, counts = draw(posterior, rng)
         if step >= skipped and (step - skipped) % every == 0:
             wrong.append((counts.sum(axis=(1, 2)) - np.trace(counts, axis1=1, axis2=2))[:j])
-            items = np.asarray(true.T @ consensus_shares)
+            items = true.by_consensus(consensus_shares)
             consensus_wrong.append(1 - np.trace(items) / items.sum())
             sums, consensus_sums, draws = sums + counts[:j], consensus_sums + items, draws + 1
             if (step - skipped) % check.every == 0:
@@ -270,29 +266,27 @@ def _chain(
         drawn = rng.standard_gamma(counts + prior)
         matrices = np.maximum(drawn, 1e-300)
         matrices /= matrices.sum(axis=2, keepdims=True)
-        class_log = np.log(np.maximum(rng.standard_gamma(np.asarray(true.sum(axis=0)).ravel() + 1), 1e-300))
+        class_log = np.log(np.maximum(rng.standard_gamma(true.totals() + 1), 1e-300))
         posterior = softmax(class_log + votes.log_likelihood(np.log(matrices)))
     means = sums / draws, consensus_sums / draws
     return _Chain(np.array(wrong), np.array(consensus_wrong), *means, check.p_value())
 
 
-def _drawing(votes: Votes) -> Callable[[FloatArray, np.random.Generator], tuple[Matrix, FloatArray]]:
-    """Return what draws true classes (P, K) by probabilities (P, K), and labels (J, K, K) by annotator, true, given."""
+def _drawing(votes: Votes) -> Callable[[FloatArray, np.random.Generator], tuple[TrueClasses, FloatArray]]:
+    """Return what draws true classes by probabilities (P, K), and labels (J, K, K) by annotator, true, given."""
     j, k, entries = votes.n_annotators, votes.n_classes, votes.matrix.tocoo()
+    transposed = votes.matrix.T  # once: making it costs more than the product with it
     who_given, row, often = entries.col.astype(np.int64), entries.row, entries.data
 
-    def one_by_one(posterior: FloatArray, rng: np.random.Generator) -> tuple[Matrix, FloatArray]:
-        from scipy.sparse import csr_matrix
-
+    def one_by_one(posterior: FloatArray, rng: np.random.Generator) -> tuple[TrueClasses, FloatArray]:
         heights = np.cumsum(posterior, axis=1)
         drawn = (heights < rng.random((len(heights), 1)) * heights[:, -1:]).sum(axis=1)
-        true = csr_matrix((np.ones(drawn.size), (np.arange(drawn.size), drawn)), shape=posterior.shape)
         cells = np.bincount(who_given * k + drawn[row], weights=often, minlength=j * k * k).reshape(j, k, k)
-        return true, cells.transpose(0, 2, 1)
+        return OneByOne(drawn, k), cells.transpose(0, 2, 1)
 
-    def by_pattern(posterior: FloatArray, rng: np.random.Generator) -> tuple[Matrix, FloatArray]:
+    def by_pattern(posterior: FloatArray, rng: np.random.Generator) -> tuple[TrueClasses, FloatArray]:
         true = rng.multinomial(votes.sizes, posterior).astype(np.float64)
-        return true, np.asarray(votes.matrix.T @ true).reshape(j, k, k).transpose(0, 2, 1)
+        return ByPattern(true), np.asarray(transposed @ true).reshape(j, k, k).transpose(0, 2, 1)
 
     return one_by_one if (votes.sizes == 1).all() else by_pattern
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dqlabels.noise.true_classes import TrueClasses
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.votes import Votes
 
@@ -54,11 +55,11 @@ class IndependenceCheck:
         """
         return cls(votes.matrix[:, : annotators * votes.n_classes], annotators, votes.n_classes, every, rng.spawn(1)[0])
 
-    def look(self, true: csr_matrix | FloatArray) -> None:
-        """Compare the errors under a draw of true classes, items (P, K) by pattern, with independent errors."""
+    def look(self, true: TrueClasses) -> None:
+        """Compare the errors under a draw of true classes with independent errors."""
         if self.annotators < 3:
             return
-        pattern, truth = _items(true)
+        pattern, truth = true.items()
         if pattern.size > CHECKED_ITEMS:
             some = self.rng.choice(pattern.size, CHECKED_ITEMS, replace=False)
             pattern, truth = pattern[some], truth[some]
@@ -106,13 +107,3 @@ class IndependenceCheck:
         products = (table.T @ table).tocsr()
         products.sort_indices()
         return products
-
-
-def _items(true: csr_matrix | FloatArray) -> tuple[IntArray, IntArray]:
-    """Pattern and true class of each item, from how many items of each pattern (P, K) are of each class."""
-    if isinstance(true, np.ndarray):
-        pattern, truth = np.nonzero(true)
-        often = true[pattern, truth].astype(np.int64)
-        return np.repeat(pattern, often), np.repeat(truth, often)
-    cells = true.tocoo()
-    return cells.row.astype(np.int64), cells.col.astype(np.int64)
