@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -47,6 +48,15 @@ def as_theirs(codes):
     return pd.DataFrame(np.where(codes < 0, np.nan, codes), columns=[f"a{j}" for j in range(codes.shape[1])])
 
 
+@cache
+def theirs_and_ours(seed: int):
+    """What cleanlab and our audit say of a generated table, which its three tests only read."""
+    from cleanlab.multiannotator import get_label_quality_multiannotator
+
+    codes, probs = generated(seed)
+    return get_label_quality_multiannotator(as_theirs(codes), probs, verbose=False), audited(codes, probs)
+
+
 def audited(codes, probs):
     frame = as_theirs(codes)
     return dqlabels.audit(
@@ -69,11 +79,9 @@ def test_majority_is_cleanlabs_where_no_lot_is_drawn(seed):
 
 @pytest.mark.parametrize("seed", CASES)
 def test_consensus_and_quality_are_cleanlabs(seed):
-    from cleanlab.multiannotator import get_label_quality_multiannotator
-
-    codes, probs = generated(seed)
-    theirs = get_label_quality_multiannotator(as_theirs(codes), probs, verbose=False)["label_quality"]
-    ours = audited(codes, probs).consensus
+    theirs, audit = theirs_and_ours(seed)
+    theirs = theirs["label_quality"]
+    ours = audit.consensus
     assert ours["consensus"].tolist() == theirs["consensus_label"].tolist()
     assert np.allclose(ours["quality"], theirs["consensus_quality_score"], rtol=0, atol=1e-12)
     assert np.allclose(ours["agreeing"], theirs["annotator_agreement"], rtol=0, atol=1e-12)
@@ -81,11 +89,9 @@ def test_consensus_and_quality_are_cleanlabs(seed):
 
 @pytest.mark.parametrize("seed", CASES)
 def test_annotators_are_cleanlabs(seed):
-    from cleanlab.multiannotator import get_label_quality_multiannotator
-
-    codes, probs = generated(seed)
-    theirs = get_label_quality_multiannotator(as_theirs(codes), probs, verbose=False)["annotator_stats"]
-    ours = audited(codes, probs).annotators.set_index("annotator").loc[theirs.index]
+    theirs, audit = theirs_and_ours(seed)
+    theirs = theirs["annotator_stats"]
+    ours = audit.annotators.set_index("annotator").loc[theirs.index]
     assert np.allclose(ours["quality"], theirs["annotator_quality"], rtol=0, atol=1e-10)
     assert np.allclose(ours["agreement_with_consensus"], theirs["agreement_with_consensus"], rtol=0, atol=1e-12)
     assert ours["labels"].tolist() == theirs["num_examples_labeled"].tolist()
@@ -93,11 +99,9 @@ def test_annotators_are_cleanlabs(seed):
 
 @pytest.mark.parametrize("seed", CASES)
 def test_the_quality_of_each_label_is_cleanlabs(seed):
-    from cleanlab.multiannotator import get_label_quality_multiannotator
-
-    codes, probs = generated(seed)
-    theirs = get_label_quality_multiannotator(as_theirs(codes), probs, verbose=False)["detailed_label_quality"]
-    votes = audited(codes, probs).votes
+    theirs, audit = theirs_and_ours(seed)
+    theirs = theirs["detailed_label_quality"]
+    votes = audit.votes
     ours = votes.pivot(index="item", columns="annotator", values="quality").to_numpy()
     assert np.allclose(ours, theirs.to_numpy(), rtol=0, atol=1e-12, equal_nan=True)
 

@@ -9,15 +9,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from dqlabels import learn
 from dqlabels.learn import research
 
-# The noise matrix by trees is one path for all; two of the others take their own answers, which are fitted anyway.
+# What these checks ask does not depend on how often an estimator is fitted, so folds are two; and that trees judge the
+# rows and tell the noise matrix is one path for all, which one estimator takes.
 ESTIMATORS = [
-    research.BootstrappingClassifier(LogisticRegression()),
+    research.BootstrappingClassifier(LogisticRegression(), cv=2),
     learn.ConfidentLearningClassifier(LogisticRegression()),
-    research.CoTeachingClassifier(LogisticRegression(), noise="em"),
+    research.CoTeachingClassifier(LogisticRegression(), noise="em", cv=2),
     research.DecouplingClassifier(LogisticRegression()),
-    research.JointOptimizationClassifier(LogisticRegression(), noise="em"),
-    learn.LossCorrectionClassifier(LogisticRegression()),
-    learn.MentorNetClassifier(LogisticRegression()),
+    research.JointOptimizationClassifier(LogisticRegression(), noise="em", cv=2),
+    learn.LossCorrectionClassifier(LogisticRegression(), judge="folds", cv=2),
+    learn.MentorNetClassifier(LogisticRegression(), cv=2),
 ]
 REASONS = {
     "DecouplingClassifier": "the halves and batches are dealt out by rows, not by weight",
