@@ -42,7 +42,8 @@ class OneByOne:
         """Items (K, K) by true and consensus class."""
         k = self.n_classes
         cells = self.codes[:, None] * k + np.arange(k)
-        return np.bincount(cells.ravel(), weights=consensus_shares.ravel(), minlength=k * k).reshape(k, k)
+        sums = np.bincount(cells.ravel(), weights=consensus_shares.ravel(), minlength=k * k)
+        return np.asarray(sums.reshape(k, k), dtype=np.float64)
 
     def items(self) -> tuple[IntArray, IntArray]:
         """Pattern and true class of each item."""
