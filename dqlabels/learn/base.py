@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
 
 from dqlabels.engines.memory import flag
 from dqlabels.errors import ModelError, OptionError
-from dqlabels.learn.judging import tree_probabilities
+from dqlabels.learn.judging import model_probabilities
 from dqlabels.learn.options import check_choice, check_options, seed_of
 from dqlabels.learn.rows import Rows, class_probabilities
 from dqlabels.learn.types import FloatArray, Folds, Inputs, IntArray, Labels, Noise, RandomState
@@ -171,7 +171,7 @@ def noise_of(noise: Noise, rows: Rows, probs: FloatArray) -> NoiseModel:
     The mistakes of a weak classifier are not noise, yet from its own answers ``probs`` (n, K) they would be counted as
     noise.
     """
-    if isinstance(noise, str) and noise in BY_TREES and (by_trees := tree_probabilities(rows)) is not None:
+    if isinstance(noise, str) and noise in BY_TREES and (by_trees := model_probabilities(rows)) is not None:
         probs = by_trees
     return noise_model(noise, rows.codes, probs, rows.seed)
 

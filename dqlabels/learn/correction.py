@@ -10,8 +10,10 @@ from dqlabels.learn.base import MAX_WEIGHT, NoiseModel, NoisyLabelClassifier, de
 from dqlabels.learn.judging import JUDGES, judge_rows
 from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows, one_hot
-from dqlabels.learn.types import FloatArray, Noise
+from dqlabels.learn.types import FloatArray, Folds, Noise
 
+# Standard errors by which the correction must help. Chosen on tables that are not reported, as the default is.
+GUARD = 2.0
 CORRECTIONS = ("forward", "backward", "importance", "smoothing", "distillation")
 
 
@@ -33,19 +35,26 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
     Args:
         estimator: Any classifier with probabilities; default histogram gradient boosting.
         correction: One of the five.
-        judge: Whose out-of-sample probabilities p are: "folds" of the classifier itself, "trees" as of an audit, out of
-            the bag, or "mixture" of both, in the shares under which the given labels are likeliest. Trees take no part
-            where they cannot read the features (sparse matrices, arrays of texts) or where ``cv`` is a splitter.
+        judge: Whose out-of-sample probabilities p are: "audit": the models that judge in an audit and the classifier's
+            own folds, in the shares under which the given labels are likeliest; "mixture": trees and the folds;
+            "trees" or "folds" alone. Only folds judge where the others cannot read the features (sparse matrices,
+            arrays of texts) or where ``cv`` is a splitter.
+        suspicious: Rows whose given label is at least this likely to be right by ``forward`` keep it; 1 fits all rows
+            under every class.
+        guard: Whether the labels stay as they were given where the correction is not seen to help: models of one half
+            of the corrected rows must predict the given labels of the other half better, by balanced accuracy, than
+            models of the given labels do, by twice the standard error.
         noise: "default", a method of ``dqlabels.noise`` ("em" and "variational" are fitted anew in each round of
             ``forward``: the noise matrix is then a part of the training), or a (K, K) array P(given | true).
         strength: Share of the model's answer in distillation, in [0, 1].
         n_rounds: Rounds of expectation-maximisation; after the first the classifier's own folds are p.
-        cv: Folds that judge the rows: a number or a scikit-learn splitter.
+        cv: Folds that judge the rows, and try the correction: a number or a scikit-learn splitter. With the default of
+            2 a fit costs about as much as three of the classifier and an audit.
         random_state: Seeds folds, and the classifier where it has no seed of its own.
         n_jobs: Folds fitted at a time.
 
     After ``fit``: ``estimator_``, ``classes_``, ``noise_rate_``, ``noise_matrix_`` (K, K), and of what was fitted
-    ``soft_labels_`` (n, K) and ``sample_weight_`` (n,).
+    ``soft_labels_`` (n, K) and ``sample_weight_`` (n,); ``corrected_`` is false where the guard kept the given labels.
 
     The official code takes one row for each class, that of the largest p_k, as the class's anchor, and its filter of
     outliers zeroes a view of the probabilities that later classes still read. Our matrices come from
@@ -62,26 +71,35 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
     """
 
     correction: str = one_of("forward", CORRECTIONS)
-    judge: str = one_of("mixture", JUDGES)
+    cv: Folds = 2
+    judge: str = one_of("audit", JUDGES)
+    suspicious: float = within(0.8, 0, 1)
+    guard: bool = one_of(True, (True, False))
     noise: Noise = "confident"
     strength: float = within(0.5, 0, 1)
     n_rounds: int = within(1, 1, 100)
 
     def _learn(self, rows: Rows) -> None:
-        probs = judge_rows(self.judge, rows)
+        by_folds = rows.out_of_fold() if self.guard or self.judge != "trees" else None
+        probs = judge_rows(self.judge, rows, by_folds)
         noise = noise_model(self.noise, rows.codes, probs, rows.seed)
-        given = one_hot(rows.codes, rows.n_classes)
-        weights = np.ones(rows.codes.size)
+        given, ones = one_hot(rows.codes, rows.n_classes), np.ones(rows.codes.size)
+        soft, weights = given, ones
         if self.correction == "forward":
             soft, noise = self._by_expectation(rows, probs, noise)
+            doubted = (soft * given).sum(axis=1) < self.suspicious
+            soft = np.where(doubted[:, None] | (self.suspicious == 1), soft, given)
         elif self.correction == "backward":
             soft = backward_labels(probs, noise.matrix)
         elif self.correction == "importance":
-            soft, weights = given, importance_weights(rows, probs, noise)
+            weights = importance_weights(rows, probs, noise)
         elif self.correction == "smoothing":
             soft = (1 - noise.rate) * given + noise.rate / rows.n_classes
         else:
             soft = (1 - self.strength) * given + self.strength * probs
+        self.corrected_ = by_folds is None or not self.guard or helps(rows, by_folds, soft, weights)
+        if not self.corrected_:
+            soft, weights = given, ones
         self.noise_rate_, self.noise_matrix_ = noise.rate, noise.matrix
         self.soft_labels_, self.sample_weight_ = soft, weights
         self.estimator_ = rows.fit_soft(soft, weights)
@@ -95,6 +113,26 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
                 noise = noise_model(self.noise, rows.codes, clean, rows.seed)
             soft = posterior(clean, rows.codes, noise.matrix)
         return soft, noise
+
+
+def helps(rows: Rows, before: FloatArray, soft: FloatArray, weights: FloatArray) -> bool:
+    """Whether models of corrected labels predict the given labels of rows they did not see better than before.
+
+    Wrong labels among those that are predicted cost both sides alike, so no clean label is needed to compare them.
+
+    Args:
+        rows: The n rows with the given labels.
+        before: (n, K) out-of-fold probabilities of models of the given labels.
+        soft: (n, K) corrected labels.
+        weights: (n,) weights of the correction.
+    """
+    after = rows.out_of_fold(soft=soft, weights=weights)
+    own = np.ones(rows.codes.size) if rows.weights is None else rows.weights
+    # Each class counts alike.
+    share = own / np.bincount(rows.codes, own, rows.n_classes).clip(1e-12)[rows.codes]
+    right, was = (probs.argmax(axis=1) == rows.codes for probs in (after, before))
+    gain = (share * (right.astype(np.int64) - was))[rows.order]
+    return bool(gain.sum() > GUARD * np.sqrt((gain**2).sum()))
 
 
 def backward_labels(probs: FloatArray, matrix: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Judge the rows by out-of-bag trees, by the classifier's own folds, or by both, weighted by how well they predict."""
+"""Judge the rows by an audit's models, by the classifier's own folds, or by both, weighted by how well they predict."""
 
 from __future__ import annotations
 
@@ -11,36 +11,40 @@ from dqlabels.errors import FeatureError, ModelError, OptionError
 from dqlabels.learn.rows import MIN_PROBABILITY, Rows
 from dqlabels.learn.types import FloatArray, Inputs
 
-JUDGES = ("mixture", "trees", "folds")
+JUDGES = ("audit", "mixture", "trees", "folds")
 # Shares of the folds to try in a mixture; finer steps made no measurable difference.
 SHARES = np.linspace(0, 1, 11)
 
 
-def judge_rows(judge: str, rows: Rows) -> FloatArray:
+def judge_rows(judge: str, rows: Rows, by_folds: FloatArray | None = None) -> FloatArray:
     """Return probabilities (n, K) of every row from models that saw neither it nor a copy of it.
 
     Args:
-        judge: "folds": the classifier itself, cross-validated; "trees": the out-of-bag extra-trees of an audit;
-            "mixture": both, in the shares under which the given labels are likeliest. Where trees cannot read the
-            features (sparse matrices, texts that are no column of a frame), or where ``cv`` is a splitter, which may
-            keep rows apart that a bag would mix, a mixture is the folds alone.
+        judge: "folds": the classifier itself, cross-validated; "trees": extra-trees, out of the bag; "mixture": both,
+            in the shares under which the given labels are likeliest; "audit": the folds and the models that judge in
+            an audit, mixed likewise. Where these cannot read the features (sparse matrices, texts that are no column of
+            a frame), or where ``cv`` is a splitter, which may keep rows apart that they would mix, the folds judge
+            alone.
         rows: The rows.
+        by_folds: (n, K) answers of the folds, where they are known.
 
     Raises:
         OptionError: Trees alone are asked for and cannot read the features, or may not.
     """
-    if judge == "folds":
-        return rows.out_of_fold()
-    by_trees = tree_probabilities(rows) if isinstance(rows.cv, (int, np.integer, type(None))) else None
-    if judge == "mixture":
+    if judge != "trees" and by_folds is None:
         by_folds = rows.out_of_fold()
-        return by_folds if by_trees is None else likeliest_mixture(by_folds, by_trees, rows)
-    if by_trees is None:
+    if judge == "folds" and by_folds is not None:
+        return by_folds
+    readable = isinstance(rows.cv, (int, np.integer, type(None)))
+    others = model_probabilities(rows, trees_alone=judge != "audit") if readable else None
+    if by_folds is not None and judge != "trees":
+        return by_folds if others is None else likeliest_mixture(by_folds, others, rows)
+    if others is None:
         raise OptionError(
             "judge='trees' cannot judge these rows: the features are sparse, texts or all alike, or cv= is a splitter. "
             "Take judge='folds'."
         )
-    return by_trees
+    return others
 
 
 def likeliest_mixture(one: FloatArray, other: FloatArray, rows: Rows) -> FloatArray:
@@ -54,8 +58,13 @@ def likeliest_mixture(one: FloatArray, other: FloatArray, rows: Rows) -> FloatAr
     return np.asarray(share * one + (1 - share) * other)
 
 
-def tree_probabilities(rows: Rows) -> FloatArray | None:
-    """Return probabilities (n, K) of an audit's extra-trees, out of bag; None where they cannot read the rows."""
+def model_probabilities(rows: Rows, *, trees_alone: bool = True) -> FloatArray | None:
+    """Return out-of-sample probabilities (n, K) of an audit's models; None where they cannot read the rows.
+
+    Args:
+        rows: The rows.
+        trees_alone: Extra-trees, out of the bag, in place of all models of an audit.
+    """
     from dqlabels.models.out_of_sample import out_of_sample
 
     matrix = tree_features(rows.X)
@@ -64,7 +73,7 @@ def tree_probabilities(rows: Rows) -> FloatArray | None:
     try:
         found = out_of_sample(
             matrix, rows.codes, rows.n_classes, sample_weight=rows.weights, random_state=rows.seed, n_jobs=rows.n_jobs,
-            progress=False, keep_model=True,
+            progress=False, keep_model=trees_alone,
         )  # fmt: skip
     except ModelError:  # all rows look alike
         return None

@@ -29,7 +29,7 @@ def within(default: float | tuple[float, ...] | None, low: float, high: float) -
     return field(default=default, metadata={"check": check})
 
 
-def one_of(default: str, choices: tuple[object, ...]) -> Any:
+def one_of(default: str | bool, choices: tuple[object, ...]) -> Any:
     """Return a field for one of some names."""
     return field(default=default, metadata={"check": lambda name, value: check_choice(name, value, choices)})
 

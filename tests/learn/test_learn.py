@@ -229,7 +229,7 @@ class Mistakes:
         (learn.LossCorrectionClassifier, {"noise": [[0.2, 0.8], [0.9, 0.1]]}, "has a trace of 0.3"),
         (learn.ConfidentLearningClassifier, {"noise": np.eye(3)}, r"pass the name of a method, or a \(2, 2\) matrix"),
         (learn.LossCorrectionClassifier, {"correction": "sideways"}, "correction='sideways' is none of"),
-        (learn.LossCorrectionClassifier, {"judge": "jury"}, "judge='jury' is none of 'mixture', 'trees', 'folds'"),
+        (learn.LossCorrectionClassifier, {"judge": "jury"}, "judge='jury' is none of 'audit', 'mixture', 'trees'"),
         (learn.LossCorrectionClassifier, {"strength": 2.0}, "strength=2.0 is not a number from 0 to 1"),
         (research.BootstrappingClassifier, {"kind": "firm"}, "kind='firm' is none of"),
         (research.CoTeachingClassifier, {"forget_rate": 1.5}, "forget_rate=1.5 is not a number"),

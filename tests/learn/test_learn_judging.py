@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
 
 from dqlabels.errors import OptionError
 from dqlabels.learn import ConfidentLearningClassifier, LossCorrectionClassifier
@@ -55,7 +58,7 @@ def test_a_mixture_is_as_good_a_judge_as_the_better_of_the_two(table, poor):
 
 def test_trees_put_right_what_a_linear_model_cannot_judge():
     X, truth, noisy = corners(share=0.3)
-    answers = LossCorrectionClassifier(LogisticRegression(), judge="trees").fit(X, noisy).soft_labels_
+    answers = LossCorrectionClassifier(LogisticRegression(), judge="trees", guard=False).fit(X, noisy).soft_labels_
     assert (answers.argmax(axis=1) == truth).mean() > (noisy == truth).mean() + 0.1
 
 
@@ -107,3 +110,29 @@ def test_a_splitter_that_keeps_rows_apart_is_not_gone_round_by_a_bag(kind):
 )  # fmt: skip
 def test_what_trees_cannot_read_is_left_to_the_folds(unreadable):
     assert tree_features(unreadable) is None
+
+
+def test_clean_labels_are_fitted_as_they_are():
+    X, truth, _ = corners(share=0.3)
+    learner = RandomForestClassifier(20, random_state=0)
+    guarded = LossCorrectionClassifier(learner).fit(X, truth)
+    assert not guarded.corrected_
+    assert (guarded.soft_labels_[np.arange(len(truth)), truth] == 1).all()
+
+
+def test_wrong_labels_are_corrected_where_that_is_seen_to_help():
+    X, truth, noisy = corners(share=0.3)
+    guarded = LossCorrectionClassifier(DecisionTreeClassifier(random_state=0)).fit(X, noisy)
+    assert guarded.corrected_
+    assert (guarded.soft_labels_.argmax(axis=1) == truth).mean() > (noisy == truth).mean() + 0.1
+
+
+def test_rows_whose_label_is_likely_right_keep_it():
+    X, _, noisy = corners(share=0.3)
+    some, every = (
+        LossCorrectionClassifier(GaussianNB(), guard=False, suspicious=share).fit(X, noisy).soft_labels_
+        for share in (0.8, 1.0)
+    )
+    given = every[np.arange(len(noisy)), noisy]
+    assert (some[given >= 0.8] == np.eye(2)[noisy][given >= 0.8]).all()
+    assert (some[given < 0.8] == every[given < 0.8]).all()
