@@ -10,9 +10,11 @@ from types import ModuleType, SimpleNamespace
 import polars as pl
 import pytest
 from support.frames import two_classes
+from threadpoolctl import threadpool_info
 
 import dqlabels
 from dqlabels.progress import Progress
+from dqlabels.threads import one_blas_thread
 
 
 class Terminal(io.StringIO):
@@ -87,3 +89,10 @@ def test_an_audit_told_not_to_shows_nothing(notebook):
     with redirect_stderr(Terminal()) as terminal:
         dqlabels.audit(pl.DataFrame(two_classes()), "label", progress=False)
     assert (notebook, terminal.getvalue()) == ([], "")
+
+
+def test_linear_algebra_stays_on_one_thread_until_the_last_user_leaves():
+    with one_blas_thread, one_blas_thread:
+        pass
+    with one_blas_thread:
+        assert {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} <= {1}

@@ -239,8 +239,6 @@ def _folds(name: str, value: object) -> Any:
         return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return _whole(name, value, 2, "; pass at least 2 folds")
-    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
-        return value
     raise OptionError(f"{name}={value!r} is no number of folds of at least 2, no splitter and not 'time'.")
 
 

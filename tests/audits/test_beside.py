@@ -165,3 +165,14 @@ def test_annotators_align_the_probabilities_too():
     straight = dqlabels.audit(table, ["a", "b", "c"], pred_probs=probs())
     moved = _quiet(table, ["a", "b", "c"], pred_probs=probs(KEYS).iloc[SHUFFLED])
     assert moved.frame["label_quality"].equals(straight.frame["label_quality"])
+
+
+def test_a_class_named_by_two_columns_of_probabilities_is_refused():
+    twice = probs().set_axis(["cat", "cat"], axis=1)
+    with pytest.raises(ProbabilityError, match="column names repeat: .* Give each column the name of its class"):
+        dqlabels.audit(frame(), "y", pred_probs=twice)
+
+
+def test_groups_of_another_number_of_rows_are_refused():
+    with pytest.raises(OptionError, match="119"):
+        dqlabels.audit(frame(), "y", groups=pd.Series(np.arange(ROWS - 1)))

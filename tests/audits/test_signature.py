@@ -137,6 +137,9 @@ def test_every_option_is_listed_in_one_group():
         ({"exclude": 3}, "exclude=3 is not a list of column names"),
         ({"embed": "image"}, "embed='image' is not a mapping"),
         ({"cv": 1}, "pass at least 2 folds"),
+        ({"cv": 2.5}, "cv=2.5 is no number of folds"),
+        ({"cv": [([0], [1])]}, "is no number of folds"),
+        ({"groups": 3}, "groups=3 is neither the name of a column nor"),
     ],
 )
 def test_a_value_that_means_nothing_is_refused(given, message):
@@ -145,6 +148,19 @@ def test_a_value_that_means_nothing_is_refused(given, message):
             call("grade", **given)
     with pytest.raises(OptionError, match=message):
         dqlabels.LabelAuditor("grade", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"annotator": 3}, "annotator=3 is not the name of a column"),
+        ({"classes": "abc"}, "classes='abc' is not a list of classes"),
+        ({"pred_probs": "p"}, "pred_probs='p' is neither a list of column names nor"),
+    ],
+)
+def test_a_value_that_means_nothing_to_an_audit_is_refused(given, message):
+    with pytest.raises(OptionError, match=message):
+        dqlabels.audit(pl.DataFrame(graded()), "grade", **given)
 
 
 @pytest.mark.parametrize("fdr", [2, 0, "0.1", True])
@@ -169,3 +185,12 @@ def test_a_promise_is_kept(result, table, label, chosen):
 def test_a_column_of_lists_has_a_task_of_its_own():
     audit = dqlabels.audit(pl.DataFrame(tagged()), "tags", task="multilabel", **TAG_PROBS)
     assert type(audit) is MultilabelAudit
+
+
+def test_no_limit_of_a_class_is_refused():
+    with pytest.raises(OptionError, match="max_class_noise_rate=None is no limit"):
+        dqlabels.Limits(max_class_noise_rate={"low": None})
+
+
+def test_minus_one_job_is_as_many_as_there_are_cores():
+    assert Options(n_jobs=-1).n_jobs is None

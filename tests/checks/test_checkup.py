@@ -19,7 +19,7 @@ from dqlabels.checks.groups import ModelErrors, Question, Questions, check_group
 from dqlabels.checks.order import follow
 from dqlabels.checks.outliers import far_out, min_score, outlier_scores
 from dqlabels.checks.result import COLUMNS
-from dqlabels.checks.space import as_points, find_neighbours
+from dqlabels.checks.space import STEP, as_points, find_neighbours
 from dqlabels.frames.hashing import row_marks
 from dqlabels.frames.values import value_codes
 
@@ -431,3 +431,30 @@ def test_the_report_has_what_was_found_among_its_notes():
     audit = report(pl.DataFrame(data))
     page = audit.to_html(checkup=audit.checkup("duplicates"))
     assert "Check-up, duplicates: 2 rows (0.7%) repeat one another" in page
+
+
+def test_a_column_without_a_number_takes_no_part():
+    frame = eager(pl.DataFrame({"x": [None, None, None]}, schema={"x": pl.Float64}))
+    assert as_points(frame, {"x": "number"})[0].shape == (3, 0)
+
+
+def test_rows_without_a_column_have_no_neighbours():
+    assert find_neighbours(np.zeros((300, 0)), {}) is None
+
+
+def test_texts_are_a_step_apart_in_the_root_mean_square():
+    words = ("red", "green", "blue", "white")
+    frame = eager(pl.DataFrame({"x": [f"{words[i % 4]} {words[i // 4 % 4]} {i}" for i in range(64)]}))
+    points, _ = as_points(frame, {"x": "text"})
+    assert 2 * points.var(axis=0).sum() == pytest.approx(STEP**2, rel=1e-5)
+
+
+def test_many_categories_are_about_a_step_apart():
+    frame = eager(pl.DataFrame({"x": [f"c{i % 500}" for i in range(1000)]}))
+    points, _ = as_points(frame, {"x": "category"})
+    assert np.array_equal(points[:500], points[500:])
+    assert 2 * points.var(axis=0).sum() == pytest.approx(STEP**2, rel=0.1)
+
+
+def test_nothing_is_far_out_where_all_scores_are_one():
+    assert not far_out(np.ones(300), 0.01).any()

@@ -13,6 +13,7 @@ from support.command import process, run
 from support.frames import ROOT, two_classes
 
 import dqlabels
+from dqlabels.__main__ import main
 
 READ = {"csv": pl.read_csv, "parquet": pl.read_parquet, "arrow": pl.read_ipc, "ndjson": pl.read_ndjson}
 WRITE = {"csv": "write_csv", "parquet": "write_parquet", "arrow": "write_ipc", "ndjson": "write_ndjson"}
@@ -218,3 +219,20 @@ def test_the_rows_of_a_narrow_terminal_show_their_number_and_label_whole():
     table = text[text.index("Most suspicious rows") :]
     assert "│ 998 │ bad  │ good" in table
     assert "…" not in table
+
+
+def test_without_an_extra_of_the_command_line_the_cure_is_said(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith("dqlabels.cli")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "typer", None)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err == 'The command line needs typer: pip install "dqlabels[cli]"\n'
+
+
+def test_a_fault_of_an_import_is_not_taken_for_a_missing_extra(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("dqlabels.cli")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "dqlabels.cli", None)
+    with pytest.raises(ModuleNotFoundError, match=r"dqlabels\.cli"):
+        main()

@@ -72,3 +72,9 @@ def test_a_sample_of_no_rows_is_a_usage_error(folder):
     done = run("review-sample", "table.csv", "-y", "label", "-n", "0")
     assert (done.returncode, done.stdout) == (2, b"")
     assert "pass a whole number of at least 1" in done.stderr.decode()
+
+
+def test_a_review_of_standard_input_is_refused():
+    done = run("review", "-", "-y", "label")
+    assert done.returncode == 2
+    assert b"A review needs a file" in done.stderr

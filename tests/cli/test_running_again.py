@@ -63,3 +63,19 @@ def test_columns_of_those_names_that_no_audit_added_are_kept_unless_told(tmp_pat
     assert (done.returncode, path.read_bytes()) == (2, before)
     assert b"already in the frame" in done.stderr
     twice(path, "-y", "label", "--overwrite")
+
+
+OWN = {
+    "one of them": {"label_quality": pl.lit(0.5)},
+    "of other types": {"label_quality": pl.lit("high"), "suggested_label": pl.lit("a"), "is_label_issue": pl.lit("no")},
+}
+
+
+@pytest.mark.parametrize("own", OWN.values(), ids=OWN)
+def test_columns_of_the_user_that_are_named_like_ours_are_never_overwritten(tmp_path, own):
+    path = tmp_path / "l.parquet"
+    TEXTS.with_columns(**own).write_parquet(path)
+    done = command.run("audit", path, "-y", "label", "-o", tmp_path / "out.parquet")
+    assert done.returncode == 2
+    assert b"label_quality" in done.stderr
+    assert not (tmp_path / "out.parquet").exists()

@@ -19,6 +19,7 @@ from support.sized import Sized
 import dqlabels
 from dqlabels.audits.spark import audit_on_spark
 from dqlabels.errors import FeatureError, LabelColumnError, MissingExtraError, OptionError, OutputColumnError
+from dqlabels.frames.reading import read_frame
 from dqlabels.models.sizes import BoostingSizes, Sizes
 
 OPTIONS = {"exclude": "row"}
@@ -171,3 +172,20 @@ def test_without_pyspark_the_error_says_how_to_get_it():
         [sys.executable, "-c", "import dqlabels; " + code], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert 'pip install "dqlabels[spark]"' in done.stdout, done.stderr
+
+
+def test_a_column_without_a_number_has_nothing_to_audit(spark):
+    frame = spark.createDataFrame([(1.0, None), (2.0, None)], "x double, y double")
+    with pytest.raises(LabelColumnError, match="missing"):
+        on_spark(frame, "y")
+
+
+def test_a_spark_frame_is_not_audited_in_memory(spark):
+    with pytest.raises(OptionError, match="lazy .* frame is not audited in memory. Collect it"):
+        read_frame(spark.range(3))
+
+
+def test_a_spark_frame_is_not_turned_into_pandas_for_great_expectations(spark):
+    as_gx_dataframe = pytest.importorskip("dqlabels.integrations.great_expectations").as_gx_dataframe
+    with pytest.raises(OptionError, match="lazy .* frame is not read here; collect it into pandas first"):
+        as_gx_dataframe(spark.range(3))

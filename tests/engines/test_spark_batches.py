@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from support.large_tables import ADDED, table
 
 import dqlabels
-from dqlabels import LabelAuditor
+from dqlabels import LabelAuditor, LabelMonitor
 from dqlabels.errors import FeatureError, LabelColumnError, OptionError, OutputColumnError
 
 NOTES = "trusted table|model disagrees|not fitted on|copy rows|shares of the classes"
@@ -117,3 +117,16 @@ def test_new_classes_may_be_refused(spark):
 def test_without_an_auditor_the_label_must_be_named(spark):
     with pytest.raises(OptionError, match="Only an auditor= knows its own"):
         dqlabels.spark.audit(in_spark(spark, batch()))
+
+
+def test_grades_are_not_judged_on_spark(spark):
+    graded = rows().with_columns(pl.col("label").replace_strict({"low": 1, "mid": 2, "top": 3}))
+    auditor = LabelAuditor("label", task="ordinal", exclude="row").fit(graded.head(400))
+    with pytest.raises(OptionError, match="Grades are not judged on Spark"):
+        auditor.audit(spark.createDataFrame(graded.to_arrow()))
+
+
+def test_a_spark_frame_is_not_watched_by_a_monitor(spark, tmp_path):
+    auditor = fitted_auditor()
+    with pytest.raises(OptionError, match="is judged on its workers, for its columns alone"):
+        LabelMonitor(auditor, history=tmp_path / "h").check(spark.createDataFrame(rows().to_arrow()))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from narwhals import from_native
 
 from dqlabels.frames.columns import distinct_numbers, encode, read_labels, rows_by_class
+from dqlabels.frames.values import python_value, value_codes
 
 WIDTHS = {"int8": 2**7, "uint8": 2**8, "int64": 2**63, "uint64": 2**64}
 
@@ -45,3 +48,15 @@ def test_a_class_that_comes_late_has_its_first_row():
         0,
         50_000,
     ]
+
+
+def test_lists_of_equal_values_have_one_code():
+    lists = pd.Series([np.array([1, 2]), np.array([1, 2]), np.array([3, 4])])
+    assert value_codes(from_native(lists, series_only=True)).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "value", [pd.Timestamp(np.datetime64("20000-01-01", "s")), pd.Timedelta(np.timedelta64(10**15, "s"))], ids=str
+)
+def test_a_time_that_python_does_not_have_stays_what_it_was(value):
+    assert python_value(value) == value

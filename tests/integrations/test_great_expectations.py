@@ -505,3 +505,18 @@ def test_without_great_expectations_the_cure_is_said(monkeypatch):
     monkeypatch.delitem(sys.modules, "dqlabels.integrations.great_expectations")
     with pytest.raises(ImportError, match=r'pip install "dqlabels\[great-expectations\]"'):
         importlib.import_module("dqlabels.integrations.great_expectations")
+
+
+def test_a_module_that_great_expectations_lacks_is_named(monkeypatch, tmp_path):
+    (tmp_path / "great_expectations.py").write_text("import no_such_module")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "great_expectations")
+    monkeypatch.delitem(sys.modules, "dqlabels.integrations.great_expectations")
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        importlib.import_module("dqlabels.integrations.great_expectations")
+
+
+def test_without_what_a_conversion_needs_the_cure_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(dqlabels.DQLabelsError, match=r"pandas is not installed, .* pip install pandas"):
+        as_gx_dataframe(pl.DataFrame({"a": [1]}))

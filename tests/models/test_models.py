@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.model_selection import KFold, LeaveOneGroupOut, ShuffleSplit
 from sklearn.tree import DecisionTreeClassifier
 
-from dqlabels.errors import ModelError
+from dqlabels.errors import ModelError, OptionError
 from dqlabels.models.out_of_sample import out_of_sample
 from dqlabels.models.sizes import BoostingSizes, FoldSizes, Sizes
 
@@ -239,3 +241,60 @@ def test_rows_alike_judge_each_other_in_a_coarse_table():
     found = out_of_sample(matrix, codes, 2)
     assert found.coarse
     assert found.error == pytest.approx(0.1)
+
+
+class Odd(ClassifierMixin, BaseEstimator):
+    """Answers what it was made to answer for each row."""
+
+    def __init__(self, answer=(1.0,), fault=None):
+        self.answer, self.fault = answer, fault
+
+    def fit(self, X, y):
+        if self.fault:
+            raise ValueError(self.fault)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        return np.tile(self.answer, (len(X), 1))
+
+
+@pytest.mark.parametrize("answer", [[0.5, 0.5], [0.5, 0.5, np.nan]], ids=["two columns", "not finite"])
+def test_answers_that_are_no_probabilities_are_refused(answer):
+    with pytest.raises(ModelError, match=r"Odd\.predict_proba gave shape \(30, \d\) for 3 classes"):
+        out_of_sample(*table(), 3, model=Odd(answer))
+
+
+def test_answers_that_sum_to_0_are_refused():
+    with pytest.raises(ModelError, match="gave rows that sum to 0"):
+        out_of_sample(*table(), 3, model=Odd([0.0, 0.0, 0.0]))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="errors take notes from Python 3.11 on")
+def test_an_error_of_the_model_says_what_was_being_done():
+    with pytest.raises(ValueError, match="no such thing") as raised:
+        out_of_sample(*table(), 3, model=Odd(fault="no such thing"))
+    assert raised.value.__notes__[0].startswith("while fitting Odd on 120 rows of 3 features")
+
+
+def test_a_fold_of_a_single_class_is_told_what_to_do():
+    codes = np.repeat([0, 1], 75)
+    with pytest.raises(ModelError, match="A training fold holds a single class"):
+        out_of_sample(table()[0], codes, 2, model=LogisticRegression(), cv=KFold(2))
+
+
+def test_a_splitter_that_leaves_rows_unjudged_is_refused():
+    with pytest.raises(ModelError, match="leave 135 rows unjudged; every row must be in a test fold"):
+        out_of_sample(*table(), 3, model=LogisticRegression(), cv=ShuffleSplit(1, test_size=0.1, random_state=0))
+
+
+def test_a_splitter_is_told_the_groups():
+    groups = np.arange(150) // 10
+    grouped = out_of_sample(*table(), 3, model=LogisticRegression(), cv=LeaveOneGroupOut(), groups=groups)
+    assert grouped.model == "LogisticRegression, 15 folds"
+
+
+@pytest.mark.parametrize("cv", ["random", 1, True])
+def test_folds_that_are_none_are_refused(cv):
+    with pytest.raises(OptionError, match="is not known; pass"):
+        out_of_sample(*table(), 3, model=LogisticRegression(), cv=cv)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+from threading import Timer
 
 import numpy as np
 import polars as pl
@@ -230,3 +231,20 @@ def test_a_missing_server_is_said_before_the_work(monkeypatch):
     done = run("review", "none.csv", "-y", "y")
     assert done.returncode == 2
     assert done.stderr == b'dqlabels: The review page needs uvicorn: pip install "dqlabels[review]"\n'
+
+
+def test_the_column_of_row_numbers_gets_another_name_where_the_table_has_one(tmp_path):
+    audit = dqlabels.audit(pl.DataFrame(DATA).with_row_index("row"), "label", exclude="row")
+    with audit.review(tmp_path / "d", sample=20, open_browser=False) as session:
+        assert session.answers().columns == ["row_", "reviewed_label"]
+
+
+def test_waiting_ends_when_the_server_stops(session):
+    Timer(0.05, session.stop).start()
+    session.wait()
+    with pytest.raises(ConnectionRefusedError):
+        Client(session.url).enter()
+
+
+def test_a_session_shows_where_it_is(session):
+    assert repr(session) == f"<ReviewSession at {session.url}, decisions in {session.decisions.path}>"

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqlabels.statistics.local_rate import right_probability
+from dqlabels.statistics.plausibility import robust_spread
 from dqlabels.statistics.residuals import judge_values
 
 rows_and_expected = st.lists(st.tuples(st.integers(1, 50), st.floats(0, 50)), min_size=1, max_size=30)
@@ -42,3 +43,12 @@ def test_the_wrong_values_that_show_are_counted():
         residuals = rng.normal(size=1000) + np.where(np.arange(1000) < 50, 9, 0)
         found.append((1 - judge_values(residuals, np.zeros(1000), 0.1)[1].right).sum())
     assert 45 < np.mean(found) < 60
+
+
+def test_without_a_score_every_value_is_right():
+    nothing = right_probability(np.empty(0), np.empty(0, dtype=np.int64), np.empty(0))
+    assert nothing.of(np.array([0.0, 9.0])).tolist() == [1.0, 1.0]
+
+
+def test_the_spread_of_residuals_that_are_all_exact_is_1():
+    assert robust_spread(np.zeros(5)) == 1.0

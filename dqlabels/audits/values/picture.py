@@ -1,4 +1,4 @@
-"""What a page draws of an audit of numbers: counts alone, mergeable, whose size does not grow with the table."""
+"""What a page draws of an audit of numbers: counts alone, whose size does not grow with the table."""
 
 from __future__ import annotations
 
@@ -57,20 +57,6 @@ class Picture:
         predicted = self.axis.cells(judge.scale.apply(judgement.predicted[known]))
         cells = (flagged * SIDE + predicted) * SIDE + given
         self.values += np.bincount(cells, minlength=self.values.size).reshape(self.values.shape)
-
-    def merge(self, other: Picture) -> None:
-        """Add what ``other`` saw."""
-        self.quality += other.quality
-        self.values += other.values
-
-    def sums(self) -> IntArray:
-        """Whole numbers that add up with those of another part of the table."""
-        return np.concatenate([self.quality.ravel(), self.values.ravel()])
-
-    def add_sums(self, sums: IntArray) -> None:
-        """Add what ``sums`` of other parts, added up, say."""
-        self.quality += sums[: self.quality.size].reshape(self.quality.shape)
-        self.values += sums[self.quality.size :].reshape(self.values.shape)
 
     @property
     def flagged(self) -> int:

@@ -199,6 +199,7 @@ def test_the_accessor_takes_lists():
     ("change", "options", "error", "said"),
     [
         ({"tags": [[]] * 150}, {}, LabelColumnError, "all 150 lists are empty"),
+        ({"tags": [None] * 150}, {"task": "multilabel"}, LabelColumnError, "all 150 rows are missing"),
         ({"tags": [[None, "cat"]] * 150}, {}, LabelColumnError, "holds a missing label"),
         ({"tags": [[f"t{row}"] for row in range(150)]}, {}, LabelColumnError, "name rows rather"),
         ({"tags": ["cat"] * 150}, {"task": "multilabel"}, LabelColumnError, "holds 'cat'|says yes or no"),
@@ -261,3 +262,13 @@ def test_nothing_known_is_nothing_flagged():
     verdict = judge_tags(np.full((5, 2), -1), np.full((5, 2), 0.5))
     assert not verdict.flagged.any()
     assert np.isnan(verdict.row_quality).all()
+
+
+def test_a_frame_without_rows_has_nothing_to_audit():
+    with pytest.raises(LabelColumnError, match="has no rows, so 'tags' has no labels"):
+        dqlabels.audit(pl.DataFrame(listed()).clear(), "tags", task="multilabel")
+
+
+def test_a_column_named_twice_is_refused():
+    with pytest.raises(OptionError, match="names a column twice"):
+        dqlabels.audit(pl.DataFrame(ticked()), ["cat", "dog", "cat"], task="multilabel")

@@ -239,6 +239,11 @@ def put(value, *keys):
     return change
 
 
+def forget_the_fitted_rows(header, entries):
+    for name, shape in (("seen.keys", [0]), ("seen.probs", [0, 2])):
+        header["entries"][name]["shape"], entries[name] = shape, b""
+
+
 def remove(name: str):
     def change(header, entries):
         del header["entries"][name]
@@ -283,6 +288,11 @@ def remove(name: str):
         put(9, "profile", "format"),
         put({}, "entries"),
         put([1 << 40], "entries", "forest.left", "shape"),
+        put([1, 2], "entries", "tally.rows", "shape"),
+        put([["str", "no"], ["str", 5]], "label", "classes"),
+        forget_the_fitted_rows,
+        put({"type": "halves"}, "model"),
+        put({"type": "folds", "whole": {}, "parts": [{}], "shares": [0.5]}, "model"),
         put([-1], "entries", "forest.left", "shape"),
         put([1, 1, 1], "entries", "forest.left", "shape"),
         put("O", "entries", "forest.left", "type"),
@@ -496,3 +506,12 @@ def test_a_killed_save_leaves_the_former_file(path, saved):
     process.stdout.close()
     assert path.read_bytes() == saved
     assert dqlabels.load(path).classes == ("no", "yes")
+
+
+def test_classes_that_no_file_can_hold_are_refused(tmp_path):
+    kinds = (datetime.time(1), datetime.time(2))
+    data = two_classes(rows=60)
+    frame = pl.DataFrame(data | {"label": [kinds[value == "yes"] for value in data["label"]]})
+    auditor = LabelAuditor("label").fit(frame)
+    with pytest.raises(AuditorFileError, match="is a time, which a saved auditor cannot hold"):
+        auditor.save(tmp_path / "a")

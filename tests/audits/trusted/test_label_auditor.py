@@ -513,3 +513,13 @@ def test_a_table_of_many_rows_alike_keeps_the_bag(halves):
 def test_an_auditor_of_a_large_table_agrees_with_the_audit_of_it(halves):
     small = Sized(Sizes(large_rows=600, halves=MANY.sizes.halves))
     assert small.auditor("label").fit(halves).audit(halves).frame.equals(small.audit(halves, "label").frame)
+
+
+def test_what_to_do_with_new_classes_is_one_of_two(auditor):
+    with pytest.raises(OptionError, match="new_classes='drop' is none of 'keep', 'error'"):
+        auditor.audit(pl.DataFrame(two_classes()), new_classes="drop")
+
+
+def test_it_shows_whether_it_is_fitted(auditor):
+    assert repr(LabelAuditor("label")) == "<LabelAuditor of 'label', not fitted>"
+    assert repr(auditor).startswith("<LabelAuditor of 'label': 2 classes, 2 features, extra-trees")

@@ -331,3 +331,16 @@ def test_loading_does_not_need_the_library_that_fitted(auditor, tmp_path, histor
     auditor.save(tmp_path / "a.dqlabels")
     monitor = LabelMonitor(dqlabels.load(tmp_path / "a.dqlabels"), history=history)
     assert monitor.check(pd.DataFrame(batch(1))).passed
+
+
+def test_an_empty_file_is_a_history_without_batches(auditor, history):
+    history.touch()
+    assert LabelMonitor(auditor, history=history).check(pl.DataFrame(batch(1))).passed
+
+
+def test_a_history_of_a_newer_version_is_refused(monitor, history):
+    monitor.check(pl.DataFrame(batch(1)))
+    head, line = history.read_text().splitlines()
+    history.write_text("\n".join([json.dumps(json.loads(head) | {"dqlabels_monitor": 99}), line]) + "\n")
+    with pytest.raises(OptionError, match=r"written by a newer dqlabels \(format 99\)"):
+        monitor.check(pl.DataFrame(batch(2)))
