@@ -9,11 +9,15 @@ import numpy as np
 from dqlabels.learn.base import MAX_WEIGHT, NoiseModel, NoisyLabelClassifier, deconvolve, noise_model, posterior
 from dqlabels.learn.judging import JUDGES, judge_rows
 from dqlabels.learn.options import one_of, within
-from dqlabels.learn.rows import Rows, one_hot
+from dqlabels.learn.rows import Rows, losses, one_hot
 from dqlabels.learn.types import FloatArray, Folds, Noise
 
 # Standard errors by which the correction must help. Chosen on tables that are not reported, as the default is.
 GUARD = 2.0
+# A single row for which a model was sure and wrong must not decide.
+LEAST = 1e-3
+# Those after which the model answers with the true class; after the others still with the given one.
+CLEAN = ("forward", "backward", "importance")
 CORRECTIONS = ("forward", "backward", "importance", "smoothing", "distillation")
 
 
@@ -42,8 +46,8 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
         suspicious: Rows whose given label is at least this likely to be right by ``forward`` keep it; 1 fits all rows
             under every class.
         guard: Whether the labels stay as they were given where the correction is not seen to help: models of one half
-            of the corrected rows must predict the given labels of the other half better, by balanced accuracy, than
-            models of the given labels do, by twice the standard error.
+            of the corrected rows must predict the given labels of the other half better than models of the given
+            labels do, by twice the standard error, in balanced accuracy and in the likelihood under the noise matrix.
         noise: "default", a method of ``dqlabels.noise`` ("em" and "variational" are fitted anew in each round of
             ``forward``: the noise matrix is then a part of the training), or a (K, K) array P(given | true).
         strength: Share of the model's answer in distillation, in [0, 1].
@@ -97,7 +101,13 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
             soft = (1 - noise.rate) * given + noise.rate / rows.n_classes
         else:
             soft = (1 - self.strength) * given + self.strength * probs
-        self.corrected_ = by_folds is None or not self.guard or helps(rows, by_folds, soft, weights)
+        self.corrected_ = (
+            by_folds is None
+            or not self.guard
+            or helps(
+                rows, by_folds, soft, weights, noise.matrix if self.correction in CLEAN else np.eye(rows.n_classes)
+            )
+        )
         if not self.corrected_:
             soft, weights = given, ones
         self.noise_rate_, self.noise_matrix_ = noise.rate, noise.matrix
@@ -115,24 +125,30 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
         return soft, noise
 
 
-def helps(rows: Rows, before: FloatArray, soft: FloatArray, weights: FloatArray) -> bool:
+def helps(rows: Rows, before: FloatArray, soft: FloatArray, weights: FloatArray, matrix: FloatArray) -> bool:
     """Whether models of corrected labels predict the given labels of rows they did not see better than before.
 
-    Wrong labels among those that are predicted cost both sides alike, so no clean label is needed to compare them.
+    Wrong labels among those that are predicted cost both sides alike, so no clean label is needed to compare them:
+    neither the balanced accuracy nor the likelihood of the given labels, once the answers went through the noise.
 
     Args:
         rows: The n rows with the given labels.
         before: (n, K) out-of-fold probabilities of models of the given labels.
         soft: (n, K) corrected labels.
         weights: (n,) weights of the correction.
+        matrix: (K, K) P(given | answer of the corrected models).
     """
     after = rows.out_of_fold(soft=soft, weights=weights)
     own = np.ones(rows.codes.size) if rows.weights is None else rows.weights
     # Each class counts alike.
     share = own / np.bincount(rows.codes, own, rows.n_classes).clip(1e-12)[rows.codes]
     right, was = (probs.argmax(axis=1) == rows.codes for probs in (after, before))
-    gain = (share * (right.astype(np.int64) - was))[rows.order]
-    return bool(gain.sum() > GUARD * np.sqrt((gain**2).sum()))
+    gains = (
+        share * (right.astype(np.int64) - was),
+        own * (losses(rows.codes, before, LEAST) - losses(rows.codes, after @ matrix, LEAST)),
+    )
+    # In the order of content, since these are sums of floats.
+    return all(gain[rows.order].sum() > GUARD * np.sqrt((gain[rows.order] ** 2).sum()) for gain in gains)
 
 
 def backward_labels(probs: FloatArray, matrix: FloatArray) -> FloatArray:

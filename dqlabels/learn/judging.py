@@ -36,7 +36,10 @@ def judge_rows(judge: str, rows: Rows, by_folds: FloatArray | None = None) -> Fl
     if judge == "folds" and by_folds is not None:
         return by_folds
     readable = isinstance(rows.cv, (int, np.integer, type(None)))
-    others = model_probabilities(rows, trees_alone=judge != "audit") if readable else None
+    others = model_probabilities(rows) if readable else None
+    if judge == "audit" and others is not None:
+        every = model_probabilities(rows, trees_alone=False)
+        others = others if every is None else likeliest_mixture(others, every, rows)
     if by_folds is not None and judge != "trees":
         return by_folds if others is None else likeliest_mixture(by_folds, others, rows)
     if others is None:

@@ -215,9 +215,9 @@ def one_hot(codes: IntArray, n_classes: int) -> FloatArray:
     return np.asarray(np.eye(n_classes)[codes])
 
 
-def losses(codes: IntArray, probs: FloatArray) -> FloatArray:
-    """Return the negative log probability (n,) of each row's label, in nats."""
-    return np.asarray(-np.log(np.maximum(probs[np.arange(codes.size), codes], MIN_PROBABILITY)))
+def losses(codes: IntArray, probs: FloatArray, least: float = MIN_PROBABILITY) -> FloatArray:
+    """Return the negative log probability (n,) of each row's label, in nats; none counts as less than ``least``."""
+    return np.asarray(-np.log(np.maximum(probs[np.arange(codes.size), codes], least)))
 
 
 def _mask(rows: IntArray, n: int) -> BoolArray:
