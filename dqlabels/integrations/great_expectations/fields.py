@@ -14,6 +14,8 @@ from great_expectations.expectations.expectation import MetaExpectation
 
 from dqlabels.audits.gate import DECIDING, Limits
 from dqlabels.audits.options import OPTION_NAMES, Options, checked_field
+from dqlabels.errors import OptionError
+from dqlabels.frames.values import python_value
 from dqlabels.integrations.sharing import CLASS_CHECK_OPTIONS, SUBJECTS, ClassCheckOptions, checked_share
 
 # A value that is given when the suite is run: ``{"$PARAMETER": "max_noise"}``.
@@ -77,7 +79,23 @@ def checked_option(name: str, value: object) -> object:
     if is_parameter(value) or (value is None and name == "exclude"):
         return value
     checked: object = checked_field(CHECKED_BY[name], name, value)
+    if name == "classes" and isinstance(checked, tuple):
+        _refuse_unwritable(checked)
     return sorted(set(checked)) if name in ("features", "exclude") and isinstance(checked, tuple) else checked
+
+
+def _refuse_unwritable(classes: Iterable[object]) -> None:
+    """Refuse classes that a suite, which is JSON, would hold as something else.
+
+    Raises:
+        OptionError: Naming the first, and the way out.
+    """
+    for value in classes:
+        if not isinstance(python_value(value), (bool, int, float, str)):
+            raise OptionError(
+                f"classes= names {value!r} ({type(value).__name__}), which a suite cannot store. Name the probability "
+                f"columns after the classes, as in {str(value)!r}, and leave classes= out."
+            )
 
 
 def checked_limit(name: str, value: object, part: str = "") -> object:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any, TypeAlias
 
 import narwhals as nw
+import numpy as np
 from great_expectations.expectations.expectation_configuration import parse_result_format
 
 from dqlabels.audits.base import Audit, AuditedRows, Mask, NativeFrame
@@ -85,7 +86,7 @@ def format_result(
     if not wanted.get("exclude_unexpected_values"):
         result |= listed.values(level, few)
         if wanted.get("include_unexpected_rows"):
-            result["unexpected_rows"] = listed.frame().head(few)
+            result["unexpected_rows"] = listed.frame(few)
     else:
         # The message ends in rows with their labels.
         details |= {"rows": [], "message": details["headline"]}
@@ -140,9 +141,24 @@ class Listed:
         )  # fmt: skip
         return [dict(zip(("index", "given", "suggested", "quality"), row, strict=True)) for row in rows]
 
-    def frame(self) -> NativeFrame:
-        """The rows with all their columns, those of the audit among them."""
-        return self._audit.frame.iloc[self._positions]
+    def frame(self, few: int) -> NativeFrame:
+        """A few of the rows with all their columns, those of the audit among them, as JSON can hold their values."""
+        import pandas as pd
+
+        rows = self._audit.frame.iloc[self._positions[:few]]
+        written = {
+            at: pd.Series([plain(value) for value in rows[name].tolist()], index=rows.index, dtype=object)
+            for at, name in enumerate(rows.columns)
+            if not _is_json(rows[name])
+        }
+        parts = [written.get(at, rows[name]) for at, name in enumerate(rows.columns)]
+        return pd.concat(parts, axis=1, keys=rows.columns) if written else rows
+
+
+def _is_json(column: NativeFrame) -> bool:
+    """Whether Great Expectations writes every value of this pandas column as JSON: finite numbers and flags."""
+    kind = getattr(column.dtype, "kind", "O")
+    return kind in "biu" or (kind == "f" and not np.isinf(column.to_numpy(dtype=float, na_value=np.nan)).any())
 
 
 def _name(value: object) -> object:
