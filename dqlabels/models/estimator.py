@@ -116,13 +116,24 @@ def model_for_others(fitted: Classifier, width: int, n_classes: int) -> FittedMo
 
 
 def seeded(model: Classifier, seed: int) -> Classifier:
-    """Return a clone whose choices are settled by ``seed``, unless it has a seed of its own."""
+    """Return a clone whose choices are settled by ``seed``, also those of the models inside, where they have no seed.
+
+    The models inside a pipeline, search or ensemble get seeds of their own, in the order of their names.
+    """
     from sklearn.base import clone
 
     fresh = clone(model)
-    params = fresh.get_params(deep=False)
+    params = fresh.get_params(deep=True)
     if "random_state" in params and params["random_state"] is None:
         fresh.set_params(random_state=seed)
+    inner = sorted(name for name, value in params.items() if name.endswith("__random_state") and value is None)
+    if inner:
+        seeds = np.random.default_rng([seed, 0x5EED]).integers(2**31 - 1, size=len(inner))
+        fresh.set_params(**{name: int(each) for name, each in zip(inner, seeds, strict=True)})
+    for name in sorted(params):
+        splitter = params[name]
+        if hasattr(splitter, "split") and getattr(splitter, "random_state", seed) is None:
+            splitter.random_state = seed  # one that shuffles; the clone has a copy of its own
     copy: Classifier = fresh
     return copy
 
