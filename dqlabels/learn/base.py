@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -21,7 +24,9 @@ from sklearn.utils.validation import (
 
 from dqlabels.engines.memory import flag
 from dqlabels.errors import ModelError, OptionError
+from dqlabels.learn.answers import check_complete, missing_rows
 from dqlabels.learn.judging import model_probabilities
+from dqlabels.learn.learner import params_with_class_positions, weight_name, with_class_positions
 from dqlabels.learn.options import check_choice, check_options, seed_of
 from dqlabels.learn.rows import Rows, class_probabilities
 from dqlabels.learn.types import FloatArray, Folds, Inputs, IntArray, Labels, Noise, RandomState
@@ -42,6 +47,10 @@ MAX_WEIGHT = 10.0
 NUMBERS = tuple(np.dtype(code) for code in np.typecodes["AllInteger"] + "efdFD?")
 
 
+# A saved model would otherwise grow with the table it was fitted on.
+OF_TRAINING_ROWS = ("kept_", "label_quality_", "sample_weight_", "soft_labels_")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class NoiseModel:
     """``rate`` in [0, 1], ``matrix`` (K, K) P(given | true), ``inverse`` (K, K) P(true | given), ``prior`` (K,)."""
@@ -52,6 +61,12 @@ class NoiseModel:
     prior: FloatArray
 
 
+def _decides(estimator: NoisyLabelClassifier) -> bool:
+    """Whether the learner, fitted or not, has a decision function; a pair of learners has none in common."""
+    learner = estimator.estimator_ if hasattr(estimator, "estimator_") else estimator._classifier()
+    return estimator.one_learner and hasattr(learner, "decision_function")
+
+
 @dataclass(eq=False, repr=False)
 class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Base class of the estimators, which wrap a classifier; ``_learn`` says how it learns.
@@ -60,19 +75,33 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     fitted in the order of their content, so the order in which they are given does not show.
     """
 
+    # Whether ``estimator_`` answers, and not several estimators together.
+    one_learner: ClassVar[bool] = True
+
     estimator: Classifier | None = None
     _: KW_ONLY
     cv: Folds = 5
     random_state: RandomState = 0
     n_jobs: int | None = None
 
-    def fit(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None) -> NoisyLabelClassifier:
+    def fit(
+        self,
+        X: Inputs,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> NoisyLabelClassifier:
         """Fit on rows of which some labels are wrong.
 
         Args:
             X: (n, d) array, sparse matrix, pandas or Polars frame: whatever ``estimator`` takes.
             y: (n,) given labels: strings, numbers or booleans, none missing.
             sample_weight: (n,) weights, not negative.
+            groups: (n,) groups, such as customers: no row is judged by a model that saw another of its group.
+            fit_params: Options of the learner's ``fit``, such as ``eval_set``, or ``step__name`` for a pipeline. What
+                holds one value for each row is taken with the rows; labels in ``eval_set`` are those of ``y``.
 
         Returns:
             The estimator itself.
@@ -81,7 +110,7 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             DQLabelsError: An option has no meaning, or the classifier inside cannot be fitted.
             ValueError: X or y cannot be used.
         """
-        self._learn(self._read(X, y, sample_weight))
+        self._learn(self._read(X, y, sample_weight, groups, fit_params))
         return self
 
     def _learn(self, rows: Rows) -> None:
@@ -98,6 +127,50 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """Return the likeliest class (n,) of each row."""
         probs = self.predict_proba(X)
         return np.asarray(self.classes_[probs.argmax(axis=1)])
+
+    def predict_log_proba(self, X: Inputs) -> FloatArray:
+        """Return the logarithm of the probabilities (n, K); of a probability of 0 it is minus infinity."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.predict_proba(X)))
+
+    @available_if(_decides)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Inputs) -> FloatArray:
+        """Return the fitted classifier's decision values, (n,) of the second of two classes or (n, K)."""
+        check_is_fitted(self)
+        X = _as_rows(X)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return np.asarray(self.estimator_.decision_function(X))
+
+    @property
+    def feature_importances_(self) -> FloatArray:
+        """Importances (d,) of the features, where the fitted classifier has them."""
+        return np.asarray(self.estimator_.feature_importances_)
+
+    @property
+    def coef_(self) -> FloatArray:
+        """Coefficients of the features, where the fitted classifier has them."""
+        return np.asarray(self.estimator_.coef_)
+
+    @property
+    def intercept_(self) -> FloatArray:
+        """Intercepts, where the fitted classifier has them."""
+        return np.asarray(self.estimator_.intercept_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: not what has a value for each training row, which predicting does without."""
+        return {name: value for name, value in super().__getstate__().items() if name not in OF_TRAINING_ROWS}
+
+    def __getattr__(self, name: str) -> Any:
+        words = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if name in OF_TRAINING_ROWS and "estimator_" in vars(self):
+            words += ", which has a value for each training row and is not pickled; read it before"
+        raise AttributeError(words)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return which options of ``fit`` go to the estimator and which to the classifier inside."""
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(estimator=self._classifier(), method_mapping=mapping)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -117,7 +190,14 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         classifier: Classifier = HistGradientBoostingClassifier()
         return classifier
 
-    def _read(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+    def _read(
+        self,
+        X: Inputs,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+        fit_params: dict[str, Any],
+    ) -> Rows:
         """Check X and y; sets ``classes_``, and what scikit-learn stores about the features."""
         if y is None:
             raise ValueError(
@@ -127,6 +207,7 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if not X.shape[0]:
             raise ValueError("Found array with 0 sample(s): there are no rows to learn from.")
         validate_data(self, X, skip_check_array=True)
+        check_complete(np.asarray(y), "y")
         labels = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
         check_consistent_length(X, labels)
         check_classification_targets(labels)
@@ -139,12 +220,46 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 f"{type(classifier).__name__} gives no probabilities (no predict_proba). Wrap it in "
                 "sklearn.calibration.CalibratedClassifierCV."
             )
+        options = self._routed(fit_params)
+        name = weight_name(classifier)
+        if sample_weight is None and name in options:
+            sample_weight = options.pop(name)
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, labels, dtype=np.float64, ensure_non_negative=True)
         check_options(self)
         seed = seed_of(self.random_state)
-        return Rows.of(X, codes.astype(np.int64), self.classes_.size, weights, classifier, self.cv, seed, self.n_jobs)
+        classifier = with_class_positions(classifier, self.classes_)
+        rows = Rows.of(X, codes.astype(np.int64), self.classes_.size, weights, classifier, self.cv, seed, self.n_jobs)
+        rows = replace(rows, fit_params=params_with_class_positions(options, self.classes_))
+        return rows if groups is None else rows.grouped(group_codes(groups, labels.size))
+
+    def _routed(self, fit_params: dict[str, Any]) -> dict[str, Any]:
+        """Return the options that go to the learner's ``fit``."""
+        if not fit_params or not get_config()["enable_metadata_routing"]:
+            return dict(fit_params)
+        return dict(process_routing(self, "fit", **fit_params).estimator.fit)
+
+
+def group_codes(groups: ArrayLike, n_rows: int) -> IntArray:
+    """Return the groups (n,) as positions among their sorted names.
+
+    Raises:
+        OptionError: They are not one for each row, or one is missing.
+
+    >>> group_codes(["b", "a", "b"], 3).tolist()
+    [1, 0, 1]
+    """
+    names = np.asarray(groups, dtype=object)
+    if names.shape != (n_rows,):
+        raise OptionError(f"groups has shape {names.shape}; one group for each of {n_rows:,} rows is needed.")
+    missing = missing_rows(names)
+    if missing.any():
+        raise OptionError(
+            f"groups is missing in {int(missing.sum()):,} of {n_rows:,} rows, first in row {int(missing.argmax())}. "
+            "Give each of these rows a group of its own."
+        )
+    return np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
 def _as_rows(X: Inputs) -> Inputs:

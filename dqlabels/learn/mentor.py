@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dqlabels.errors import OptionError
+from dqlabels.learn.answers import check_answers, missing_rows
 from dqlabels.learn.base import NoisyLabelClassifier
 from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows, losses
-from dqlabels.learn.scoring import answered_rows
 from dqlabels.learn.types import BoolArray, FloatArray, Inputs, IntArray
 from dqlabels.models.estimator import Classifier
 
@@ -63,7 +64,14 @@ class MentorNetClassifier(NoisyLabelClassifier):
     n_rounds: int = within(3, 1, 1000)
 
     def fit(
-        self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None = None, reviewed: ArrayLike | None = None
+        self,
+        X: Inputs,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        reviewed: ArrayLike | None = None,
+        **fit_params: Any,
     ) -> MentorNetClassifier:
         """Fit on rows of which some labels are wrong.
 
@@ -72,11 +80,13 @@ class MentorNetClassifier(NoisyLabelClassifier):
             y: (n,) given labels.
             sample_weight: (n,) weights, not negative.
             reviewed: (n,) the right label where a row was reviewed, None or NaN elsewhere; for a learned curriculum.
+            groups: (n,) groups: no row is judged by a model that saw another of its group.
+            fit_params: Options of the learner's ``fit``, as of :class:`LossCorrectionClassifier`.
 
         Raises:
-            OptionError: Too few reviewed rows, or none of them right or none wrong.
+            OptionError: Too few reviewed rows, none of them right or none wrong, or an answer that is no class of y.
         """
-        rows = self._read(X, y, sample_weight)
+        rows = self._read(X, y, sample_weight, groups, fit_params)
         self._reviewed = None if reviewed is None else self._read_review(reviewed, rows)
         try:
             self._learn(rows)
@@ -89,8 +99,9 @@ class MentorNetClassifier(NoisyLabelClassifier):
         values = np.asarray(reviewed, dtype=object)
         if values.shape != rows.codes.shape:
             raise OptionError(f"reviewed has shape {values.shape}; one value for each of {rows.codes.size:,} rows.")
-        answered = answered_rows(values)
-        positions = np.flatnonzero(answered)
+        way_out = "Correct it; for a row of no class, any class other than its label says that the label is wrong."
+        check_answers("reviewed", values, self.classes_.tolist(), way_out)
+        positions = np.flatnonzero(~missing_rows(values))
         right = np.array([values[at] == self.classes_[rows.codes[at]] for at in positions], dtype=bool)
         if positions.size < MIN_REVIEWED or right.all() or not right.any():
             raise OptionError(

@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from sklearn import get_config
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import has_fit_parameter
 
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.frames.hashing import hash_inputs
-from dqlabels.learn.types import BoolArray, FloatArray, Folds, Inputs, IntArray
+from dqlabels.learn.learner import params_for_rows, request_weights, splits_inside, weight_name
+from dqlabels.learn.types import BoolArray, FitParams, FloatArray, Folds, Inputs, IntArray
 from dqlabels.models.estimator import Classifier, seeded
 from dqlabels.models.folds import Fold
 
 # Copies of a row for classes less probable than this are not worth fitting.
 MIN_SHARE = 1e-3
+# A row is fitted under so many classes at most; under 50 it would be fitted 50 times.
+MAX_COPIES = 5
 MIN_PROBABILITY = 1e-6
-
-
-def weight_name(estimator: Classifier) -> str | None:
-    """Return the fit parameter for sample weights, also that of a pipeline's last step; None if there is none."""
-    if has_fit_parameter(estimator, "sample_weight"):
-        return "sample_weight"
-    steps = getattr(estimator, "steps", None)
-    if not steps:
-        return None
-    name, last = steps[-1]
-    inner = weight_name(last)
-    return f"{name}__{inner}" if inner else None
 
 
 def class_probabilities(model: Classifier, X: Inputs, n_classes: int) -> FloatArray:
@@ -57,7 +48,8 @@ class Rows:
     """n rows with labels of K classes, and the classifier to be fitted on them.
 
     ``codes`` (n,) are the given labels as class positions; ``weights`` (n,) the caller's or None; ``order`` (n,)
-    the rows by content, in which they are always fitted, so that the caller's order does not show.
+    the rows by content, in which they are always fitted, so that the caller's order does not show. Rows of one of the
+    ``groups`` (n,) judge one another no more than copies do; ``fit_params`` go to the classifier's ``fit``.
     """
 
     X: Inputs
@@ -69,6 +61,8 @@ class Rows:
     seed: int
     n_jobs: int | None
     order: IntArray
+    groups: IntArray | None = None
+    fit_params: FitParams = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -97,10 +91,18 @@ class Rows:
         order = np.lexsort((codes, hash_inputs(X)))
         return cls(X, codes, n_classes, weights, estimator, cv, seed, n_jobs, order)
 
+    def grouped(self, groups: IntArray) -> Rows:
+        """Return rows of which no two of one group (n,) are on both sides of a fold.
+
+        The folds are settled at once: a judge that would mix the rows otherwise must not.
+        """
+        rows = replace(self, groups=groups)
+        return replace(rows, cv=rows.folds())
+
     def folds(self) -> list[Fold]:
         """Return (train, test) rows of a splitter, or dealt out class by class; copies of a row stay together."""
         if self.cv is not None and hasattr(self.cv, "split"):
-            return self._covering([*self.cv.split(self.X, self.codes)])
+            return self._covering([*self.cv.split(self.X, self.codes, self.groups)])
         if not isinstance(self.cv, (int, np.integer, type(None))):
             return self._covering([*self.cv])
         n_folds = 5 if self.cv is None else int(self.cv)
@@ -121,7 +123,9 @@ class Rows:
         return list(splits)
 
     def deal(self, n_parts: int) -> IntArray:
-        """Return the part (n,) of each row, dealt out class by class; identical rows go to the same part."""
+        """Return the part (n,) of each row, dealt out class by class; identical rows, or a group, go to one part."""
+        if self.groups is not None:
+            return self._deal_groups(self.groups, n_parts)
         hashes = hash_inputs(self.X)[self.order]
         starts = np.append(True, hashes[1:] != hashes[:-1])
         unit = np.cumsum(starts) - 1
@@ -137,6 +141,17 @@ class Rows:
         parts = np.zeros(self.codes.size, dtype=np.int64)
         parts[self.order] = dealt[unit]
         return parts
+
+    def _deal_groups(self, groups: IntArray, n_parts: int) -> IntArray:
+        _, unit = np.unique(groups, return_inverse=True)
+        lowest = np.full(int(unit.max()) + 1, self.n_classes)
+        np.minimum.at(lowest, unit, self.codes)
+        if lowest.size < 2:
+            raise OptionError("groups holds a single group; rows are judged by models of other groups. Pass several.")
+        rank = np.random.default_rng([self.seed, 0xF01D]).permutation(lowest.size)
+        dealt = np.zeros(lowest.size, dtype=np.int64)
+        dealt[np.lexsort((rank, lowest))] = np.arange(lowest.size) % n_parts
+        return np.asarray(dealt[unit])
 
     def fit(self, codes: IntArray, weights: FloatArray | None = None, rows: IntArray | None = None) -> Classifier:
         """Fit a new model on ``rows`` (by default all) with labels (n,); ``weights`` (n,) multiply the caller's.
@@ -155,10 +170,15 @@ class Rows:
     def fit_soft(self, soft: FloatArray, weights: FloatArray | None = None, rows: IntArray | None = None) -> Classifier:
         """Fit a new model on soft labels (n, K): each row once for each possible class, weighted by its share.
 
-        That is the cross-entropy between ``soft`` and the model, for any classifier that takes weights.
+        That is the cross-entropy between ``soft`` and the model, for any classifier that takes weights. A classifier
+        that sets rows aside for itself, by early stopping or an inner cross-validation, would have copies of a row on
+        both sides, so it gets each row once, under its likeliest class.
         """
         chosen = self.order if rows is None else self.order[_mask(rows, len(soft))[self.order]]
+        soft = likeliest(soft, MAX_COPIES)
         at, codes = np.nonzero(soft[chosen] > MIN_SHARE)
+        if splits_inside(self.estimator, at.size):
+            at, codes = np.arange(chosen.size), soft[chosen].argmax(axis=1)
         repeated = chosen[at]
         shares = soft[repeated, codes]
         total = _product(self.weights, weights)
@@ -175,9 +195,14 @@ class Rows:
         model = seeded(self.estimator, self.seed)
         name = weight_name(model)
         if weights is not None and name is None:
-            rows, codes, weights = _in_proportion(rows, codes, weights)
+            rows, codes, weights = _in_proportion(rows, codes, weights, once=splits_inside(model, rows.size))
         part = _safe_indexing(self.X, rows)
-        options = {} if weights is None else {str(name): weights}
+        options = params_for_rows(self.fit_params, rows, self.codes.size)
+        if weights is not None and name is not None:
+            if get_config()["enable_metadata_routing"] and name != "sample_weight":
+                request_weights(model)
+                name = "sample_weight"
+            options[name] = weights
         model.fit(part, codes, **options)  # a wrapper may return nothing
         return model
 
@@ -215,6 +240,20 @@ def one_hot(codes: IntArray, n_classes: int) -> FloatArray:
     return np.asarray(np.eye(n_classes)[codes])
 
 
+def likeliest(soft: FloatArray, number: int) -> FloatArray:
+    """Return soft labels (n, K) of the ``number`` likeliest classes of each row, which share what the others had.
+
+    >>> likeliest(np.array([[0.5, 0.3, 0.2]]), 2).tolist()
+    [[0.625, 0.375, 0.0]]
+    """
+    if soft.shape[1] <= number:
+        return soft
+    bar = np.partition(soft, -number, axis=1)[:, [-number]]
+    top = np.where(soft >= bar, soft, 0.0)
+    total = top.sum(axis=1, keepdims=True)
+    return np.asarray(top * np.divide(soft.sum(axis=1, keepdims=True), total, out=np.ones_like(total), where=total > 0))
+
+
 def losses(codes: IntArray, probs: FloatArray, least: float = MIN_PROBABILITY) -> FloatArray:
     """Return the negative log probability (n,) of each row's label, in nats; none counts as less than ``least``."""
     return np.asarray(-np.log(np.maximum(probs[np.arange(codes.size), codes], least)))
@@ -232,8 +271,15 @@ def _product(one: FloatArray | None, other: FloatArray | None) -> FloatArray | N
     return one * other
 
 
-def _in_proportion(rows: IntArray, codes: IntArray, weights: FloatArray) -> tuple[IntArray, IntArray, None]:
-    """Repeat rows in proportion to their weights, as many in all as there are different ones (systematic sampling)."""
+def _in_proportion(
+    rows: IntArray, codes: IntArray, weights: FloatArray, *, once: bool
+) -> tuple[IntArray, IntArray, None]:
+    """Repeat rows in proportion to their weights, as many in all as there are different ones (systematic sampling).
+
+    With ``once`` none is repeated, so that the heaviest count for less than their weight.
+    """
     ends = np.cumsum(weights) / weights.sum() * np.unique(rows).size
     times = np.diff(np.floor(ends + 0.5), prepend=0.0).astype(np.int64)
+    if once:
+        times = np.minimum(times, 1)
     return np.repeat(rows, times), np.repeat(codes, times), None

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dqlabels.errors import OptionError
-from dqlabels.learn.types import BoolArray, Labels
+from dqlabels.learn.answers import check_answers, check_complete, check_same_types, missing_rows
+from dqlabels.learn.types import Labels
 from dqlabels.noise.reviewed import strata
 
 METRICS = ("accuracy", "balanced_accuracy")
@@ -63,6 +64,7 @@ def score_with_labels(
     given: ArrayLike,
     suggested: ArrayLike,
     *,
+    classes: ArrayLike = (),
     metric: str = "accuracy",
     confidence: float = 0.90,
     random_state: int = 0,
@@ -73,18 +75,23 @@ def score_with_labels(
         predicted: (n,) what the model answers.
         given: (n,) the labels of the test rows.
         suggested: (n,) the labels to score against: an audit's suggestions, or labels reviewed in full.
+        classes: Classes that neither the predictions nor the given labels hold, where ``suggested`` may name one.
         metric: "accuracy" or "balanced_accuracy" (the mean over classes of the share answered right).
         confidence: Confidence of the interval, in (0, 1).
         random_state: Seeds the bootstrap over rows.
 
     Raises:
-        OptionError: Lengths differ, or an option means nothing.
+        OptionError: Lengths differ, labels of one column never equal those of another (0 and "0"), a suggestion is no
+            class, or an option means nothing.
+        LabelColumnError: A label is missing.
 
     >>> found = score_with_labels(["a", "b", "b"], ["a", "a", "b"], ["a", "b", "b"])
     >>> found.estimate, round(found.given, 3), found.changed
     (1.0, 0.667, 1)
     """
     answers, old, new = _columns(predicted, given, suggested)
+    check_complete(new, "suggested")
+    _check_classes(answers, old, "suggested", new, classes)
     _check(metric, confidence)
     score = _SCORES[metric]
     rng = np.random.default_rng([random_state, 0x5C0])
@@ -102,7 +109,13 @@ def score_with_labels(
 
 
 def score_with_review(
-    predicted: ArrayLike, given: ArrayLike, quality: ArrayLike, reviewed: ArrayLike, *, confidence: float = 0.90
+    predicted: ArrayLike,
+    given: ArrayLike,
+    quality: ArrayLike,
+    reviewed: ArrayLike,
+    *,
+    classes: ArrayLike = (),
+    confidence: float = 0.90,
 ) -> CleanScore:
     """Estimate the accuracy on the true labels from a reviewed sample of the rows.
 
@@ -114,10 +127,13 @@ def score_with_review(
         given: (n,) the labels of the test rows.
         quality: (n,) label quality by which the sample was drawn (``audit.frame["label_quality"]``).
         reviewed: (n,) the right label where a row of ``audit.review_sample()`` was reviewed, None or NaN elsewhere.
+        classes: Classes that neither the predictions nor the given labels hold, where a review may name one.
         confidence: Confidence of the interval, in (0, 1).
 
     Raises:
-        OptionError: Lengths differ, a cell has rows and no answer, or an option means nothing.
+        OptionError: Lengths differ, labels of one column never equal those of another (0 and "0"), an answer is no
+            class (a typing error), a cell has rows and no answer, or an option means nothing.
+        LabelColumnError: A prediction or given label is missing.
 
     Source: post-stratified estimator of a proportion, Cochran (1977), chapter 5A; half an answer of each kind is added
     in each cell for the interval, as in Agresti & Coull (1998).
@@ -129,7 +145,8 @@ def score_with_review(
     """
     answers, old, asked = _columns(predicted, given, reviewed)
     _check("accuracy", confidence)
-    known = answered_rows(asked)
+    _check_classes(answers, old, "reviewed", asked, classes)
+    known = ~missing_rows(asked)
     cell = strata(np.asarray(quality, dtype=np.float64)) * 2 + (answers == old)
     sizes = np.bincount(cell, minlength=6)
     counts = np.bincount(cell[known], minlength=6)
@@ -159,22 +176,20 @@ def score_with_review(
     )  # fmt: skip
 
 
-def answered_rows(reviewed: Labels) -> BoolArray:
-    """Return where (n,) a reviewed column of objects holds an answer: neither None nor any kind of NaN.
-
-    >>> answered_rows(np.array(["a", None, float("nan")], dtype=object)).tolist()
-    [True, False, False]
-    """
-    missing = [value is None or str(value) in ("nan", "<NA>", "NaT") for value in reviewed]
-    return ~np.array(missing, dtype=bool)
-
-
 def _columns(*parts: ArrayLike) -> list[Labels]:
     columns: list[Labels] = [np.asarray(values, dtype=object) for values in parts]
     sizes = {column.shape for column in columns}
     if len(sizes) != 1 or columns[0].ndim != 1 or not columns[0].size:
         raise OptionError(f"The columns have shapes {sorted(map(str, sizes))}; one value for each row is needed.")
     return columns
+
+
+def _check_classes(answers: Labels, old: Labels, name: str, new: Labels, classes: ArrayLike) -> None:
+    check_complete(answers, "predicted")
+    check_complete(old, "given")
+    check_same_types([("predicted", answers), ("given", old)])
+    known = {*answers.tolist(), *old.tolist(), *np.asarray(classes, dtype=object).tolist()}
+    check_answers(name, new, sorted(known, key=str), "Correct it; a class of its own is named in classes=.")
 
 
 def _check(metric: str, confidence: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +23,8 @@ Folds: TypeAlias = int | Splitter | Iterable[Fold] | None
 # The name of a method that estimates the noise matrix, or the matrix (K, K).
 Noise: TypeAlias = str | ArrayLike
 RandomState: TypeAlias = int | np.random.RandomState | None
+# What the caller hands to the fit of the learner, by name.
+FitParams: TypeAlias = Mapping[str, Any]
 # PyTorch is not installed with the package, so its objects have no type of their own here.
 Tensor: TypeAlias = Any
 Network: TypeAlias = Any

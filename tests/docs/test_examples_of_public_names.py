@@ -50,7 +50,20 @@ WITHOUT_EXAMPLE = {
 # Verbs of many classes that have an example elsewhere.
 NOT_HERE = {
     **dict.fromkeys(
-        ("fit", "predict", "predict_proba", "score", "set_fit_request", "set_score_request"),
+        (
+            "fit",
+            "predict",
+            "predict_proba",
+            "predict_log_proba",
+            "decision_function",
+            "coef_",
+            "intercept_",
+            "feature_importances_",
+            "get_metadata_routing",
+            "score",
+            "set_fit_request",
+            "set_score_request",
+        ),
         "the verbs of scikit-learn's interface; the example of the class calls them",
     ),
     **dict.fromkeys(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,9 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from dqlabels.learn.base import NoisyLabelClassifier, _as_rows
+from dqlabels.learn.learner import weight_name
 from dqlabels.learn.options import within
-from dqlabels.learn.rows import Rows, class_probabilities, weight_name
+from dqlabels.learn.rows import Rows, class_probabilities
 from dqlabels.learn.types import BoolArray, Inputs, IntArray
 from dqlabels.models.estimator import Classifier
 
@@ -50,6 +51,8 @@ class DecouplingClassifier(NoisyLabelClassifier):
     >>> DecouplingClassifier(LogisticRegression()).fit(X, noisy).score(X, y) > 0.8
     True
     """
+
+    one_learner: ClassVar[bool] = False
 
     cv: None = field(default=None, init=False)
     n_jobs: None = field(default=None, init=False)

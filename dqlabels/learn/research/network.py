@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from dqlabels.errors import ModelError, needing
-from dqlabels.learn.base import NoiseModel, noise_model
+from dqlabels.learn.base import OF_TRAINING_ROWS, NoiseModel, noise_model
 from dqlabels.learn.options import check_options, seed_of, within
 from dqlabels.learn.types import (
     FloatArray,
@@ -62,7 +62,8 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
 
     Args:
         module: Makes the network: ``module(shape, n_classes)`` with the shape of one row gives a ``torch.nn.Module``
-            that returns logits (b, K); default a multilayer perceptron.
+            that returns logits (b, K); default a multilayer perceptron. A class or function of a module of yours can
+            be pickled, and a ``functools.partial`` of one; a lambda cannot.
         hidden: Units of its layers.
         epochs: Passes over the rows.
         batch_size: Rows of a step.
@@ -132,6 +133,10 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
             self._begin(run, matrix, codes.astype(np.int64))
             self._train(torch, run)
         self.networks_ = [network.eval() for network in run.networks]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: not what has a value for each training row, which predicting does without."""
+        return {name: value for name, value in super().__getstate__().items() if name not in OF_TRAINING_ROWS}
 
     def _network(self, shape: tuple[int, ...]) -> Network:
         if self.module is not None:

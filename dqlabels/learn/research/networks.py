@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dqlabels.errors import OptionError
+from dqlabels.learn.answers import check_answers, missing_rows
 from dqlabels.learn.options import one_of, within
 from dqlabels.learn.research.network import (
     PlainNetwork,
@@ -18,7 +19,6 @@ from dqlabels.learn.research.network import (
     table_noise,
     weighed,
 )
-from dqlabels.learn.scoring import answered_rows
 from dqlabels.learn.types import BoolArray, Inputs, IntArray, Network, Noise, Tensor, Torch
 
 __all__ = [
@@ -391,7 +391,9 @@ def _read_review(reviewed: ArrayLike | None, y: ArrayLike) -> tuple[IntArray, Bo
     values, given = np.asarray(reviewed, dtype=object), np.asarray(y)
     if values.shape != given.shape:
         raise OptionError("curriculum='learned' learns from reviewed rows: pass fit(X, y, reviewed=...), one a row.")
-    positions = np.flatnonzero(answered_rows(values))
+    way_out = "Correct it; for a row of no class, any class other than its label says that the label is wrong."
+    check_answers("reviewed", values, np.unique(given).tolist(), way_out)
+    positions = np.flatnonzero(~missing_rows(values))
     right = np.array([values[at] == given[at] for at in positions], dtype=bool)
     if positions.size < MIN_REVIEWED or right.all() or not right.any():
         raise OptionError(

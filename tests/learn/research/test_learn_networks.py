@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -93,6 +94,17 @@ def test_rows_of_no_weight_teach_nothing(kind):
         options["begin"] = 1000  # else it asks what the rows of no weight are, too
     learnt = kind(hidden=(16,), epochs=25, **options).fit(X, upside_down, sample_weight=weights)
     assert learnt.score(X, truth) > 0.8
+
+
+def small_module(shape, n_classes, units=4):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(shape[0], units), torch.nn.Linear(units, n_classes))
+
+
+@pytest.mark.parametrize("module", [small_module, partial(small_module, units=8)], ids=["function", "partial"])
+def test_a_network_of_ones_own_can_be_pickled(module):
+    X, _, noisy = blobs()
+    learnt = research.PlainNetwork(module, epochs=1).fit(X, noisy)
+    assert np.array_equal(pickle.loads(pickle.dumps(learnt)).predict_proba(X), learnt.predict_proba(X))  # noqa: S301
 
 
 def test_images_go_to_a_convolution():
