@@ -26,7 +26,7 @@ from dqlabels.engines.memory import flag
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.learn.answers import check_complete, missing_rows
 from dqlabels.learn.judging import model_probabilities
-from dqlabels.learn.learner import params_with_class_positions, weight_name, with_class_positions
+from dqlabels.learn.learner import gives_probabilities, params_with_class_positions, weight_name, with_class_positions
 from dqlabels.learn.options import check_choice, check_options, seed_of
 from dqlabels.learn.rows import Rows, class_probabilities
 from dqlabels.learn.types import FloatArray, Folds, Inputs, IntArray, Labels, Noise, RandomState
@@ -163,7 +163,7 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def __getattr__(self, name: str) -> Any:
         words = f"{type(self).__name__!r} object has no attribute {name!r}"
         if name in OF_TRAINING_ROWS and "estimator_" in vars(self):
-            words += ", which has a value for each training row and is not pickled; read it before"
+            words += ", which has a value for each training row and is not in pickles or copies; read it before"
         raise AttributeError(words)
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -215,7 +215,7 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if self.classes_.size < 2:
             raise ModelError(f"y holds one class, {self.classes_[0]}; at least two classes are needed to tell apart.")
         classifier = self._classifier()
-        if not hasattr(classifier, "predict_proba"):
+        if not gives_probabilities(classifier):
             raise ModelError(
                 f"{type(classifier).__name__} gives no probabilities (no predict_proba). Wrap it in "
                 "sklearn.calibration.CalibratedClassifierCV."
@@ -283,11 +283,13 @@ def _as_rows(X: Inputs) -> Inputs:
 def noise_of(noise: Noise, rows: Rows, probs: FloatArray) -> NoiseModel:
     """Estimate the noise as :func:`noise_model` does, from out-of-bag trees where they can read the features.
 
+    Trees would mix the groups of rows, so where there are some ``probs`` is used.
     The mistakes of a weak classifier are not noise, yet from its own answers ``probs`` (n, K) they would be counted as
     noise.
     """
-    if isinstance(noise, str) and noise in BY_TREES and (by_trees := model_probabilities(rows)) is not None:
-        probs = by_trees
+    if isinstance(noise, str) and noise in BY_TREES and rows.groups is None:
+        by_trees = model_probabilities(rows)
+        probs = probs if by_trees is None else by_trees
     return noise_model(noise, rows.codes, probs, rows.seed)
 
 

@@ -37,6 +37,14 @@ def weight_name(estimator: Classifier) -> str | None:
     return f"{name}__{inner}" if inner else None
 
 
+def gives_probabilities(estimator: Classifier) -> bool:
+    """Return whether a classifier that isn't fitted will give probabilities, as far as can be known.
+
+    A stack that ends in the default, a logistic regression, does, but says so only once it is fitted.
+    """
+    return hasattr(estimator, "predict_proba") or getattr(estimator, "final_estimator", estimator) is None
+
+
 def request_weights(estimator: Classifier) -> None:
     """Ask, under scikit-learn's metadata routing, for sample weights in the last step of a pipeline and in no other.
 

@@ -10,7 +10,12 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+)
 from sklearn.feature_selection import RFE
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, SGDClassifier
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
@@ -177,6 +182,12 @@ def test_rows_of_a_group_do_not_judge_one_another(kind):
     assert len(Recorder.log) >= 4
 
 
+def test_a_stack_that_ends_in_the_default_classifier_has_probabilities():
+    X, _, noisy = table(60)
+    stack = StackingClassifier([("bayes", GaussianNB())], cv=2)
+    assert ConfidentLearningClassifier(stack, judge="folds", cv=2).fit(X, noisy).predict_proba(X).shape == (60, 2)
+
+
 def test_groups_reach_a_splitter():
     X, _, noisy = table(60)
     kind = LossCorrectionClassifier(GaussianNB(), cv=GroupKFold(3))
@@ -286,7 +297,7 @@ def test_what_is_not_pickled_says_so():
     X, _, noisy = table()
     learnt = ConfidentLearningClassifier(GaussianNB()).fit(X, noisy)
     assert learnt.kept_.shape == (120,)
-    with pytest.raises(AttributeError, match="a value for each training row and is not pickled"):
+    with pytest.raises(AttributeError, match="a value for each training row and is not in pickles"):
         _ = pickle.loads(pickle.dumps(learnt)).kept_  # noqa: S301
 
 

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from dqlabels.errors import ModelError, needing
+from dqlabels.learn.answers import check_complete
 from dqlabels.learn.base import OF_TRAINING_ROWS, NoiseModel, noise_model
 from dqlabels.learn.options import check_options, seed_of, within
 from dqlabels.learn.types import (
@@ -107,6 +108,8 @@ class PlainNetwork(ClassifierMixin, BaseEstimator):
     def _fit(self, X: Inputs, y: ArrayLike, sample_weight: ArrayLike | None, state: object = None) -> None:
         torch = load_torch()
         check_options(self)
+        if y is not None:
+            check_complete(np.asarray(y), "y")
         matrix, labels = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
