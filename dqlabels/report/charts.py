@@ -142,8 +142,5 @@ class Charts:
         rate: Mapping[str, object] = dict(self.summary["noise_rate"])
         listed = nw.from_native(self.rates(), eager_only=True).select("method", "estimate", "low", "high").to_dict()
         columns = {name: values.to_list() for name, values in listed.items()}
-        if rate["method"] not in columns["method"]:
-            for name, values in columns.items():
-                values.insert(0, rate[name])
         columns["used"] = [method == rate["method"] for method in columns["method"]]
         return self.marks.intervals(columns, "method", "noise rate by method", "share of labels that are wrong")

@@ -289,7 +289,6 @@ def remove(name: str):
         put({}, "entries"),
         put([1 << 40], "entries", "forest.left", "shape"),
         put([1, 2], "entries", "tally.rows", "shape"),
-        put([["str", "no"], ["str", 5]], "label", "classes"),
         forget_the_fitted_rows,
         put({"type": "halves"}, "model"),
         put({"type": "folds", "whole": {}, "parts": [{}], "shares": [0.5]}, "model"),
