@@ -82,11 +82,11 @@ def verdict_of(
     basis = RateBasis(*scored.sample.finish(), found.class_counts, found.confident_joint, error, independent)
     rule = ScoreRule.of(tally, basis, found.joint, score, options, shape, corrected)
     if options.compat is not None:
-        return ClassVerdict(found, units, rule.calibration(tally, _tally_of(units[found.flagged])))
+        return ClassVerdict(found, units, rule.calibration(tally, tally_of(units[found.flagged])))
     flagged = found.flagged & (units < rule.cutoff)
     suggested = replaced_at(np.flatnonzero(flagged), codes, found.suggested)
     judgement = replace(found, quality=rule.probability.quality(units), flagged=flagged, suggested=suggested)
-    return ClassVerdict(judgement, units, rule.calibration(tally, _tally_of(units[flagged])))
+    return ClassVerdict(judgement, units, rule.calibration(tally, tally_of(units[flagged])))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +120,8 @@ class _Scored:
         return cls(units, tally, sample)
 
 
-def _tally_of(units: FloatArray) -> ScoreTally:
+def tally_of(units: FloatArray) -> ScoreTally:
+    """Return the tally of scores (n,)."""
     tally = ScoreTally.empty()
     tally.update(units)
     return tally

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from dqlabels.checks.finding import Finding, counted
+from dqlabels.frames.look_alikes import look_alikes, visible_name
 from dqlabels.statistics.arrays import IntArray
 
 # A class is rare below this share of an even one, as in cleanlab's Datalab.
 RARE = 0.1
 # With fewer rows than cross-validation has folds, some folds would have none of them.
 MIN_ROWS = 5
-# Two names that differ in one letter are alike only if both have this many letters, and one this many times more rows.
-MIN_NAME_LENGTH, TIMES_RARER = 5, 10
 MAX_LISTED = 5
 
 
@@ -23,8 +21,7 @@ def check_classes(names: Sequence[str], codes: IntArray, counts: IntArray, *, wo
     """Find rare classes, and class names that look like another.
 
     A class is rare if it has fewer than 5 rows, or less than a tenth of an even share (1/K) of the labelled rows. Two
-    names look alike if they contain a letter and differ only in case, spaces, underscores or hyphens; or if they differ
-    in one letter, both have 5 letters or more and no digit, and one has ten times as many rows. These are facts about
+    names look alike as :func:`~dqlabels.frames.look_alikes.look_alikes` says. These are facts about
     the table, not tests.
 
     Args:
@@ -34,7 +31,7 @@ def check_classes(names: Sequence[str], codes: IntArray, counts: IntArray, *, wo
         words: Whether the labels are words; numbers and dates that look alike are different classes.
 
     >>> check_classes(["No", "no ", "yes"], np.array([0] * 9 + [1] * 5 + [2] * 9), np.array([9, 5, 9])).says
-    "'no ' (5 rows) looks like 'No' (9 rows): one class written in two ways?"
+    "'no␣' (5 rows) looks like 'No' (9 rows): one class written in two ways?"
     """
     total, k = int(counts.sum()), len(names)
     rare = (counts < MIN_ROWS) | (counts < RARE * total / k)
@@ -42,7 +39,7 @@ def check_classes(names: Sequence[str], codes: IntArray, counts: IntArray, *, wo
     concerned = rare.copy()
     concerned[list(like)] = True
     parts = [
-        f"{names[at]!r} ({counted(int(counts[at]), 'row')}) looks like {names[other]!r} "
+        f"'{visible_name(names[at])}' ({counted(int(counts[at]), 'row')}) looks like '{visible_name(names[other])}' "
         f"({counted(int(counts[other]), 'row')}): one class written in two ways?"
         for at, other in list(like.items())[:MAX_LISTED]
     ]
@@ -67,33 +64,3 @@ def check_classes(names: Sequence[str], codes: IntArray, counts: IntArray, *, wo
         },
         columns={"is_rare_class": rare[codes] & (codes >= 0)},
     )
-
-
-def look_alikes(names: Sequence[str], counts: IntArray) -> dict[int, int]:
-    """Return, for each class that looks like one with more rows, that class.
-
-    >>> look_alikes(["benign", "benin", "malignant"], np.array([90, 2, 40]))
-    {1: 0}
-    """
-    order = np.argsort(-counts, kind="stable").tolist()
-    plain: dict[str, int] = {}
-    shorter: dict[str, int] = {}
-    found: dict[int, int] = {}
-    for at in order:
-        key = re.sub(r"[\s_-]+", " ", names[at].casefold()).strip()
-        if not any(letter.isalpha() for letter in key):
-            continue
-        if key in plain:
-            found[at] = plain[key]
-            continue
-        plain[key] = at
-        if len(key) < MIN_NAME_LENGTH or any(letter.isdigit() for letter in key):
-            continue
-        variants = {key, *(key[:cut] + key[cut + 1 :] for cut in range(len(key)))}
-        near = [shorter[one] for one in variants if one in shorter]
-        near = [other for other in near if counts[at] * TIMES_RARER <= counts[other]]
-        if near:
-            found[at] = max(near, key=lambda other: (counts[other], -other))
-        for one in variants:
-            shorter.setdefault(one, at)
-    return dict(sorted(found.items()))

@@ -16,7 +16,7 @@ from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.hashing import groups_alike, row_marks
 from dqlabels.frames.values import value_codes
 from dqlabels.report.evidence import Evidence
-from dqlabels.report.explanations import METHOD, Explanation, explain, shown_value
+from dqlabels.report.explanations import METHOD, Explanation, explain, shown_class, shown_value
 from dqlabels.report.summary import ClassRow, ClassSummary
 from dqlabels.report.text import likely_wrong, quality_meaning
 from dqlabels.statistics.arrays import IntArray
@@ -195,7 +195,7 @@ def check_rows(rows: int) -> None:
 def ranked_classes(summary: ClassSummary) -> list[ClassRow]:
     """Return the class table with the largest flagged share first, and the class names as text."""
     ranked = sorted(summary["classes"], key=lambda one: (-one["flagged_share"], -one["rows"]))
-    return [{**one, "class": shown_value(one["class"])} for one in ranked]
+    return [{**one, "class": shown_class(one["class"])} for one in ranked]
 
 
 def quality_histogram(evidence: Evidence) -> Histogram:
@@ -230,7 +230,7 @@ def confusion_matrix(evidence: Evidence) -> Matrix:
     np.fill_diagonal(cells, (class_rows - evidence.class_flags)[codes])
     return {
         "codes": codes.tolist(),
-        "classes": [shown_value(evidence.classes[code]) for code in codes],
+        "classes": [shown_class(evidence.classes[code]) for code in codes],
         "cells": cells.tolist(),
         "shares": shares.tolist(),
         "strength": strength.tolist(),
@@ -254,8 +254,8 @@ def _pairs(evidence: Evidence) -> list[Pair]:
         {
             "given_code": given,
             "suggested_code": suggested,
-            "given": shown_value(evidence.classes[given]),
-            "suggested": shown_value(evidence.classes[suggested]),
+            "given": shown_class(evidence.classes[given]),
+            "suggested": shown_class(evidence.classes[suggested]),
             "rows": rows,
             "share": share,
         }
@@ -329,8 +329,8 @@ def row_data(evidence: Evidence, row: int) -> RowData:
     given, suggested = int(evidence.codes[row]), int(evidence.suggested[row])
     return {
         "row": int(evidence.positions[row]),
-        "given": shown_value(evidence.classes[given]),
-        "suggested": shown_value(evidence.classes[suggested]),
+        "given": shown_class(evidence.classes[given]),
+        "suggested": shown_class(evidence.classes[suggested]),
         "given_code": given,
         "suggested_code": suggested,
         "quality": float(evidence.quality[row]),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dqlabels.frames.columns import Column, ColumnKind, Frame, column_kind
 from dqlabels.frames.encoders import holds_vectors
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.frames.look_alikes import visible_name
 from dqlabels.frames.values import python_value
 from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.arrays import FloatArray, IntArray
@@ -350,6 +351,15 @@ def _number(value: float) -> str:
 
 def _moment(days: float) -> str:
     return str(np.datetime64(math.floor(days), "D"))
+
+
+def shown_class(value: object) -> str:
+    """Return the name of a class as text in which blanks and what else is not seen show.
+
+    >>> shown_class("Adelie "), shown_class(3)
+    ('Adelie␣', '3')
+    """
+    return shown_value(visible_name(value) if isinstance(value, str) else value)
 
 
 def shown_value(value: Any, *, max_length: int = MAX_VALUE_LENGTH) -> str:

@@ -90,6 +90,7 @@ def test_rows_without_any_feature_are_marked(make_frame):
     assert marked == [True, True] + [False] * (ROWS - 2)
 
 
+@pytest.mark.filterwarnings("ignore:.*one class written in two ways")
 @pytest.mark.parametrize(("written", "meant"), [("Yes ", "yes"), ("not_sure", "Not sure"), ("benigm", "benign")])
 def test_a_class_written_in_two_ways_is_named(written: str, meant: str):
     labels = [meant] * 140 + ["other"] * 155 + [written] * 5
@@ -398,6 +399,7 @@ def test_the_facts_are_plain_values():
     assert {"duplicates", "outliers"} <= set(checkup.found)
 
 
+@pytest.mark.filterwarnings("ignore:.*one class written in two ways")
 def test_a_notebook_shows_names_of_classes_escaped():
     labels = ["<b>no</b>", "yes"] * 100 + ["<B>no</b>"] * 4
     frame = pl.DataFrame({"x": np.arange(204) % 11, "y": labels})

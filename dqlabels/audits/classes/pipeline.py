@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.base import Names
 from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.classes.spelling import class_notes, respelled_classes, with_respelled
 from dqlabels.audits.classes.streamed import spark_task, stream_task, streamed_audit
 from dqlabels.audits.classes.verdict import judge_classes
 from dqlabels.audits.options import Options
@@ -27,6 +28,7 @@ from dqlabels.audits.verdict import ClassVerdict
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.class_columns import check_order
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels
+from dqlabels.frames.look_alikes import class_look_alikes
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.arrays import RealArray
@@ -95,13 +97,13 @@ def conclude(
     verdict = judge_classes(
         codes, probs, options, frozen_classes=tiny if tiny.any() else None, independent=probabilities.independent
     )
+    like = class_look_alikes(labels.classes, labels.counts)
+    respelled = respelled_classes(like, labels.counts, MIN_ROWS_PER_CLASS, options)
+    verdict = with_respelled(verdict, codes, respelled)
     if options.pred_probs is not None:
         likely = probs.argmax(axis=1) if options.task == "ordinal" else verdict.judgement.likely
         check_order(likely, codes, labels, request.column)
-    notes = [*probabilities.notes]
-    if tiny.any():
-        named = ", ".join(repr(value) for value, few in zip(labels.classes, tiny, strict=True) if few)
-        notes.append(f"Classes with a single row cannot be judged and are never flagged: {named}.")
+    notes = [*probabilities.notes, *class_notes(labels.classes, labels.counts, tiny, like, respelled)]
     if everyone:
         judged = verdict.judgement
         suggested = labels.values(judged.suggested, options.names[1])

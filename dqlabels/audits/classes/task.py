@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.spelling import class_notes, respell, respelled_classes
 from dqlabels.audits.classes.verdict import scoring
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
@@ -17,6 +18,7 @@ from dqlabels.engines import passes
 from dqlabels.engines.task import Blocks, RowLayout
 from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.hashing import content_hashes
+from dqlabels.frames.look_alikes import class_look_alikes
 from dqlabels.frames.outputs import with_columns
 from dqlabels.frames.sampling import Sample
 from dqlabels.models import large
@@ -126,7 +128,9 @@ class FittedClassTask:
         drawn, probs = blocks.gather(partial(RowSample, rows_drawn(k)), RowSample.update).finish()
         basis = RateBasis(drawn, probs, judge.class_counts, judge.counts, scores.errors / max(scores.rows, 1))
         rule = ScoreRule.of(scores.tally, basis, judge.joint, score, options)
-        return ClassRule(judge, rule, score, scores.tally, self.labels, options.names)
+        like = class_look_alikes(self.labels.classes, self.labels.rows)
+        respelled = respelled_classes(like, self.labels.rows, MIN_ROWS_PER_CLASS, options)
+        return ClassRule(judge, rule, score, scores.tally, self.labels, options.names, like, respelled)
 
 
 @dataclass(slots=True, eq=False)
@@ -184,22 +188,24 @@ class ClassRule:
     tally: ScoreTally
     labels: LabelSet
     names: Names
+    like: dict[int, int]
+    respelled: IntArray | None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which classes are too small to be judged."""
+        """Which classes look alike, and which are too small to be judged."""
         few = self.rule.frozen & (self.rule.class_counts > 0)
-        if not few.any():
-            return ()
-        named = ", ".join(repr(value) for value, tiny in zip(self.labels.classes, few, strict=True) if tiny)
-        return (f"Classes with a single row cannot be judged and are never flagged: {named}.",)
+        return tuple(class_notes(self.labels.classes, self.labels.rows, few, self.like, self.respelled))
 
     def judge(self, codes: IntArray, probs: RealArray) -> tuple[FloatArray, FloatArray, BoolArray, IntArray]:
         """The scores (b,), qualities (b,), flags (b,) and suggested classes (b,) of the labelled rows of a block."""
         units = self.score(codes, probs)
         flagged, likely = self.rule.judge(codes, probs)
         flagged &= units < self.scores.cutoff
-        return units, self.scores.probability.quality(units), flagged, np.where(flagged, likely, codes)
+        suggested = np.where(flagged, likely, codes)
+        if self.respelled is not None:
+            flagged, suggested = respell(codes, suggested, self.respelled)
+        return units, self.scores.probability.quality(units), flagged, suggested
 
     def add_columns(self, block: Frame, given: IntArray, outputs: RealArray) -> Frame:
         """The block with quality, suggestion and flag."""
