@@ -131,6 +131,8 @@ def plain(model: Any, seed: int) -> Any:
     return model
 
 
+# Every row under every class, judged by trees and five folds, and taken whether or not it is seen to help.
+UNGUARDED: dict[str, Any] = {"judge": "mixture", "cv": 5, "suspicious": 1.0, "guard": False}
 METHODS: dict[str, Callable[[Any, int], Any]] = {
     "plain": plain,
     # The plain learner on the rows whose labels were left right: what a perfect audit would give.
@@ -146,14 +148,15 @@ METHODS: dict[str, Callable[[Any, int], Any]] = {
     "confident, by folds": method("ConfidentLearningClassifier", judge="folds"),
     "confident, by trees": method("ConfidentLearningClassifier", judge="trees"),
     "forward": method("LossCorrectionClassifier"),
-    "forward, by folds": method("LossCorrectionClassifier", judge="folds"),
-    "forward, by trees": method("LossCorrectionClassifier", judge="trees"),
-    "forward, anchor": method("LossCorrectionClassifier", noise="anchor"),
-    "forward, variational": method("LossCorrectionClassifier", noise="variational", n_rounds=2),
-    "backward": method("LossCorrectionClassifier", correction="backward"),
-    "importance": method("LossCorrectionClassifier", correction="importance"),
-    "smoothing": method("LossCorrectionClassifier", correction="smoothing"),
-    "distillation": method("LossCorrectionClassifier", correction="distillation"),
+    "forward, unguarded": method("LossCorrectionClassifier", **UNGUARDED),
+    "forward, by folds": method("LossCorrectionClassifier", **UNGUARDED | {"judge": "folds"}),
+    "forward, by trees": method("LossCorrectionClassifier", **UNGUARDED | {"judge": "trees"}),
+    "forward, anchor": method("LossCorrectionClassifier", **UNGUARDED, noise="anchor"),
+    "forward, variational": method("LossCorrectionClassifier", **UNGUARDED, noise="variational", n_rounds=2),
+    "backward": method("LossCorrectionClassifier", **UNGUARDED, correction="backward"),
+    "importance": method("LossCorrectionClassifier", **UNGUARDED, correction="importance"),
+    "smoothing": method("LossCorrectionClassifier", **UNGUARDED, correction="smoothing"),
+    "distillation": method("LossCorrectionClassifier", **UNGUARDED, correction="distillation"),
     "bootstrapping, soft": method("BootstrappingClassifier"),
     "bootstrapping, hard": method("BootstrappingClassifier", kind="hard"),
     "self-training": method("BootstrappingClassifier", kind="self_training"),
