@@ -1,4 +1,4 @@
-"""Names of columns that are no strings, as pandas allows: read as text, and given back as they were."""
+"""What a pandas frame is beside its values, given back as it was: names that are no strings, class, attrs and flags."""
 
 from __future__ import annotations
 
@@ -7,30 +7,75 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from narwhals.dependencies import is_into_series, is_numpy_array, is_pandas_like_dataframe
+from narwhals.dependencies import is_into_series, is_numpy_array, is_pandas_dataframe, is_pandas_like_dataframe
 
 from dqlabels.errors import FeatureError, LabelColumnError
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the caller's frame was beside its values: whether it was ``lazy``, and names that are no strings."""
+    """What the caller's frame was beside its values.
+
+    Whether it was ``lazy``, ``names`` that are no strings by their text, and ``like``: a pandas frame without rows that
+    has the class, the ``attrs`` and the flags, None where it had none of its own.
+    """
 
     lazy: bool = False
     names: Mapping[str, Hashable] = field(default_factory=dict)
+    like: Any = field(default=None, compare=False)
 
     @classmethod
     def between(cls, table: Any, frame: Any) -> Form:
         """The form of a frame that holds the columns of a table under the caller's names, or is its lazy frame."""
         if type(frame).__name__ == "LazyFrame":
             return cls(lazy=True)
+        like = dress_of(frame)
         if not is_pandas_like_dataframe(frame) or len(table.columns) != len(frame.columns):
-            return cls()
+            return cls(like=like)
         pairs = zip(table.columns, frame.columns.tolist(), strict=True)
-        return cls(names={text: name for text, name in pairs if not isinstance(name, str)})
+        return cls(names={text: name for text, name in pairs if not isinstance(name, str)}, like=like)
 
 
 EAGER = Form()
+
+
+def dress_of(frame: Any) -> Any:
+    """Return a pandas frame's first no rows where its class, ``attrs`` or flags are its own, else None.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"y": [1, 2]})
+    >>> frame.attrs["source"] = "survey"
+    >>> dress_of(frame).attrs, dress_of(pd.DataFrame({"y": [1, 2]}))
+    ({'source': 'survey'}, None)
+    """
+    if not is_pandas_dataframe(frame):
+        return None
+    own = type(frame) is not _plain_class(frame) or frame.attrs or not frame.flags.allows_duplicate_labels
+    return frame.iloc[:0] if own else None
+
+
+def undressed(frame: Any) -> Any:
+    """Return a pandas frame as a plain one, without a copy of its values; any other frame as it is.
+
+    Steps on the way repeat labels of the index, and would copy ``attrs`` each time.
+    """
+    if dress_of(frame) is None:
+        return frame
+    plain = _plain_class(frame)(frame)
+    plain.attrs = {}
+    return plain.set_flags(allows_duplicate_labels=True)
+
+
+def dressed(frame: Any, like: Any) -> Any:
+    """Return a plain frame with the class, the ``attrs`` and the flags of another, None for a plain one."""
+    if like is None:
+        return frame
+    # What pandas asks subclasses to define, and what its own methods end with.
+    return like._constructor(frame).__finalize__(like)
+
+
+def _plain_class(frame: Any) -> Any:
+    return next(base for base in type(frame).__mro__ if base.__module__.split(".")[0] == "pandas")
 
 
 def with_text_names(frame: Any) -> tuple[Any, dict[str, Hashable]]:

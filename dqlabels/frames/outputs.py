@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dqlabels.errors import LabelColumnError, OutputColumnError
 from dqlabels.frames.arrays import BoolArray, FloatArray
 from dqlabels.frames.columns import Column, Frame
-from dqlabels.frames.names import Form, with_original_names
+from dqlabels.frames.names import Form, dressed, with_original_names
 
 if TYPE_CHECKING:
     from narwhals.typing import EagerAllowed, IntoDType
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 def to_callers_kind(table: Frame, form: Form) -> Any:
     """The table in the caller's own library, under the names it had, as a lazy frame where the caller passed one.
 
+    A pandas frame is of the caller's class, with its ``attrs`` and flags.
+
     >>> import polars as pl
     >>> type(to_callers_kind(nw.from_native(pl.DataFrame({"y": [1]})), Form(lazy=True))).__name__
     'LazyFrame'
     """
-    return table.lazy().to_native() if form.lazy else with_original_names(table.to_native(), form.names)
+    if form.lazy:
+        return table.lazy().to_native()
+    return dressed(with_original_names(table.to_native(), form.names), form.like)
 
 
 def table_of(columns: Mapping[str, Any], backend: EagerAllowed) -> Frame:

@@ -8,7 +8,7 @@ import narwhals as nw
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame, check_columns
-from dqlabels.frames.names import Form, with_text_names
+from dqlabels.frames.names import Form, dress_of, undressed, with_text_names
 from dqlabels.frames.text import check_texts
 
 
@@ -26,7 +26,8 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
     (True, 2)
     """
     check_columns(getattr(frame, "column_names", ()))  # PyArrow: its .columns are not names
-    frame, names = with_text_names(frame)
+    like = dress_of(frame)
+    frame, names = with_text_names(undressed(frame))
     try:
         known = nw.from_native(frame)
     except TypeError as error:
@@ -46,4 +47,4 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
         return Form(lazy=True), known.collect()
     check_columns(known.columns)
     check_texts(known)
-    return Form(names=names), known
+    return Form(names=names, like=like), known
