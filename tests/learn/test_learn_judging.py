@@ -136,3 +136,22 @@ def test_rows_whose_label_is_likely_right_keep_it():
     given = every[np.arange(len(noisy)), noisy]
     assert (some[given >= 0.8] == np.eye(2)[noisy][given >= 0.8]).all()
     assert (some[given < 0.8] == every[given < 0.8]).all()
+
+
+def test_smoothing_gives_every_other_class_its_share_of_the_noise():
+    X, _, noisy = corners(share=0.3)
+    smooth = LossCorrectionClassifier(GaussianNB(), correction="smoothing", guard=False).fit(X, noisy)
+    other = smooth.soft_labels_[np.arange(len(noisy)), 1 - noisy]
+    assert np.allclose(other, smooth.noise_rate_ / 2)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
+def test_distillation_moves_the_labels_towards_the_judge_by_its_strength(strength):
+    X, _, noisy = corners(share=0.3)
+    whole, part = (
+        LossCorrectionClassifier(GaussianNB(), correction="distillation", strength=share, guard=False)
+        .fit(X, noisy)
+        .soft_labels_
+        for share in (1.0, strength)
+    )
+    assert np.allclose(part, (1 - strength) * np.eye(2)[noisy] + strength * whole)

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import make_blobs
 from sklearn.linear_model import SGDClassifier
+from sklearn.naive_bayes import GaussianNB
 
+from dqlabels.errors import OptionError
 from dqlabels.learn import research
 from dqlabels.learn.research.joint import joint_labels
 
@@ -47,3 +49,18 @@ def test_joint_labels_are_a_minimum_of_the_objective(rows, alpha, beta, seed):
 def test_a_method_that_is_asked_for_among_the_advised_ones_says_where_it_is(name):
     with pytest.raises(ImportError, match=f"from dqlabels.learn.research import {name}"):
         exec(f"from dqlabels.learn import {name}")  # noqa: S102
+
+
+@pytest.mark.parametrize(
+    ("prior", "shares"), [("uniform", [0.5, 0.5]), ("given", [0.75, 0.25]), ([0.9, 0.1], [0.9, 0.1])]
+)
+def test_the_prior_of_joint_optimisation_is_the_one_asked_for(prior, shares):
+    X, y = make_blobs([75, 25], centers=[[0, 0], [3, 3]], random_state=0)
+    assert research.JointOptimizationClassifier(GaussianNB(), prior=prior).fit(X, y).prior_.tolist() == shares
+
+
+@pytest.mark.parametrize("prior", ["even", [0.5, 0.2], [1.0]])
+def test_a_prior_that_is_no_shares_of_the_classes_is_refused(prior):
+    X, y = make_blobs(60, centers=2, random_state=0)
+    with pytest.raises(OptionError, match="and not 2 shares that sum to 1"):
+        research.JointOptimizationClassifier(GaussianNB(), prior=prior).fit(X, y)
