@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
 from dqlabels.engines.memory import flag
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.learn.answers import check_complete, missing_rows
-from dqlabels.learn.judging import model_probabilities
+from dqlabels.learn.judging import tree_probabilities
 from dqlabels.learn.learner import gives_probabilities, params_with_class_positions, weight_name, with_class_positions
 from dqlabels.learn.options import check_choice, check_options, seed_of
 from dqlabels.learn.rows import Rows, class_probabilities
@@ -118,10 +118,7 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Inputs) -> FloatArray:
         """Return probabilities (n, K) of the classes, in the order of ``classes_``."""
-        check_is_fitted(self)
-        X = _as_rows(X)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        return class_probabilities(self.estimator_, X, len(self.classes_))
+        return class_probabilities(self.estimator_, self._to_answer(X), len(self.classes_))
 
     def predict(self, X: Inputs) -> Labels:
         """Return the likeliest class (n,) of each row."""
@@ -136,10 +133,7 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     @available_if(_decides)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Inputs) -> FloatArray:
         """Return the fitted classifier's decision values, (n,) of the second of two classes or (n, K)."""
-        check_is_fitted(self)
-        X = _as_rows(X)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        return np.asarray(self.estimator_.decision_function(X))
+        return np.asarray(self.estimator_.decision_function(self._to_answer(X)))
 
     @property
     def feature_importances_(self) -> FloatArray:
@@ -171,6 +165,13 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         mapping = MethodMapping().add(caller="fit", callee="fit")
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
         return router.add(estimator=self._classifier(), method_mapping=mapping)
+
+    def _to_answer(self, X: Inputs) -> Inputs:
+        """X as rows, with the features that the fitted estimator knows."""
+        check_is_fitted(self)
+        X = _as_rows(X)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return X
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -283,12 +284,11 @@ def _as_rows(X: Inputs) -> Inputs:
 def noise_of(noise: Noise, rows: Rows, probs: FloatArray) -> NoiseModel:
     """Estimate the noise as :func:`noise_model` does, from out-of-bag trees where they can read the features.
 
-    Trees would mix the groups of rows, so where there are some ``probs`` is used.
     The mistakes of a weak classifier are not noise, yet from its own answers ``probs`` (n, K) they would be counted as
-    noise.
+    noise. Trees would mix the groups of rows, so where there are groups ``probs`` is used all the same.
     """
     if isinstance(noise, str) and noise in BY_TREES and rows.groups is None:
-        by_trees = model_probabilities(rows)
+        by_trees = tree_probabilities(rows)
         probs = probs if by_trees is None else by_trees
     return noise_model(noise, rows.codes, probs, rows.seed)
 

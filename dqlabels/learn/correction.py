@@ -53,7 +53,7 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
         strength: Share of the model's answer in distillation, in [0, 1].
         n_rounds: Rounds of expectation-maximisation; after the first the classifier's own folds are p.
         cv: Folds that judge the rows, and try the correction: a number or a scikit-learn splitter. With the default of
-            2 a fit costs about as much as three of the classifier and an audit.
+            2 a fit costs about as much as an audit and three to five fits of the classifier.
         random_state: Seeds folds, and the classifier where it has no seed of its own.
         n_jobs: Folds fitted at a time.
 
@@ -92,7 +92,7 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
         if self.correction == "forward":
             soft, noise = self._by_expectation(rows, probs, noise)
             doubted = (soft * given).sum(axis=1) < self.suspicious
-            soft = np.where(doubted[:, None] | (self.suspicious == 1), soft, given)
+            soft = np.where(doubted[:, None], soft, given)
         elif self.correction == "backward":
             soft = backward_labels(probs, noise.matrix)
         elif self.correction == "importance":
@@ -101,13 +101,10 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
             soft = (1 - noise.rate) * given + noise.rate / rows.n_classes
         else:
             soft = (1 - self.strength) * given + self.strength * probs
-        self.corrected_ = (
-            by_folds is None
-            or not self.guard
-            or helps(
-                rows, by_folds, soft, weights, noise.matrix if self.correction in CLEAN else np.eye(rows.n_classes)
-            )
-        )
+        self.corrected_ = True
+        if self.guard and by_folds is not None:
+            answers = noise.matrix if self.correction in CLEAN else np.eye(rows.n_classes)
+            self.corrected_ = helps(rows, by_folds, soft, weights, answers)
         if not self.corrected_:
             soft, weights = given, ones
         self.noise_rate_, self.noise_matrix_ = noise.rate, noise.matrix
@@ -128,8 +125,8 @@ class LossCorrectionClassifier(NoisyLabelClassifier):
 def helps(rows: Rows, before: FloatArray, soft: FloatArray, weights: FloatArray, matrix: FloatArray) -> bool:
     """Whether models of corrected labels predict the given labels of rows they did not see better than before.
 
-    Wrong labels among those that are predicted cost both sides alike, so no clean label is needed to compare them:
-    neither the balanced accuracy nor the likelihood of the given labels, once the answers went through the noise.
+    They are compared by balanced accuracy, and by the likelihood of the given labels once the answers went through the
+    noise. Wrong labels among those that are predicted cost both sides alike, so no clean label is needed.
 
     Args:
         rows: The n rows with the given labels.

@@ -31,23 +31,29 @@ def judge_rows(judge: str, rows: Rows, by_folds: FloatArray | None = None) -> Fl
     Raises:
         OptionError: Trees alone are asked for and cannot read the features, or may not.
     """
-    if judge != "trees" and by_folds is None:
+    if judge == "trees":
+        if (by_trees := _others(judge, rows)) is None:
+            raise OptionError(
+                "judge='trees' cannot judge these rows: the features are sparse, texts or all alike, or cv= is a "
+                "splitter. Take judge='folds'."
+            )
+        return by_trees
+    if by_folds is None:
         by_folds = rows.out_of_fold()
-    if judge == "folds" and by_folds is not None:
-        return by_folds
-    readable = isinstance(rows.cv, (int, np.integer, type(None)))
-    others = model_probabilities(rows) if readable else None
-    if judge == "audit" and others is not None:
-        every = model_probabilities(rows, trees_alone=False)
-        others = others if every is None else likeliest_mixture(others, every, rows)
-    if by_folds is not None and judge != "trees":
-        return by_folds if others is None else likeliest_mixture(by_folds, others, rows)
-    if others is None:
-        raise OptionError(
-            "judge='trees' cannot judge these rows: the features are sparse, texts or all alike, or cv= is a splitter. "
-            "Take judge='folds'."
-        )
-    return others
+    others = None if judge == "folds" else _others(judge, rows)
+    return by_folds if others is None else likeliest_mixture(by_folds, others, rows)
+
+
+def _others(judge: str, rows: Rows) -> FloatArray | None:
+    """What judges beside the folds, (n, K); None where it cannot read the rows, or might mix what a splitter parts."""
+    if not isinstance(rows.cv, (int, np.integer, type(None))):
+        return None
+    matrix = tree_features(rows.X)
+    by_trees = None if matrix is None else model_probabilities(rows, matrix)
+    if matrix is None or by_trees is None or judge != "audit":
+        return by_trees
+    every = model_probabilities(rows, matrix, trees_alone=False)
+    return by_trees if every is None else likeliest_mixture(by_trees, every, rows)
 
 
 def likeliest_mixture(one: FloatArray, other: FloatArray, rows: Rows) -> FloatArray:
@@ -61,24 +67,28 @@ def likeliest_mixture(one: FloatArray, other: FloatArray, rows: Rows) -> FloatAr
     return np.asarray(share * one + (1 - share) * other)
 
 
-def model_probabilities(rows: Rows, *, trees_alone: bool = True) -> FloatArray | None:
-    """Return out-of-sample probabilities (n, K) of an audit's models; None where they cannot read the rows.
+def tree_probabilities(rows: Rows) -> FloatArray | None:
+    """Return probabilities (n, K) of an audit's extra-trees, out of bag; None where they cannot read the rows."""
+    matrix = tree_features(rows.X)
+    return None if matrix is None else model_probabilities(rows, matrix)
+
+
+def model_probabilities(rows: Rows, matrix: NDArray[np.float32], *, trees_alone: bool = True) -> FloatArray | None:
+    """Return out-of-sample probabilities (n, K) of an audit's models; None where all rows look alike.
 
     Args:
         rows: The rows.
+        matrix: (n, d) their features, as :func:`tree_features` reads them.
         trees_alone: Extra-trees, out of the bag, in place of all models of an audit.
     """
     from dqlabels.models.out_of_sample import out_of_sample
 
-    matrix = tree_features(rows.X)
-    if matrix is None:
-        return None
     try:
         found = out_of_sample(
             matrix, rows.codes, rows.n_classes, sample_weight=rows.weights, random_state=rows.seed, n_jobs=rows.n_jobs,
             progress=False, keep_model=trees_alone,
         )  # fmt: skip
-    except ModelError:  # all rows look alike
+    except ModelError:
         return None
     return np.asarray(found.probs, dtype=np.float64)
 

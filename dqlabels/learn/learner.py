@@ -160,8 +160,8 @@ def _evaluated(pair: tuple[Inputs, ...], classes: Labels, name: str) -> tuple[In
 
 
 def _positions(y: Inputs, classes: Labels, name: str) -> IntArray:
-    labels = np.asarray(y)
-    unknown = [each for each in labels.tolist() if each not in set(classes.tolist())]
+    labels, known = np.asarray(y), set(classes.tolist())
+    unknown = [each for each in labels.tolist() if each not in known]
     if unknown:
         raise OptionError(
             f"{name} holds the label {unknown[0]!r}, which is no class of y. Leave its rows out of {name}."

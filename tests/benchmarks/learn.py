@@ -211,21 +211,21 @@ def measure(build: Callable[[Any, int], Any], model: Any, seed: int, data: tuple
 
 def grow_once(folder: Path) -> None:
     """Keep the judging trees of a table in ``folder``: they are the same for every learner and method."""
-    from dqlabels.learn import base, judging
+    from dqlabels.learn import judging
 
     grow = judging.model_probabilities
 
-    def kept(rows: Any, *, trees_alone: bool = True) -> Any:
+    def kept(rows: Any, matrix: Any, *, trees_alone: bool = True) -> Any:
         if not trees_alone:  # their time is a part of what is measured
-            return grow(rows, trees_alone=False)
+            return grow(rows, matrix, trees_alone=False)
         parts = (rows.X.tobytes(), rows.codes.tobytes(), str((rows.seed, rows.n_classes)).encode())
         path = folder / f"{hashlib.sha256(b''.join(parts)).hexdigest()}.npy"
         if not path.exists():
-            np.save(path, grow(rows))
+            np.save(path, grow(rows, matrix))
         return np.load(path)
 
     folder.mkdir(exist_ok=True)
-    judging.model_probabilities = base.model_probabilities = kept
+    judging.model_probabilities = kept
 
 
 def run(options: argparse.Namespace) -> None:
