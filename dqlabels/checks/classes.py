@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dqlabels.checks.finding import Finding, counted
-from dqlabels.frames.look_alikes import look_alikes, visible_name
+from dqlabels.frames.look_alikes import TWO_WAYS, look_alikes, pairs_in_words
 from dqlabels.statistics.arrays import IntArray
 
 # A class is rare below this share of an even one, as in cleanlab's Datalab.
@@ -38,11 +38,7 @@ def check_classes(names: Sequence[str], codes: IntArray, counts: IntArray, *, wo
     like = look_alikes(names, counts) if words else {}
     concerned = rare.copy()
     concerned[list(like)] = True
-    parts = [
-        f"'{visible_name(names[at])}' ({counted(int(counts[at]), 'row')}) looks like '{visible_name(names[other])}' "
-        f"({counted(int(counts[other]), 'row')}): one class written in two ways?"
-        for at, other in list(like.items())[:MAX_LISTED]
-    ]
+    parts = [f"{pair}: {TWO_WAYS}" for pair in pairs_in_words(names, counts, like)]
     few = [at for at in np.argsort(counts, kind="stable").tolist() if rare[at] and at not in like]
     if few:
         shown = ", ".join(f"{names[at]!r} ({int(counts[at]):,})" for at in few[:MAX_LISTED])

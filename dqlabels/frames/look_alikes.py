@@ -16,6 +16,7 @@ MIN_NAME_LENGTH, TIMES_RARER = 5, 10
 # Longer names are compared as they are: to leave out each letter in turn takes time with the square of the length.
 MAX_NAME_LENGTH = 60
 MAX_NAMED = 5
+TWO_WAYS = "one class written in two ways?"
 
 
 def look_alikes(names: Sequence[str], counts: IntArray) -> dict[int, int]:
@@ -31,13 +32,14 @@ def look_alikes(names: Sequence[str], counts: IntArray) -> dict[int, int]:
     {}
     """
     order = np.argsort(-counts, kind="stable").tolist()
+    keys = [name_key(name) for name in names]
     plain: dict[str, int] = {}
     shorter: dict[str, int] = {}
     found: dict[int, int] = {}
     for at in order:
         if not counts[at]:
             continue
-        key = name_key(names[at])
+        key = keys[at]
         if not any(letter.isalpha() for letter in key):
             continue
         if key in plain:
@@ -50,7 +52,7 @@ def look_alikes(names: Sequence[str], counts: IntArray) -> dict[int, int]:
         near = [shorter[one] for one in variants if one in shorter]
         near = [
             other for other in near
-            if counts[at] * TIMES_RARER <= counts[other] and _differ_in_one_letter(key, name_key(names[other]))
+            if counts[at] * TIMES_RARER <= counts[other] and _differ_in_one_letter(key, keys[other])
         ]  # fmt: skip
         if near:
             found[at] = max(near, key=lambda other: (counts[other], -other))
@@ -94,13 +96,21 @@ def look_alike_note(classes: Sequence[Any], counts: IntArray, like: dict[int, in
     >>> look_alike_note(["no", "No"], np.array([2, 90]), {0: 1})
     "'no' (2 rows) looks like 'No' (90 rows): one class written in two ways?"
     """
-    named = [
+    more = f", and {len(like) - MAX_NAMED:,} more do so" if len(like) > MAX_NAMED else ""
+    return f"{', '.join(pairs_in_words(classes, counts, like))}{more}: {TWO_WAYS}"
+
+
+def pairs_in_words(classes: Sequence[Any], counts: IntArray, like: dict[int, int]) -> list[str]:
+    """Say of the first few classes which they look like, with their rows.
+
+    >>> pairs_in_words(["no ", "No"], np.array([1, 90]), {0: 1})
+    ["'no␣' (1 row) looks like 'No' (90 rows)"]
+    """
+    return [
         f"'{visible_name(classes[at])}' ({_rows(counts[at])}) looks like '{visible_name(classes[other])}' "
         f"({_rows(counts[other])})"
         for at, other in list(like.items())[:MAX_NAMED]
     ]
-    more = f", and {len(like) - MAX_NAMED:,} more do so" if len(like) > MAX_NAMED else ""
-    return f"{', '.join(named)}{more}: one class written in two ways?"
 
 
 def _rows(number: int) -> str:
