@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 
 from dqlabels.errors import ProbabilityError
-from dqlabels.frames.arrays import IntArray
+from dqlabels.frames.arrays import FloatArray, IntArray
 from dqlabels.frames.columns import Column, Labels
 from dqlabels.frames.outputs import palette
 
@@ -163,7 +163,7 @@ def check_order(likely: IntArray, codes: IntArray, labels: Labels, label: str) -
     """Raise if another order of the probability columns agrees with the labels far better, on other rows too.
 
     With few rows and many classes some order always agrees better by chance. So an order found on four fifths of the
-    rows is tried on the last fifth, and what a constant answer would agree in does not count.
+    rows is tried on the last fifth, and rows in which answers that know nothing would agree too are taken off.
 
     Args:
         likely: (m,) likeliest class of each row by the probabilities.
@@ -208,11 +208,14 @@ def _order_gain_p(agreed: IntArray) -> float:
         drawn = rng.multivariate_hypergeometric(left, int(left.sum()) // part, method="marginals")
         left = left - drawn
         tried = drawn.reshape(k, k)
-        seen = agreed - tried
-        excess = seen - np.outer(seen.sum(axis=1), seen.sum(axis=0)) / max(int(seen.sum()), 1)
-        given, column = linear_sum_assignment(-excess)
+        given, column = linear_sum_assignment(-_beyond_chance(agreed - tried))
         moved = given != column
-        beyond = tried - np.outer(tried.sum(axis=1), tried.sum(axis=0)) / max(int(tried.sum()), 1)
+        beyond = _beyond_chance(tried)
         gain += float(beyond[given, column][moved].sum() - np.diagonal(beyond)[moved].sum())
         rows += float(tried[given, column][moved].sum() + np.diagonal(tried)[moved].sum())
     return float(norm.sf(gain / np.sqrt(rows))) if rows else 1.0
+
+
+def _beyond_chance(rows: IntArray) -> FloatArray:
+    """Rows (K, K) by label and answer, less those that there would be if the answers did not depend on the labels."""
+    return np.asarray(rows - np.outer(rows.sum(axis=1), rows.sum(axis=0)) / max(int(rows.sum()), 1))

@@ -40,7 +40,7 @@ EAGER = Form()
 
 
 def dress_of(frame: Any) -> Any:
-    """Return a pandas frame's first no rows where its class, ``attrs`` or flags are its own, else None.
+    """Return a pandas frame without its rows where its class, ``attrs`` or flags are its own, else None.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"y": [1, 2]})
@@ -54,23 +54,25 @@ def dress_of(frame: Any) -> Any:
     return frame.iloc[:0] if own else None
 
 
-def undressed(frame: Any) -> Any:
-    """Return a pandas frame as a plain one, without a copy of its values; any other frame as it is.
+def undressed(frame: Any) -> tuple[Any, Any]:
+    """Return a pandas frame as a plain one, without a copy of its values, and what :func:`dressed` gives it back by.
 
-    Steps on the way repeat labels of the index, and would copy ``attrs`` each time.
+    Any other frame comes back as it is. Steps of an audit repeat labels of the index, and would copy ``attrs`` each
+    time.
     """
-    if dress_of(frame) is None:
-        return frame
+    like = dress_of(frame)
+    if like is None:
+        return frame, None
     plain = _plain_class(frame)(frame)
     plain.attrs = {}
-    return plain.set_flags(allows_duplicate_labels=True)
+    return plain.set_flags(allows_duplicate_labels=True), like
 
 
 def dressed(frame: Any, like: Any) -> Any:
     """Return a plain frame with the class, the ``attrs`` and the flags of another, None for a plain one."""
     if like is None:
         return frame
-    # What pandas asks subclasses to define, and what its own methods end with.
+    # pandas asks subclasses to define the first; its own methods end with the second.
     return like._constructor(frame).__finalize__(like)
 
 

@@ -8,7 +8,7 @@ import narwhals as nw
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame, check_columns
-from dqlabels.frames.names import Form, dress_of, undressed, with_text_names
+from dqlabels.frames.names import Form, undressed, with_text_names
 from dqlabels.frames.text import check_texts
 
 
@@ -26,8 +26,8 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
     (True, 2)
     """
     check_columns(getattr(frame, "column_names", ()))  # PyArrow: its .columns are not names
-    like = dress_of(frame)
-    frame, names = with_text_names(undressed(frame))
+    plain, like = undressed(frame)
+    frame, names = with_text_names(plain)
     try:
         known = nw.from_native(frame)
     except TypeError as error:
