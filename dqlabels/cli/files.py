@@ -154,6 +154,8 @@ def opened(path: str, kind: str, reading: Callable[[], Opened]) -> Opened:
             pass  # a missing or unreadable file raises the system's own error
     try:
         return reading()
+    except pl.exceptions.PanicException as error:  # a fault of Polars' own reader, not seen in current versions
+        raise OptionError(f"Polars {pl.__version__} fails on {path}: {error}. A newer Polars may read it.") from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise OptionError(f"{path} cannot be read as {kind}: {reason}. Name its format with --format.") from error
@@ -195,6 +197,8 @@ def check_output(table: pl.DataFrame, path: str, file_format: str | None = None)
         check_folder(path)
     try:
         _write(table.head(1), io.BytesIO(), kind)
+    except pl.exceptions.PanicException as error:  # a fault of Polars' own reader, not seen in current versions
+        raise OptionError(f"Polars {pl.__version__} fails on {path}: {error}. A newer Polars may read it.") from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise OptionError(

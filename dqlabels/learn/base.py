@@ -118,7 +118,8 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Inputs) -> FloatArray:
         """Return probabilities (n, K) of the classes, in the order of ``classes_``."""
-        return class_probabilities(self.estimator_, self._to_answer(X), len(self.classes_))
+        rows = self._to_answer(X)
+        return class_probabilities(self.estimator_, rows, len(self.classes_))
 
     def predict(self, X: Inputs) -> Labels:
         """Return the likeliest class (n,) of each row."""
@@ -133,7 +134,8 @@ class NoisyLabelClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     @available_if(_decides)  # type: ignore[untyped-decorator]
     def decision_function(self, X: Inputs) -> FloatArray:
         """Return the fitted classifier's decision values, (n,) of the second of two classes or (n, K)."""
-        return np.asarray(self.estimator_.decision_function(self._to_answer(X)))
+        rows = self._to_answer(X)
+        return np.asarray(self.estimator_.decision_function(rows))
 
     @property
     def feature_importances_(self) -> FloatArray:
