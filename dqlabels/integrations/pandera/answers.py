@@ -98,7 +98,7 @@ def _pandas_answer(
         return CheckResult(output, passed, frame, None)
     index = frame.index[positions]
     if isinstance(index, pd.MultiIndex):
-        index = [str(entry) for entry in index]  # as pandera writes them, and reads them to drop rows
+        index = [str(entry) for entry in index]  # as pandera writes them
     rows = zip(*cases.values(), strict=True)
     texts = [json.dumps(dict(zip(cases, row, strict=True)), ensure_ascii=False) for row in rows]
     named = label if isinstance(label, str) else ", ".join(label)
