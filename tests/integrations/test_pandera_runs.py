@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import narwhals.stable.v1 as nw
 import pandas as pd
 import polars as pl
 import pytest
-from support.frames import ROOT
+from support.pandera_backends import NEWER, narwhals_backend
 from support.real_tables import DIRTY, tumours
 
 pytest.importorskip("pandera")
@@ -32,8 +31,6 @@ from dqlabels.integrations.pandera import (
     label_quality_at_least,
     validate,
 )
-
-NEWER = importlib.util.find_spec("pandera.backends.narwhals") is not None
 
 
 def schema(module: Any, **options: Any) -> Any:
@@ -187,17 +184,6 @@ def test_the_narwhals_back_end_is_answered_in_its_own_frames(wrap):
     listed = answer.failure_cases.lazy().collect()
     assert listed.columns == ["given", "suggested", "quality"]
     assert answer.check_passed.lazy().collect().to_native().to_dict()["check_output"][0] == False  # noqa: E712
-
-
-def narwhals_backend(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT / "tests",
-        env={"PATH": "", "PANDERA_USE_NARWHALS_BACKEND": "True"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.skipif(not NEWER, reason="an older pandera")

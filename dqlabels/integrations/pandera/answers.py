@@ -74,12 +74,13 @@ def answer(
         "suggested": rows.suggestions(listed),
         "quality": [round(float(value), 4) for value in rows.quality[listed]],
     }
-    if _is_pandas(frame) and not wrapped:
+    if is_pandas(frame) and not wrapped:
         return _pandas_answer(check.label, frame, right, rows.positions[listed], cases, judgement.passed)
     return _frames_answer(wrapped, frame, right, cases, judgement.passed)
 
 
-def _is_pandas(frame: NativeFrame) -> bool:
+def is_pandas(frame: NativeFrame) -> bool:
+    """Whether a frame is one of pandas."""
     return hasattr(frame, "iloc")
 
 
@@ -111,7 +112,7 @@ def _frames_answer(
 ) -> CheckResult:
     """The answer for Polars, and for the narwhals back end whatever the library."""
     made_of: Callable[[Mapping[str, object]], NativeFrame]
-    if _is_pandas(frame):
+    if is_pandas(frame):
         import pandas as pd
 
         made_of = pd.DataFrame

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
+from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pandera.api.checks import Check
@@ -12,7 +14,9 @@ from pandera.config import ValidationDepth, config_context, get_config_context, 
 
 from dqlabels.audits.base import NativeFrame
 from dqlabels.errors import GateNotRunError, LabelWarning, OptionError
+from dqlabels.integrations.pandera.answers import CheckUseError
 from dqlabels.integrations.pandera.check import LabelCheck, answered
+from dqlabels.integrations.pandera.dropping import refuse_repeated_index, with_marks, without_marked
 from dqlabels.integrations.pandera.handed import handed
 
 if TYPE_CHECKING:
@@ -111,6 +115,8 @@ class _Guard:
 
     def validate(self, check_obj: NativeFrame, schema: Schema, **options: object) -> NativeFrame:
         checks = label_checks(schema)
+        if checks and getattr(schema, "drop_invalid_rows", False):
+            _refuse_parts(checks, options)
         if checks and get_config_context().validation_depth is ValidationDepth.SCHEMA_ONLY:
             if _global_depth() is not ValidationDepth.SCHEMA_ONLY and hasattr(check_obj, "collect_schema"):
                 raise GateNotRunError(
@@ -129,12 +135,31 @@ class _Guard:
             return backend.validate(check_obj, schema, **options)
 
     def drop_invalid_rows(self, check_obj: NativeFrame, error_handler: ErrorHandler) -> NativeFrame:
-        """Raise what dropping rows cannot mend: an error of a label check, or a failed check that names no row."""
-        for failed in error_handler.schema_errors:
-            if isinstance(failed.check, LabelCheck) and not hasattr(failed.failure_cases, "columns"):
-                raise failed
+        """Drop the rows that label checks name by their positions, and leave those of other checks to the back end.
+
+        Raises:
+            SchemaError: What dropping rows cannot mend: an error of a label check, or a failure that names no row.
+            CheckUseError: The rows that pandera would drop are not those that failed.
+        """
+        ours = [failed for failed in error_handler.schema_errors if isinstance(failed.check, LabelCheck)]
+        others = [failed for failed in error_handler.schema_errors if not isinstance(failed.check, LabelCheck)]
         backend: Any = super()
-        return backend.drop_invalid_rows(check_obj, error_handler)
+        if not ours:
+            return backend.drop_invalid_rows(check_obj, error_handler)
+        marked = with_marks(check_obj, ours)
+        if others:
+            refuse_repeated_index(self, check_obj, [str(failed.check) for failed in others])
+            marked = backend.drop_invalid_rows(marked, SimpleNamespace(schema_errors=others))
+        return without_marked(marked)
+
+
+def _refuse_parts(checks: list[LabelCheck], options: Mapping[str, object]) -> None:
+    """Refuse to drop rows of a frame of which only a part is checked: pandera cannot tell which rows those were."""
+    if parts := [f"{name}={options[name]}" for name in ("head", "tail", "sample") if options.get(name) is not None]:
+        raise CheckUseError(
+            f"drop_invalid_rows=True with {', '.join(parts)}: {_named(checks)} would judge some of the rows, and which "
+            f"of the frame's they are is not known. Validate the whole frame, or leave out drop_invalid_rows."
+        )
 
 
 def _configured_depth() -> ValidationDepth | None:
