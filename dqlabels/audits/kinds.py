@@ -147,6 +147,7 @@ def kind_of_table(table: Frame, label: str | Sequence[str], options: Options) ->
             "Put them into the frame and name their column."
         )
     require(table, columns, "label")
+    _refuse_one_hot(table, columns, options)
     lists = len(columns) == 1 and holds_lists(table[columns[0]])
     all_boolean = all(table[name].dtype == nw.Boolean for name in columns)
     kind = _said_or_shown(label, options, lists=lists, all_boolean=all_boolean)
@@ -305,6 +306,21 @@ def holds_lists(column: Column) -> bool:
         filled = next((row for row in present.to_list() if np.size(row)), present[0])
         return np.ndim(filled) == 1 and np.asarray(filled).dtype.kind != "f"
     return isinstance(present[0], (list, tuple, set, frozenset))
+
+
+def _refuse_one_hot(table: Frame, columns: list[str], options: Options) -> None:
+    """Raise if several columns are the classes of one label, exactly one of them true in each row."""
+    if len(columns) < 2 or options.task is not None or options.annotator is not None or not len(table):
+        return
+    if not all(table[name].dtype.is_numeric() or table[name].dtype == nw.Boolean for name in columns):
+        return
+    marks = np.column_stack([table[name].cast(nw.Float64).to_numpy() for name in columns])
+    if np.isin(marks, (0, 1)).all() and (marks.sum(axis=1) == 1).all():
+        raise OptionError(
+            f"In each row exactly one of {', '.join(map(repr, columns[:10]))} is true, as in a label that is one-hot "
+            "encoded. Make one column of them, as in frame.assign(label=frame[columns].idxmax(axis=1)), and name it. "
+            "If they are something else, say task='annotators' or task='multilabel'."
+        )
 
 
 def is_list(dtype: nw.dtypes.DType) -> bool:

@@ -275,7 +275,7 @@ def given_probabilities(
     if probs.ndim != 2 or probs.shape[0] != len(table):
         raise ProbabilityError(
             f"pred_probs has shape {probs.shape}; one row for each of the {len(table):,} rows of the frame and one "
-            "column per class are needed."
+            f"column per class are needed.{' Pass pred_probs.T.' * (probs.shape[1:] == (len(table),))}"
         )
     order, extra = column_order(labels, label, columns, probs.shape[1], classes)
     if extra:

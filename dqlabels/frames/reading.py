@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 
 import narwhals as nw
@@ -31,9 +33,9 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
     try:
         known = nw.from_native(frame)
     except TypeError as error:
+        kind = f"{type(frame).__module__}.{type(frame).__qualname__}".removeprefix("builtins.")
         raise OptionError(
-            f"frame is a {type(frame).__module__}.{type(frame).__qualname__}; pass a pandas or Polars frame or a "
-            "PyArrow table."
+            f"frame is a {kind}; pass a pandas or Polars frame or a PyArrow table. {_what_to_type(frame)}".rstrip()
         ) from error
     except nw.exceptions.DuplicateError:
         check_columns(getattr(frame, "columns", ()))
@@ -48,3 +50,19 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
     check_columns(known.columns)
     check_texts(known)
     return Form(names=names, like=like), known
+
+
+def _what_to_type(given: Any) -> str:
+    """What to type instead, for the things that people pass first; empty where there is no advice."""
+    name = type(given).__name__
+    if isinstance(given, str | PathLike):
+        return f"Read the file, as in polars.read_csv({str(given)!r}), or run: dqlabels audit {given} --label NAME"
+    if "GroupBy" in name:
+        return "Audit the whole frame, so that the model learns from all; audit.by(column) has each group's figures."
+    if "Series" in name or name == "ChunkedArray":
+        return "Labels alone cannot be judged: pass the frame, and the name of the column."
+    if name == "Bunch":
+        return "Load it with as_frame=True and pass its .frame, with the label 'target'."
+    if isinstance(given, Mapping | list | tuple) or name == "ndarray":
+        return "Make a frame of it, as in pandas.DataFrame(X).assign(label=y), and pass the label 'label'."
+    return "Calls with inplace=True return None." if given is None else ""

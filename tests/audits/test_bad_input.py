@@ -169,7 +169,7 @@ def test_an_impossible_option_is_refused(options, message):
 
 
 def test_something_that_is_no_frame_is_refused():
-    with pytest.raises(OptionError, match=r"frame is a builtins.list; pass a pandas or Polars frame"):
+    with pytest.raises(OptionError, match=r"frame is a list; pass a pandas or Polars frame"):
         dqlabels.audit([1, 2], "label")
 
 
