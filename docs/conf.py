@@ -14,15 +14,23 @@ author = "The dqlabels developers"
 copyright = author
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
-exclude_patterns = ["conf.py"]
+exclude_patterns = ["conf.py", "templates"]
+templates_path = ["templates"]
 
 html_theme = "furo"
 html_title = "dqlabels"
 html_copy_source = False
 html_show_sphinx = False
+html_domain_indices = False
 
 autodoc_typehints = "description"
 autodoc_typehints_format = "short"
@@ -32,3 +40,23 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_custom_sections = ["Options"]
 nitpicky = False
+
+# A page for each name that api.md lists, written into docs/api/ at each build.
+autosummary_context = {
+    # What people type where it is not the path to import.
+    "titles": {
+        "dqlabels.accessor.LabelsAccessor": "df.labels",
+        "dqlabels.report.charts.Charts": "audit.plot",
+        "dqlabels.audits.values.charts.ValueCharts": "audit.plot of numbers",
+        "dqlabels.audits.tags.charts.TagCharts": "audit.plot of several labels per row",
+        "dqlabels.audits.annotators.charts.AnnotatorCharts": "audit.plot of several annotators",
+    },
+    # Made by the package from what callers pass; their fields are what people read.
+    "without_members": ["dqlabels.Limits", "dqlabels.Options"],
+}
+# Where capitals alone tell two files apart, some file systems keep one of them.
+autosummary_filename_map = {
+    "dqlabels.audit": "audit",
+    "dqlabels.checkup": "checkup",
+    "dqlabels.accessor.LabelsAccessor": "df.labels",
+}

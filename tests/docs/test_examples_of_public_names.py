@@ -24,7 +24,7 @@ PACKAGES = (
     "dqlabels.learn.research",
     "dqlabels.noise",
 )
-DIRECTIVE = re.compile(r"^\.\. auto(?:function|class|exception):: (dqlabels[\w.]+)$", flags=re.M)
+LISTED = re.compile(r"^   (dqlabels[\w.]+)$", flags=re.M)  # by autosummary
 TORCH = "needs PyTorch, which the tests do without; tests/learn/research runs it where it is installed"
 SPARK = "needs a Spark session, which takes seconds to start; tests/engines/test_spark.py and docs/spark.md run it"
 LARGE = "needs more than 200,000 rows; tests/engines/test_streaming.py and docs/streaming.md run it"
@@ -85,7 +85,7 @@ class Public(NamedTuple):
 def public_names() -> Iterator[Public]:
     """Yield what the packages export and the page of the Python interface lists, and the verbs of its classes."""
     exported = [f"{name}.{each}" for name in PACKAGES for each in importlib.import_module(name).__all__]
-    page = DIRECTIVE.findall((ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
+    page = LISTED.findall((ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
     seen: set[int] = set()
     for name in dict.fromkeys([*exported, *page]):
         value = lookup(name)
