@@ -12,7 +12,7 @@ from dqlabels.cli.files import STANDARD, Source, check_output
 from dqlabels.cli.limits import gate_of
 from dqlabels.cli.options import AsJson, AuditedTable, BothFormats, CommandOptions, File, Overwrite, Quiet
 from dqlabels.cli.parsing import split
-from dqlabels.cli.show import finish
+from dqlabels.cli.show import files_written, finish
 from dqlabels.cli.tables import audit_table, write_result
 from dqlabels.cli.verbatim import Written
 
@@ -51,4 +51,5 @@ def annotators_command(
     if output is not None:
         labels = {result.options.names[1]: result.label_columns}
         write_result(result.frame, output, output_format, Written.of(source, table, result.names), labels)
-    finish(result, gate, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)
+    wrote = files_written(result, file, output)
+    finish(result, gate, wrote=wrote, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)

@@ -51,4 +51,8 @@ def apply_command(
     )
     before = applied[kept]
     changed = int((applied[label] != before).sum())
-    typer.echo(f"{changed:,} of {applied.height:,} labels of {label} changed.", err=output == STANDARD)
+    where = "" if output == STANDARD else f" Wrote {output}."
+    typer.echo(
+        f"{changed:,} of {applied.height:,} labels of {label} changed. {kept} has all as they were.{where}",
+        err=output == STANDARD,
+    )

@@ -24,7 +24,7 @@ from dqlabels.cli.options import (
     Reviewed,
     Spreadsheet,
 )
-from dqlabels.cli.show import finish
+from dqlabels.cli.show import files_written, finish
 from dqlabels.cli.tables import audit_by_saved, audit_table, open_table, reading, with_answers, write_result
 from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError
@@ -94,7 +94,9 @@ def audit_command(
                 labels,
                 spreadsheet=spreadsheet,
             )
-    finish(result, gate, worst, segments=segments, as_json=as_json, quiet=quiet, to_stderr=output == STANDARD)
+    wrote = files_written(result, file, output, html)
+    to_stderr = output == STANDARD
+    finish(result, gate, worst, segments=segments, wrote=wrote, as_json=as_json, quiet=quiet, to_stderr=to_stderr)
 
 
 def _needs_memory(options: CommandOptions) -> bool:

@@ -91,6 +91,10 @@ def checkup_command(
         echo_json(result.to_dict(), to_stderr=output == STANDARD)
     elif not quiet:
         print_checkup(result, [*audit.warnings, *notes], Console(stderr=output == STANDARD))
+        if output not in (None, STANDARD):
+            typer.echo(
+                f"Wrote {output}: the rows of {file} as they were, with the columns of the audit and of the checks."
+            )
     if failing:
         if quiet or as_json:
             typer.echo(f"Found by {', '.join(failing)}.", err=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dqlabels.cli.app import FAILED
+from dqlabels.cli.files import STANDARD
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,6 +36,7 @@ def finish(
     worst: int = 10,
     *,
     segments: Sequence[Mapping[str, object]] | None = None,
+    wrote: Sequence[str] = (),
     as_json: bool,
     quiet: bool,
     to_stderr: bool,
@@ -46,6 +48,7 @@ def finish(
         gate: Its verdict, which is always printed unless it is a pass.
         worst: How many suspicious rows to print.
         segments: The figures of each segment, where they were asked for.
+        wrote: What was written, a sentence a file.
         as_json: Whether to print JSON in place of the summary.
         quiet: Whether to print no summary.
         to_stderr: Whether standard output holds the table.
@@ -54,7 +57,7 @@ def finish(
         content = result.to_dict() | ({"segments": segments} if segments else {})
         echo_json(content | ({"gate": gate.to_dict()} if gate else {}), to_stderr=to_stderr)
     elif not quiet:
-        print_audit(result, gate, worst, Console(stderr=to_stderr), segments or ())
+        print_audit(result, gate, worst, Console(stderr=to_stderr), segments or (), wrote)
     if gate is not None and gate.verdict != "pass" and (quiet or as_json):
         typer.echo(gate.message, err=True)
     if gate is not None and not gate.passed:
@@ -67,6 +70,7 @@ def print_audit(
     worst: int,
     console: Console,
     segments: Sequence[Mapping[str, object]] = (),
+    wrote: Sequence[str] = (),
 ) -> None:
     """Print what was found, with so many of the worst rows, and the verdict.
 
@@ -76,6 +80,7 @@ def print_audit(
         worst: How many of the most suspicious rows to print.
         console: Where to print.
         segments: The figures of each segment.
+        wrote: What was written, a sentence a file.
     """
     overview = audit.overview()
     for tone, line in overview.lines:
@@ -90,8 +95,28 @@ def print_audit(
     if overview.lists_issues:
         console.print(as_wide_as_fits("Most suspicious rows", audit.issues.head(worst), console))
     print_notes(overview.notes, console)
+    for line in wrote:
+        console.print(printable(line))
     if gate is not None:
         console.print(printable(gate.message.splitlines()[0]), style=VERDICT_STYLES[gate.verdict])
+
+
+def files_written(result: Audit, file: str, output: str | None, html: str | None = None) -> list[str]:
+    """What was written where, a sentence a file, standard output left out.
+
+    Args:
+        result: The audit.
+        file: The input.
+        output: Where its rows went with the columns of the audit.
+        html: Where the report went.
+    """
+    wrote = []
+    if output not in (None, STANDARD):
+        *first, last = result.names
+        wrote.append(f"Wrote {output}: the rows of {file} as they were, with {', '.join(first)} and {last}.")
+    if html is not None:
+        wrote.append(f"Wrote {html}: the report.")
+    return wrote
 
 
 def print_notes(notes: Iterable[str], console: Console) -> None:

@@ -50,6 +50,18 @@ def test_the_summary_names_the_noise_rate_and_its_assumption(table):
     assert "Assumes that every row of a class is equally likely" in text
 
 
+@pytest.mark.parametrize("command", ["audit", "checkup"])
+def test_a_command_says_what_it_wrote(table, tmp_path, command):
+    target = tmp_path / "out.csv"
+    said = " ".join(run(command, str(table), "--label", "label", "-o", str(target)).stdout.decode().split())
+    assert f"Wrote {target}: the rows of {table} as they were" in said
+
+
+def test_a_quiet_command_does_not_say_what_it_wrote(table, tmp_path):
+    done = run("audit", str(table), "--label", "label", "-o", str(tmp_path / "out.csv"), "--quiet")
+    assert done.stdout + done.stderr == b""
+
+
 def test_the_summary_says_how_many_flags_are_likely_wrong(table):
     facts = json.loads(run("audit", str(table), "--label", "label", "--json").stdout)
     wrong, low, high = (round(facts["expected_wrong"][end]) for end in ("estimate", "low", "high"))

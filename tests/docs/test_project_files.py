@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 
@@ -61,3 +62,9 @@ def test_the_classifiers_begin_with_the_oldest_python_that_installs():
     versions = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
     assert PROJECT["requires-python"] == f">={versions[0]}"
     assert versions == sorted(versions, key=lambda version: int(version[2:]))
+
+
+def test_the_readme_counts_the_flags_of_its_example():
+    audit = dqlabels.audit(pl.read_csv(ROOT / "examples/data/german_credit.csv"), "risk")
+    wrong, text = audit.expected_wrong, " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"about {wrong.estimate:.0f} of {audit.flagged} ({wrong.low:.0f} to {wrong.high:.0f})" in text
