@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dqlabels.errors import OptionError
+from dqlabels.noise.corrupt import number_to_change, wrong_labels
 from dqlabels.statistics.arrays import BoolArray, IntArray
 
 CAVEAT = (
@@ -65,14 +66,9 @@ def plant_and_find(
     """
     if not 0 < share <= 0.5 or repeats < 1:
         raise OptionError(f"share={share!r} must be above 0 and at most 0.5, repeats={repeats!r} at least 1.")
-    number = round(share * codes.size)
-    if number < 1:
-        raise OptionError(f"A share of {share} of {codes.size:,} labels is less than one. Raise share=.")
-    recalls = []
+    recalls, number = [], number_to_change(codes.size, n_classes, share)
     for repeat in range(repeats):
         rng = np.random.default_rng([seed, 0x91A, repeat])
-        flipped = rng.choice(codes.size, number, replace=False)
-        noisy = codes.copy()
-        noisy[flipped] = (noisy[flipped] + rng.integers(1, n_classes, number)) % n_classes
+        noisy, flipped = wrong_labels(codes, n_classes, share, "symmetric", rng)
         recalls.append(float(np.mean(again(noisy)[flipped])))
     return PlantedRecall(float(np.mean(recalls)), tuple(recalls), number, CAVEAT)

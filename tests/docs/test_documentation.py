@@ -74,11 +74,12 @@ def test_the_readme_has_its_two_commands(heading: str):
 
 def public_paths() -> list[str]:
     """The path by which people import each name that a public module offers."""
-    learn = dqlabels.learn
+    learn, testing = dqlabels.learn, importlib.import_module("dqlabels.testing")
     offered = {
         "dqlabels": dqlabels.__all__,
         "dqlabels.learn": learn.__all__,
         "dqlabels.learn.research": learn.research.__all__,
+        "dqlabels.testing": testing.__all__,
     }
     for module in ("great_expectations", "pandera"):
         folder = ROOT / "dqlabels/integrations" / module
