@@ -11,8 +11,8 @@ from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArra
 
 NoiseKind = Literal["symmetric", "class", "border", "annotator"]
 
-# Annotators who label the rows, and how often each errs beside the mean.
-ANNOTATORS = (0.25, 0.5, 1.0, 1.25, 2.0)
+# How often each of the people who label the rows errs, beside the mean.
+PEOPLE = (0.25, 0.5, 1.0, 1.25, 2.0)
 # How many of an annotator's errors go to the class that this one mixes up with the right one.
 OWN_CONFUSION = 0.7
 # How fast errors become rare away from the border, by the difference of the two likeliest probabilities.
@@ -61,7 +61,7 @@ def wrong_labels(
     elif kind == "border":
         weights, targets = _near_the_border(codes, probs)
     elif kind == "annotator":
-        weights, targets = _by_annotators(codes, n_classes, rng)
+        weights, targets = _by_people(codes, n_classes, rng)
     else:
         kinds = ", ".join(map(repr, get_args(NoiseKind)))
         raise OptionError(f"kind={kind!r} is none of {kinds}.")
@@ -107,10 +107,10 @@ def _near_the_border(codes: IntArray, probs: RealArray | None) -> tuple[FloatArr
     return np.exp(-BORDER_DECAY * np.abs(own - others.max(axis=1))), others.argmax(axis=1)
 
 
-def _by_annotators(codes: IntArray, n_classes: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
+def _by_people(codes: IntArray, n_classes: int, rng: np.random.Generator) -> tuple[FloatArray, IntArray]:
     """(n,) weights of rows by who labelled them, and (n,) the class which that person takes them for."""
-    who = rng.integers(len(ANNOTATORS), size=codes.size)
-    confusions = np.stack([_other(np.arange(n_classes), n_classes, rng) for _ in ANNOTATORS])
+    who = rng.integers(len(PEOPLE), size=codes.size)
+    confusions = np.stack([_other(np.arange(n_classes), n_classes, rng) for _ in PEOPLE])
     own = rng.random(codes.size) < OWN_CONFUSION
     targets = np.where(own, confusions[who, codes], _other(codes, n_classes, rng))
-    return np.asarray(ANNOTATORS)[who], targets
+    return np.asarray(PEOPLE)[who], targets
