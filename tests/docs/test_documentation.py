@@ -1,12 +1,10 @@
-"""Every Python block of the README and of docs/ runs, from top to bottom of its page."""
+"""The README and docs/ hold together, and the examples run; test_only_extras.py runs the blocks of the pages."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
-import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,20 +13,11 @@ from types import ModuleType
 
 import pytest
 from support.frames import ROOT
+from support.pages import NEEDS, PAGES, skip_unless_there
 
 import dqlabels.learn
 import dqlabels.learn.research
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# What a page needs beyond the library itself.
-NEEDS = {
-    "annotators.md": "pandera",
-    "from-cleanlab.md": "cleanlab",
-    "great-expectations.md": "great_expectations",
-    "pandera.md": "pandera.backends.narwhals",  # a pandera that writes Polars schemas
-    "spark.md": "pyspark",
-    "spark_job.py": "pyspark",
-}
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
@@ -41,22 +30,6 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     main = ModuleType("__main__")  # where what pickles a function of the script finds it
     monkeypatch.setitem(sys.modules, "__main__", main)
     return lambda code: exec(compile(code, "script.py", "exec", dont_inherit=True), vars(main))  # noqa: S102
-
-
-def skip_unless_there(needed: str | None) -> None:
-    if needed == "pyspark" and os.environ.get("DQLABELS_REQUIRE_SPARK") == "1":
-        return
-    if needed and not importlib.util.find_spec(needed):
-        pytest.skip(f"{needed} is not installed")
-    if needed == "pyspark" and shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-        pytest.skip("Spark needs Java, and there is none on this machine")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_blocks_of_a_page_run(page: Path, run):
-    skip_unless_there(NEEDS.get(page.name))
-    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.M | re.S)
-    run("\n".join(blocks))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

@@ -1,12 +1,18 @@
-"""Run the Python blocks of a page, or a script, as if no more were installed than dqlabels with some extras.
+"""Run the Python blocks of pages, or a script, as if no more were installed than their first ``pip install`` names.
 
-``python tests/support/only_extras.py "cli,pandas" docs/quickstart.md``: every other package cannot be imported.
+``python tests/support/only_extras.py docs/quickstart.md``: every other package cannot be imported, and a warning is an
+error. With ``--with "dqlabels[pandas]"`` they run with that in place of what the page names.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
 import re
+import shlex
 import sys
+import traceback
+import warnings
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
@@ -16,11 +22,23 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+# What the blocks of a page need that names nothing: said in docs/quickstart.md.
+UNLESS_SAID = '".[polars]"'
+# As in pyproject.toml: warnings of other people's imports.
+THEIRS = (("module 'sre_", DeprecationWarning), ("PySpark does not yet fully support pandas", FutureWarning))
 
-def installed_with(extras: Iterable[str]) -> set[str]:
-    """The distributions that ``pip install dqlabels[...]`` brings, by their canonical names."""
+
+def install_line(page: Path) -> str:
+    """What the page says to install, in the words after ``pip install``."""
+    said = re.search(r"\bpip install ([^`\n&]+)", page.read_text(encoding="utf-8"))
+    return said[1].strip() if said else UNLESS_SAID
+
+
+def installed_with(line: str) -> set[str]:
+    """The distributions that ``pip install`` brings with these words, by their canonical names."""
+    named = [Requirement(re.sub(r"^\.", "dqlabels", word)) for word in shlex.split(line)]
     found: set[tuple[str, str]] = set()
-    waiting = [("dqlabels", "")] + [("dqlabels", extra) for extra in extras]
+    waiting = [("dqlabels", "")] + [(one.name, extra) for one in named for extra in ("", *one.extras)]
     while waiting:
         name, extra = waiting.pop()
         if (name, extra) in found:
@@ -33,7 +51,7 @@ def installed_with(extras: Iterable[str]) -> set[str]:
         for one in needed:
             if one.marker is None or one.marker.evaluate({"extra": extra}):
                 waiting += [(canonicalize_name(one.name), part) for part in ("", *one.extras)]
-    return {name for name, _ in found}
+    return {canonicalize_name(name) for name, _ in found}
 
 
 class Only:
@@ -53,9 +71,9 @@ class Only:
         return (one for one in found if canonicalize_name(one.name) in self.there)
 
 
-def hide_all_but(extras: Iterable[str]) -> None:
-    """From now on import only what dqlabels with these extras brings."""
-    there = installed_with(extras)
+def hide_all_but(line: str) -> None:
+    """From now on import only what ``pip install`` brings with these words."""
+    there = installed_with(line)
     packages = packages_distributions().items()
     hidden = {name for name, dists in packages if not {canonicalize_name(dist) for dist in dists} & there}
     sys.meta_path[:] = [Only(hidden, there)]
@@ -69,9 +87,33 @@ def code_of(path: Path) -> str:
     return text if path.suffix == ".py" else "\n".join(re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S))
 
 
-if __name__ == "__main__":
-    page = Path(sys.argv[2])
-    hide_all_but(filter(None, sys.argv[1].split(",")))
-    main = ModuleType("__main__")
+def run(page: Path) -> None:
+    main = ModuleType("__main__")  # where what pickles a function of the script finds it
     sys.modules["__main__"] = main
-    exec(compile(code_of(page), str(page), "exec", dont_inherit=True), vars(main))  # noqa: S102
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for words, category in THEIRS:
+            warnings.filterwarnings("ignore", words, category)
+        exec(compile(code_of(page), str(page), "exec", dont_inherit=True), vars(main))  # noqa: S102
+
+
+def run_all(pages: Iterable[Path]) -> list[str]:
+    """Run pages in turn, and return those that failed, with the error."""
+    failed = []
+    for page in pages:
+        try:
+            run(page)
+        except Exception:  # noqa: BLE001
+            failed.append(f"{page}\n{traceback.format_exc()}")
+    return failed
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pages", nargs="+", type=Path)
+    parser.add_argument("--with", dest="line", default=None)
+    given = parser.parse_args()
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    sys.argv = ["script.py"]
+    hide_all_but(given.line or install_line(given.pages[0]))
+    sys.exit("\n".join(run_all(given.pages)) or None)
