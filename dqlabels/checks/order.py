@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from dqlabels.checks.blocks import Block, find_block
 from dqlabels.checks.finding import Finding, counted, listed
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.statistics.multiple_testing import holm
 
 # Smaller changes are not worth mentioning, however certain: the largest difference between the shares before and after
-# a row, and the correlation of each row with the next.
-MIN_SHIFT, MIN_CORRELATION = 0.05, 0.10
+# a row, the difference between a block and the other rows, and the correlation of each row with the next.
+MIN_SHIFT, MIN_BLOCK, MIN_CORRELATION = 0.05, 0.05, 0.10
+# A block counts beside a change that is more certain where its own p-value is no larger.
+CERTAIN = 0.01
 # The tests do not hold for shorter series.
 MIN_VALUES = 50
 PARTS = 5
@@ -38,9 +41,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How one series changes: ``shift`` in [0, 1] and ``correlation`` of neighbours, with their p-values.
+    """How one series changes: ``shift`` in [0, 1], ``correlation`` of neighbours and a ``block``, with their p-values.
 
-    ``first`` and ``last`` are the means of the first and the last fifth.
+    ``first`` and ``last`` are the means of the first and the last fifth, ``inside`` and ``outside`` those of the block
+    and of the other rows; the block counts the rows that have a value.
     """
 
     shift: float
@@ -49,26 +53,44 @@ class Change:
     correlation_p: float
     first: float
     last: float
+    block: Block
+    inside: float
+    outside: float
 
     @property
     def p(self) -> float:
-        """P-value of both tests together."""
-        return min(1.0, 2 * min(self.shift_p, self.correlation_p))
+        """P-value of the three tests together."""
+        return min(1.0, 3 * min(self.shift_p, self.correlation_p, self.block.p))
 
     @property
     def matters(self) -> bool:
         """Whether the change is large enough to be worth mentioning."""
-        shifts = self.shift_p <= self.correlation_p or self.shift >= MIN_SHIFT
-        return (shifts and self.shift >= MIN_SHIFT) or self.correlation >= MIN_CORRELATION
+        return self.shift >= MIN_SHIFT or self.correlation >= MIN_CORRELATION or self._has_block(CERTAIN)
+
+    @property
+    def differs(self) -> bool:
+        """Whether parts of the rows differ, and not each row from the next alone."""
+        least = max(self.correlation_p, 1e-12)
+        return (self.shift >= MIN_SHIFT and self.shift_p <= least) or self._has_block(least)
+
+    def _has_block(self, p: float) -> bool:
+        return abs(self.block.effect) >= MIN_BLOCK and self.block.p <= p
+
+    @property
+    def difference(self) -> float:
+        """The largest difference between parts of the rows, in the unit of the values."""
+        return max(abs(self.last - self.first), abs(self.inside - self.outside))
 
 
 def follow(values: FloatArray, moments: IntArray | None = None) -> Change | None:
-    """Test a series (n,), in its order, for a shift and for neighbours that are alike; None if it cannot be tested.
+    """Test a series (n,), in its order, for a shift, a block and alike neighbours; None if it cannot be tested.
 
     The shift is the largest distance of the running sum of ranks from a straight line; if every order is equally likely
     it follows Kolmogorov's distribution. The neighbours are tested by the correlation of each rank with the next, and
     of the last with the first; its mean and variance under that hypothesis are known exactly, and it is treated as
     normal. For a rare value, the number of neighbouring rows that both have it is compared with a Poisson distribution.
+    :func:`~dqlabels.checks.blocks.find_block` has the test for a block, which may lie in the middle, where the sum that
+    tests for a shift sees little.
 
     Args:
         values: (n,), NaN where missing; such rows are skipped.
@@ -103,6 +125,8 @@ def follow(values: FloatArray, moments: IntArray | None = None) -> Change | None
     if different.size == 2 and ends.all():
         correlation_p = max(correlation_p, _in_pairs(ranks == different[np.argmin(times)]))
     first, last = _ends(values[known], there)
+    block = find_block(ranks, np.concatenate([[0], np.flatnonzero(ends) + 1]))
+    inside, outside = _apart(values[known], block)
     return Change(
         shift=shift,
         shift_p=float(kolmogorov(shift * np.sqrt(n))),
@@ -110,6 +134,9 @@ def follow(values: FloatArray, moments: IntArray | None = None) -> Change | None
         correlation_p=correlation_p,
         first=first,
         last=last,
+        block=block,
+        inside=inside,
+        outside=outside,
     )
 
 
@@ -125,6 +152,8 @@ def _serial(ranks: IntArray, squares: float, fourth: float) -> tuple[float, floa
     variance = (1 - fourth) / (n - 1) + (1 - 2 * fourth) / ((n - 1) * (n - 2)) - 1 / (n - 1) ** 2
     x = ranks.astype(np.float64)
     correlation = float((x * np.roll(x, -1)).sum() / squares)
+    if variance <= 1e-12:  # one row differs from all others, and every order has the same correlation
+        return correlation, 1.0
     return correlation, float(ndtr(-(correlation + 1 / (n - 1)) / np.sqrt(variance)))
 
 
@@ -145,8 +174,20 @@ def _ends(values: FloatArray, moments: IntArray) -> tuple[float, float]:
     return math.fsum(first) / first.size, math.fsum(last) / last.size
 
 
+def _apart(values: FloatArray, block: Block) -> tuple[float, float]:
+    """Means inside a block and outside of it."""
+    inside = values[block.start : block.stop]
+    others = np.concatenate([values[: block.start], values[block.stop :]])
+    return math.fsum(inside) / inside.size, math.fsum(others) / others.size
+
+
 def check_order(
-    series: Sequence[Series], along: str, alpha: float, order: IntArray, moments: IntArray | None = None
+    series: Sequence[Series],
+    along: str,
+    alpha: float,
+    order: IntArray,
+    moments: IntArray | None = None,
+    name_of: Callable[[int], str] = "{:,}".format,
 ) -> Finding:
     """Find which of the labels, the label quality and the features change along the rows.
 
@@ -159,6 +200,7 @@ def check_order(
         alpha: Chance that anything is named if every order of the rows is equally likely.
         order: (m,) rows to look at, in their order.
         moments: (m,) moments of these rows, if several can share one.
+        name_of: Names a row for users, by its number or its time.
     """
     followed = [(one, follow(one.values[order], moments)) for one in series]
     known = [(one, change) for one, change in followed if change is not None]
@@ -171,7 +213,8 @@ def check_order(
         at for among, rejected in zip(subjects.values(), holm(best, alpha), strict=True) if rejected for at in among
     }
     changes = [at in significant and p_of[at] <= alpha and known[at][1].matters for at in range(len(known))]
-    message = _message(known, changes, along)
+    blocks = _block_names(known, order, moments is not None, name_of)
+    message = _message(known, changes, blocks, along)
     return Finding(
         "order",
         "found" if message else "clear" if known else "not run",
@@ -181,12 +224,12 @@ def check_order(
             if known
             else f"There are fewer than {MIN_VALUES} rows, too few to follow along {along}."
         ),
-        details=_details(known, p_of, changes),
+        details=_details(known, p_of, changes, blocks),
     )
 
 
 def _details(
-    known: Sequence[tuple[Series, Change]], p_of: dict[int, float], changes: Sequence[bool]
+    known: Sequence[tuple[Series, Change]], p_of: dict[int, float], changes: Sequence[bool], blocks: Sequence[str]
 ) -> dict[str, list[object]]:
     order = sorted(range(len(known)), key=lambda at: (not changes[at], p_of[at]))
     ranked = [known[at] for at in order]
@@ -196,6 +239,9 @@ def _details(
         "value": [one.value for one, _ in ranked],
         "first_fifth": [change.first for _, change in ranked],
         "last_fifth": [change.last for _, change in ranked],
+        "block": [blocks[at] for at in order],
+        "in_block": [change.inside for _, change in ranked],
+        "elsewhere": [change.outside for _, change in ranked],
         "shift": [change.shift for _, change in ranked],
         "neighbour_correlation": [change.correlation for _, change in ranked],
         "p_value": [p_of[at] for at in order],
@@ -203,15 +249,15 @@ def _details(
     }
 
 
-def _message(known: Sequence[tuple[Series, Change]], changes: Sequence[bool], along: str) -> str:
+def _message(known: Sequence[tuple[Series, Change]], changes: Sequence[bool], blocks: Sequence[str], along: str) -> str:
     parts = []
-    found = [pair for pair, changing in zip(known, changes, strict=True) if changing]
+    found = [(*pair, block) for pair, changing, block in zip(known, changes, blocks, strict=True) if changing]
     for kind, what in ((LABELS, "labels"), (QUALITY, "quality of the labels")):
-        if of_kind := [pair for pair in found if pair[0].kind == kind]:
-            one, change = max(of_kind, key=lambda pair: max(pair[1].shift, pair[1].correlation))
+        if of_kind := [entry for entry in found if entry[0].kind == kind]:
+            words = _in_words(*max(of_kind, key=lambda entry: (entry[1].differs, entry[1].difference)))
             verb = "change" if kind == LABELS else "changes"
-            parts.append(f"The {what} {verb} along {along}: {_in_words(one, change)}.")
-    columns = list(dict.fromkeys(one.name for one, _ in found if one.kind == FEATURE))
+            parts.append(f"The {what} {verb} along {along}: {words}.")
+    columns = list(dict.fromkeys(one.name for one, *_ in found if one.kind == FEATURE))
     if columns:
         parts.append(f"{counted(len(columns), 'feature changes', 'features change')} along {along}: {listed(columns)}.")
     if parts:
@@ -219,10 +265,29 @@ def _message(known: Sequence[tuple[Series, Change]], changes: Sequence[bool], al
     return " ".join(parts)
 
 
-def _in_words(one: Series, change: Change) -> str:
-    if change.shift >= MIN_SHIFT and change.shift_p <= max(change.correlation_p, 1e-12):
-        if one.value is None:
-            return f"its mean is {change.first:.3f} in the first fifth and {change.last:.3f} in the last"
-        return f"{one.value} is {change.first:.0%} of the first fifth and {change.last:.0%} of the last"
-    which = f"{one.value} comes" if one.value is not None else "it comes"
-    return f"{which} in runs, each row being like the next (correlation {change.correlation:.2f})"
+def _in_words(one: Series, change: Change, block: str) -> str:
+    """The largest difference between parts of the rows, or that they come in runs."""
+    if not change.differs:
+        which = f"{one.value} comes" if one.value is not None else "it comes"
+        return f"{which} in runs, each row being like the next (correlation {change.correlation:.2f})"
+    if abs(change.last - change.first) >= change.difference:
+        (one_part, there), (other, elsewhere) = ("the first fifth", change.first), ("the last", change.last)
+    else:
+        (one_part, there), (other, elsewhere) = (block, change.inside), ("the others", change.outside)
+    if one.value is None:
+        return f"its mean is {there:.3f} in {one_part} and {elsewhere:.3f} in {other}"
+    return f"{one.value} is {there:.0%} of {one_part} and {elsewhere:.0%} of {other}"
+
+
+def _block_names(
+    known: Sequence[tuple[Series, Change]], order: IntArray, along_time: bool, name_of: Callable[[int], str]
+) -> list[str]:
+    """Name the rows of each block, from its first to its last."""
+    names = []
+    for one, change in known:
+        rows = order[~np.isnan(one.values[order])]
+        first, last = name_of(int(rows[change.block.start])), name_of(int(rows[change.block.stop - 1]))
+        same = f"the rows at {first}" if along_time else f"row {first}"
+        ways = f"the rows from {first} to {last}" if along_time else f"rows {first} to {last}"
+        names.append(same if first == last else ways)
+    return names

@@ -167,7 +167,9 @@ def _order(subject: Subject) -> Finding:
     order = np.flatnonzero(~np.isnan(times))
     order = order[np.argsort(times[order], kind="stable")]
     moments = np.unique(times[order], return_inverse=True)[1].astype(np.int64)
-    return check_order(series, repr(subject.time), subject.alpha, order, moments)
+    column = subject.table[subject.time]
+    named = repr(subject.time)
+    return check_order(series, named, subject.alpha, order, moments, lambda row: shown_value(column[row]))
 
 
 def _label_series(subject: Subject) -> list[Series]:
@@ -180,9 +182,13 @@ def _label_series(subject: Subject) -> list[Series]:
     ]
     if not known.all():
         found.append(Series(LABELS, subject.label, (~known).astype(float), "a missing label"))
-    quality = np.full(n, np.nan)
-    quality[evidence.positions] = evidence.quality
-    return [*found, Series(QUALITY, "label_quality", quality)]
+    quality, flagged = np.full((2, n), np.nan)
+    quality[evidence.positions], flagged[evidence.positions] = evidence.quality, evidence.flagged
+    return [
+        *found,
+        Series(QUALITY, "label_quality", quality),
+        Series(QUALITY, "label_quality", flagged, "a flagged label"),
+    ]
 
 
 def _feature_series(subject: Subject) -> list[Series]:

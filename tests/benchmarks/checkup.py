@@ -4,6 +4,7 @@
     KEEL_WHEEL=... python tests/benchmarks/checkup.py planted   # found and time, both sides
     KEEL_WHEEL=... python tests/benchmarks/checkup.py untouched # what is flagged of the same tables as they are
     python tests/benchmarks/checkup.py simulated                # how often independent rows are called odd
+    python tests/benchmarks/checkup.py order                    # blocks of flags along the rows, none and planted
 
 Both sides get the same out-of-sample probabilities. Datalab takes a matrix: numbers standardised, missing ones as the
 mean, categories as columns of 0 and 1.
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from tables import load
 
 import dqlabels
+from dqlabels.checks.order import follow
 
 TABLES = ("german", "crx", "contraceptive", "vehicle", "pima", "phoneme", "magic", "satimage", "letter")
 MAX_ROWS = 5_000
@@ -284,14 +286,46 @@ def simulated_lines(repeats: int, rows: int) -> Iterator[dict[str, Any]]:
             yield {"kind": kind, "alpha": alpha, **rates, "outlier_rows": flagged / repeats / rows}
 
 
+# Rows, rows of the block, and the flagged share inside and outside of it.
+BLOCKS = (
+    (200, 20, 0.50, 0.05), (1_000, 40, 0.31, 0.02), (1_000, 60, 0.40, 0.10), (20_000, 60, 0.31, 0.02),
+    (20_000, 400, 0.20, 0.10),
+)  # fmt: skip
+
+
+def order() -> None:
+    """How often flags without a pattern are named, and planted blocks found with and without the scan."""
+    rng = np.random.default_rng(1)
+    for rows in (60, 1_000, 20_000):
+        for share in (0.01, 0.10):
+            changes = [follow((rng.random(rows) < share).astype(float)) for _ in range(400)]
+            named = np.mean([one is not None and one.p <= 0.01 and one.matters for one in changes])
+            print(f"{rows:6,} rows, {share:.0%} flagged: named in {named:.2%}")
+    for rows, length, inside, outside in BLOCKS:
+        found = np.zeros((100, 2))
+        for at in range(100):
+            start = int(rng.integers(0, rows - length))
+            shares = np.full(rows, outside)
+            shares[start : start + length] = inside
+            change = follow((rng.random(rows) < shares).astype(float))
+            if change is not None:
+                found[at] = 3 * change.block.p <= 0.01, 2 * min(change.shift_p, change.correlation_p) <= 0.01
+        by_block, before = found.mean(axis=0)
+        planted = f"{length:,} of {rows:,} rows at {inside:.0%}, the others at {outside:.0%}"
+        print(f"{planted}: {by_block:.0%} by block, {before:.0%} before")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("planted", "untouched", "simulated"))
+    parser.add_argument("what", choices=("planted", "untouched", "simulated", "order"))
     parser.add_argument("--tables", default=",".join(TABLES))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", type=int, default=500, help="of a simulated table")
     chosen = parser.parse_args()
     names = tuple(chosen.tables.split(","))
+    if chosen.what == "order":
+        order()
+        return
     if chosen.what == "simulated":
         print(pd.DataFrame(simulated_lines(chosen.repeats, chosen.rows)).to_string())
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from support.real_tables import tumours
 import dqlabels
 from dqlabels.checks.duplicates import find_copies, near_pairs
 from dqlabels.checks.groups import ModelErrors, Question, Questions, check_groups
-from dqlabels.checks.order import follow
+from dqlabels.checks.order import QUALITY, Series, check_order, follow
 from dqlabels.checks.outliers import far_out, min_score, outlier_scores
 from dqlabels.checks.result import COLUMNS
 from dqlabels.checks.space import STEP, as_points, find_neighbours
@@ -266,6 +267,82 @@ def test_rows_of_one_law_are_hardly_ever_outliers(dimensions: int):
         space = find_neighbours(points, {"x": slice(0, dimensions)})
         far += int(far_out(outlier_scores(space), 0.01, min_score(space)).sum())
     assert far <= 0.0005 * 30 * 300
+
+
+@pytest.mark.parametrize("rows", [60, 1_000, 10_000])
+@pytest.mark.parametrize("share", [0.01, 0.10])
+def test_values_without_a_pattern_have_a_block_at_most_at_the_rate(rows: int, share: float):
+    rng = np.random.default_rng(0)
+    changes = [follow((rng.random(rows) < share).astype(float)) for _ in range(60)]
+    assert sum(one is not None and one.block.p <= 0.05 for one in changes) <= 3
+
+
+def test_skewed_numbers_without_a_pattern_have_a_block_at_most_at_the_rate():
+    rng = np.random.default_rng(0)
+    p = [follow(np.round(rng.exponential(size=300) ** 3)).block.p for _ in range(100)]
+    assert np.mean(np.array(p) <= 0.05) <= 0.05
+
+
+@pytest.mark.parametrize("start", [0, 150, 4_000, 19_200])
+@pytest.mark.parametrize(("inside", "outside"), [(0.31, 0.02), (0.02, 0.31)])
+def test_a_block_is_found_wherever_it_lies(start: int, inside: float, outside: float):
+    shares = np.full(20_000, outside)
+    shares[start : start + 800] = inside
+    change = follow((np.random.default_rng(1).random(20_000) < shares).astype(float))
+    assert change.block.p < 1e-9
+    assert abs(change.block.start - start) + abs(change.block.stop - start - 800) < 80
+    assert abs(change.inside - inside) < 0.04
+    assert abs(change.outside - outside) < 0.01
+
+
+def test_a_block_of_numbers_is_found():
+    values = np.random.default_rng(0).normal(size=2_000)
+    values[900:1_000] += 1.5
+    block = follow(values).block
+    assert block.p < 1e-9
+    assert abs(block.start - 900) + abs(block.stop - 1_000) < 20
+
+
+def test_a_block_begins_and_ends_where_moments_change():
+    days = np.repeat(np.arange(100), 20)
+    values = np.random.default_rng(0).random(2_000) < np.where((days >= 40) & (days < 50), 0.5, 0.02)
+    orders = [np.random.default_rng(seed).permutation(20) for seed in (1, 2)]
+    blocks = [follow(values.reshape(100, 20)[:, order].ravel().astype(float), days).block for order in orders]
+    assert blocks[0] == blocks[1]
+    assert (blocks[0].start, blocks[0].stop) == (800, 1_000)
+
+
+def of_series(values, moments=None):
+    series = [Series(QUALITY, "label_quality", values.astype(float), "a flagged label")]
+    return check_order(series, "the order of the rows", 0.01, np.arange(len(values)), moments).says
+
+
+def test_the_message_has_the_rows_of_a_block_in_the_middle():
+    flagged = np.zeros(4_000, dtype=bool)
+    flagged[::80] = True
+    flagged[2_000:2_200:2] = True
+    assert re.search(r"a flagged label is (49|50|51)% of rows 2,000 to 2,19\d and 1% of the others", of_series(flagged))
+
+
+def test_the_message_has_the_fifths_of_a_slow_drift():
+    rng = np.random.default_rng(0)
+    says = of_series(rng.random(4_000) < np.linspace(0.02, 0.30, 4_000))
+    assert re.search(r"is \d+% of the first fifth and \d+% of the last", says)
+    assert says.count("along the order of the rows") == 1
+
+
+def test_flags_in_a_block_are_named_with_its_rows(make_frame):
+    data = table(400)
+    yes = np.array(data["x0"]) > 0
+    data["x0"] = np.where(yes, 4.0, -4.0).tolist()
+    yes[180:220:2] = ~yes[180:220:2]
+    data["label"] = np.where(yes, "yes", "no").tolist()
+    says = finding(report(make_frame(data)).checkup("order"), "order").says
+    assert re.search(r"a flagged label is 5\d% of rows 180 to 21\d and 0% of the others", says)
+
+
+def test_a_single_value_that_differs_has_no_neighbours_to_compare():
+    assert follow(np.eye(1, 60, 7)[0]).p == 1.0
 
 
 def test_runs_of_a_rare_value_are_called_at_their_rate():
