@@ -5,10 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from dqlabels.audits.options import Options
-from dqlabels.frames.beside import in_row_order, named_columns
+from dqlabels.frames.beside import NamedColumns, in_row_order, named_columns
 from dqlabels.frames.columns import Frame
 
 BY_ROW = ("pred_probs", "groups", "sample_weight")
+
+
+def is_several(given: object) -> bool:
+    """Whether these are probabilities of several models: tables, or lists of the names of columns.
+
+    >>> is_several([["a_ham", "a_spam"], ["b_ham", "b_spam"]]), is_several(["ham", "spam"]), is_several([[0.1, 0.9]])
+    (True, False, False)
+    """
+    if not isinstance(given, (list, tuple)) or not given:
+        return False
+    return all(_is_table(one) for one in given)
+
+
+def _is_table(given: Any) -> bool:
+    if isinstance(given, (list, tuple)):
+        return bool(given) and all(isinstance(name, str) for name in given)
+    return isinstance(given, NamedColumns) or len(getattr(given, "shape", ())) == 2
+
+
+def _of_rows(given: Any, table: Frame, name: str) -> tuple[Any, str | None]:
+    """What was passed beside the frame in the order of its rows, and a note where it was moved."""
+    values, note = in_row_order(given, table, name)
+    if name == "pred_probs" and (named := named_columns(values, name)) is not None:
+        return named, note
+    return values, note
 
 
 def options_in_row_order(options: Options, table: Frame) -> tuple[Options, tuple[str, ...]]:
@@ -25,10 +50,10 @@ def options_in_row_order(options: Options, table: Frame) -> tuple[Options, tuple
     changed: dict[str, Any] = {}
     notes: list[str] = []
     for name in BY_ROW:
-        values, note = in_row_order(getattr(options, name), table, name)
-        if name == "pred_probs" and (named := named_columns(values, name)) is not None:
-            values = named
-        if values is not getattr(options, name):
-            changed[name] = values
-        notes += [note] if note else []
+        given = getattr(options, name)
+        several = list(given) if is_several(given) else [given]
+        found = [_of_rows(one, table, name) for one in several]
+        if any(values is not one for (values, _), one in zip(found, several, strict=True)):
+            changed[name] = [values for values, _ in found] if is_several(given) else found[0][0]
+        notes += dict.fromkeys(note for _, note in found if note)
     return (options.changed(**changed) if changed else options), tuple(notes)

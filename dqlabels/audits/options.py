@@ -293,7 +293,8 @@ class Options:
     )
     pred_probs: Sequence[str] | NDArray[Any] | None = option(
         None,
-        "Your own out-of-sample probabilities, as K column names or an (n, K) array; no model is trained then.",
+        "Your own out-of-sample probabilities, as K column names or an (n, K) array; no model is trained then. A list "
+        "of these, of several models, is made one.",
         _probabilities,
     )
     classes: Sequence[Any] | None = option(
@@ -301,8 +302,8 @@ class Options:
     )
     model: Any = option(
         None,
-        "A classifier with scikit-learn's interface, which is cross-validated; by default bagged extra-trees judged "
-        "out of bag.",
+        "A classifier with scikit-learn's interface, which is cross-validated, or a list of several, whose answers are "
+        "made one; by default bagged extra-trees judged out of bag.",
     )
     cv: Any = option(None, "Folds for model: a number, a scikit-learn splitter, or 'time'.", _folds)
     groups: str | NDArray[Any] | None = option(

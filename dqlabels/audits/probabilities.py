@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.beside import is_several
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.beside import NamedColumns, columns_of
 from dqlabels.frames.class_columns import column_order, with_unused_classes
 from dqlabels.frames.columns import Frame, Labels, choose_features, require, row_values
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
+from dqlabels.frames.hashing import hash_words
 from dqlabels.frames.media import embed_columns
 from dqlabels.models import large
 from dqlabels.models.boosting import is_worth_boosting
 from dqlabels.models.folds import FOLDS
 from dqlabels.models.halves import HalvesModel, answer_of, fit_halves
 from dqlabels.models.out_of_sample import OutOfSample, out_of_sample
+from dqlabels.models.several import pool_probabilities
 from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import check_block
 
@@ -134,6 +137,8 @@ def class_probabilities(
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong.
     """
+    if options.pred_probs is not None and is_several(options.pred_probs):
+        return _of_several_models(table, labels, label, options, rows), None
     if options.pred_probs is not None:
         probs = options.pred_probs
         return given_probabilities(table, labels, label, of_rows(probs, rows), options.classes), None
@@ -289,6 +294,36 @@ def given_probabilities(
     others = tuple(name for name in table.columns if name != label and name not in own)
     notes = (_unused(label, extra),) if extra else ()
     return ClassProbabilities(probs, f"your probabilities ({probs.shape[1]} classes)", notes, others, labels=labels)
+
+
+def _of_several_models(
+    table: Frame, labels: Labels, label: str, options: Options, rows: IntArray | None
+) -> ClassProbabilities:
+    """The caller's own probabilities by several models, as one; see :mod:`dqlabels.models.several`."""
+    if options.compat is not None:
+        raise OptionError(
+            f"compat={options.compat!r} takes the probabilities of one model. Pass the mean of yours, as cleanlab does."
+        )
+    given = [of_rows(one, rows) for one in options.pred_probs or ()]
+    answers = [given_probabilities(table, labels, label, one, options.classes) for one in given]
+    shapes = {one.probs.shape for one in answers}
+    if len(shapes) > 1:
+        raise ProbabilityError(f"The models of pred_probs= know different classes: their shapes are {sorted(shapes)}.")
+    known = answers[0].labels or labels
+    for one in answers:
+        check_block(one.probs)
+    words = np.column_stack([known.codes, *(np.rint(one.probs * 2**24) for one in answers)]).astype(np.uint32)
+    by_content = np.argsort(hash_words(words), kind="stable")
+    labelled = by_content[known.codes[by_content] >= 0]
+    probs, shares = pool_probabilities([one.probs for one in answers], known.codes, labelled)
+    named = ", ".join(f"{share:.0%}" for share in shares.tolist())
+    features = tuple(name for name in answers[0].features if all(name in one.features for one in answers))
+    return replace(
+        answers[0],
+        probs=probs,
+        model=f"your probabilities by {len(answers)} models, weighed {named}",
+        features=features,
+    )
 
 
 def _rest(order: Sequence[int], width: int) -> list[int]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dqlabels.errors import ModelError
 from dqlabels.models.bag import Bag, Seed
 from dqlabels.models.estimator import Classifier
 from dqlabels.models.folds import Splitter, cross_validate, fit_on_all
 from dqlabels.models.forest import FittedModel, Forest, GrownTree
 from dqlabels.models.rounds import judge_in_rounds
+from dqlabels.models.several import as_models, judge_by_several
 from dqlabels.models.sizes import Sizes
 from dqlabels.models.units import FittingRows, GroupNames, content_units, row_weights
 from dqlabels.progress import ProgressOption
@@ -44,7 +48,7 @@ def out_of_sample(
     codes: IntArray,
     n_classes: int,
     *,
-    model: Classifier | None = None,
+    model: Classifier | Sequence[Classifier] | None = None,
     cv: int | str | Splitter | None = None,
     groups: GroupNames | None = None,
     sample_weight: ArrayLike | None = None,
@@ -67,7 +71,8 @@ def out_of_sample(
         matrix: (n, d) float32, NaN where missing.
         codes: (n,) class positions; rows of -1 have no label: never fitted, judged by every model.
         n_classes: K.
-        model: A classifier with scikit-learn's interface; it is cloned, never fitted itself.
+        model: A classifier with scikit-learn's interface, or several, whose answers are made one; they are cloned,
+            never fitted themselves.
         cv: Folds: a number, a scikit-learn splitter, or ``"time"``: rows are in time order and each block is
             judged by a model of the blocks before it; the first, which nothing precedes, by one of those after.
         groups: (n,) values; rows of one group are never on both sides.
@@ -100,11 +105,21 @@ def out_of_sample(
         seen, fitted = rows.sample(sizes.large_rows, random_state), None
         probs = alike_by_mean(rows, probs) if coarse else probs
     else:
+        models = as_models(model)
+        if len(models) > 1 and keep_model:
+            raise ModelError(
+                "An auditor keeps one model, and model= lists several. Pass one, such as "
+                "sklearn.ensemble.VotingClassifier of them, voting='soft'."
+            )
         parts: list[tuple[FittedModel, int]] | None = [] if keep_model else None
-        probs, name, seen = cross_validate(
-            rows, model, cv, grouped=groups is not None, seed=random_state, n_jobs=n_jobs, progress=progress, kept=parts
-        )
-        fitted = None if parts is None else fit_on_all(rows, model, random_state, n_jobs, parts)
+        folding: Any = {
+            "grouped": groups is not None, "seed": random_state, "n_jobs": n_jobs, "progress": progress,
+        }  # fmt: skip
+        if len(models) > 1:
+            probs, name, seen = judge_by_several(rows, models, cv, **folding)
+        else:
+            probs, name, seen = cross_validate(rows, models[0], cv, **folding, kept=parts)
+        fitted = None if parts is None else fit_on_all(rows, models[0], random_state, n_jobs, parts)
     known = codes >= 0
     error = model_error(codes[known], probs[known].argmax(axis=1))
     return OutOfSample(probs, name, error, len(seen), distinct, coarse, fitted, seen)
