@@ -425,8 +425,8 @@ FITTING = (
 SETTLED = tuple(name for name in OPTION_NAMES if name not in ("n_jobs", "progress"))
 # Options whose meaning is the same on Spark, where no model of the caller's runs.
 SPARK = (
-    "task", "features", "exclude", "filter_by", "min_precision", "score", "adjust", "fdr", "names", "sample_rows",
-    "random_state",
+    "task", "features", "exclude", "pred_probs", "classes", "filter_by", "min_precision", "score", "adjust", "fdr",
+    "names", "sample_rows", "random_state",
 )  # fmt: skip
 
 
@@ -479,6 +479,8 @@ class SparkOptions(SharedOptions, total=False):
 
     task: Task | None
     fdr: float
+    pred_probs: Sequence[str] | None
+    classes: Sequence[Any] | None
 
 
 def refuse_unknown(given: Iterable[str], known: Collection[str], call: str) -> None:

@@ -140,7 +140,7 @@ def _on_workers(frame: DataFrame, task: Any, names: Sequence[str], notes: Sequen
     """The three steps of a task, each fed by the workers."""
     from dqlabels.engines.spark import draw_sample
 
-    fitted = task.learn(draw_sample(frame, task), None)
+    fitted = task.learn(draw_sample(frame, task) if task.quotas.any() else None, None)
     return _judged_on_workers(frame, task, fitted, names, (*notes, *fitted.notes))
 
 

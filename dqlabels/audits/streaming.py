@@ -141,10 +141,21 @@ def refuse_in_memory_options(options: Options, where: str) -> None:
         OptionError: Naming it.
     """
     for name in options.not_default(IN_MEMORY_ONLY):
+        if name == "pred_probs" and _are_names(options.pred_probs):
+            continue
+        if name == "pred_probs":
+            raise OptionError(
+                f"pred_probs= needs all rows in memory, and is not there {where}. Write the probabilities into columns "
+                "of the frame and pass their names, or audit a collected frame."
+            )
         raise OptionError(
             f"{name}= ({IN_MEMORY_ONLY[name]}) needs all rows in memory, and is not there {where}. Leave it out, or "
             "audit a collected frame."
         )
+
+
+def _are_names(given: object) -> bool:
+    return isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
 
 
 def row_count(frame: pl.LazyFrame) -> int:
@@ -180,7 +191,8 @@ def stream(plan: Plan, module: KindModule, notes: Sequence[str], rows: int) -> S
 
     spill = Spill(task.layout, thread_count(options.n_jobs))
     try:
-        sample = draw_sample(plan.blocks, task, rows_of("Sampling"))
+        # Where nothing is learnt, nothing is sampled.
+        sample: Any = draw_sample(plan.blocks, task, rows_of("Sampling")) if task.quotas.any() else None
         fitted: Any = task.learn(sample, options.n_jobs, options.progress)
         del sample
         first = judge_rows(plan.blocks, task, fitted, spill, rows_of("Judging"))

@@ -41,6 +41,11 @@ class LargeTableModel:
     model: str
     notes: tuple[str, ...]
 
+    @property
+    def columns(self) -> list[str]:
+        """The features."""
+        return list(self.encoder.names)
+
     def probs(self, block: Frame, n_jobs: int | None = None) -> NDArray[np.float32]:
         """Probabilities (b, K) of a block's rows, by models that did not see them."""
         return self.halves.judge(self.encoder.transform(block), n_jobs)[0]

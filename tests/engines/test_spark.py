@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from support.frames import ROOT
@@ -82,6 +83,14 @@ def test_numbers_get_what_they_get_in_memory_and_streamed(spark):
     here = small.audit(frame, "price", task="regression", **OPTIONS).frame
     assert collected(found).equals(here)
     assert small.columns(frame.lazy(), "price", task="regression", **OPTIONS).collect().equals(here)
+
+
+def test_probabilities_in_columns_are_judged_as_in_memory(spark):
+    sure = pl.Series("sure", np.random.default_rng(0).uniform(0.02, 0.98, 1_500).astype(np.float32))
+    frame = pl.DataFrame({"row": range(1_500), "no": 1 - sure, "yes": sure, "y": pl.Series([True, False] * 750)})
+    frame = frame.with_columns(y=pl.when(pl.col("y")).then(pl.lit("yes")).otherwise(pl.lit("no")))
+    found = on_spark(in_spark(spark, frame).repartition(3), "y", pred_probs=["no", "yes"])
+    assert collected(found).equals(small.audit(frame, "y", pred_probs=["no", "yes"]).frame)
 
 
 def test_a_column_of_fractions_is_audited_as_numbers_here_too(spark):

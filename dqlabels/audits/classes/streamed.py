@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import AuditedRows, NativeFrame, detached
+from dqlabels.audits.classes.given import task_of
 from dqlabels.audits.classes.result import ClassAudit
 from dqlabels.audits.classes.task import ClassTask
 from dqlabels.audits.options import Options
@@ -142,7 +143,7 @@ def stream_task(plan: Plan) -> ClassTask:
 
     values, rows = label_counts(plan.frame, plan.label)
     labels = LabelSet.of(nw.from_native(values, series_only=True), rows)
-    return ClassTask(labels, plan.columns, plan.options)
+    return task_of(labels, plan.columns, plan.options, list(plan.source))
 
 
 def spark_task(frame: DataFrame, label: str, columns: list[str], options: Options) -> tuple[ClassTask, int]:
@@ -158,7 +159,7 @@ def spark_task(frame: DataFrame, label: str, columns: list[str], options: Option
         LabelColumnError: Too many different values for classes.
     """
     labels = LabelSet.of(*spark_label_counts(frame, label))
-    return ClassTask(labels, columns, options), int(labels.rows.sum()) + labels.missing
+    return task_of(labels, columns, options, frame.columns), int(labels.rows.sum()) + labels.missing
 
 
 def spark_label_counts(frame: DataFrame, label: str) -> tuple[Column, IntArray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,25 @@ from dqlabels.statistics.classes import ClassTally, likeliest, take
 from dqlabels.statistics.scores import ScoreTally
 
 Names = tuple[str, str, str]
+
+
+class Judge(Protocol):
+    """What says how likely the classes of a block's rows are."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it reads."""
+
+    @property
+    def model(self) -> str:
+        """What it is, in words."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader should know."""
+
+    def probs(self, block: Frame, n_jobs: int | None = None) -> NDArray[np.float32]:
+        """Probabilities (b, K) of the rows of a block."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,14 +107,14 @@ class ClassTask:
 class FittedClassTask:
     """A fitted judge, and the rule that flags."""
 
-    fitted: large.LargeTableModel
+    fitted: Judge
     labels: LabelSet
     options: Options
 
     @property
     def columns(self) -> list[str]:
-        """The features."""
-        return list(self.fitted.encoder.names)
+        """The columns that it judges by."""
+        return self.fitted.columns
 
     @property
     def model(self) -> str:
