@@ -255,6 +255,8 @@ def _as_kind(value: Any, kind: type) -> Any:
         return {"true": True, "1": True, "false": False, "0": False}[str(value).strip().lower()]
     if isinstance(value, datetime.date) and issubclass(kind, datetime.date):
         return _as_moment(value, kind)
+    if isinstance(value, datetime.timedelta) and issubclass(kind, datetime.timedelta):
+        return kind(days=value.days, seconds=value.seconds, microseconds=value.microseconds)
     converted = kind(value)
     if not isinstance(value, str) and converted != value:
         raise ValueError(f"{value!r} is no {kind.__name__}")
@@ -262,15 +264,14 @@ def _as_kind(value: Any, kind: type) -> Any:
 
 
 def _as_moment(value: datetime.date, kind: type[datetime.date]) -> datetime.date:
+    """The same day or moment in another type, such as the one that pandas has."""
+    if not issubclass(kind, datetime.datetime):
+        if isinstance(value, datetime.datetime) and value.time() != datetime.time():
+            raise ValueError(f"{value!r} holds a time of day")
+        return kind(value.year, value.month, value.day)
     if not isinstance(value, datetime.datetime):
         return kind(value.year, value.month, value.day)
-    if not issubclass(kind, datetime.datetime) and value.time() != datetime.time():
-        raise ValueError(f"{value!r} holds a time of day")
-    return (
-        kind(value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond)
-        if (issubclass(kind, datetime.datetime))
-        else value.date()
-    )
+    return kind.combine(value.date(), value.timetz())
 
 
 def batch_options(fitted: Fitted, options: Options) -> Options:

@@ -33,6 +33,7 @@ from dqlabels.audits.trusted.fitted import (
 )
 from dqlabels.audits.trusted.numbers import FittedValues, fit_values, judge_values_batch, value_options
 from dqlabels.audits.trusted.saved import Learned, read_saved, write_fitted, write_tags, write_values
+from dqlabels.audits.trusted.saved_classes import check_classes
 from dqlabels.audits.trusted.tags import FittedTags, fit_tags, judge_tags_batch, tag_options
 from dqlabels.errors import OptionError, warn_all
 from dqlabels.frames.columns import Labels, read_labels, require
@@ -219,7 +220,8 @@ class LabelAuditor(Generic[Result]):
             Itself.
 
         Raises:
-            DQLabelsError: As :func:`dqlabels.audit` of the same table.
+            DQLabelsError: As :func:`dqlabels.audit` of the same table, and where a class is of a type that no file
+                can hold, such as a tuple.
 
         >>> import dqlabels, polars as pl
         >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
@@ -236,6 +238,7 @@ class LabelAuditor(Generic[Result]):
             warn_all(learned, stacklevel=3)
             return self
         labels = read_labels(table, self.label)
+        check_classes(self.label, labels.classes)
         kind = KINDS[str(options.task)]
         if kind.name == "ordinal":
             check_grades(labels.column, options)
@@ -330,7 +333,7 @@ class LabelAuditor(Generic[Result]):
 
         Raises:
             OptionError: Not fitted.
-            AuditorFileError: A model or class that the file cannot hold.
+            AuditorFileError: A model that the file cannot hold.
             MissingExtraError: A model of your own, and skops is not installed.
             OSError: The disk is full, or the folder cannot be written.
 

@@ -13,6 +13,7 @@ from dqlabels.audits.classes.grades import GradeBars
 from dqlabels.audits.trusted.drift import Baseline
 from dqlabels.audits.trusted.fitted import Fitted, GradedTask
 from dqlabels.audits.trusted.numbers import FittedValues
+from dqlabels.audits.trusted.saved_classes import read_value, write_value
 from dqlabels.audits.trusted.saved_numbers import VALUE_KIND, read_values, values_archive
 from dqlabels.audits.trusted.saved_parts import (
     Models,
@@ -21,12 +22,10 @@ from dqlabels.audits.trusted.saved_parts import (
     read_names,
     read_settings,
     read_tally,
-    read_value,
     read_wrong,
     whole_numbers,
     write_embed,
     write_model,
-    write_value,
 )
 from dqlabels.audits.trusted.saved_tags import TAG_KIND, read_tags_archive, tags_archive
 from dqlabels.audits.trusted.tags import FittedTags
@@ -48,7 +47,7 @@ def write_fitted(path: str | Path, fitted: Fitted) -> None:
     """Write what an auditor learned, whole or not at all.
 
     Raises:
-        AuditorFileError: A model or a class that the file cannot hold.
+        AuditorFileError: A model that the file cannot hold.
         MissingExtraError: A model of the user's own needs skops.
         OSError: The disk is full, or the folder cannot be written.
     """
@@ -99,7 +98,7 @@ def write_tags(path: str | Path, fitted: FittedTags) -> None:
     """Write what an auditor of several labels per row learned, whole or not at all.
 
     Raises:
-        AuditorFileError: A model or a tag that the file cannot hold.
+        AuditorFileError: A model that the file cannot hold.
         MissingExtraError: A model of the user's own needs skops.
         OSError: The disk is full, or the folder cannot be written.
     """

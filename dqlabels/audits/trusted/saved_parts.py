@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import decimal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,16 +25,6 @@ from dqlabels.statistics.scores import N_BINS, SCORES
 ESTIMATOR = "model.skops"
 # Where skops keeps its plain values.
 SCHEMA = "schema.json"
-# Classes come back as the values they were; what is not in this list cannot be a class of a saved auditor.
-VALUES: dict[str, tuple[type, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "str": (str, str, str),
-    "bool": (bool, bool, bool),
-    "int": (int, str, int),
-    "float": (float, float.hex, float.fromhex),
-    "datetime": (datetime.datetime, datetime.datetime.isoformat, datetime.datetime.fromisoformat),
-    "date": (datetime.date, datetime.date.isoformat, datetime.date.fromisoformat),
-    "decimal": (decimal.Decimal, str, decimal.Decimal),
-}
 
 
 def write_model(
@@ -197,28 +185,6 @@ def _skops() -> Any:
             'A model of your own is kept by skops, which is not installed: pip install "dqlabels[skops]"'
         ) from error
     return skops.io
-
-
-def write_value(value: object) -> list[str]:
-    """Return a class or tag as its type and text.
-
-    Raises:
-        AuditorFileError: Of a type that no file can hold.
-    """
-    for name, (kind, write, _) in VALUES.items():
-        if type(value) is kind or (kind is datetime.datetime and isinstance(value, kind)):
-            return [name, write(value)]
-    raise AuditorFileError(
-        f"The class {value!r} is a {type(value).__name__}, which a saved auditor cannot hold. Turn the labels into "
-        "strings or numbers before fitting."
-    )
-
-
-def read_value(saved: Any) -> Any:
-    """Return what :func:`write_value` wrote."""
-    name, written = saved
-    _, _, read = VALUES[name]
-    return read(written)
 
 
 def read_wrong(nodes: NDArray[Any]) -> WrongProbability:

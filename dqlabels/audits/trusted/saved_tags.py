@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.trusted.saved_classes import read_value, write_value
 from dqlabels.audits.trusted.saved_parts import (
     Models,
     read_embed,
@@ -15,11 +16,9 @@ from dqlabels.audits.trusted.saved_parts import (
     read_names,
     read_settings,
     read_tally,
-    read_value,
     read_wrong,
     write_embed,
     write_model,
-    write_value,
 )
 from dqlabels.audits.trusted.tags import RATE_KEYS, FittedTag, FittedTags
 from dqlabels.errors import AuditorFileError
@@ -36,7 +35,7 @@ def tags_archive(fitted: FittedTags) -> Archive:
     """Return the entries of the file of an auditor of several labels per row.
 
     Raises:
-        AuditorFileError: A model or a tag that the file cannot hold.
+        AuditorFileError: A model that the file cannot hold.
         MissingExtraError: A model of the user's own needs skops.
     """
     arrays: dict[str, NDArray[np.generic]] = {}

@@ -29,6 +29,7 @@ from dqlabels.audits.trusted.fitted import (
     trusted_tally,
     trusted_zero,
 )
+from dqlabels.audits.trusted.saved_classes import check_classes
 from dqlabels.audits.verdict import ClassVerdict
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.features import FeatureEncoder
@@ -100,6 +101,7 @@ def fit_tags(request: Request) -> tuple[FittedTags, tuple[str, ...]]:
     if options.not_default(["sample_rows"]):
         raise OptionError("sample_rows= is for one class per row. Leave it out, or fit on a sample of the rows.")
     tags = read_tags(table, label)
+    check_classes(label, tags.values)
     check_outputs(table, label, options.names)
     models = learn_tags(table, tags, options, keep_model=True)
     evidence = TagEvidence(tags, models.probs, likely_wrong_tags(tags.codes, models.probs, options))

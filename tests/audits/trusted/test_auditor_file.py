@@ -12,9 +12,12 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -23,13 +26,20 @@ from support.sized import Sized
 
 import dqlabels
 from dqlabels import LabelAuditor, LabelWarning
-from dqlabels.errors import AuditorFileError, MissingExtraError
+from dqlabels.errors import AuditorFileError, LabelColumnError, MissingExtraError
 from dqlabels.frames.archive import HEADER, SUMMED, read_archive
 from dqlabels.models.sizes import BoostingSizes, Sizes
 
 OLD = ROOT / "tests/data/auditor-1.dqlabels"
 HALVES = ROOT / "tests/data/auditor-2.dqlabels"
 BATCH = two_classes(seed=5)
+
+
+class Unfitted(LogisticRegression):
+    """A model that nobody asks."""
+
+    def fit(self, *_: object) -> None:
+        raise AssertionError("fitted before its labels were looked at")
 
 
 def table(seed: int) -> pl.DataFrame:
@@ -129,6 +139,10 @@ def test_saving_what_was_loaded_gives_the_same_bytes(path, saved, tmp_path):
         [datetime.datetime(2020, 1, 1, 5, 6, 7), datetime.datetime(2021, 1, 1)],
         [decimal.Decimal("1.50"), decimal.Decimal("2.50")],
         ["\x00\U0001f600", "</script>"],
+        [b"\x00", b"\xff"],
+        [datetime.time(1), datetime.time(2, 30, 0, 5)],
+        [datetime.timedelta(-1), datetime.timedelta(0, 1, 1)],
+        [datetime.datetime(2020, month, 1, tzinfo=ZoneInfo("America/New_York")) for month in (1, 7)],
     ],
     ids=str,
 )
@@ -139,6 +153,47 @@ def test_classes_come_back_as_they_were(tmp_path, kinds):
     auditor.save(tmp_path / "a")
     loaded = dqlabels.load(tmp_path / "a").classes
     assert (loaded, list(map(type, loaded))) == (auditor.classes, list(map(type, auditor.classes)))
+
+
+PANDAS_CLASSES = {
+    "moment": [pd.Timestamp("2024-01-01", tz="America/New_York"), pd.Timestamp("2024-07-01", tz="America/New_York")],
+    "offset": [pd.Timestamp("2024-01-01", tz="+05:30"), pd.Timestamp("2024-07-01", tz="+05:30")],
+    "nanosecond": [pd.Timestamp(1), pd.Timestamp(2)],
+    "zoned nanosecond": [pd.Timestamp(1, tz="Europe/Berlin"), pd.Timestamp(2, tz="Europe/Berlin")],
+    "short duration": [pd.Timedelta(1), pd.Timedelta(2)],
+    "duration": [pd.Timedelta(days=1), pd.Timedelta(days=2)],
+    "period": [pd.Period("2024-01"), pd.Period("2024-02")],
+    "interval": [pd.Interval(0, 1.5), pd.Interval(1.5, 3)],
+    "interval of days": [pd.Interval(pd.Timestamp(0), pd.Timestamp(1)), pd.Interval(pd.Timestamp(1), pd.Timestamp(2))],
+}
+
+
+@pytest.mark.filterwarnings("ignore::dqlabels.LabelWarning")
+@pytest.mark.parametrize("kinds", PANDAS_CLASSES.values(), ids=PANDAS_CLASSES)
+def test_a_loaded_auditor_knows_the_classes_of_pandas(tmp_path, kinds):
+    data = two_classes(rows=60)
+    frame = pd.DataFrame(data | {"label": [kinds[value == "yes"] for value in data["label"]]})
+    LabelAuditor("label").fit(frame).save(tmp_path / "a")
+    loaded = dqlabels.load(tmp_path / "a")
+    assert loaded.classes == tuple(kinds)
+    assert loaded.audit(frame[frame["label"] == kinds[0]]).unseen == 0
+
+
+@pytest.mark.filterwarnings("ignore::dqlabels.LabelWarning")
+@pytest.mark.parametrize("zone", ["America/New_York", "UTC", "Etc/GMT-2"])
+def test_moments_are_known_in_a_batch_of_any_library(tmp_path, zone):
+    """A batch may hold one class alone, and its library may have another type for a moment."""
+    data = two_classes(rows=60)
+    winter, summer = (pd.Timestamp(f"2024-{month}-01", tz=zone) for month in ("01", "07"))
+    frame = pd.DataFrame(data | {"label": [summer if value == "yes" else winter for value in data["label"]]})
+    python = data | {"label": frame["label"].tolist()}
+    batches = [frame, pl.DataFrame(python), pa.table(pa.Table.from_pandas(frame, preserve_index=False))]
+    for trusted in batches[:2]:
+        LabelAuditor("label").fit(trusted).save(tmp_path / "a")
+        loaded = dqlabels.load(tmp_path / "a")
+        for batch in batches:
+            assert loaded.audit(batch).unseen == 0
+            assert loaded.audit(batch[:1] if not isinstance(batch, pa.Table) else batch.slice(0, 1)).unseen == 0
 
 
 def test_a_file_of_format_1_is_read():
@@ -507,10 +562,11 @@ def test_a_killed_save_leaves_the_former_file(path, saved):
     assert dqlabels.load(path).classes == ("no", "yes")
 
 
-def test_classes_that_no_file_can_hold_are_refused(tmp_path):
-    kinds = (datetime.time(1), datetime.time(2))
+@pytest.mark.parametrize("task", ["classes", "multilabel"])
+def test_classes_that_no_file_can_hold_are_refused_before_anything_is_fitted(task):
+    kinds = ((1, 2), (3, 4))
     data = two_classes(rows=60)
-    frame = pl.DataFrame(data | {"label": [kinds[value == "yes"] for value in data["label"]]})
-    auditor = LabelAuditor("label").fit(frame)
-    with pytest.raises(AuditorFileError, match="is a time, which a saved auditor cannot hold"):
-        auditor.save(tmp_path / "a")
+    labels = [kinds[value == "yes"] for value in data["label"]]
+    frame = pd.DataFrame(data | {"label": labels if task == "classes" else [[value] for value in labels]})
+    with pytest.raises(LabelColumnError, match=r"\(1, 2\) is a tuple, which a saved auditor cannot hold"):
+        LabelAuditor("label", task=task, features=["x"], model=Unfitted()).fit(frame)
