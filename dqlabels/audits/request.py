@@ -43,8 +43,11 @@ class Request:
         return self.label if isinstance(self.label, str) else self.label[0]
 
     def returned(self, table: Frame) -> Any:
-        """A table as the caller's library has it, in the form of the caller's frame."""
-        return to_callers_kind(table, self.form)
+        """The audited table as the caller's library has it, in the form of the caller's frame."""
+        suggested, form = self.options.names[1], self.form
+        if isinstance(self.label, str) and suggested in table.columns:
+            form = form.rewritten(suggested, self.label, table[self.label], table[suggested])
+        return to_callers_kind(table, form)
 
     def seconds(self) -> float:
         """Seconds since the request was made."""

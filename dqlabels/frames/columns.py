@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import difflib
+import numbers
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -272,6 +273,13 @@ def _first_rows(codes: IntArray, n_classes: int) -> IntArray:
 
 def floats(column: Column) -> FloatArray:
     """Values (n,) of a column of numbers or booleans, NaN where null."""
+    if column.dtype.is_integer():
+        array: Any = column.to_native()
+        if hasattr(getattr(array, "dtype", None), "pyarrow_dtype"):
+            array = array.array.__arrow_array__()
+        if hasattr(array, "combine_chunks"):
+            # PyArrow takes no whole number to the nearest float unless it is told to.
+            return np.asarray(array.cast("float64", safe=False).to_numpy())
     return np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
 
 
@@ -550,9 +558,9 @@ def _object_kind(present: Column, *, named: bool) -> str:
     types = {type(value) for value in present.to_list()}
     if types == {bool}:
         return "boolean"
-    if types <= {datetime.date, datetime.datetime}:
+    if all(issubclass(kind, datetime.date) for kind in types):
         return "date"
-    if types <= {int, float, decimal.Decimal}:
+    if all(issubclass(kind, (numbers.Real, decimal.Decimal)) and not issubclass(kind, bool) for kind in types):
         return "number"
     return _string_kind(present, named=named) if types <= {str, bool, int, float} else "unsupported"
 

@@ -94,7 +94,7 @@ def as_texts(column: Column, expected: str) -> tuple[list[Any], BoolArray]:
 
 
 def as_moments(column: Column, expected: str, zone: str | None) -> Column:
-    """Convert to a Date or Datetime column, in the time zone ``zone`` if any; ISO 8601 strings are converted too.
+    """Convert to a Date or Datetime column, with a time zone if ``zone`` is one; ISO 8601 strings are converted too.
 
     Raises:
         FeatureError: A value is not a date, or has a time zone where there was none or the reverse.
@@ -107,7 +107,7 @@ def as_moments(column: Column, expected: str, zone: str | None) -> Column:
     if (current is None) != (zone is None):
         what = "it has a time zone now" if zone is None else f"it has no time zone now, and was in {zone}"
         refuse(column, expected, what)
-    return column if current == zone or zone is None else column.dt.convert_time_zone(zone)
+    return column
 
 
 def _parsed_moments(column: Column, expected: str) -> Column:

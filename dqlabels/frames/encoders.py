@@ -28,6 +28,7 @@ from dqlabels.frames.conversion import (
     is_vector,
     refuse,
 )
+from dqlabels.frames.zones import in_zone
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -132,10 +133,11 @@ class DateEncoder(_NumberLike):
             return np.array(seconds, dtype=np.float32).reshape(-1, 1), 0
         moments = as_moments(column, self.dtype, self.zone)
         days = as_floats(moments.dt.timestamp("ms"), self.dtype) / (1000 * SECONDS_PER_DAY)
-        parts = [as_floats(moments.dt.month(), self.dtype), as_floats(moments.dt.weekday(), self.dtype)]
+        local = in_zone(moments, self.zone)
+        parts = [as_floats(local.dt.month(), self.dtype), as_floats(local.dt.weekday(), self.dtype)]
         if self.form == "datetime":
             midnight = np.where(np.isnan(days), np.nan, 0.0)
-            parts.append(as_floats(moments.dt.hour(), self.dtype) if moments.dtype == nw.Datetime else midnight)
+            parts.append(as_floats(local.dt.hour(), self.dtype) if moments.dtype == nw.Datetime else midnight)
         elif (with_time := np.flatnonzero(~np.isnan(days) & (days != np.trunc(days)))).size:
             refuse(column, self.dtype, f"row {with_time[0]:,} holds a time of day, which a date cannot")
         return np.column_stack([days, *parts]).astype(np.float32), 0

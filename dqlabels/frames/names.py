@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from narwhals.dependencies import is_into_series, is_numpy_array, is_pandas_dataframe, is_pandas_like_dataframe
 
 from dqlabels.errors import FeatureError, LabelColumnError
+from dqlabels.frames.storage import Stored, differing, in_storage_of
+
+if TYPE_CHECKING:
+    from dqlabels.frames.columns import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,23 +21,39 @@ class Form:
     """What the caller's frame was beside its values.
 
     Whether it was ``lazy``, ``names`` that are no strings by their text, and ``like``: a pandas frame without rows that
-    has the class, the ``attrs`` and the flags, None where it had none of its own.
+    has the class, the ``attrs`` and the flags, None where it had none of its own. ``stored`` are the columns that were
+    not in plain storage, as they were.
     """
 
     lazy: bool = False
     names: Mapping[str, Hashable] = field(default_factory=dict)
     like: Any = field(default=None, compare=False)
+    stored: Stored = field(default_factory=dict, compare=False)
 
     @classmethod
     def between(cls, table: Any, frame: Any) -> Form:
         """The form of a frame that holds the columns of a table under the caller's names, or is its lazy frame."""
         if type(frame).__name__ == "LazyFrame":
             return cls(lazy=True)
-        like = dress_of(frame)
+        like, stored = dress_of(frame), differing(table.to_native(), frame)
         if not is_pandas_like_dataframe(frame) or len(table.columns) != len(frame.columns):
-            return cls(like=like)
+            return cls(like=like, stored=stored)
         pairs = zip(table.columns, frame.columns.tolist(), strict=True)
-        return cls(names={text: name for text, name in pairs if not isinstance(name, str)}, like=like)
+        return cls(names={text: name for text, name in pairs if not isinstance(name, str)}, like=like, stored=stored)
+
+    def rewritten(self, name: str, like: str, before: Column, after: Column) -> Form:
+        """The form where a column is to be stored like another of the caller's, some of whose values it changes.
+
+        Args:
+            name: The column.
+            like: The other one.
+            before: (n,) the values of that, as they were read.
+            after: (n,) its own.
+        """
+        if like not in self.stored:
+            return self
+        changed = ((before != after) | before.is_null()).to_numpy().astype(bool)
+        return replace(self, stored={**self.stored, name: in_storage_of(self.stored[like], after.to_native(), changed)})
 
 
 EAGER = Form()

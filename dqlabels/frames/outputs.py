@@ -13,13 +13,14 @@ from dqlabels.errors import LabelColumnError, OutputColumnError
 from dqlabels.frames.arrays import BoolArray, FloatArray
 from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.names import Form, dressed, with_original_names
+from dqlabels.frames.storage import with_own_storage
 
 if TYPE_CHECKING:
     from narwhals.typing import EagerAllowed, IntoDType
 
 
 def to_callers_kind(table: Frame, form: Form) -> Any:
-    """The table in the caller's own library, under the names it had, as a lazy frame where the caller passed one.
+    """The table in the caller's own library, with the names and storage it had, and as lazy as it was.
 
     A pandas frame is of the caller's class, with its ``attrs`` and flags.
 
@@ -29,7 +30,8 @@ def to_callers_kind(table: Frame, form: Form) -> Any:
     """
     if form.lazy:
         return table.lazy().to_native()
-    return dressed(with_original_names(table.to_native(), form.names), form.like)
+    native = with_own_storage(table.to_native(), form.stored)
+    return dressed(with_original_names(native, form.names), form.like)
 
 
 def table_of(columns: Mapping[str, Any], backend: EagerAllowed) -> Frame:
@@ -155,11 +157,17 @@ def palette(column: Column, values: Sequence[Any]) -> Column:
     native, library = column.to_native(), column.implementation.to_native_namespace()
     try:
         if column.implementation.is_pandas_like():
-            return nw.from_native(library.Series(list(values), dtype=_pandas_dtype(native, values)), series_only=True)
-        dtype = column.dtype
-        if isinstance(dtype, nw.Enum):
+            made = library.Series(list(values), name=column.name, dtype=_pandas_dtype(native, values))
+            return nw.from_native(made, series_only=True)
+        if isinstance(dtype := column.dtype, nw.Enum):
             dtype = nw.Enum([*dtype.categories, *(value for value in values if value not in dtype.categories)])
-        return nw.new_series(column.name, list(values), dtype, backend=column.implementation)
+            return nw.new_series(column.name, list(values), dtype, backend=column.implementation)
+        if column.implementation.is_pyarrow():
+            made = library.chunked_array([library.array(list(values), type=native.type)])
+        else:
+            made = library.Series(column.name, list(values), dtype=native.dtype)
+        made_column: Column = nw.from_native(made, series_only=True).alias(column.name)
+        return made_column
     except (TypeError, ValueError, OverflowError) as error:
         raise LabelColumnError(
             f"Column {column.name!r} is {column.dtype}, which cannot hold the classes the auditor knows "

@@ -11,6 +11,7 @@ import narwhals as nw
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Frame, check_columns
 from dqlabels.frames.names import Form, undressed, with_text_names
+from dqlabels.frames.storage import with_plain_storage
 from dqlabels.frames.text import check_texts
 
 
@@ -30,6 +31,7 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
     check_columns(getattr(frame, "column_names", ()))  # PyArrow: its .columns are not names
     plain, like = undressed(frame)
     frame, names = with_text_names(plain)
+    frame, stored = with_plain_storage(frame)
     try:
         known = nw.from_native(frame)
     except TypeError as error:
@@ -49,7 +51,7 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
         return Form(lazy=True), known.collect()
     check_columns(known.columns)
     check_texts(known)
-    return Form(names=names, like=like), known
+    return Form(names=names, like=like, stored=stored), known
 
 
 def _what_to_type(given: Any) -> str:

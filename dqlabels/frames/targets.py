@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
+import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import numpy as np
@@ -13,9 +13,11 @@ import numpy as np
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.arrays import BoolArray, FloatArray, IntArray
 from dqlabels.frames.columns import Column, Frame, floats, require
+from dqlabels.frames.outputs import palette
 
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 DAY = 86_400e6  # microseconds
+# The step between values of a dtype, in microseconds; nanoseconds are rounded to those.
+UNITS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1.0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,45 +41,38 @@ class Targets:
 
     def possible(self, amounts: FloatArray) -> FloatArray:
         """Round amounts (n,) to those that the dtype can hold, and clip them to the range of the table."""
-        rounded = amounts if self.step == 0 else np.rint(amounts / self.step) * self.step
-        return np.asarray(np.clip(rounded, self.least, self.largest))
+        return np.asarray(np.clip(_in_steps(amounts, self.step), self.least, self.largest))
 
     def replaced(self, rows: IntArray, amounts: FloatArray) -> Column:
         """Return the label column with these amounts (m,) in these rows (m,); the dtype stays."""
         if not rows.size:
             return self.column
-        listed: Any = [_written(amount, self.column) for amount in amounts.tolist()]
-        if self.column.implementation.is_pyarrow():  # older ones replace no durations, nor 32-bit numbers by others
-            whole = self.column.to_list()
-            for row, value in zip(rows.tolist(), listed, strict=True):
-                whole[row] = value
-            return nw.new_series(self.column.name, whole, self.column.dtype, backend=self.column.implementation)
-        written: Any = self.written(amounts) if self.column.dtype.is_float() else listed
-        column: Column = self.column.scatter(rows.tolist(), written)
+        name, source = self.column.name, np.arange(len(self.column))
+        source[rows] = source.size + np.arange(rows.size)
+        written = self.written(amounts)
+        both: Frame = nw.concat([self.column.to_frame(), written.to_frame()])
+        column: Column = both[name][source.tolist()]
         return column
 
     def written(self, amounts: FloatArray) -> Column:
         """Make a column of these amounts (m,), with the name and dtype of the label."""
-        listed: Any = (
-            amounts if self.column.dtype.is_float() else [_written(at, self.column) for at in amounts.tolist()]
-        )
-        return nw.new_series(self.column.name, listed, self.column.dtype, backend=self.column.implementation)
-
-
-def _written(amount: float, column: Column) -> Any:
-    dtype = column.dtype
-    if dtype.is_integer():
-        return int(amount)
-    if dtype.is_float():
-        return amount
-    moved = datetime.timedelta(microseconds=round(amount))
-    if dtype == nw.Duration:
-        return moved
-    moment = EPOCH + moved
-    if dtype == nw.Date:
-        return moment.date()
-    zone = getattr(dtype, "time_zone", None)
-    return moment.replace(tzinfo=None) if zone is None else moment.astimezone(ZoneInfo(zone))
+        name, dtype, backend = self.column.name, self.column.dtype, self.column.implementation
+        if dtype == nw.Decimal:
+            places = round(-math.log10(self.step))
+            return palette(self.column, [Decimal(round(at / self.step)).scaleb(-places) for at in amounts.tolist()])
+        if not dtype.is_temporal():
+            listed: Any = amounts if dtype.is_float() else [int(amount) for amount in amounts.tolist()]
+            return nw.new_series(name, listed, dtype, backend=backend)
+        # Counted in the unit of the dtype, since Python does not know every zone that a library does.
+        counts = np.rint(amounts / self.step).astype(np.int64)
+        if getattr(dtype, "time_unit", None) == "ns":
+            counts *= 1_000
+        whole = nw.new_series(name, counts, nw.Int32 if dtype == nw.Date else nw.Int64, backend=backend)
+        if backend.is_pandas_like():
+            native = whole.to_native().astype(self.column.to_native().dtype)
+            return nw.from_native(native, series_only=True)
+        column: Column = whole.cast(dtype)
+        return column
 
 
 def read_targets(frame: Frame, label: str) -> Targets:
@@ -187,16 +182,19 @@ def amounts(column: Column) -> tuple[FloatArray, float]:
         return floats(column), 1.0
     if dtype.is_float():
         return floats(column), 0.0
-    if dtype == nw.Duration:
-        return floats(column.dt.total_microseconds()), 1.0
+    if dtype == nw.Decimal:
+        native = getattr(column.to_native(), "dtype", None) or column.to_native().type
+        step = 10.0 ** -getattr(native, "pyarrow_dtype", native).scale
+        return _in_steps(floats(column), step), step
+    if isinstance(dtype, nw.Duration):
+        return floats(column.dt.total_microseconds()), UNITS[dtype.time_unit]
     if dtype == nw.Date:
         return floats(column.dt.timestamp("us")), DAY
-    if dtype == nw.Datetime:
-        return floats(column.dt.timestamp("us")), 1.0
+    if isinstance(dtype, nw.Datetime):
+        return floats(column.dt.timestamp("us")), UNITS[dtype.time_unit]
     advice = {
         nw.Boolean: "It has two classes: leave task= out",
         nw.Time: "Turn it into a duration since midnight",
-        nw.Decimal: "Cast it to a float",
         nw.Object: "Turn it into a column of numbers or dates",
     }
     advice |= dict.fromkeys((nw.String, nw.Categorical), "Turn it into numbers, or audit it as classes: task='classes'")
@@ -205,3 +203,15 @@ def amounts(column: Column) -> tuple[FloatArray, float]:
     raise LabelColumnError(
         f"Column {column.name!r} holds {dtype}; task='regression' takes numbers, dates and durations. {way_out}."
     )
+
+
+def _in_steps(amounts: FloatArray, step: float) -> FloatArray:
+    """Round amounts (n,) to the nearest multiples of a step, 0 for any amount.
+
+    Parts of 1 are divided, so that equal ones are equal floats: PyArrow reads the decimal 520.3 as 520.3000000000001.
+    """
+    if not step:
+        return amounts
+    if step >= 1:
+        return np.asarray(np.rint(amounts / step) * step)
+    return np.asarray(np.rint(amounts * round(1 / step)) / round(1 / step))

@@ -57,4 +57,5 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
     # The labels are taken from rows that carry them, so dtype, categories and missing values stay as they are.
     changed = aligned(labels.column[source.tolist()], table)
     whole = table.with_columns(labels.column.alias(name), changed.alias(label))
+    form = form.rewritten(name, label, labels.column, labels.column).rewritten(label, label, labels.column, changed)
     return to_callers_kind(whole, form)

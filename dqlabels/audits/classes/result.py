@@ -657,7 +657,7 @@ class LabelAudit(ClassAudit):
         drawn = fresh_rows(drawn).with_columns(numbers, empty)
         rest = [name for name in self.table.columns if name not in {self.label, *self.names}]
         chosen = drawn.select(numbers.name, self.label, "reviewed_label", *rest)
-        return to_callers_kind(chosen, replace(Form.between(self.table, self.frame), lazy=False))
+        return to_callers_kind(chosen, replace(Form.between(self.table, self.frame), lazy=False, stored={}))
 
     def with_review(self, reviewed: NativeFrame, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
         """The audit with the noise rate that a reviewed sample gives: unbiased, with an interval, no assumption.

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.amounts import WRONG, prices
-from support.frames import column, eager
+from support.frames import WIDE_NUMBERS, column, eager
 
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
@@ -296,10 +296,14 @@ def test_what_is_no_amount_is_refused_by_name(values, message):
         audit(pl.DataFrame(with_price(values)))
 
 
-def test_decimals_are_refused_with_the_cure():
-    frame = pl.DataFrame(prices()).with_columns(pl.col("price").cast(pl.Decimal(12, 2)))
-    with pytest.raises(LabelColumnError, match="holds Decimal.*Cast it to a float"):
-        audit(frame)
+@WIDE_NUMBERS
+def test_decimals_are_audited_as_the_numbers_they_are():
+    prices_of = pl.DataFrame(prices()).with_columns(pl.col("price").round(2))
+    decimals = prices_of.with_columns(pl.col("price").cast(pl.Decimal(12, 2)))
+    found, same = audit(decimals), audit(prices_of)
+    assert found.flagged == same.flagged > 0
+    assert found.frame["suggested_label"].dtype == pl.Decimal(12, 2)
+    assert column(found.frame, "is_label_issue") == column(same.frame, "is_label_issue")
 
 
 @pytest.mark.parametrize("option", [{"cv": 3}, {"score": "self_confidence"}, {"adjust": True}, {"classes": [1]}])
