@@ -46,7 +46,7 @@ def shipped(name: str):
     return np.asarray(table["label"]).astype(np.int64), np.column_stack([table[f"p{k}"] for k in range(10)])
 
 
-CASES = list(range(200))
+CASES = list(range(100))
 REAL = ["cifar10", "mnist"]
 
 

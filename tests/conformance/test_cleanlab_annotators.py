@@ -132,7 +132,7 @@ def test_active_learning_scores_are_cleanlabs_with_probabilities_of_zero(seed):
     assert np.allclose(ours, theirs, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(16))  # of 12 rows each, so that ties abound
 def test_the_worst_class_of_each_annotator_is_cleanlabs_also_of_ties(seed):
     from cleanlab.multiannotator import get_label_quality_multiannotator
 

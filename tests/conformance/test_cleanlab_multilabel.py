@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,14 @@ def as_theirs(codes):
 CASES = list(range(15))
 
 
+@cache
+def rows_flagged_by_cleanlab(seed: int, rule: str):
+    from cleanlab.multilabel_classification.filter import find_label_issues
+
+    codes, probs = generated(seed)
+    return find_label_issues(as_theirs(codes), probs, filter_by=rule, n_jobs=1)
+
+
 @pytest.mark.parametrize("seed", CASES)
 def test_flags_per_label_are_cleanlabs(seed):
     from cleanlab.multilabel_classification.filter import find_multilabel_issues_per_class
@@ -54,11 +63,9 @@ def test_flags_per_label_are_cleanlabs(seed):
 
 @pytest.mark.parametrize("seed", CASES)
 def test_flags_per_row_are_cleanlabs(seed):
-    from cleanlab.multilabel_classification.filter import find_label_issues
-
     codes, probs = generated(seed)
     for rule in PRUNE_RULES:
-        theirs = find_label_issues(as_theirs(codes), probs, filter_by=rule, n_jobs=1)
+        theirs = rows_flagged_by_cleanlab(seed, rule)
         assert (judge_tags(codes, probs, filter_by=rule, compat="cleanlab").row_flagged == theirs).all(), rule
 
 
@@ -68,13 +75,10 @@ def test_flags_per_row_are_cleanlabs(seed):
 )
 @pytest.mark.parametrize("rule", BY_ROW)
 def test_rules_that_count_rows_flag_the_same_ones_whatever_the_score(rule, score, adjust):
-    from cleanlab.multilabel_classification.filter import find_label_issues
-
     for seed in CASES:
         codes, probs = generated(seed)
-        theirs = find_label_issues(as_theirs(codes), probs, filter_by=rule, n_jobs=1)
         ours = judge_tags(codes, probs, filter_by=rule, score=score, adjust=adjust, compat="cleanlab")
-        assert (ours.row_flagged == theirs).all(), seed
+        assert (ours.row_flagged == rows_flagged_by_cleanlab(seed, rule)).all(), seed
 
 
 @pytest.mark.parametrize("seed", CASES)
