@@ -15,6 +15,9 @@ import pytest
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
+# A Java machine that lives for two minutes gains nothing by compiling twice, or by collecting on threads of its own.
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 from support.frames import MAKERS  # noqa: E402
 
 # The examples of the expectations make a context, which reports to its makers unless told not to.

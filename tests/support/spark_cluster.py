@@ -57,6 +57,7 @@ def main() -> None:
     # So small that the rows are judged on the workers.
     options = Options(exclude="row", sizes=Sizes(large_rows=500, halves=BoostingSizes(trees=6)))
     builder = SparkSession.builder.remote("local-cluster[2,1,1024]").config("spark.executor.memory", "512m")
+    builder = builder.config("spark.executor.extraJavaOptions", os.environ.get("SPARK_SUBMIT_OPTS", ""))
     spark = builder.config("spark.ui.enabled", "false").config("spark.sql.shuffle.partitions", "2").getOrCreate()
     frame = table()
     with tempfile.TemporaryDirectory() as folder:
