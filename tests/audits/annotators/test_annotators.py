@@ -110,24 +110,22 @@ def test_wide_and_long_frames_agree(consensus):
 def test_the_order_of_rows_does_not_show():
     data = pl.DataFrame(wide())
     order = np.random.default_rng(1).permutation(160)
-    here = quietly(data, ANNOTATORS).frame[order.tolist()]
+    here = audited().frame[order.tolist()]
     there = quietly(data[order.tolist()], ANNOTATORS).frame
     assert here.equals(there)
 
 
 def test_the_order_of_annotators_does_not_show():
-    data = pl.DataFrame(wide())
-    here, there = (quietly(data, names).frame for names in (ANNOTATORS, ANNOTATORS[::-1]))
+    here, there = audited().frame, quietly(pl.DataFrame(wide()), ANNOTATORS[::-1]).frame
     assert here["suggested_label"].equals(there["suggested_label"])
     assert np.allclose(here["label_quality"].drop_nulls(), there["label_quality"].drop_nulls())
 
 
 def test_other_names_for_the_classes_give_the_same_audit():
-    data = wide()
     renamed = {
-        name: [{"a": "z", "b": "y", "c": "x"}.get(value, value) for value in values] for name, values in data.items()
+        name: [{"a": "z", "b": "y", "c": "x"}.get(value, value) for value in values] for name, values in wide().items()
     }
-    here, there = quietly(pl.DataFrame(data), ANNOTATORS).frame, quietly(pl.DataFrame(renamed), ANNOTATORS).frame
+    here, there = audited().frame, quietly(pl.DataFrame(renamed), ANNOTATORS).frame
     assert here["is_label_issue"].equals(there["is_label_issue"])
     assert np.allclose(here["label_quality"].drop_nulls(), there["label_quality"].drop_nulls(), atol=1e-6)
 

@@ -95,8 +95,8 @@ def test_yes_no_columns_give_the_same_audit_as_lists(library):
 
 
 def test_the_list_dtype_stays():
-    frame = pl.DataFrame(listed())
-    assert dqlabels.audit(frame, "tags").frame["suggested_label"].dtype == frame["tags"].dtype
+    frame = audited().frame
+    assert frame["suggested_label"].dtype == frame["tags"].dtype
 
 
 def test_numbers_can_be_labels():
@@ -134,7 +134,7 @@ def test_an_empty_list_says_that_there_is_no_label():
 def test_the_order_of_rows_does_not_show():
     frame = pl.DataFrame(listed())
     order = np.random.default_rng(1).permutation(150).tolist()
-    here, there = dqlabels.audit(frame, "tags").frame[order], dqlabels.audit(frame[order], "tags").frame
+    here, there = audited().frame[order], dqlabels.audit(frame[order], "tags").frame
     assert here.equals(there)
 
 
