@@ -24,9 +24,13 @@ ADDED = ["label_quality", "suggested_label", "is_label_issue"]
 
 
 @cache
+def audit_of(library: str) -> Any:
+    """The audit, which no test changes."""
+    return dqlabels.audit(MAKERS[library](two_classes()), "label")
+
+
 def audited(library: str) -> Any:
-    """The audited frame, which no test changes."""
-    return dqlabels.audit(MAKERS[library](two_classes()), "label").frame
+    return audit_of(library).frame
 
 
 def test_the_same_type_comes_back(library):
@@ -123,10 +127,9 @@ def test_an_ordered_categorical_keeps_its_order():
 )
 def test_the_pandas_index_survives(index):
     frame = pd.DataFrame(two_classes(), index=index)
-    audited = dqlabels.audit(frame, "label").frame
-    plain = dqlabels.audit(frame.reset_index(drop=True), "label").frame
-    assert audited.index.equals(index)
-    assert audited["label_quality"].tolist() == plain["label_quality"].tolist()
+    found = dqlabels.audit(frame, "label").frame
+    assert found.index.equals(index)
+    assert found["label_quality"].tolist() == audited("pandas")["label_quality"].tolist()
 
 
 def with_missing() -> dict[str, list[Any]]:
@@ -138,29 +141,29 @@ def with_missing() -> dict[str, list[Any]]:
 
 @cache
 def missing_audited(library: str) -> Any:
-    return dqlabels.audit(MAKERS[library](with_missing()), "label").frame
+    return dqlabels.audit(MAKERS[library](with_missing()), "label")
 
 
 @pytest.mark.parametrize("name", ["label_quality", "is_label_issue"])
 def test_a_missing_label_has_no_quality_and_no_flag(library, name):
-    values = eager(missing_audited(library))[name]
+    values = eager(missing_audited(library).frame)[name]
     assert np.flatnonzero(values.is_null().to_numpy()).tolist() == [3, 50]
 
 
-def test_a_missing_label_gets_the_models_answer(make_frame):
-    suggested = column(dqlabels.audit(make_frame(with_missing()), "label").frame, "suggested_label")
+def test_a_missing_label_gets_the_models_answer(library):
+    suggested = column(missing_audited(library).frame, "suggested_label")
     assert (suggested[3], suggested[50]) == ("yes", "no")
 
 
-def test_rows_without_a_label_take_no_part_in_the_counts(make_frame):
-    audit = dqlabels.audit(make_frame(with_missing()), "label")
+def test_rows_without_a_label_take_no_part_in_the_counts(library):
+    audit = missing_audited(library)
     assert (audit.rows, audit.audited, sum(column(audit.classes, "rows"))) == (120, 118, 118)
 
 
 def test_row_order_changes_nothing():
     frame = pl.DataFrame(two_classes())
     order = np.random.default_rng(1).permutation(len(frame))
-    whole = dqlabels.audit(frame, "label").frame
+    whole = audited("polars")
     assert dqlabels.audit(frame[order], "label").frame.equals(whole[order])
 
 
@@ -170,9 +173,8 @@ def test_thread_count_changes_nothing():
 
 
 def test_renamed_classes_change_only_names():
-    frame = pl.DataFrame(two_classes())
-    renamed = frame.with_columns(pl.col("label").replace({"no": "z", "yes": "a"}))
-    flags = dqlabels.audit(frame, "label").frame["is_label_issue"]
+    renamed = pl.DataFrame(two_classes()).with_columns(pl.col("label").replace({"no": "z", "yes": "a"}))
+    flags = audited("polars")["is_label_issue"]
     assert dqlabels.audit(renamed, "label").frame["is_label_issue"].equals(flags)
 
 
@@ -195,14 +197,13 @@ def test_one_audit_leaves_no_trace_in_the_next():
     assert dqlabels.audit(frame, "label").frame.equals(first)
 
 
-def test_issues_come_worst_first(make_frame):
-    issues = dqlabels.audit(make_frame(two_classes()), "label").issues
+def test_issues_come_worst_first(library):
+    issues = audit_of(library).issues
     assert column(issues, "label_quality") == sorted(column(issues, "label_quality"))
 
 
-def test_issues_name_the_row_they_are_from(make_frame):
-    data = two_classes()
-    issues = dqlabels.audit(make_frame(data), "label").issues
+def test_issues_name_the_row_they_are_from(library):
+    data, issues = two_classes(), audit_of(library).issues
     assert [data["x"][row] for row in column(issues, "row")] == column(issues, "x")
 
 
@@ -213,26 +214,24 @@ def test_issues_on_pandas_keep_the_index():
 
 
 @pytest.mark.parametrize("table", ["classes", "confusions", "joint", "noise_matrix", "probabilities", "issues"])
-def test_every_table_is_in_the_callers_library(make_frame, table):
-    frame = make_frame(two_classes())
-    found = getattr(dqlabels.audit(frame, "label"), table)
-    assert type(found).__module__.split(".")[0] == type(frame).__module__.split(".")[0]
+def test_every_table_is_in_the_callers_library(library, table):
+    found = getattr(audit_of(library), table)
+    assert type(found).__module__.split(".")[0] == type(MAKERS[library]({})).__module__.split(".")[0]
 
 
-def test_the_joint_sums_to_one(make_frame):
-    joint = dqlabels.audit(make_frame(two_classes()), "label").joint
+def test_the_joint_sums_to_one(library):
+    joint = audit_of(library).joint
     assert sum(column(joint, "share")) == pytest.approx(1)
 
 
-def test_the_dict_is_json(make_frame):
-    audit = dqlabels.audit(make_frame(two_classes()), "label")
+def test_the_dict_is_json(library):
+    audit = audit_of(library)
     assert json.loads(json.dumps(audit.to_dict(), allow_nan=False))["flagged"] == audit.flagged
 
 
 def test_a_result_is_frozen():
-    audit = dqlabels.audit(pl.DataFrame(two_classes()), "label")
     with pytest.raises(AttributeError):
-        audit.flagged = 0
+        audit_of("polars").flagged = 0
 
 
 def test_the_notebook_view_escapes_what_came_from_data():
@@ -277,19 +276,19 @@ def test_any_small_table_is_audited_or_refused_by_name(data):
 
 
 def test_a_gate_passes_within_its_limit():
-    gate = dqlabels.audit(pl.DataFrame(two_classes()), "label").gate(max_noise_rate=0.5)
+    gate = audit_of("polars").gate(max_noise_rate=0.5)
     assert gate.raise_if_failed().verdict == "pass"
 
 
 def test_a_failed_gate_raises_with_its_result():
-    gate = dqlabels.audit(pl.DataFrame(two_classes()), "label").gate(max_noise_rate=0.001)
+    gate = audit_of("polars").gate(max_noise_rate=0.001)
     with pytest.raises(LabelNoiseError, match="exceeds the limit of 0.1%") as caught:
         gate.raise_if_failed()
     assert caught.value.result is gate
 
 
 def test_an_unsure_gate_says_how_many_rows_to_review():
-    audit = dqlabels.audit(pl.DataFrame(two_classes()), "label")
+    audit = audit_of("polars")
     limit = (audit.noise_rate.low + audit.noise_rate.high) / 2
     with pytest.warns(LabelWarning, match=r"Reviewing about [\d,]+ rows by hand"):
         gate = audit.gate(max_noise_rate=limit, decide="confident")
