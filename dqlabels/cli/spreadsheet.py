@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dqlabels.frames.spreadsheet import FORMULA, MARKED, NUMBER
+
 if TYPE_CHECKING:
     import polars as pl
-
-# How a formula begins, also after blanks; a number with its sign is none. Source: OWASP, "CSV Injection".
-FORMULA = r"^[\s\x00]*[=+\-@＝＋－＠]|^[\t\r\n]"
-NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-MARKED = r"^'([\s\x00]*[=+\-@＝＋－＠]|[\t\r\n])"
 
 
 def without_formulas(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame | pl.LazyFrame:
