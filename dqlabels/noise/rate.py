@@ -16,14 +16,14 @@ MIN_SCALED_RATE = 0.01
 
 ASSUMPTIONS = {
     "variational": (
-        "Assumes that every row of a class is equally likely to be mislabelled, that the sharpened model is right "
-        "about how sure one can be of a row's true class, and that a few percent of labels are usually wrong. Noise "
-        "that hides in ambiguous rows is missed in part. The interval allows for the method's errors on tables with "
-        "known noise."
+        "Assumes that every row of a class is equally likely to be mislabelled, and that the model's confidence is "
+        "about right. The confidence is sharpened first, and a few percent of wrong labels are taken to be usual. "
+        "Noise that hides in ambiguous rows is missed in part. The interval allows for the method's errors on tables "
+        "with known noise."
     ),
     "em": (
-        "Assumes that every row of a class is equally likely to be mislabelled, and that the sharpened model is "
-        "right about how sure one can be of a row's true class. On small tables the estimate can be far too high."
+        "Assumes that every row of a class is equally likely to be mislabelled, and that the model's confidence is "
+        "about right once it is sharpened. On small tables the estimate can be far too high."
     ),
     "reference": (
         "The change since a trusted profile. Assumes that the model would be right about this table's true labels as "
@@ -34,10 +34,10 @@ ASSUMPTIONS = {
         "wrong as often as elsewhere in the class. Noise that hides in ambiguous rows is missed."
     ),
     "symmetric": (
-        "Assumes that every label is equally likely to be wrong, whatever its class, that a wrong label is any other "
-        "class, that the sharpened model is right about how sure one can be of a row's true class, and that a few "
-        "percent of labels are usually wrong. Noise that mistakes a class for one other, or hides in ambiguous rows, "
-        "is missed in part. The interval allows for the method's errors on tables with known noise."
+        "Assumes that every label is equally likely to be wrong, whatever its class, and that the model's confidence "
+        "is about right. A wrong label is taken to be any other class, the confidence is sharpened first, and a few "
+        "percent of wrong labels are taken to be usual. Noise that mistakes a class for one other, or hides in "
+        "ambiguous rows, is missed in part. The interval allows for the method's errors on tables with known noise."
     ),
     "trusted": (
         "The noise rate of the trusted rows plus the increase since, which the same model measured. Assumes what the "
