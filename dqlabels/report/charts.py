@@ -54,7 +54,7 @@ class Charts:
         >>> audit.plot.quality().data["rows"].sum()
         4
         """
-        histogram = quality_histogram(self.evidence)
+        histogram = quality_histogram(self.evidence.quality, self.evidence.flagged)
         return self.marks.rows_by_quality(histogram["edges"], histogram["kept"], histogram["flagged"])
 
     def review(self) -> altair.LayerChart:

@@ -15,11 +15,13 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.hashing import groups_alike, row_marks
 from dqlabels.frames.values import value_codes
-from dqlabels.report.evidence import Evidence
-from dqlabels.report.explanations import METHOD, Explanation, explain, shown_class, shown_value
+from dqlabels.report.evidence import Evidence, plain
+from dqlabels.report.explanations import MAX_ROWS_PER_CLASS, METHOD, Explanation, explain, shown_class, shown_value
+from dqlabels.report.listed_rows import MAX_SAVED_ROWS, MAX_VALUES, ListedRow, Saved, saved_rows
+from dqlabels.report.reading import Lead, ReviewCurve, curve_data, lead_of, reading_words
 from dqlabels.report.summary import ClassRow, ClassSummary
 from dqlabels.report.text import likely_wrong, quality_meaning
-from dqlabels.statistics.arrays import IntArray
+from dqlabels.statistics.arrays import FloatArray, IntArray
 
 QUALITY_BINS = 40
 MAX_ROWS_IN_REPORT = 1000
@@ -27,8 +29,8 @@ MAX_ROWS_IN_REPORT = 1000
 MAX_CLASSES_DRAWN = 20
 MAX_CLASSES_LISTED = 30
 MAX_PAIRS_LISTED = 30
-# Values of a row, besides those in its explanation.
-MAX_VALUES = 24
+# Columns that speak, in the line of a row.
+MAX_CHIPS = 3
 # Rows of each cell of the heat map, besides the worst rows of all, and of all cells together.
 ROWS_PER_CELL = 2
 MAX_MORE_ROWS = 60
@@ -57,19 +59,6 @@ class Histogram(_Bins, total=False):
     """
 
     clean: bool
-
-
-class ReviewCurve(TypedDict):
-    """Rows read, worst first (P points), and the wrong labels to expect among them, with the ends of the interval.
-
-    ``share`` is the share of the rows read that is expected to be wrong.
-    """
-
-    rows: list[int]
-    wrong: list[float]
-    low: list[float]
-    high: list[float]
-    share: list[float]
 
 
 class Matrix(TypedDict):
@@ -112,22 +101,26 @@ class RowData(TypedDict):
     suggested_prob: float
 
 
-class ShownRow(RowData):
+class ShownRow(RowData, ListedRow):
     """One of the worst rows, with its explanation and its other values."""
 
-    kind: str
     explanation: Explanation
-    values: list[tuple[str, str]]
-    more_values: int
 
 
-class ReportData(ClassSummary):
-    """What the page of an audit of classes shows."""
+class Drawn(TypedDict):
+    """What every page draws, and how many rows are flagged."""
 
+    flagged: int
     histogram: Histogram
     review_curve: ReviewCurve
+
+
+class ReportData(ClassSummary, Drawn):
+    """What the page of an audit of classes shows."""
+
+    lead: Lead
+    saved: Saved
     quality_meaning: str
-    likely_wrong: str
     matrix: Matrix
     pairs: list[Pair]
     features: list[str]
@@ -157,14 +150,15 @@ def report_facts(
         kinds: The features and their kind.
         rows: How many of the worst rows to show; up to 60 of the worst rows of each cell of the matrix join them.
     """
-    matrix = confusion_matrix(evidence)
+    matrix, read = confusion_matrix(evidence), curve_data(curve)
     return {
         **summary,
         "classes": ranked_classes(summary),
-        "histogram": quality_histogram(evidence),
-        "review_curve": curve_data(curve),
+        "histogram": quality_histogram(evidence.quality, evidence.flagged),
+        "review_curve": read,
+        "lead": class_lead(summary, read),
+        "saved": _saved(evidence, table),
         "quality_meaning": quality_meaning(summary["settings"]),
-        "likely_wrong": likely_wrong(summary["flagged"], summary["expected_wrong"]),
         "matrix": matrix,
         "pairs": _pairs(evidence),
         "features": list(kinds),
@@ -176,10 +170,29 @@ def report_facts(
     }
 
 
-def curve_data(curve: Mapping[str, NDArray[np.generic]]) -> ReviewCurve:
-    """Return the columns of a review curve as plain values."""
-    rows, wrong, low, high, share = (curve[name].tolist() for name in ("rows", "wrong", "low", "high", "share"))
-    return {"rows": rows, "wrong": wrong, "low": low, "high": high, "share": share}
+def class_lead(summary: ClassSummary, curve: ReviewCurve) -> Lead:
+    """Return what a page of classes says first."""
+    flagged, likely = summary["flagged"], likely_wrong(summary["flagged"], summary["expected_wrong"])
+    others = [f"the {summary['model_error']:.1%} on which the model disagrees"]
+    if flagged:
+        others.insert(0, f"the {summary['flagged_share']:.1%} of rows that are flagged")
+    return lead_of(summary["noise_rate"], others, reading_words(curve, flagged, likely))
+
+
+def _saved(evidence: Evidence, table: Frame) -> Saved:
+    """The worst flagged rows as CSV."""
+    label = evidence.labels.column.name
+    every, kinds = evidence.worst()
+    order, classes = every[:MAX_SAVED_ROWS], evidence.classes
+    found = zip(
+        evidence.codes[order], evidence.suggested[order], evidence.quality[order], kinds[: order.size], strict=True
+    )
+    answers = [
+        (row, plain(classes[given]), plain(classes[suggested]), f"{quality:.6f}", kind)
+        for row, (given, suggested, quality, kind) in zip(evidence.positions[order].tolist(), found, strict=True)
+    ]
+    heads = ("row", label, "suggested_label", "label_quality", "kind")
+    return saved_rows(heads, answers, table, evidence.positions[order], [label])
 
 
 def check_rows(rows: int) -> None:
@@ -198,10 +211,10 @@ def ranked_classes(summary: ClassSummary) -> list[ClassRow]:
     return [{**one, "class": shown_class(one["class"])} for one in ranked]
 
 
-def quality_histogram(evidence: Evidence) -> Histogram:
-    """Count rows by label quality in 40 equal steps of [0, 1]."""
+def quality_histogram(quality: FloatArray, is_flagged: NDArray[np.bool_]) -> Histogram:
+    """Count rows (m,) by label quality in 40 equal steps of [0, 1]."""
     edges = np.linspace(0, 1, QUALITY_BINS + 1)
-    flagged, kept = evidence.quality[evidence.flagged], evidence.quality[~evidence.flagged]
+    flagged, kept = quality[is_flagged], quality[~is_flagged]
     cut = float(flagged.max()) if flagged.size else None
     return {
         "edges": edges.tolist(),
@@ -282,7 +295,14 @@ def _chosen(evidence: Evidence, drawn: list[int], rows: int) -> IntArray:
     return np.concatenate([places[:rows], np.array(more, dtype=np.int64)])
 
 
-def shown_rows(evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], places: IntArray) -> list[ShownRow]:
+def shown_rows(
+    evidence: Evidence,
+    table: Frame,
+    kinds: Mapping[str, ColumnKind],
+    places: IntArray,
+    *,
+    max_rows_per_class: int = MAX_ROWS_PER_CLASS,
+) -> list[ShownRow]:
     """Return the flagged rows at these places of the worst-first order, with their values and explanations.
 
     Args:
@@ -290,12 +310,13 @@ def shown_rows(evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind]
         table: n rows.
         kinds: The features and their kind.
         places: (s,) places in the order.
+        max_rows_per_class: How many rows of each class they are compared with at most.
     """
     order, all_kinds = evidence.worst()
     shown = order[places]
     if not shown.size:
         return []
-    explanations = explain(table, kinds, evidence, shown)
+    explanations = explain(table, kinds, evidence, shown, max_rows_per_class=max_rows_per_class)
     names = [name for name in table.columns if name in kinds] + [name for name in table.columns if name not in kinds]
     values = _values(table, evidence, shown, names)
     found: list[ShownRow] = []
@@ -306,12 +327,36 @@ def shown_rows(evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind]
             {
                 **row_data(evidence, row),
                 "kind": all_kinds[int(places[at])],
+                "chips": speaking(explanation),
+                "says": "",
                 "explanation": explanation,
                 "values": rest[:MAX_VALUES],
                 "more_values": max(len(rest) - MAX_VALUES, 0),
             }
         )
     return found
+
+
+def speaking(explanation: Explanation) -> list[tuple[str, str]]:
+    """Return the columns that speak most for the suggestion, each with its value and how much commoner that is there.
+
+    >>> line = {"column": "x", "value": "3", "where": "3", "ratio": 2.04, "suggested_share": 0.2, "given_share": 0.1}
+    >>> speaking({"toward": [line], "against": [], "nearest": []})
+    [('x', '3 ×2.0')]
+    """
+    return [(line["column"], f"{line['value']} {ratio_words(line['ratio'])}") for line in explanation["toward"]][
+        :MAX_CHIPS
+    ]
+
+
+def ratio_words(ratio: float) -> str:
+    """Return how many times more common, or ÷ how many times less common.
+
+    >>> ratio_words(12.3), ratio_words(0.5)
+    ('×12', '÷2.0')
+    """
+    sign, times = ("×", ratio) if ratio >= 1 else ("÷", 1 / ratio)
+    return f"{sign}{times:.1f}" if times < 10 else f"{sign}{times:.0f}"
 
 
 def _values(table: Frame, evidence: Evidence, shown: IntArray, names: list[str]) -> dict[str, list[str]]:

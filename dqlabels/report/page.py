@@ -4,69 +4,86 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from dqlabels.errors import needing
-from dqlabels.report.data import ReportData
-from dqlabels.report.draw import noise_scale, quality_bars, review_curve
+from dqlabels.report.data import Drawn, ReportData, ratio_words
+from dqlabels.report.draw import noise_scale, quality_bars, reading_marks, review_curve
+from dqlabels.report.sections import Section, full_bar
 
 if TYPE_CHECKING:
     from dqlabels.audits.gate import GateResult
+    from dqlabels.noise.rate import RateData
 
 MAX_HEAD_LENGTH = 28
+MIN_QUALITY_SHOWN = 0.001
+# A curve of fewer points says no more than the sentence above it.
+MIN_POINTS = 3
+# What a gate calls a noise rate of the whole table.
+OF_THE_TABLE = ("the label-noise rate", "the share of wrong labels")
 VERDICTS = {
     "pass": "The gate passed",
     "fail": "The gate failed",
     "inconclusive": "The gate is inconclusive",
-    None: "No limit was set",
+    None: "",
 }
 
 
-def page(data: ReportData, gate: GateResult | None = None) -> str:
+def page(data: ReportData, gate: GateResult | None = None, segments: Section | None = None) -> str:
     """Return the whole page of an audit of classes.
 
     Args:
         data: What the page shows.
         gate: A verdict to begin with; its first limit is drawn on the scale.
+        segments: A table of segments to show.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    limit = gate.limit if gate and gate.check.what == "the label-noise rate" else None
-    drawn = {
-        "scale": noise_scale(data["noise_rate"], limit),
-        "bars": quality_bars(data["histogram"]),
-        "curve": review_curve(data["review_curve"], data["flagged"]),
+    shares = [one["flagged_share"] for one in data["classes"]] + [pair["share"] for pair in data["pairs"]]
+    shown = {
+        **data,
+        "full_bar": full_bar(shares),
+        "listable": data["flagged"],
+        "sections": [] if segments is None else [segments],
     }
-    return render("report.html", data, gate, drawn)
+    return render("report.html", shown, gate, drawings(data, data["noise_rate"], gate))
 
 
-def tables_page(
-    label: str,
-    summary: str,
-    sections: Sequence[tuple[str, Sequence[str], Sequence[Mapping[str, object]]]],
-    notes: Sequence[str],
-    gate: GateResult | None = None,
-) -> str:
-    """Return the whole page of an audit that is shown as tables.
+def labels_page(shown: Mapping[str, Any], gate: GateResult | None = None, segments: Section | None = None) -> str:
+    """Return the whole page of several labels or several annotators.
 
     Args:
-        label: The label column.
-        summary: The audit in lines of text, without the notes.
-        sections: The title, the columns and the rows of each table.
-        notes: What a reader should know about the data.
+        shown: What the page shows.
         gate: A verdict to begin with.
+        segments: A table of segments to show after the first section.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    from dqlabels.version import __version__
+    first, *rest = shown["sections"]
+    sections = [first, *([] if segments is None else [segments]), *rest]
+    drawn = drawings(cast("Drawn", shown), shown["noise_rate"], gate)
+    return render("labels.html", {**shown, "sections": sections}, gate, drawn)
 
-    tables = [{"title": title, "columns": list(columns), "rows": list(rows)} for title, columns, rows in sections]
-    shown = {"label": label, "lines": summary.splitlines(), "tables": tables, "notes": notes, "version": __version__}
-    return render("tables.html", shown, gate, {})
+
+def drawings(shown: Drawn, rate: RateData | None, gate: GateResult | None) -> dict[str, str]:
+    """Return what every page draws, by name.
+
+    Args:
+        shown: The histogram, the review curve and how many rows are flagged.
+        rate: The noise rate, None where there is none.
+        gate: A verdict whose first limit is drawn on the scale.
+    """
+    limit = gate.limit if gate and gate.check.what in OF_THE_TABLE else None
+    curve, flagged = shown["review_curve"], shown["flagged"]
+    return {
+        "scale": "" if rate is None else noise_scale(rate, limit),
+        "bars": quality_bars(shown["histogram"]),
+        "curve": review_curve(curve, reading_marks(curve, flagged)) if len(curve["rows"]) >= MIN_POINTS else "",
+    }
 
 
 def render(
@@ -99,12 +116,16 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cell=_cell, percent=_percent, count=_count, ratio=_ratio, clean=_clean, brief=_brief)
+    environment.filters.update(
+        cell=_cell, percent=_percent, count=_count, ratio=ratio_words, clean=_clean, brief=_brief
+    )
+    environment.filters["quality"] = _quality
     script = _asset("report.js")
     return environment.get_template(template).render(
         report=report,
         gate=gate,
         verdict=VERDICTS[gate.verdict if gate else None],
+        says_rate=gate is not None and gate.check.what in OF_THE_TABLE,
         style=Markup(_asset("report.css")),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -131,10 +152,8 @@ def _count(number: int) -> str:
     return f"{number:,}"
 
 
-def _ratio(ratio: float) -> str:
-    """How many times more common, or ÷ how many times less common."""
-    sign, times = ("×", ratio) if ratio >= 1 else ("÷", 1 / ratio)
-    return f"{sign}{times:.1f}" if times < 10 else f"{sign}{times:.0f}"
+def _quality(quality: float) -> str:
+    return f"{quality:.3f}" if quality >= MIN_QUALITY_SHOWN else f"< {MIN_QUALITY_SHOWN:g}"
 
 
 def _brief(value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from dqlabels.noise.rate import RateData
 from dqlabels.report.summary import ClassRow, ClassSummary, Confusion, ExpectedData
 
 MAX_LINES = 5
@@ -45,6 +46,40 @@ def likely_wrong(flagged: int, expected: ExpectedData) -> str:
     wrong, low, high = (round(expected[end]) for end in ("estimate", "low", "high"))
     about = f"about {wrong:,}" if wrong else "fewer than 1"
     return f"; {about} ({low:,} to {high:,}) of them {'are' if wrong > 1 else 'is'} likely wrong"
+
+
+def first_sentence(text: str) -> tuple[str, str]:
+    """Return the first sentence of a text, and the rest.
+
+    >>> first_sentence("Assumes that rows differ. Noise of 1.5% is missed.")
+    ('Assumes that rows differ.', 'Noise of 1.5% is missed.')
+    """
+    first, stop, rest = text.partition(". ")
+    return (f"{first}.", rest) if stop else (text, "")
+
+
+def rate_verdict(rate: RateData, what: str = "labels") -> str:
+    """Return how many labels are wrong, or that the table does not tell.
+
+    >>> rate_verdict({"supported": True, "estimate": 0.048, "low": 0.0, "high": 0.133, "confidence": 0.9})
+    'About 4.8% of the labels are wrong (90% interval 0.0% to 13.3%).'
+    """
+    if not rate["supported"]:
+        return f"This table does not tell how many {what} are wrong."
+    interval = f"{rate['confidence']:.0%} interval {rate['low']:.1%} to {rate['high']:.1%}"
+    return f"About {rate['estimate']:.1%} of the {what} are wrong ({interval})."
+
+
+def rate_advice(rate: RateData, others: Sequence[str]) -> str:
+    """Return which rate to use: the noise rate and none of the others, or none at all where it is not supported.
+
+    >>> rate_advice({"supported": True}, ["the 9.0% of rows that are flagged", "the 20.0% of hard rows"])
+    'Judge the table by this rate, not by the 9.0% of rows that are flagged or the 20.0% of hard rows.'
+    """
+    if rate["supported"]:
+        return f"Judge the table by this rate, not by {' or '.join(others)}."
+    guess = f"{rate['estimate']:.1%} ({rate['low']:.1%} to {rate['high']:.1%})"
+    return f"{rate['caution']} Do not quote the model's guess, {guess}."
 
 
 def quality_meaning(settings: Mapping[str, object]) -> str:

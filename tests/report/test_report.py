@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
@@ -9,6 +10,7 @@ from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import narwhals as nw
 import numpy as np
 import polars as pl
 import pytest
@@ -19,6 +21,10 @@ from support.reports import HOSTILE, many_classes
 
 import dqlabels
 from dqlabels import DQLabelsError
+from dqlabels.report.draw import quality_bars
+from dqlabels.report.reading import curve_of, first_to_read, reading_words
+from dqlabels.report.sections import full_bar
+from dqlabels.report.text import first_sentence
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,8 @@ def test_the_page_names_rate_interval_and_assumption(make_frame):
     page, rate = found.to_html(), found.noise_rate
     assert f"{rate.estimate:.1%} of the labels are wrong" in page
     assert f"{rate.low:.1%} to {rate.high:.1%}" in page
-    assert escape(rate.assumption).replace("&#x27;", "&#39;") in page
+    for sentence in first_sentence(rate.assumption):
+        assert escape(sentence).replace("&#x27;", "&#39;") in page
 
 
 def test_every_library_gives_the_same_page(make_frame):
@@ -138,6 +145,96 @@ def test_the_gate_comes_first(audit):
 def test_the_histogram_holds_every_row(audit):
     drawn = audit.report_facts()["histogram"]
     assert (sum(drawn["flagged"]), sum(drawn["kept"])) == (audit.flagged, audit.audited - audit.flagged)
+
+
+def without_tags(page: str) -> str:
+    return re.sub(r"<[^>]+>", " ", page)
+
+
+def test_the_page_begins_with_what_to_do_and_ends_with_how_it_was_made(audit):
+    heads = re.findall(r"<h2[^>]*>([^<]+)</h2>", audit.to_html())
+    assert heads[:3] == ["What to do", "The worst rows", "Which classes"]
+    assert heads[-3:] == ["How likely each label is right", "About the data", "How this was made"]
+
+
+def test_the_page_says_which_rate_to_use(audit):
+    rate, flagged, error = audit.noise_rate, audit.flagged_share, audit.model_error
+    assert rate.supported
+    others = f"the {flagged:.1%} of rows that are flagged or the {error:.1%} on which the model disagrees"
+    assert f"Judge the table by this rate, not by {others}." in audit.to_html()
+
+
+def test_a_rate_that_the_table_does_not_support_is_not_given_as_one():
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame({"x": rng.normal(size=120), "y": rng.choice(["a", "b"], 120)})
+    found = dqlabels.audit(frame, "y")
+    assert not found.noise_rate.supported
+    for shown in (found.to_html(), found._repr_html_()):
+        assert "This table does not tell how many labels are wrong." in shown
+        assert "Judge the table by this rate" not in shown
+
+
+def test_two_classes_are_shown_in_one_table(audit):
+    page = audit.to_html()
+    assert 'class="heat"' not in page
+    assert "Which label is taken for which" not in page
+    shares = [one["flagged_share"] for one in audit.report_facts()["classes"]]
+    assert [page.count(f"<td>{share:.1%}") for share in shares] == [1, 1]
+
+
+@pytest.mark.parametrize("rows", [1, 40, 3000])
+def test_bars_of_flagged_and_other_rows_are_on_one_scale(rows):
+    counts = {"edges": [0.0, 0.5, 1.0], "flagged": [rows, 0], "kept": [0, rows], "cut": 0.4}
+    heights = re.findall(r'<rect class="\w+".*?height="([\d.]+)"', quality_bars(counts))
+    assert len(set(heights)) == 1
+
+
+def test_few_rows_are_drawn_shorter_than_many():
+    counts = {"edges": [0.0, 0.5, 1.0], "flagged": [1, 76], "kept": [0, 900], "cut": 0.9}
+    kept, *flagged = sorted(map(float, re.findall(r'<rect.*?height="([\d.]+)"', quality_bars(counts))), reverse=True)
+    assert kept > flagged[0] > 3 * flagged[1] > 0
+
+
+@pytest.mark.parametrize(("share", "full"), [(0.0, 0.10), (0.029, 0.10), (0.31, 0.40), (1.0, 1.0)])
+def test_a_full_bar_is_a_round_share(share, full):
+    assert full_bar([share, None]) == full
+
+
+def test_every_flagged_row_is_there_to_be_saved(make_frame):
+    data = two_classes()
+    data["note"] = [f"=1+{k}" for k in range(len(data["label"]))]
+    found = dqlabels.audit(make_frame(data), "label", exclude=["note"])
+    saved = found.report_facts(rows=1)["saved"]
+    read = list(csv.DictReader(saved["text"].splitlines()))
+    rows = [int(row["row"]) for row in read]
+    listed = nw.from_native(found.issues, eager_only=True)["row"].to_list()
+    assert (rows, saved["rows"]) == (listed, found.flagged)
+    assert [row["note"] for row in read] == [f"'=1+{row}" for row in rows]
+    assert [row["label"] for row in read] == [data["label"][row] for row in rows]
+
+
+def test_what_is_saved_fits_into_a_page():
+    other = np.where(np.arange(4000) % 5 == 0, 0.9, 0.1)  # every fifth label contradicts the model
+    frame = pl.DataFrame({"a": 1 - other, "b": other, "text": ["words " * 400] * 4000})
+    frame = frame.with_columns(y=pl.Series(["a", "b"] * 2000))
+    frame = frame.with_columns(a=pl.when(pl.col("y") == "a").then(pl.col("a")).otherwise(pl.col("b")))
+    frame = frame.with_columns(b=1 - pl.col("a"))
+    found = dqlabels.audit(frame, "y", pred_probs=["a", "b"])
+    saved = found.report_facts(rows=1)["saved"]
+    assert len(saved["text"]) < 152_000
+    assert 200 < saved["rows"] < found.flagged
+
+
+def test_a_curve_reads_as_the_probabilities_add_up():
+    curve = curve_of(np.array([0.1, 0.9, 0.8] + [0.0] * 30), 3)
+    assert dict(zip(curve["rows"], curve["wrong"], strict=True)) == {3: 1.8, 10: 1.8, 20: 1.8, 33: 1.8}
+    assert first_to_read(curve, 3) == 3
+
+
+def test_rows_are_advised_while_every_second_is_wrong():
+    curve = curve_of(np.repeat([0.9, 0.3, 0.0], [10, 40, 50]), 50)
+    assert first_to_read(curve, 50) == 20
+    assert reading_words(curve, 50).startswith("Read the worst 20 rows first: about 12 are wrong. 50 rows are flagged")
 
 
 def shown_count(number: float) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import polars as pl
 import pytest
 from support.amounts import prices
 from support.browser import chromium, violations
 from support.frames import two_classes
+from support.other_labels import TAG_PROBS, rated_long, tagged
 from support.reports import HOSTILE, many_classes
 
 import dqlabels
 
-PAGES = ["plain", "hostile", "many", "empty", "values", "hostile values"]
+PAGES = ["plain", "hostile", "many", "empty", "values", "hostile values", "tags", "annotators"]
 
 
 def hostile_prices() -> pl.DataFrame:
@@ -19,6 +23,20 @@ def hostile_prices() -> pl.DataFrame:
     data = prices()
     texts = [f'"><svg onload="window.hacked=4">{{{{7*7}}}} שלום {k % 3}' for k in range(200)]
     return pl.DataFrame({HOSTILE: data["price"], f"{HOSTILE} x": data["x"], "<script>window.hacked=5</script>": texts})
+
+
+def hostile_tags() -> dict[str, list]:
+    """Markup in the tags and their columns."""
+    data = dict(tagged(0.2))
+    data[HOSTILE] = data.pop("tags")
+    return {**data, "<b>": [f"{HOSTILE} {row}" for row in range(len(data[HOSTILE]))]}
+
+
+def hostile_votes() -> pl.DataFrame:
+    """Markup in the names of annotators and classes."""
+    data = rated_long(0.2)
+    labels = [HOSTILE if label == "good" else "<script>window.hacked=6</script>" for label in data["said"]]
+    return pl.DataFrame({"item": data["item"], "<i>who": [f"<b>{who}" for who in data["who"]], HOSTILE: labels})
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +59,8 @@ def pages(tmp_path_factory):
         "many": many_classes(),
         "values": dqlabels.audit(pl.DataFrame(prices()), "price", task="regression"),
         "hostile values": dqlabels.audit(hostile_prices(), HOSTILE, task="regression"),
+        "tags": dqlabels.audit(pl.DataFrame(hostile_tags()), HOSTILE, **TAG_PROBS),
+        "annotators": dqlabels.audit(hostile_votes(), HOSTILE, annotator="<i>who", item="item"),
         "empty": dqlabels.audit(pl.DataFrame({"x": range(60), "y": ["a"] * 30 + ["b"] * 30}), "y", features=["x"]),
     }
     for name, audit in made.items():
@@ -80,14 +100,16 @@ def test_nothing_fails_and_nothing_is_asked_of_the_network(opened, name):
     assert page.asked == [page.url]
 
 
-def test_nothing_of_the_data_runs(opened):
-    page = opened("hostile")
-    for opener in page.locator(".opener").all():
-        opener.click()
-    page.locator("table.heat button").first.click()
+@pytest.mark.parametrize("name", ["hostile", "hostile values", "tags", "annotators"])
+def test_nothing_of_the_data_runs(opened, name):
+    page = opened(name)
+    for summary in page.locator("#rows summary").all()[:5]:
+        summary.click()
+    for cell in page.locator("button[data-given]").all()[:1]:
+        cell.click()
     assert page.evaluate("window.hacked") is None
-    assert page.locator("img, main script, iframe").count() == 0
-    assert HOSTILE in page.locator("#classes").inner_text()
+    assert page.locator("img, main script, iframe, svg svg").count() == 0
+    assert HOSTILE in page.locator("body").inner_text()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -97,20 +119,10 @@ def test_a_page_is_as_wide_as_the_screen(opened, name, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_nothing_of_numbers_and_their_columns_runs(opened):
-    page = opened("hostile values")
-    for opener in page.locator(".opener").all():
-        opener.click()
-    assert page.evaluate("window.hacked") is None
-    assert page.locator("img, main script, iframe, svg svg").count() == 0
-    assert "{{7*7}}" in page.locator("#worst").inner_text()
-    assert HOSTILE in page.locator("h1").inner_text()
-
-
 def test_the_page_of_numbers_says_what_was_expected_of_a_row(opened):
     page = opened("values")
     assert shown(page) == 3
-    page.locator(".opener").first.press("Enter")
+    page.locator("#rows summary").first.press("Enter")
     assert "of right values of such a row are expected from" in page.locator(".detail").first.inner_text()
     assert page.locator("#cloud svg path.flagged").count() > 0
     page.fill("#search", "77")
@@ -119,7 +131,7 @@ def test_the_page_of_numbers_says_what_was_expected_of_a_row(opened):
 
 def test_a_cell_filters_the_rows_by_keyboard(opened):
     page = opened("plain")
-    cell = page.locator("table.heat button").first
+    cell = page.locator("#classes button").first
     rows = int(cell.inner_text())
     every = shown(page)
     cell.focus()
@@ -138,7 +150,7 @@ def test_every_cell_drawn_has_rows_to_show(opened):
 
 def test_search_leaves_the_rows_that_hold_the_text(opened):
     page = opened("plain")
-    row = page.locator("#rows > tbody").nth(2).locator("tr").first.locator("td").nth(1).inner_text()
+    row = page.locator("#rows > tbody").nth(2).locator("td").first.inner_text()
     page.fill("#search", row)
     assert 0 < shown(page) < page.locator("#rows > tbody").count()
     page.click("#clear")
@@ -147,7 +159,7 @@ def test_search_leaves_the_rows_that_hold_the_text(opened):
 
 def test_a_heading_sorts_by_number(opened):
     page = opened("plain")
-    read = "() => [...document.querySelectorAll('#rows > tbody')].map(t => +t.rows[0].cells[1].dataset.sort)"
+    read = "() => [...document.querySelectorAll('#rows > tbody')].map(t => +t.rows[0].cells[0].dataset.sort)"
     heading = page.locator("#rows > thead button").first
     heading.click()
     rows = page.evaluate(read)
@@ -156,22 +168,51 @@ def test_a_heading_sorts_by_number(opened):
     assert page.evaluate(read) == sorted(rows, reverse=True)
 
 
-def test_reasons_open_and_close(opened):
+def test_a_row_opens_and_closes_by_keyboard(opened):
     page = opened("plain")
-    detail = page.locator(".detail").first
-    opener = page.locator(".opener").first
-    assert not detail.is_visible()
-    opener.press("Enter")
-    assert detail.is_visible()
-    assert "The model gives" in detail.inner_text()
-    opener.press("Enter")
-    assert not detail.is_visible()
+    row = page.locator("#rows details").first
+    summary = row.locator("summary")
+    assert not row.locator("dl").is_visible()
+    summary.press("Enter")
+    assert "The model gives" in row.inner_text()
+    summary.press("Enter")
+    assert not row.locator("dl").is_visible()
 
 
-def test_without_script_everything_is_shown(opened):
+def test_only_the_first_rows_are_shown_until_all_are_wanted(opened):
+    page = opened("many")
+    listed = page.locator("#rows > tbody").count()
+    assert (shown(page), listed > 20) == (20, True)
+    page.locator("#clear").press("Enter")
+    assert shown(page) == listed
+    assert not page.locator("#clear").is_visible()
+
+
+@pytest.mark.parametrize("name", ["plain", "hostile", "tags", "annotators", "values"])
+def test_the_flagged_rows_are_saved_without_the_network(opened, name):
+    page = opened(name)
+    with page.expect_download() as download:
+        page.locator("#save").press("Enter")
+    text = Path(download.value.path()).read_bytes().decode("utf-8-sig")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert sorted(int(row["row"]) for row in rows) == sorted(int(row) for row in all_rows(page))
+    assert download.value.suggested_filename.endswith("_flagged.csv")
+    assert page.asked == [page.url]
+
+
+def all_rows(page) -> list[str]:
+    cells = "document.querySelectorAll('#rows > tbody > tr > [data-sort]:first-child')"
+    return page.evaluate(f"[...{cells}].map(cell => cell.dataset.sort)")
+
+
+def test_without_script_everything_is_there(opened):
     page = opened("plain", java_script_enabled=False)
-    assert page.locator(".detail").first.is_visible()
+    assert shown(page) == page.locator("#rows > tbody").count()
+    row = page.locator("#rows details").first
+    row.locator("summary").click()
+    assert row.locator("dl").is_visible()
     assert not page.locator("#search").is_visible()
+    assert not page.locator("#save").is_visible()
 
 
 def test_dark_and_light_differ(opened):
@@ -188,5 +229,6 @@ def test_dark_and_light_differ(opened):
 def test_axe_finds_nothing(opened, name, scheme):
     page = opened(name, color_scheme=scheme)
     if name != "empty":
-        page.locator(".opener").first.click()
-    assert violations(page) == []
+        page.locator("#rows summary").first.click()
+        page.locator("#todo summary").last.click()
+    assert violations(page, colors_only=scheme == "dark") == []

@@ -57,11 +57,14 @@ def axe_source() -> str:
     return script.read_text(encoding="utf-8")
 
 
-def violations(page: Any) -> list[str]:
+def violations(page: Any, *, colors_only: bool = False) -> list[str]:
     """What axe finds wrong on a page: the rule and the first places.
+
+    Colours alone are checked in a second scheme of a page that is otherwise the same.
 
     Its script is evaluated from outside, which a page's content security policy does not forbid.
     """
     page.evaluate(axe_source())
-    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")["violations"]
+    only = ", runOnly: ['color-contrast']" if colors_only else ""
+    found = page.evaluate(f"() => axe.run(document, {{resultTypes: ['violations']{only}}})")["violations"]
     return [f"{one['id']}: {[node['html'][:120] for node in one['nodes'][:3]]}" for one in found]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.annotators import wording
 from dqlabels.audits.annotators.charts import AnnotatorCharts
 from dqlabels.audits.annotators.findings import Findings
+from dqlabels.audits.annotators.report_data import MAX_NEXT, annotator_facts
 from dqlabels.audits.base import (
     Audit,
     AuditedRows,
@@ -34,6 +35,9 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column
 from dqlabels.noise.annotators import annotators_noise
 from dqlabels.noise.rate import NoiseRate
+from dqlabels.report.data import check_rows
+from dqlabels.report.draw import noise_scale, quality_bars
+from dqlabels.report.html import MAX_ROWS, escape_data, notebook_view
 from dqlabels.report.marks import Marks
 from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_agreements
 
@@ -365,17 +369,30 @@ class AnnotatorAudit(Audit):
         whole = column.to_frame().with_columns(known)
         return whole.select(nw.when(nw.col("known")).then(nw.col("label")).alias("label"))["label"]
 
-    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
-        from dqlabels.report.page import tables_page
+    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
+        """What the HTML report shows, as plain values: ``to_dict()`` with what to do, histogram and worst rows.
 
-        shown = self.to_dict()
-        annotators = ("annotator", "labels", "quality", "agreement_with_consensus", "noise_rate", "worst_class")
-        worst = shown["worst"] if rows == MAX_ROWS_IN_DICT else records(self.next_to_label(rows))
-        sections = [
-            ("Annotators", annotators, shown["annotators"]),
-            ("Label these items next", tuple(worst[0]) if worst else (), worst),
-        ]
-        return tables_page(self.label, self.summary(), sections, self.warnings, gate)
+        Args:
+            rows: How many of the worst rows, at least 1.
+
+        Raises:
+            OptionError: ``rows`` is not a whole number from 1 to 1000.
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> audit = dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"])
+        >>> audit.report_facts()["sections"][0]["title"]
+        'Which annotators'
+        """
+        check_rows(rows)
+        table, to_label = self.table.drop(*self.names), records(self.next_to_label(MAX_NEXT))
+        facts = annotator_facts(self.to_dict(), self.findings, table, to_label, rows=rows)
+        return {**facts, "features": list(self.features)}
+
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
+        from dqlabels.report.page import labels_page
+
+        return labels_page(self.report_facts(rows=rows), gate)
 
     @property
     def plot(self) -> AnnotatorCharts:
@@ -436,7 +453,11 @@ class AnnotatorAudit(Audit):
         )
 
     def _repr_html_(self) -> str:
-        return wording.fragment(self.to_dict())
+        shown = self.report_facts(rows=MAX_ROWS)
+        return notebook_view(
+            f"Labels in {escape_data(self.label)}", shown["lead"], rows=shown["shown"], sections=shown["sections"],
+            drawings=[noise_scale(shown["noise_rate"]), quality_bars(shown["histogram"])], notes=self.warnings,
+        )  # fmt: skip
 
 
 def _beyond_doubt(rate: NoiseRate, limit: float) -> NoiseRate:

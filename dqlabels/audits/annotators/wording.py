@@ -1,16 +1,13 @@
-"""An audit of several annotators, from its dict, as lines of text and as HTML; values from data are escaped."""
+"""An audit of several annotators, from its dict, as lines of text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from dqlabels.noise.rate import RateData
-from dqlabels.report.html import table
 
 MOST_LINES = 5
-COLUMNS = ("annotator", "labels", "quality", "agreement_with_consensus", "noise_rate", "worst_class")
 
 
 def summary(summary: Mapping[str, Any]) -> str:
@@ -63,19 +60,3 @@ def annotator_lines(summary: Mapping[str, Any]) -> list[str]:
     known = [row for row in summary["annotators"] if row["noise_rate"] is not None][:MOST_LINES]
     shown = ", ".join(f"{row['annotator']!r} {row['noise_rate']:.1%} of {row['labels']:,} labels" for row in known)
     return [f"Least trusted annotators, with their share of wrong labels: {shown}."] if shown else []
-
-
-def fragment(summary: Mapping[str, Any]) -> str:
-    """The audit for a notebook."""
-    rate = summary["noise_rate"]
-    parts = [
-        f"<h4>Labels in <code>{escape(summary['label'])}</code> by {len(summary['annotators']):,} annotators</h4>",
-        f"<p><b>{summary['flagged']:,}</b> of {summary['audited']:,} rows flagged ({summary['flagged_share']:.1%}). "
-        f"<b>{escape(rate_words(rate))}</b>.</p><p>{escape(agreement_line(summary))}</p>",
-        f"<p><small>{escape(rate['assumption'])} {escape(rate['caution'])}</small></p>",
-        table(COLUMNS, summary["annotators"]),
-        "<p>To label next:</p>",
-        table(("item", "consensus", "quality", "labels", "score"), summary["worst"]),
-    ]
-    parts += [f"<p><small>Note: {escape(note)}</small></p>" for note in summary["warnings"]]
-    return "<div class='dqlabels'>" + "".join(parts) + "</div>"

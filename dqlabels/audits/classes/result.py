@@ -71,10 +71,12 @@ from dqlabels.noise.reviewed import (
 from dqlabels.noise.support import with_support_of
 from dqlabels.report import html, text
 from dqlabels.report.charts import Charts
-from dqlabels.report.data import check_rows, quality_histogram, report_facts
+from dqlabels.report.data import check_rows, class_lead, quality_histogram, report_facts, shown_rows
+from dqlabels.report.draw import noise_scale, quality_bars
 from dqlabels.report.evidence import Evidence, index_values, plain
 from dqlabels.report.explanations import usable_kinds
 from dqlabels.report.marks import Marks
+from dqlabels.report.reading import curve_data
 from dqlabels.report.summary import expected_data
 
 if TYPE_CHECKING:
@@ -90,6 +92,8 @@ if TYPE_CHECKING:
 # What tells the profile of one trusted table from that of another.
 PROFILE_KEYS = ("rows", "classes", "class_rows", "model_error")
 MAX_ROWS_IN_DICT = 10
+# A notebook view must be there at once, so it explains rows by fewer columns and rows than a report does.
+MAX_FEATURES_IN_NOTEBOOK, MAX_COMPARED_IN_NOTEBOOK = 60, 500
 MAX_PAIRS_IN_DICT = 20
 MAX_PAIRS_IN_DETAILS = 10
 LIMITS = (
@@ -483,17 +487,24 @@ class ClassAudit(Audit):
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         from dqlabels.report.page import page
+        from dqlabels.report.sections import segments_section
 
         shown = self.report_facts(rows=rows)
         if checkup is not None:
             shown["notes"] += [f"Check-up, {one.check}: {one.says}" for one in checkup.all_findings if one.found]
-        if segments is not None:
-            shown |= {"segments": segments.to_list(), "segmented_by": segments.name}
-        return page(cast("ReportData", shown), gate)
+        section = None if segments is None else segments_section(segments.name, segments.to_list())
+        return page(cast("ReportData", shown), gate, section)
 
     def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
         """Return what the HTML report shows as plain values."""
         self._refuse("to_html")
+
+    def _repr_html_(self) -> str:
+        summary = cast("ClassSummary", self.to_dict())
+        lead = class_lead(summary, curve_data(self.calibration.review_curve()))
+        sections, scale = html.class_sections(summary), noise_scale(summary["noise_rate"])
+        heading = f"Labels in {html.escape_data(self.label)}"
+        return html.notebook_view(heading, lead, sections=sections, drawings=[scale], notes=self.warnings, report=False)
 
     @property
     def parts(self) -> tuple[object, ...]:
@@ -804,4 +815,14 @@ class LabelAudit(ClassAudit):
         return detached(self, table=column, again=None, evidence=evidence)
 
     def _repr_html_(self) -> str:
-        return html.fragment(cast("ClassSummary", self.to_dict()), quality_histogram(self.evidence))
+        summary, (table, kinds) = cast("ClassSummary", self.to_dict()), self._features()
+        few = dict(list(kinds.items())[:MAX_FEATURES_IN_NOTEBOOK])
+        places = np.arange(min(self.flagged, MAX_ROWS_IN_DICT))
+        rows = shown_rows(self.evidence, table, few, places, max_rows_per_class=MAX_COMPARED_IN_NOTEBOOK)
+        bars = quality_bars(quality_histogram(self.evidence.quality, self.evidence.flagged))
+        return html.notebook_view(
+            f"Labels in {html.escape_data(self.label)}",
+            class_lead(summary, curve_data(self.calibration.review_curve())),
+            rows=rows, sections=html.class_sections(summary), drawings=[noise_scale(summary["noise_rate"]), bars],
+            notes=self.warnings,
+        )  # fmt: skip

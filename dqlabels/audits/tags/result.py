@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import narwhals as nw
@@ -18,6 +17,7 @@ from dqlabels.audits.measured import Measured, coverage_limit, limit_by_part, sa
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.audits.tags.charts import TagCharts
+from dqlabels.audits.tags.report_data import tag_facts
 from dqlabels.audits.tags.tags import Tags
 from dqlabels.audits.tags.verdict import TagVerdict
 from dqlabels.errors import OptionError
@@ -26,8 +26,10 @@ from dqlabels.noise.methods import default_noise
 from dqlabels.noise.probability import Expected
 from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.noise.segments import told_apart
+from dqlabels.report.data import check_rows
+from dqlabels.report.draw import noise_scale, quality_bars
 from dqlabels.report.evidence import plain
-from dqlabels.report.html import table as html_table
+from dqlabels.report.html import MAX_ROWS, escape_data, notebook_view
 from dqlabels.report.marks import Marks
 from dqlabels.report.summary import expected_data
 from dqlabels.report.text import likely_wrong
@@ -39,8 +41,6 @@ if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup
 
 MAX_IN_DICT = 10
-# Lines of the summary that a notebook shows above the tables.
-SUMMARY_LINES = 5
 LIMITS = ("max_noise_rate", "max_class_noise_rate", "max_segment_noise_rate", "by", *DECIDING)
 ONE_CLASS = "is for one class per row, and {label!r} was audited as several labels per row."
 
@@ -382,18 +382,33 @@ class MultilabelAudit(Audit):
             "worst": records(self.issues)[:MAX_IN_DICT],
         }
 
-    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
-        from dqlabels.report.page import tables_page
+    def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
+        """What the HTML report shows, as plain values: ``to_dict()`` with what to do, histogram and worst rows.
 
-        shown = self.to_dict()
-        sections = [
-            ("Labels", ("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), shown["classes"]),
-            ("Worst rows", ("row", "label", "kind", "quality", "probability"), records(self.issues)[:rows]),
-        ]
-        if segments is not None:
-            listed = segments.to_list()
-            sections.insert(1, ("Segments", tuple(listed[0]), listed))
-        return tables_page(self.label, self.summary(), sections, self.warnings, gate)
+        Args:
+            rows: How many of the worst rows, at least 1.
+
+        Raises:
+            OptionError: ``rows`` is not a whole number from 1 to 1000.
+
+        >>> import dqlabels, numpy as np, polars as pl
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]]})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]])
+        >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+        >>> audit.report_facts()["shown"][0]["chips"]
+        [('dog', 'missing, 90.0% likely')]
+        """
+        check_rows(rows)
+        table = self.table.drop(*self.names)
+        facts = tag_facts(self.to_dict(), self.evidence, table, flags=self._flags(), rows=rows)
+        return {**facts, "features": list(self.features)}
+
+    def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
+        from dqlabels.report.page import labels_page
+        from dqlabels.report.sections import segments_section
+
+        section = None if segments is None else segments_section(segments.name, segments.to_list())
+        return labels_page(self.report_facts(rows=rows), gate, section)
 
     @property
     def plot(self) -> TagCharts:
@@ -438,8 +453,8 @@ class MultilabelAudit(Audit):
         return f"<MultilabelAudit of {self.label!r}: {shown}, noise rate {self.noise_rate}>"
 
     def _repr_html_(self) -> str:
-        summary = self.to_dict()
-        lines = "".join(f"<p>{escape(line)}</p>" for line in self.summary().splitlines()[:SUMMARY_LINES])
-        classes = html_table(("label", "rows", "wrong", "missing", "flagged_share", "noise_rate"), summary["classes"])
-        worst = html_table(("row", "label", "kind", "quality"), summary["worst"])
-        return f"<div class='dqlabels'>{lines}{classes}{worst}</div>"
+        shown = self.report_facts(rows=MAX_ROWS)
+        return notebook_view(
+            f"Labels in {escape_data(self.label)}", shown["lead"], rows=shown["shown"], sections=shown["sections"],
+            drawings=[noise_scale(shown["noise_rate"]), quality_bars(shown["histogram"])], notes=self.warnings,
+        )  # fmt: skip

@@ -13,14 +13,19 @@ from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.picture import QUALITY_BINS, SIDE, Picture
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import Targets
-from dqlabels.report.data import MAX_VALUES, Histogram, made_with
+from dqlabels.report.data import Histogram, made_with
 from dqlabels.report.evidence import index_values, plain
 from dqlabels.report.explanations import shown_value
+from dqlabels.report.listed_rows import MAX_SAVED_ROWS, MAX_VALUES, Saved, row_values, saved_rows
+from dqlabels.report.reading import Lead, ReviewCurve, curve_of, reading_words
+from dqlabels.report.text import first_sentence
 from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.residuals import COMMON
 
 AMOUNTS = ("given", "suggested", "low", "high")
 TICKS = 5
+# Columns in the line of a row, beside what was expected of it.
+MAX_CHIPS = 2
 METHOD = (
     "The models that did not see a row predict its value. The spread of the trees among them, and how far the values "
     f"of this table usually lie from their prediction, say between which amounts {COMMON:.0%} of right values of such "
@@ -29,7 +34,7 @@ METHOD = (
 
 
 def value_facts(
-    summary: Mapping[str, Any], evidence: ValueEvidence, picture: Picture, worst: Frame, order: IntArray
+    summary: Mapping[str, Any], evidence: ValueEvidence, picture: Picture, worst: Frame, order: IntArray, rows: int
 ) -> dict[str, Any]:
     """The summary with what a page draws: qualities, given against predicted values, worst rows, origin.
 
@@ -39,12 +44,20 @@ def value_facts(
         picture: Counts of all of them.
         worst: The frame's rows at ``order``, with whatever columns are to be shown.
         order: (s,) places among the audited rows, worst first.
+        rows: How many of these to list; all of them are there to be saved.
     """
+    label = summary["label"]
+    curve = curve_of(1 - evidence.quality[evidence.worst()[0]], summary["flagged"])
     return {
         **summary,
+        "review_curve": curve,
+        "lead": _lead(summary, curve),
+        "saved": _saved(evidence, worst, order, label),
+        "listable": summary["flagged"],
+        "sections": [],
         "histogram": histogram(picture, evidence.judge),
         "cloud": cloud(picture, evidence.targets, evidence.judge),
-        "shown": _shown_rows(evidence, worst, order, summary["label"]),
+        "shown": _shown_rows(evidence, worst, order[:rows], label),
         "method": METHOD,
         "expected": COMMON,
         "notes": list(summary["warnings"]),
@@ -76,18 +89,46 @@ def cloud(picture: Picture, targets: Targets, judge: ValueJudge) -> Cloud:
     return {"side": SIDE, "ticks": [shown_amount(each, 4) for each in amounts], "kept": kept, "flagged": flagged}
 
 
+def _lead(summary: Mapping[str, Any], curve: ReviewCurve) -> Lead:
+    """What the page says first; numbers have no noise rate."""
+    share, flagged = summary["flagged_share"], summary["flagged"]
+    found = f"{flagged:,} of {summary['audited']:,} values are flagged ({share:.{2 if share < 0.01 else 1}%})"
+    assumption, more = first_sentence(summary["assumption"])
+    return {
+        "verdict": f"{found}; about {summary['fdr']:.0%} of them are expected to be right.",
+        "advice": "Judge the column by the flagged share: numbers have no noise rate, since errors within the scatter "
+        "of right values cannot be counted.",
+        "read": reading_words(curve, flagged, what="values"),
+        "assumption": assumption,
+        "more": more,
+    }
+
+
+def _saved(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> Saved:
+    """The worst flagged rows as CSV."""
+    answers = [
+        (row["row"], row["given"], row["suggested"], row["low"], row["high"], f"{row['quality']:.6g}", row["kind"])
+        for row in row_facts(evidence, order[:MAX_SAVED_ROWS])
+    ]
+    heads = ("row", label, "suggested_label", "expected_low", "expected_high", "label_quality", "kind")
+    return saved_rows(heads, answers, worst, np.arange(len(answers)), [label])
+
+
 def _shown_rows(evidence: ValueEvidence, worst: Frame, order: IntArray, label: str) -> list[dict[str, object]]:
     """The worst rows with what was expected of them and their values."""
-    names = [name for name in worst.columns if name != label]
-    values = {name: [shown_value(value) for value in worst[name].to_list()] for name in names[:MAX_VALUES]}
+    listed = row_values(worst, np.arange(order.size), [label])
+    more = max(len(worst.columns) - 1 - MAX_VALUES, 0)
     return [
         {
-            **shown_row(row),
+            **(row := shown_row(found)),
             "score": float(evidence.scores[order[at]]),
-            "values": [(name, listed[at]) for name, listed in values.items()],
-            "more_values": max(len(names) - MAX_VALUES, 0),
+            "chips": [("expected", f"{row['low']} to {row['high']}"), *listed[at][:MAX_CHIPS]],
+            "says": f"Given {row['given']}. The models that did not see this row predict {row['suggested']}, and "
+            f"{COMMON:.0%} of right values of such a row are expected from {row['low']} to {row['high']}.",
+            "values": listed[at],
+            "more_values": more,
         }
-        for at, row in enumerate(row_facts(evidence, order))
+        for at, found in enumerate(row_facts(evidence, order))
     ]
 
 

@@ -28,12 +28,13 @@ from dqlabels.audits.values.charts import ValueCharts
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.overview import value_overview
 from dqlabels.audits.values.picture import SIDE, Picture
-from dqlabels.audits.values.report_data import cloud, histogram, row_facts, shown_row, value_facts
+from dqlabels.audits.values.report_data import row_facts, value_facts
 from dqlabels.audits.values.task import POOR
 from dqlabels.frames.columns import Frame
 from dqlabels.noise.rate import share_interval
 from dqlabels.report import text
 from dqlabels.report.data import check_rows
+from dqlabels.report.listed_rows import MAX_SAVED_ROWS
 from dqlabels.report.marks import Marks
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ MAX_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval
 
 ASSUMPTION = (
-    "The rate of false flags, and label_quality as the probability of being right, hold where right values stray "
-    "from what the other columns predict as Student's t does, on both sides alike, in every row as is usual for it: a "
-    "heavier tail (a capped column, a second kind of row) is flagged as wrong, and errors within the scatter of right "
-    "values are not flagged at all."
+    "Assumes that right values scatter evenly around their prediction, with few of them far out. The rate of false "
+    "flags, and label_quality as the probability of being right, hold where that scatter is Student's t, in every row "
+    "as is usual for it. A heavier tail (a capped column, a second kind of row) is flagged as wrong, and errors within "
+    "the scatter of right values are not flagged at all."
 )
 
 UNDECIDED = (
@@ -202,8 +203,8 @@ class AmountAudit(Audit):
         ['size']
         """
         check_rows(rows)
-        order = self.evidence.worst()[0][:rows]
-        data = value_facts(self.to_dict(), self.evidence, self.picture, self._shown_table(order), order)
+        order = self.evidence.worst()[0][: max(rows, MAX_SAVED_ROWS)]
+        data = value_facts(self.to_dict(), self.evidence, self.picture, self._shown_table(order), order, rows)
         return {**data, "features": list(self.features)}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
@@ -244,11 +245,7 @@ class AmountAudit(Audit):
         return f"<{type(self).__name__} of {self.label!r}: {shown} at a false-discovery rate of {self.fdr:.0%}>"
 
     def _repr_html_(self) -> str:
-        judge = self.evidence.judge
-        drawn = cloud(self.picture, self.evidence.targets, judge)
-        shown = self.to_dict()
-        shown["worst"] = [shown_row(row) for row in shown["worst"]]
-        return wording.fragment(shown, histogram(self.picture, judge), drawn)
+        return wording.fragment(self.report_facts(rows=MAX_ROWS_IN_DICT))
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from dqlabels.audits.values.drawing import Cloud, value_cloud
-from dqlabels.report.data import Histogram
+from dqlabels.audits.values.drawing import value_cloud
 from dqlabels.report.draw import quality_bars
-from dqlabels.report.html import escape_data, escape_text, notebook_view, table
-from dqlabels.report.page import render
+from dqlabels.report.html import escape_data, notebook_view
+from dqlabels.report.page import drawings, render
 from dqlabels.report.text import worst_lines
 
 if TYPE_CHECKING:
     from dqlabels.audits.gate import GateResult
+    from dqlabels.report.data import Drawn
 
 
 def summary(audit: Mapping[str, Any]) -> str:
@@ -31,20 +31,15 @@ def summary(audit: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def fragment(audit: Mapping[str, Any], histogram: Histogram, cloud: Cloud) -> str:
-    """Return an audit of numbers in short: headline, assumption, pictures and worst rows."""
-    parts = [
-        f"<h4>Values in {escape_data(audit['label'])}</h4>",
-        f"<p><b>{audit['flagged']:,}</b> of {audit['audited']:,} values are flagged ({audit['flagged_share']:.1%}) "
-        f"at a false-discovery rate of {audit['fdr']:.0%}.</p>",
-        f"<p class='soft'>{escape_text(audit['assumption'])}</p>",
-        "<p class='soft'>Given values by what the other rows predict:</p>",
-        value_cloud(cloud),
-        "<p class='soft'>Rows by label quality, flagged ones below the line:</p>",
-        quality_bars(histogram),
-        table(("row", "given", "suggested", "low", "high", "quality", "kind"), audit["worst"]),
-    ]
-    return notebook_view(parts, audit["warnings"])
+def fragment(report: Mapping[str, Any]) -> str:
+    """Return an audit of numbers in short: what to do, worst rows and pictures."""
+    return notebook_view(
+        f"Values in {escape_data(report['label'])}",
+        report["lead"],
+        rows=report["shown"],
+        drawings=[value_cloud(report["cloud"]), quality_bars(report["histogram"])],
+        notes=report["warnings"],
+    )
 
 
 def page(report: Mapping[str, Any], gate: GateResult | None = None) -> str:
@@ -57,5 +52,5 @@ def page(report: Mapping[str, Any], gate: GateResult | None = None) -> str:
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    drawings = {"cloud": value_cloud(report["cloud"]), "bars": quality_bars(report["histogram"])}
-    return render("values.html", report, gate, drawings, "dqlabels.audits.values")
+    drawn = {**drawings(cast("Drawn", report), None, gate), "cloud": value_cloud(report["cloud"])}
+    return render("values.html", report, gate, drawn, "dqlabels.audits.values")
