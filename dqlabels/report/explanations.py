@@ -375,6 +375,8 @@ def shown_value(value: Any, *, max_length: int = MAX_VALUE_LENGTH) -> str:
         return f"[{head}, … {len(numbers):,} in all]" if len(numbers) > 3 else f"[{head}]"
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"({len(value):,} bytes)"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     text = "".join(letter if letter.isprintable() or letter.isspace() else "�" for letter in text[: 2 * max_length])
     text = " ".join(text.split())

@@ -13,11 +13,11 @@ import os
 import sys
 import threading
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, TypedDict, cast, get_args
+from typing import Literal, NamedTuple, TypedDict, cast, get_args
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import locked
@@ -29,6 +29,7 @@ MAX_WAIT = 5.0
 Verdict = Literal["accept", "keep", "choose", "unclear"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 UNCLEAR_CODE = -1
+MAX_NOTE_LENGTH = 2_000
 FIRST = b'{"dqlabels_review"'
 
 
@@ -53,6 +54,21 @@ class Decision:
     label: str
     window: str
     at: str
+    note: str = ""
+
+    def entry(self) -> dict[str, object]:
+        """Return the line of the file; one without a note is as files had it before there were notes."""
+        return {name: value for name, value in asdict(self).items() if name != "note" or value}
+
+
+class NewDecision(NamedTuple):
+    """A decision to make: on which row, the position of the right class, and what stood when the reviewer looked."""
+
+    row: int
+    verdict: str
+    code: int
+    seen: int | None = None
+    note: str = ""
 
 
 class ConflictError(Exception):
@@ -119,7 +135,9 @@ class DecisionFile:
         with self._exclusive():
             pass
 
-    def record(self, row: int, verdict: str, code: int, *, window: str = "", seen: int | None = None) -> Decision:
+    def record(
+        self, row: int, verdict: str, code: int, *, window: str = "", seen: int | None = None, note: str = ""
+    ) -> Decision:
         """Append a decision; it is on the disk when this returns.
 
         Args:
@@ -128,34 +146,74 @@ class DecisionFile:
             code: Position of the right class, -1 if unclear.
             window: The window whose undo takes it back.
             seen: Id of the decision that stood when the reviewer looked, 0 for none; None skips this check.
+            note: What the reviewer says of it.
 
         Raises:
             ConflictError: Another decision stands than the one seen.
             OptionError: There is no such row, class or verdict.
         """
-        classes = self.head["classes"]
-        if verdict not in VERDICTS or not 0 <= row < self.head["rows"] or not UNCLEAR_CODE <= code < len(classes):
-            raise OptionError(f"There is no decision with row {row}, verdict {verdict!r} and class {code} here.")
-        if (verdict == "unclear") != (code == UNCLEAR_CODE):
-            raise OptionError(f"Verdict {verdict!r} does not go with class {code}.")
+        made, passed_over = self.record_all([NewDecision(row, verdict, code, seen, note)], window=window)
+        if passed_over:
+            raise ConflictError(self.standing.get(row))
+        return made[0]
+
+    def record_all(self, wanted: Sequence[NewDecision], *, window: str = "") -> tuple[list[Decision], list[int]]:
+        """Append several decisions; all of them are on the disk when this returns, or none.
+
+        Args:
+            wanted: What to decide, each row once.
+            window: The window whose undo takes them back.
+
+        Returns:
+            The decisions, and the rows passed over since another decision stands there than the one seen.
+
+        Raises:
+            OptionError: There is no such row, class or verdict, or a row repeats; then nothing is written.
+        """
+        for one in wanted:
+            self._check_wanted(one)
+        if len({one.row for one in wanted}) < len(wanted):
+            raise OptionError("A row can be decided once at a time.")
+        classes, now = self.head["classes"], _now()
+        made: list[Decision] = []
+        passed_over: list[int] = []
         with self._exclusive() as descriptor:
-            standing = self._of_row.get(row) or [0]
-            if seen is not None and seen != standing[-1]:
-                raise ConflictError(self.decisions.get(standing[-1]))
-            label = classes[code] if code >= 0 else "unclear"
-            decision = Decision(self.last + 1, row, verdict, code, label, window, _now())
-            self._add(descriptor, asdict(decision))
-            return decision
+            for row, verdict, code, seen, note in wanted:
+                standing = self._of_row.get(row) or [0]
+                if seen is not None and seen != standing[-1]:
+                    passed_over.append(row)
+                    continue
+                label = classes[code] if code >= 0 else "unclear"
+                number = self.last + 1 + len(made)
+                made.append(Decision(number, row, verdict, code, label, window, now, note[:MAX_NOTE_LENGTH]))
+            self._add(descriptor, *(decision.entry() for decision in made))
+        return made, passed_over
+
+    def _check_wanted(self, one: NewDecision) -> None:
+        rows, classes = self.head["rows"], len(self.head["classes"])
+        if one.verdict not in VERDICTS or not 0 <= one.row < rows or not UNCLEAR_CODE <= one.code < classes:
+            raise OptionError(
+                f"There is no decision with row {one.row}, verdict {one.verdict!r} and class {one.code} here."
+            )
+        if (one.verdict == "unclear") != (one.code == UNCLEAR_CODE):
+            raise OptionError(f"Verdict {one.verdict!r} does not go with class {one.code}.")
 
     def undo(self, window: str) -> Decision | None:
         """Take back and return the last decision of this window that still stands; None if there is none."""
+        taken = self.undo_last(window, 1)
+        return taken[0] if taken else None
+
+    def undo_last(self, window: str, count: int) -> list[Decision]:
+        """Take back and return the last decisions of this window that still stand, as many as there are."""
         with self._exclusive() as descriptor:
             mine = [ids[-1] for ids in self._of_row.values() if ids and self.decisions[ids[-1]].window == window]
-            if not mine:
-                return None
-            found = max(mine)
-            self._add(descriptor, {"id": self.last + 1, "undo": found, "window": window, "at": _now()})
-            return self.decisions[found]
+            last, now = sorted(mine, reverse=True)[:count], _now()
+            lines = [
+                {"id": self.last + 1 + at, "undo": number, "window": window, "at": now}
+                for at, number in enumerate(last)
+            ]
+            self._add(descriptor, *lines)
+            return [self.decisions[number] for number in last]
 
     @contextmanager
     def _exclusive(self) -> Iterator[int]:
@@ -206,7 +264,8 @@ class DecisionFile:
                 row = self.decisions[found["undo"]].row
                 self._of_row[row].remove(found["undo"])
             else:
-                made = Decision(**{key: found[key] for key in Decision.__slots__})
+                known = {key: found[key] for key in Decision.__slots__ if key != "note"}
+                made = Decision(**known, note=found.get("note", ""))
                 self._check_decision(made)
                 self.decisions[number], row = made, made.row
                 self._of_row.setdefault(row, []).append(number)
@@ -232,8 +291,8 @@ class DecisionFile:
         label = classes[made.code] if made.code >= 0 else "unclear"
         if (made.verdict == "unclear") != (made.code == UNCLEAR_CODE) or made.label != label:
             raise ValueError(f"verdict {made.verdict!r} and label {made.label!r} do not go with class {made.code}")
-        if not isinstance(made.window, str) or not isinstance(made.at, str):
-            raise ValueError("its window or its time is no text")
+        if not all(isinstance(text, str) for text in (made.window, made.at, made.note)):
+            raise ValueError("its window, its time or its note is no text")
 
     def _check(self, line: bytes) -> None:
         found = _head_in(line)
@@ -252,14 +311,16 @@ class DecisionFile:
                     "made with, in the same order, or name another file with --decisions."
                 )
 
-    def _add(self, descriptor: int, entry: Mapping[str, object]) -> None:
-        line = json.dumps(entry, ensure_ascii=True).encode() + b"\n"
-        if os.write(descriptor, line) != len(line):
+    def _add(self, descriptor: int, *entries: Mapping[str, object]) -> None:
+        lines = [json.dumps(entry, ensure_ascii=True).encode() + b"\n" for entry in entries]
+        whole = b"".join(lines)
+        if os.write(descriptor, whole) != len(whole):
             os.ftruncate(descriptor, self._read)
             raise OSError(28, "No space left on device", str(self.path))
         os.fsync(descriptor)
-        self._read += len(line)
-        self._take(line[:-1])
+        self._read += len(whole)
+        for line in lines:
+            self._take(line[:-1])
 
 
 def read_head(path: str | Path) -> Head:

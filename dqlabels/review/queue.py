@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +16,26 @@ from dqlabels.noise.rate import RateData
 from dqlabels.noise.reviewed import ReviewAnswers, draw_sample, reviewed_noise, side_of_limit, strata
 from dqlabels.report.data import row_data
 from dqlabels.report.evidence import Evidence
-from dqlabels.report.explanations import explain, shown_value
-from dqlabels.review.decisions import Decision
+from dqlabels.report.explanations import Explanation, Line, explain
+from dqlabels.review.cells import cell_of, image_type
+from dqlabels.review.decisions import UNCLEAR_CODE, Decision
+from dqlabels.review.selection import QueuedRows
 from dqlabels.statistics.arrays import IntArray
 
-MAX_VALUE_LENGTH = 2_000
-MAX_COLUMNS = 200
 SUSPICIOUS = (
     "These rows were chosen because they look wrong, so the share of wrong labels among them is not the noise rate of "
     "the table. Review a sample for that."
 )
 TOO_FEW = "Review a few more rows for a noise rate: each range of label quality needs one."
+
+
+class Expectation(TypedDict):
+    """Wrong labels to expect among the ``read`` rows that are decided clearly, and among those that are ``left``."""
+
+    decided: float
+    read: int
+    open: float
+    left: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +45,7 @@ class ReviewQueue:
     ``table`` is the caller's table without the columns of the audit, ``kinds`` are its features, and ``row_kinds`` are
     the kinds of the rows in ``order``. ``strata`` (m,) are the strata of the sample; ranking rows by them gives the
     same strata as ranking by quality, in a fraction of the time. ``limit`` is what the noise rate is held against.
+    ``probable`` is false where the quality is no probability.
     """
 
     evidence: Evidence
@@ -45,6 +56,7 @@ class ReviewQueue:
     blind: bool
     strata: NDArray[np.int8]
     limit: float | None = None
+    probable: bool = True
 
     def __len__(self) -> int:
         return int(self.order.size)
@@ -59,38 +71,73 @@ class ReviewQueue:
         """Place in the queue of each row number."""
         return {row: place for place, row in enumerate(self.rows)}
 
-    def items(self, start: int, count: int) -> list[dict[str, object]]:
-        """Return the rows ``start`` to ``start + count`` of the queue, as the page shows them."""
-        chosen = self.order[max(start, 0) : max(start, 0) + count]
-        if not chosen.size:
+    @cached_property
+    def queued(self) -> QueuedRows:
+        """The rows by their values, to choose from."""
+        return QueuedRows(self.evidence, self.table, self.order)
+
+    def facets(self) -> dict[str, object]:
+        """Return what the rows can be chosen by: their pairs of classes, and columns of few values.
+
+        Rows of a sample come as they were drawn, so they are not chosen from.
+        """
+        return {} if self.blind else {"pairs": self.queued.pairs, "columns": self.queued.columns}
+
+    def items(self, places: Sequence[int]) -> list[dict[str, object]]:
+        """Return the rows at these places of the queue, as the page shows them; each value once."""
+        places = [place for place in places if 0 <= place < len(self)]
+        if not places:
             return []
+        chosen = self.order[places]
         part = self.table[self.evidence.positions[chosen].tolist()]
-        names = [name for name in part.columns if name != self.evidence.labels.column.name][:MAX_COLUMNS]
-        values = {name: [shown_value(v, max_length=MAX_VALUE_LENGTH) for v in part[name].to_list()] for name in names}
+        values = {name: part[name].to_list() for name in self.queued.names}
         explanations = [] if self.blind else explain(self.table, self.kinds, self.evidence, chosen)
         found: list[dict[str, object]] = []
-        for at, row in enumerate(chosen.tolist()):
-            data, place = row_data(self.evidence, row), max(start, 0) + at
-            blind: dict[str, object] = {
+        for at, (place, row) in enumerate(zip(places, chosen.tolist(), strict=True)):
+            data = row_data(self.evidence, row)
+            explained = _explained(explanations[at]) if explanations else set()
+            cells = [cell_of(name, column[at]) for name, column in values.items() if name not in explained]
+            shown: dict[str, object] = {
                 "at": place,
                 "row": data["row"],
                 "given": data["given"],
                 "given_code": data["given_code"],
-                "values": [(name, values[name][at]) for name in names],
+                "values": cells,
             }
-            if self.blind:
-                found.append(blind)
-            else:
-                found.append({**blind, **data, "kind": self.row_kinds[place], "explanation": explanations[at]})
+            if not self.blind:
+                shown |= {**data, "kind": self.row_kinds[place], "explanation": explanations[at]}
+            found.append(shown)
         return found
+
+    def image(self, place: int, name: str) -> tuple[bytes, str] | None:
+        """Return the bytes and the media type of an image, None where there is none that a browser shows."""
+        if not 0 <= place < len(self) or name not in self.queued.names:
+            return None
+        (value,) = self.table[name][[int(self.evidence.positions[self.order[place]])]].to_list()
+        kind = image_type(value)
+        return (bytes(value), kind) if kind else None
+
+    def code_for(self, row: int, verdict: str, code: int) -> int:
+        """Return the class that a verdict on a row means, and the one that was chosen where it means none.
+
+        Raises:
+            OptionError: The row is not in the queue.
+        """
+        if row not in self.places:
+            raise OptionError(f"Row {row} is not among the rows to review.")
+        at = self.order[self.places[row]]
+        meant = {"accept": self.evidence.suggested[at], "keep": self.evidence.codes[at], "unclear": UNCLEAR_CODE}
+        return int(meant.get(verdict, code))
 
     def progress(self, standing: Mapping[int, Decision]) -> Mapping[str, object]:
         """Count the decisions by verdict, and estimate the noise rate if the rows are a sample."""
         answers, verdicts = self._answers(standing)
         clear = answers.codes >= 0
         rate, note = self._rate(answers)
+        expected = self._expected(answers)
         return {
             "total": len(self),
+            "expected": expected,
             "decided": len(verdicts),
             "unclear": int((~clear).sum()),
             "wrong": int((answers.codes[clear] != self.evidence.codes[answers.positions[clear]]).sum()),
@@ -121,6 +168,20 @@ class ReviewQueue:
         waiting = self.order[decided[-1] + 1 if decided else 0 :]
         return ReviewAnswers(self.order[decided], codes, waiting=waiting), [one.verdict for one in made]
 
+    def _expected(self, answers: ReviewAnswers) -> Expectation | None:
+        """How many labels are likely wrong among the rows that are decided, and among those that are open."""
+        if self.blind or not self.probable:
+            return None
+        wrong = 1 - self.evidence.quality
+        clear = answers.positions[answers.codes >= 0]
+        decided = float(wrong[clear].sum())
+        return {
+            "decided": decided,
+            "read": int(clear.size),
+            "open": float(wrong[self.order].sum() - wrong[answers.positions].sum()),
+            "left": len(self) - int(answers.positions.size),
+        }
+
     def _rate(self, answers: ReviewAnswers) -> tuple[RateData | None, str]:
         """The noise rate of a sample with its assumption, or None and why there is none."""
         if not self.blind:
@@ -145,17 +206,35 @@ class ReviewQueue:
         return f"Not enough rows read to say whether it is above or below {limit}."
 
 
-def suspicious_queue(evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind]) -> ReviewQueue:
+def suspicious_queue(
+    evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], *, probable: bool = True
+) -> ReviewQueue:
     """Queue all flagged rows: clear errors first, worst quality first, and ambiguous rows last.
 
     A decision most likely changes the label where the model is sure of another class.
+
+    Args:
+        evidence: The m audited rows.
+        table: The caller's table.
+        kinds: Its features.
+        probable: Whether the quality is a probability.
     """
     order, row_kinds = evidence.worst()
     ambiguous = np.array([kind == "ambiguous" for kind in row_kinds], dtype=bool)
     ranked = np.argsort(ambiguous, kind="stable")
     return ReviewQueue(
-        evidence, table, kinds, order[ranked], tuple(row_kinds[at] for at in ranked), False, np.empty(0, np.int8)
-    )
+        evidence, table, kinds, order[ranked], tuple(row_kinds[at] for at in ranked), False, np.empty(0, np.int8),
+        probable=probable,
+    )  # fmt: skip
+
+
+def _explained(explanation: Explanation) -> set[str]:
+    """The columns that an explanation shows with their values; of a text it shows words alone."""
+    return {line["column"] for line in (*explanation["toward"], *explanation["against"]) if not _is_word(line)}
+
+
+def _is_word(line: Line) -> bool:
+    return line["where"] == f"the word {line['value']}"
 
 
 def sample_queue(

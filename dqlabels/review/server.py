@@ -8,23 +8,28 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from importlib import resources
+from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 from urllib.parse import parse_qs
 
 from dqlabels.errors import MissingExtraError, OptionError
-from dqlabels.review.decisions import ConflictError, Decision, DecisionFile
+from dqlabels.review.decisions import UNCLEAR_CODE, ConflictError, Decision, DecisionFile, NewDecision
 from dqlabels.review.queue import ReviewQueue
+from dqlabels.review.selection import ORDERS, Order, Selection
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY_BYTES = 10_000
+MAX_BODY_BYTES = 20_000
 MAX_ITEMS = 100
 MAX_WINDOW_LENGTH = 40
+MAX_TEXT_LENGTH = 500
+# As many decisions as the page makes at once.
+MAX_UNDONE = 100_000
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
@@ -124,12 +129,33 @@ class ReviewApp:
     def about(self, request: Request) -> Answer:
         """Return what does not change: the label, its classes, and how many rows there are."""
         classes = self.decisions.head["classes"]
-        return {"label": self.label, "classes": classes, "blind": self.queue.blind, "total": len(self.queue)}
+        about = {"label": self.label, "classes": classes, "blind": self.queue.blind, "rows": self.queue.rows}
+        return {**about, **self.queue.facets()}
 
     def rows(self, request: Request) -> Answer:
-        """Return a part of the queue."""
+        """Return the rows at some places of the queue, or a part of it."""
         start, count = _number(request, "start", 0), _number(request, "count", 20)
-        return {"items": self.queue.items(start, min(count, MAX_ITEMS))}
+        places = request.query_params.get("places")
+        wanted = range(start, start + count) if places is None else map(int, filter(str.isdecimal, places.split(",")))
+        return {"items": self.queue.items(list(islice(wanted, MAX_ITEMS)))}
+
+    def places(self, request: Request) -> Answer:
+        """Return the places in the queue of the rows that a reviewer wants to see, in order."""
+        asked = request.query_params
+        text = {name: asked.get(name, "")[:MAX_TEXT_LENGTH] for name in ("column", "value", "text")}
+        order: Order = next((order for order in ORDERS if order == asked.get("order")), "queue")
+        codes = {name: _number(request, name, -1) for name in ("given", "suggested")}
+        given, suggested = (None if code < 0 else code for code in codes.values())
+        if self.queue.blind:
+            raise OptionError("Rows of a sample come in the order in which they were drawn.")
+        return {"places": self.queue.queued.places(Selection(given, suggested, **text, order=order))}
+
+    def image(self, request: Request) -> Response:
+        """Return an image that a row holds."""
+        from starlette.responses import Response
+
+        found = self.queue.image(_number(request, "place", -1), request.query_params.get("column", ""))
+        return Response(status_code=404) if found is None else Response(found[0], media_type=found[1])
 
     def state(self, request: Request) -> Answer:
         """Return what was decided after the line ``since``, by any window or server."""
@@ -144,12 +170,28 @@ class ReviewApp:
         code, verdict = message.get("code"), message.get("verdict")
         if not _is_int(code) or not _is_int(seen) or not isinstance(verdict, str):
             raise OptionError("A decision needs row, verdict, code and seen.")
-        made = self.decisions.record(row, verdict, code, window=window, seen=seen)
+        made = self.decisions.record(row, verdict, code, window=window, seen=seen, note=_note(message))
         return {"decision": _plain(made), **self._state(_since(message))}
 
+    def decide_all(self, message: PageMessage) -> Answer:
+        """Save one verdict on several rows; all of them are on the disk when this returns."""
+        rows, verdict, code = message.get("rows"), message.get("verdict"), message.get("code", UNCLEAR_CODE)
+        if not isinstance(rows, list) or not isinstance(verdict, str) or not _is_int(code):
+            raise OptionError("A decision on several rows has rows, a verdict and a class.")
+        wanted = []
+        for one in rows:
+            if not isinstance(one, list) or len(one) != 2 or not all(map(_is_int, one)):
+                raise OptionError("Each of several rows has its number and the decision that was seen.")
+            row, seen = one
+            wanted.append(NewDecision(row, verdict, self.queue.code_for(row, verdict, code), seen, _note(message)))
+        made, passed_over = self.decisions.record_all(wanted, window=_window(message))
+        return {"made": len(made), "passed_over": passed_over, **self._state(_since(message))}
+
     def undo(self, message: PageMessage) -> Answer:
-        """Take back the last decision of this window."""
-        undone = self.decisions.undo(_window(message))
+        """Take back the last decision of this window, or as many as were made at once."""
+        count = message.get("count", 1)
+        taken = self.decisions.undo_last(_window(message), min(count, MAX_UNDONE) if _is_int(count) else 1)
+        undone = taken[-1] if taken else None  # the first of those that were made
         return {"undone": _plain(undone), **self._state(_since(message))}
 
     def _state(self, since: int) -> Answer:
@@ -177,8 +219,10 @@ def build_app(review: ReviewApp, *, port: int, token: str) -> Guard:
 
     routes = [Route("/", file("review.html", "text/html"))]
     routes += [Route(path, file(path[1:], kind)) for path, kind in FILES.items()]
-    routes += [Route(f"/api/{name}", _reads(getattr(review, name))) for name in ("about", "rows", "state")]
-    routes += [Route(f"/api/{name}", _writes(getattr(review, name)), methods=["POST"]) for name in ("decide", "undo")]
+    routes += [Route(f"/api/{name}", _reads(getattr(review, name))) for name in ("about", "rows", "places", "state")]
+    routes.append(Route("/api/image", review.image))
+    written = ("decide", "decide_all", "undo")
+    routes += [Route(f"/api/{name}", _writes(getattr(review, name)), methods=["POST"]) for name in written]
     return Guard(Starlette(routes=routes), port=port, token=token)
 
 
@@ -235,6 +279,11 @@ def _is_int(value: object) -> TypeGuard[int]:
 
 def _window(message: PageMessage) -> str:
     return str(message.get("window", ""))[:MAX_WINDOW_LENGTH]
+
+
+def _note(message: PageMessage) -> str:
+    note = message.get("note", "")
+    return note if isinstance(note, str) else ""
 
 
 def _since(message: PageMessage) -> int:

@@ -194,7 +194,7 @@ class ReviewSession:
         return self._table([(row, standing.get(row)) for row in self.queue.rows])
 
     def decided(self) -> Any:
-        """Return all decisions in the file: row and reviewed_label, ``"unclear"`` where that was the decision.
+        """Return all decisions in the file: row, reviewed_label and note; ``"unclear"`` where that was the decision.
 
         >>> import tempfile
         >>> import dqlabels, polars as pl
@@ -203,13 +203,16 @@ class ReviewSession:
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> folder = tempfile.TemporaryDirectory()
         >>> with audit.review(f"{folder.name}/mail.jsonl", open_browser=False) as session:
-        ...     _ = session.decisions.record(1, "choose", 1)  # what a click on "spam" does
+        ...     _ = session.decisions.record(1, "choose", 1, note="an advert")  # what a click on "spam" does
         ...     session.decided().rows()
-        [(1, 'spam')]
+        [(1, 'spam', 'an advert')]
         >>> folder.cleanup()
         """
         self.decisions.refresh()
-        return self._table(sorted(self.decisions.standing.items()))
+        made = sorted(self.decisions.standing.items())
+        notes = [one.note for _, one in made]
+        table = nw.from_native(self._table(made), eager_only=True)
+        return table.with_columns(nw.new_series("note", notes, nw.String, backend=table.implementation)).to_native()
 
     def conclusion(self) -> str:
         """Return what the sample says so far: the noise rate, and on which side of the limit.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 
 import narwhals as nw
@@ -14,7 +15,7 @@ from support.review import DATA, HEAD
 
 from dqlabels import DQLabelsError
 from dqlabels.frames.columns import read_labels
-from dqlabels.review.decisions import ConflictError, DecisionFile, head_of
+from dqlabels.review.decisions import ConflictError, DecisionFile, NewDecision, head_of
 
 
 def test_a_decision_is_in_the_file_when_it_is_recorded(tmp_path):
@@ -100,6 +101,36 @@ def test_a_file_read_again_says_the_same(tmp_path_factory, actions):
             file.record(row, "unclear" if code < 0 else "choose", code, window=window)
     again = DecisionFile(file.path, HEAD)
     assert (again.standing, again.last) == (file.standing, file.last)
+
+
+def test_several_decisions_are_written_together_or_not_at_all(tmp_path, monkeypatch):
+    file = DecisionFile(tmp_path / "d", HEAD)
+    made, passed_over = file.record_all([NewDecision(1, "keep", 0), NewDecision(2, "choose", 1)], window="w")
+    assert ([one.row for one in made], passed_over) == ([1, 2], [])
+    before = file.path.read_bytes()
+    write = os.write
+    monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:-3]))
+    with pytest.raises(OSError, match="No space left"):
+        file.record_all([NewDecision(3, "keep", 0), NewDecision(4, "keep", 0)])
+    assert file.path.read_bytes() == before
+    assert {*DecisionFile(file.path, HEAD).standing} == {1, 2}
+
+
+def test_a_note_is_kept_and_a_decision_without_one_is_written_as_before(tmp_path):
+    file = DecisionFile(tmp_path / "d", HEAD)
+    file.record(1, "keep", 0, note='it says "äh"')
+    file.record(2, "keep", 0)
+    with_note, without = map(json.loads, file.path.read_text().splitlines()[1:])
+    assert with_note["note"] == DecisionFile(file.path, HEAD).standing[1].note == 'it says "äh"'
+    assert "note" not in without
+
+
+def test_a_note_that_is_no_text_is_refused(tmp_path):
+    file = DecisionFile(tmp_path / "d", HEAD)
+    file.record(1, "keep", 0, note="x")
+    file.path.write_text(file.path.read_text().replace('"note": "x"', '"note": 7'))
+    with pytest.raises(DQLabelsError, match="no text"):
+        DecisionFile(file.path, HEAD)
 
 
 @pytest.mark.parametrize("content", ["hello\n", '{"a": 1}\n', "no end", '{"dqlabels_review": 99}\n'])

@@ -132,6 +132,141 @@ def test_the_table_takes_the_same_keys(review):
     assert ["Saved: kept" in rows.nth(at).inner_text() for at in range(3)] == [False, True, False]
 
 
+def shown_rows(page) -> int:
+    return int(page.locator("#title").inner_text().split(" of ")[1].split(")")[0])
+
+
+def wait_found(page, text: str) -> None:
+    page.locator("#found").filter(has_text=re.compile(text)).wait_for()
+
+
+def test_rows_are_chosen_by_class_and_all_are_shown_again(review):
+    page = review("plain")
+    every = len(page.session.queue)
+    page.select_option("#given", label="yes")
+    wait_found(page, rf"^\d+ of {every} rows$")
+    assert shown_rows(page) == sum(pair["rows"] for pair in page.session.queue.queued.pairs if pair["given"] == 1)
+    assert "yes → no" in page.locator("#title").inner_text()
+    page.click("#everything")
+    page.wait_for_function("document.getElementById('found').textContent === ''")
+    assert shown_rows(page) == every
+
+
+def test_text_is_searched_by_keyboard_and_keys_decide_again(review):
+    page = review("hostile")
+    page.keyboard.press("f")
+    page.keyboard.type("long 1")
+    wait_found(page, "rows$")
+    page.keyboard.press("Enter")
+    page.keyboard.press("k")
+    wait_decided(page, 1)
+    (row,) = page.session.decisions.standing
+    assert row % 3 == 1
+
+
+def test_rows_are_sorted(review):
+    page = review("plain")
+    page.select_option("#order", "row")
+    first = min(page.session.queue.rows)
+    page.locator("#title").filter(has_text=f"Row {first} (1 of").wait_for()
+
+
+def test_several_rows_are_decided_at_once_and_taken_back_at_once(review):
+    page = review("plain")
+    page.keyboard.press("k")
+    wait_decided(page, 1)
+    page.keyboard.press("t")
+    page.keyboard.press("s")
+    every = len(page.session.queue)
+    page.locator("#chosen").filter(has_text=f"{every - 1} chosen").wait_for()
+    page.keyboard.press("a")
+    wait_decided(page, every)
+    assert sorted(verdicts(page)) == ["accept"] * (every - 1) + ["keep"]
+    page.keyboard.press("z")
+    wait_decided(page, 1)
+    assert verdicts(page) == ["keep"]
+
+
+def test_rows_are_chosen_one_by_one_by_keyboard(review):
+    page = review("plain")
+    for key in ("t", "x", "ArrowDown", "ArrowDown", "x", "u"):
+        page.keyboard.press(key)
+    wait_decided(page, 2)
+    rows = page.locator("#body tr")
+    assert ["Saved: unclear" in rows.nth(at).inner_text() for at in range(3)] == [True, False, True]
+
+
+def test_rows_like_one_are_of_its_pair(review):
+    page = review("plain")
+    page.keyboard.press("l")
+    page.wait_for_selector("#body tr")
+    pairs = {tuple(row.locator("td").nth(at).inner_text() for at in (3, 4)) for row in page.locator("#body tr").all()}
+    assert len(pairs) == 1
+
+
+def test_a_note_goes_with_the_decision_and_can_be_added_to_it(review):
+    page = review("plain")
+    for key in ("n", *"a note", "Enter", "k"):
+        page.keyboard.press(key)
+    wait_decided(page, 1)
+    assert page.locator("#note").input_value() == ""  # of the next row
+    page.keyboard.press("ArrowLeft")
+    page.locator("#standing").filter(has_text="a note").wait_for()
+    for key in ("n", *" more", "Enter"):
+        page.keyboard.press(key)
+    page.locator("#standing").filter(has_text="a note more").wait_for()
+    (made,) = page.session.decisions.standing.values()
+    assert (made.verdict, made.note) == ("keep", "a note more")
+
+
+def test_the_classes_shown_are_not_among_the_others(review):
+    page = review("many")
+    title = page.locator("#title").inner_text()
+    given, suggested = title.split(": ")[1].split(" → ")
+    page.keyboard.press("c")
+    for name in (given, suggested):
+        page.fill("#wanted", name)
+        assert name not in page.locator("#list li").all_inner_texts()
+
+
+def test_two_classes_leave_no_other_to_choose(review):
+    page = review("plain")
+    assert "Choose another" not in page.locator("#answers").inner_text()
+    page.keyboard.press("c")
+    page.keyboard.press("k")
+    wait_decided(page, 1)
+
+
+def test_the_yield_is_said(review):
+    page = review("plain")
+    assert "rows still open about" in page.locator("#expected").inner_text()
+    page.keyboard.press("a")
+    wait_decided(page, 1)
+    assert page.locator("#expected").inner_text().startswith("1 of 1 labels read were wrong; ")
+
+
+def test_an_image_and_a_long_text_are_shown(browser, tmp_path):
+    data = two_classes()
+    pixel = bytes.fromhex("47494638396101000100800000ffffff00000021f90400000000002c00000000010001000002024401003b")
+    frame = pl.DataFrame({**data, "photo": [pixel] * 120, "remark": ["First.\n\nSecond. " + "more " * 200] * 120})
+    found = dqlabels.audit(frame, "label", exclude=["photo", "remark"])
+    with found.review(tmp_path / "d", open_browser=False) as session:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(session.url)
+        page.locator("#values img").wait_for()
+        page.wait_for_function("document.querySelector('#values img').naturalWidth === 1")
+        assert page.locator("#values img").get_attribute("alt").startswith("photo of row")
+        assert "First.\n\nSecond." in page.locator("#values").inner_text()
+        context.close()
+
+
+def test_a_sample_is_not_filtered(review):
+    page = review("plain", sample=30)
+    page.locator("#answers button").first.wait_for()
+    assert not page.locator("#filters").is_visible()
+
+
 def test_another_windows_decision_is_shown_and_kept(review):
     one, two = review("plain"), review("plain")
     two.route("**/api/state*", lambda route: route.abort())  # it does not hear of the other
@@ -157,6 +292,8 @@ def test_nothing_of_the_data_runs(review):
     for key in "akct":
         page.keyboard.press(key)
     wait_decided(page, 2)
+    page.keyboard.press("s")
+    page.wait_for_selector("#together select")
     assert page.evaluate("window.hacked") is None
     assert (page.said, page.locator("img, svg, main script").count()) == ([], 0)
     assert "onerror" in page.locator("body").inner_text()
@@ -205,13 +342,17 @@ def test_a_page_is_as_wide_as_the_screen(review, name, width):
 @pytest.mark.parametrize("name", ["plain", "hostile", "many", "empty"])
 def test_axe_finds_nothing(review, name, scheme):
     page = review(name, color_scheme=scheme)
-    found = violations(page)
-    if name != "empty":
+    dark = scheme == "dark"
+    found = violations(page, colors_only=dark)
+    if name == "many":  # of up to nine classes each has a button
         page.keyboard.press("c")
         page.wait_for_selector("#list li")
-        found += violations(page)
+        found += violations(page, colors_only=dark)
         page.keyboard.press("Escape")
+    if name != "empty":
         page.keyboard.press("t")
         page.wait_for_selector("#body tr")
-        found += violations(page)
+        page.keyboard.press("s")
+        page.wait_for_selector("#together select")
+        found += violations(page, colors_only=dark)
     assert found == []

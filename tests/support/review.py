@@ -37,7 +37,7 @@ class Client:
         try:
             server.request("GET" if said is None else "POST", path, body, {k: v for k, v in sent.items() if v})
             answer = server.getresponse()
-            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read().decode(errors="replace")
         finally:
             server.close()
 

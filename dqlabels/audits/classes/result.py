@@ -794,7 +794,8 @@ class LabelAudit(ClassAudit):
 
         table, kinds = self._features()
         if sample is None:
-            return suspicious_queue(self.evidence, table, kinds), self.evidence.labels
+            queue = suspicious_queue(self.evidence, table, kinds, probable=self.options.compat is None)
+            return queue, self.evidence.labels
         seed = self.options.random_state
         queue = sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed, limit=limit)
         return queue, self.evidence.labels
