@@ -43,7 +43,8 @@ HEADERS = {
 }
 # Not a redirect: a browser that came from elsewhere, such as the file that opens it, would not send the cookie along.
 ENTERED = (
-    '<!DOCTYPE html><title>dqlabels review</title><meta http-equiv="refresh" content="0;url=/"><a href="/">Review</a>'
+    '<!DOCTYPE html><title>dqlabels review</title><link rel="icon" href="data:,">'
+    '<meta http-equiv="refresh" content="0;url=/"><a href="/">Review</a>'
 )
 FILES = {"/review.js": "text/javascript", "/review.css": "text/css"}
 
