@@ -14,7 +14,7 @@ import numpy as np
 
 from dqlabels.audits.options import OPTION_NAMES, Options, Task
 from dqlabels.errors import LabelColumnError, OptionError
-from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, require, require_names
+from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, floats, require, require_names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 MAX_FRACTIONAL_CLASSES, MAX_FRACTIONAL_SHARE = 20, 0.02
 # Whole numbers of at least this many values may be codes of classes, grades or counts.
 MIN_VALUES_TO_ASK = 5
+# More whole numbers than the first, with fewer rows each than the second, are no codes: those repeat.
+MAX_RARE_CODES, MIN_ROWS_PER_CODE = 20, 10
+# Hours, weeks, states and minutes are at most so many, counted from 0 or 1. More codes have as many rows as classes
+# of fractional numbers, and leave gaps; ages, years and scores fill at least this share of their range.
+MAX_CODES, MIN_ROWS_PER_MANY, FILLED_SHARE = 60, int(1 / MAX_FRACTIONAL_SHARE), 0.5
 # Options that only labels of one class per row have, so that giving one says that the label is such.
 CLASS_OPTIONS = (
     "pred_probs",
@@ -132,7 +137,7 @@ def kind_of_table(table: Frame, label: str | Sequence[str], options: Options) ->
 
     Raises:
         OptionError: An option that contradicts the label or another option.
-        LabelColumnError: A column that is not there.
+        LabelColumnError: A column that is not there, or whole numbers that may be amounts.
 
     >>> import polars as pl
     >>> kind_of_table(nw.from_native(pl.DataFrame({"tags": [["a"], []]})), "tags", Options()).kind.name
@@ -183,6 +188,9 @@ def kind_of_schema(frame: pl.LazyFrame, label: str | Sequence[str], options: Opt
 def kind_of_look(look: Callable[[], LabelLook], options: Options) -> Resolved:
     """The kind of a column with one label per row, from its options or else its values.
 
+    Raises:
+        LabelColumnError: Whole numbers that may be amounts as well as classes.
+
     >>> fractions = LabelLook("y", nw.Float64(), 99, 99, 99, 0.0, 1.0, fractional=True)
     >>> kind_of_look(lambda: fractions, Options()).kind.name
     'regression'
@@ -206,6 +214,7 @@ def kind_of_look(look: Callable[[], LabelLook], options: Options) -> Resolved:
             "task='ordinal' to keep that without this note, task='classes' to leave the order out."
         )
         return Resolved(KINDS["ordinal"], (note,))
+    check_whole_numbers(column)
     return Resolved(KINDS["classes"], _questions(column))
 
 
@@ -220,9 +229,48 @@ def class_options(options: Options) -> list[str]:
 
 def looks_continuous(look: LabelLook) -> bool:
     """Whether a column is fractional numbers of so many values that they are amounts rather than classes."""
-    if not look.dtype.is_float() or not look.fractional or look.finite < MIN_ROWS_TO_JUDGE:
+    if not look.fractional or look.finite < MIN_ROWS_TO_JUDGE:
         return False
     return look.distinct > max_fractional_classes(look.finite)
+
+
+def check_whole_numbers(look: LabelLook) -> None:
+    """Ask about whole numbers that may be amounts, such as ages: as classes, nearly all of them would look wrong.
+
+    Raises:
+        LabelColumnError: Naming what to say.
+
+    >>> check_whole_numbers(LabelLook("digit", nw.Int64(), 1_797, 1_797, 10, 0, 9))
+    >>> check_whole_numbers(LabelLook("age", nw.Int64(), 9_000, 9_000, 72, 18, 89))
+    Traceback (most recent call last):
+        ...
+    dqlabels.errors.LabelColumnError: Column 'age' holds whole numbers from 18 to 89 (72 values in 9,000 rows): ...
+    """
+    if may_be_amounts(look):
+        raise LabelColumnError(
+            f"Column {look.name!r} holds whole numbers from {int(look.least)} to {int(look.largest)} "
+            f"({look.distinct:,} values in {look.finite:,} rows): amounts, or a class each? Say task='regression' if "
+            "they are ages, counts or other amounts, task='classes' if each is a code, task='ordinal' if they are "
+            "grades."
+        )
+
+
+def may_be_amounts(look: LabelLook) -> bool:
+    """Whether a column is whole numbers of so many values that they may be amounts as well as codes.
+
+    >>> codes = {"rows": 5_000, "finite": 5_000, "least": 1, "largest": 9_999}
+    >>> [may_be_amounts(LabelLook("y", nw.Int64(), distinct=k, **codes)) for k in (50, 90, 120, 600)]
+    [False, False, True, True]
+    """
+    each = look.finite / max(look.distinct, 1)
+    if look.fractional or look.rows < MIN_ROWS_TO_JUDGE or each < 2 or look.distinct <= MAX_RARE_CODES:
+        return False  # what hardly repeats names rows, which is said where labels are read
+    if each < MIN_ROWS_PER_CODE:
+        return True
+    many, counted = look.distinct > MAX_CODES, look.least in (0, 1)
+    if look.distinct >= FILLED_SHARE * (look.largest - look.least + 1):
+        return many or not counted
+    return many and each < MIN_ROWS_PER_MANY
 
 
 def max_fractional_classes(finite: int) -> int:
@@ -239,7 +287,7 @@ def look_at(column: Column) -> LabelLook:
     """
     if not holds_numbers(column.dtype):
         return LabelLook(column.name, column.dtype, len(column), ordered=is_ordered(column))
-    values = np.asarray(column.cast(nw.Float64).to_numpy(), dtype=np.float64)
+    values = floats(column)
     distinct = np.unique(values[np.isfinite(values)])
     if not distinct.size:
         return LabelLook(column.name, column.dtype, len(column))
@@ -276,8 +324,8 @@ def look_at_lazily(frame: pl.LazyFrame, label: str) -> LabelLook:
 
 
 def holds_numbers(dtype: nw.dtypes.DType) -> bool:
-    """Whether a column's values tell whether it holds classes or amounts: integers and floats."""
-    return dtype.is_float() or (dtype.is_integer() and dtype not in (nw.Int128, nw.UInt128))
+    """Whether a column's values tell whether it holds classes or amounts."""
+    return dtype.is_numeric()
 
 
 def is_ordered(column: Column) -> bool:

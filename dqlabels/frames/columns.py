@@ -412,7 +412,8 @@ def _check_classes(label: str, rows: int, classes: Sequence[Any]) -> None:
         )
     if rows < MIN_ROWS_TO_JUDGE:
         return
-    fractional = isinstance(classes[0], float) and any(value != int(value) for value in classes if np.isfinite(value))
+    numbers_of = isinstance(classes[0], (float, decimal.Decimal))
+    fractional = numbers_of and any(value != int(value) for value in classes if np.isfinite(float(value)))
     if fractional and len(classes) > max(20, 0.02 * rows):
         raise LabelColumnError(
             f"Column {label!r} looks continuous: {len(classes):,} different numbers in {rows:,} rows "

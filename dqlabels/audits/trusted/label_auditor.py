@@ -14,7 +14,7 @@ from dqlabels.audits.beside import options_in_row_order
 from dqlabels.audits.classes.grades import GradeBars
 from dqlabels.audits.classes.pipeline import check_grades, conclude
 from dqlabels.audits.classes.result import LabelAudit
-from dqlabels.audits.kinds import KINDS
+from dqlabels.audits.kinds import KINDS, check_whole_numbers, class_options, look_at
 from dqlabels.audits.options import FDR, FITTING, Options, documented
 from dqlabels.audits.probabilities import ClassProbabilities, Training, trained_probabilities
 from dqlabels.audits.request import Request
@@ -89,9 +89,10 @@ class LabelAuditor(Generic[Result]):
 
     Args:
         label: The column that holds the given labels.
-        task: ``"classes"``; ``"ordinal"`` for grades, where distance counts; ``"regression"`` for numbers, dates and
-            durations, which are judged by trees and by how far right values strayed in the trusted table; or
-            ``"multilabel"`` for a column of lists of labels, with a model for each label.
+        task: ``"classes"``, also by default, where whole numbers that may be amounts are asked about; ``"ordinal"``
+            for grades, where distance counts; ``"regression"`` for numbers, dates and durations, which are judged by
+            trees and by how far right values strayed in the trusted table; or ``"multilabel"`` for a column of lists
+            of labels, with a model for each label.
         fdr: Numbers only: the expected share of right values among the flagged of the trusted table, in (0, 1).
         **options: The options of :func:`dqlabels.audit` that fit and flag, as the signature lists them. ``groups``
             and ``sample_weight`` are of the trusted table; ``compat`` must be None, since cleanlab's numbers are of
@@ -113,7 +114,7 @@ class LabelAuditor(Generic[Result]):
 
     @overload
     def __init__(
-        self: LabelAuditor[LabelAudit], label: str, *, task: GradedTask = "classes", **options: Unpack[FittingOptions]
+        self: LabelAuditor[LabelAudit], label: str, *, task: GradedTask | None = None, **options: Unpack[FittingOptions]
     ) -> None: ...
 
     @overload
@@ -137,8 +138,10 @@ class LabelAuditor(Generic[Result]):
 
     @documented(FITTING)
     def __init__(
-        self, label: str, *, task: str = "classes", fdr: float = FDR, **options: Unpack[FittingOptions]
+        self, label: str, *, task: str | None = None, fdr: float = FDR, **options: Unpack[FittingOptions]
     ) -> None:
+        self._asks = task is None
+        task = "classes" if task is None else task
         if task not in (*get_args(GradedTask), "regression", "multilabel"):
             raise OptionError(
                 f"task={task!r}: an auditor judges 'classes', 'ordinal' for grades, 'regression' for numbers, or "
@@ -238,6 +241,8 @@ class LabelAuditor(Generic[Result]):
             warn_all(learned, stacklevel=3)
             return self
         labels = read_labels(table, self.label)
+        if self._asks and not class_options(options):
+            check_whole_numbers(look_at(labels.column))
         check_classes(self.label, labels.classes)
         kind = KINDS[str(options.task)]
         if kind.name == "ordinal":
