@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from narwhals.dependencies import is_polars_lazyframe
 
+from dqlabels.audits.arrow import audit_stream
 from dqlabels.audits.beside import options_in_row_order
 from dqlabels.audits.kinds import Kind, kind_of_lazy_frame, kind_of_schema, kind_of_table
 from dqlabels.audits.options import Options, documented
 from dqlabels.audits.request import KindModule, Request
 from dqlabels.audits.streaming import Plan, Streamed, blocks_when_asked, plan_of, row_count, stream, streamed_blocks
 from dqlabels.errors import warn_all
+from dqlabels.frames.arrow import arrow_source
 from dqlabels.frames.names import label_names
 from dqlabels.frames.reading import read_frame
 
@@ -33,8 +35,9 @@ def audit(frame: Any, label: str | Sequence[str], **options: Unpack[AuditOptions
     Args:
         frame: pandas or Polars DataFrame, Polars LazyFrame, or PyArrow table; n rows. A lazy frame is read at once, in
             memory up to 200,000 rows and in passes beyond, where the kind of label allows it; the audit's own
-            ``frame`` is lazy again. To plan an audit that is run when its rows are asked for, use
-            ``lf.labels.audit(label)``.
+            ``frame`` is lazy again. So is whatever hands out an Arrow stream (a DuckDB relation, an Ibis table, a
+            reader or dataset of PyArrow), in the order in which it gives its rows, once. To plan an audit that is run
+            when its rows are asked for, use ``lf.labels.audit(label)``.
         label: The column that holds the given labels; rows where it is missing are kept, not estimated from. A list
             of columns: the labels that several people gave, or with ``task="multilabel"`` one yes/no column per tag.
         {options}
@@ -69,6 +72,9 @@ def run_audit(frame: Any, label: str | Sequence[str], options: Options) -> Audit
         DQLabelsError: As :func:`audit`.
     """
     label = label_names(label)
+    if (source := arrow_source(frame)) is not None:
+        one = label if isinstance(label, str) else label[0]
+        return audit_stream(source, one, options, lambda rows: run_audit(rows, label, options))
     if is_polars_lazyframe(frame) and (streamed := _streamed(frame, label, options)) is not None:
         return streamed
     form, table = read_frame(frame)

@@ -230,6 +230,17 @@ def blocks_when_asked(plan: Plan, blocks: Callable[[], Iterator[pl.DataFrame]]) 
     return register_io_source(run, schema=plan.schema)
 
 
+def lazily(streamed: Streamed | None) -> pl.LazyFrame:
+    """The audited rows of what was streamed, as a lazy frame.
+
+    Raises:
+        OptionError: The audit was left with its counts alone.
+    """
+    if streamed is None:
+        raise OptionError("This audit was kept without its frame, so its rows cannot be read again.")
+    return blocks_when_asked(streamed.plan, streamed.blocks)
+
+
 def issues_of(
     frame: pl.LazyFrame, label: str, names: tuple[str, str, str], positions: IntArray, kinds: Sequence[str]
 ) -> pl.DataFrame:

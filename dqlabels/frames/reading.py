@@ -14,6 +14,18 @@ from dqlabels.frames.names import Form, undressed, with_text_names
 from dqlabels.frames.storage import with_plain_storage
 from dqlabels.frames.text import check_texts
 
+COLLECT = "Collect it into a pandas, Polars or PyArrow table first."
+# What to type for frames of libraries that are not read as they are, by narwhals' name of the library.
+IN_ITS_WORDS = {
+    "duckdb": "Pass relation.pl(), which is a Polars frame, or the relation itself to dqlabels.audit.",
+    "ibis": "Pass table.to_polars(), or the table itself to dqlabels.audit.",
+    "dask": "Pass frame.compute(), which is a pandas frame.",
+    "pyspark": "Use dqlabels.spark.audit(frame, label), or pass frame.toArrow().",
+    "pyspark[connect]": "Use dqlabels.spark.audit(frame, label), or pass frame.toArrow().",
+    "modin": "Pass frame.modin.to_pandas(), and join the columns of the answer.",
+    "cudf": "Pass frame.to_pandas() or frame.to_arrow(), and join the columns of the answer.",
+}
+
 
 def read_frame(frame: Any) -> tuple[Form, Frame]:
     """Return the form of the frame, in which results go back, and the frame itself, collected.
@@ -44,11 +56,11 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
         raise
     if isinstance(known, nw.LazyFrame):
         if not known.implementation.is_polars():
-            raise OptionError(
-                f"A lazy {known.implementation} frame is not audited in memory. Collect it into a pandas, Polars or "
-                "PyArrow table first."
-            )
+            library = str(known.implementation)
+            raise OptionError(f"A lazy {library} frame is not audited in memory. {IN_ITS_WORDS.get(library, COLLECT)}")
         return Form(lazy=True), known.collect()
+    if (library := str(known.implementation)) in IN_ITS_WORDS:
+        raise OptionError(f"A {library} frame is not audited as it is. {IN_ITS_WORDS[library]}")
     check_columns(known.columns)
     check_texts(known)
     return Form(names=names, like=like, stored=stored), known
@@ -59,6 +71,8 @@ def _what_to_type(given: Any) -> str:
     name = type(given).__name__
     if isinstance(given, str | PathLike):
         return f"Read the file, as in polars.read_csv({str(given)!r}), or run: dqlabels audit {given} --label NAME"
+    if type(given).__module__.startswith("pyspark.pandas"):
+        return "Use dqlabels.spark.audit(frame.to_spark(), label)."
     if "GroupBy" in name:
         return "Audit the whole frame, so that the model learns from all; audit.by(column) has each group's figures."
     if "Series" in name or name == "ChunkedArray":

@@ -190,7 +190,7 @@ def test_a_column_without_a_number_has_nothing_to_audit(spark):
 
 
 def test_a_spark_frame_is_not_audited_in_memory(spark):
-    with pytest.raises(OptionError, match="lazy .* frame is not audited in memory. Collect it"):
+    with pytest.raises(OptionError, match=r"lazy pyspark.* frame is not audited in memory. Use dqlabels.spark.audit"):
         read_frame(spark.range(3))
 
 

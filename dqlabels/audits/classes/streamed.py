@@ -25,6 +25,7 @@ from dqlabels.audits.streaming import (
     Streamed,
     blocks_when_asked,
     issues_of,
+    lazily,
 )
 from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Column, Labels, LabelSet
@@ -121,7 +122,7 @@ class StreamedAudit(ClassAudit):
     @property
     def issues(self) -> NativeFrame:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
-        return issues_of(self.frame, self.label, self.names, self.evidence.positions, self.evidence.kinds)
+        return issues_of(lazily(self.streamed), self.label, self.names, self.evidence.positions, self.evidence.kinds)
 
     def audited_rows(self) -> AuditedRows:
         """Refused, since only the worst rows are in memory; ``issues`` lists them."""

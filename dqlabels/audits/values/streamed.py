@@ -20,6 +20,7 @@ from dqlabels.audits.streaming import (
     Streamed,
     blocks_when_asked,
     issues_of,
+    lazily,
 )
 from dqlabels.audits.values.evidence import ValueEvidence
 from dqlabels.audits.values.picture import Axis, Picture
@@ -60,7 +61,7 @@ class StreamedValueAudit(AmountAudit):
     def issues(self) -> NativeFrame:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
         order, kinds = self.evidence.worst()
-        return issues_of(self.frame, self.label, self.names, self.evidence.positions[order], kinds)
+        return issues_of(lazily(self.streamed), self.label, self.names, self.evidence.positions[order], kinds)
 
     def _shown_table(self, places: IntArray) -> Frame:
         rows = nw.from_native(self.issues, eager_only=True)
@@ -80,7 +81,7 @@ class StreamedValueAudit(AmountAudit):
     @property
     def _table_columns(self) -> list[str]:
         """The columns of the source."""
-        return [name for name in self.frame.collect_schema().names() if name not in self.names]
+        return [name for name in lazily(self.streamed).collect_schema().names() if name not in self.names]
 
 
 def stream_task(plan: Plan) -> ValueTask:

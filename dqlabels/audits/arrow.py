@@ -1,0 +1,83 @@
+"""Audits of tables that hand out an Arrow stream: in memory up to a size, beyond it in passes over a copy on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dqlabels.audits.options import Options
+from dqlabels.errors import MissingExtraError
+from dqlabels.frames.arrow import GROUP_ROWS, ArrowSource, read_up_to, scratch_file, write
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dqlabels.audits.base import Audit
+
+
+def audit_stream(source: ArrowSource, label: str, options: Options, run: Callable[[Any], Audit]) -> Audit:
+    """Audit a source, and give its rows back as its own kind, in the order in which it gave them.
+
+    The rows are read once. Where there are more of them than are audited in memory, they are kept in a Parquet file
+    until the process ends, so that every pass sees the same rows.
+
+    Args:
+        source: Where the rows come from.
+        label: The label column.
+        options: What the caller asks for.
+        run: Audits a PyArrow table, or a lazy Polars frame.
+
+    Raises:
+        MissingExtraError: PyArrow, or for many rows Polars, is not installed.
+        DQLabelsError: As :func:`dqlabels.audit`.
+    """
+    first, rest = read_up_to(source, options.sizes.large_rows)
+    if first.num_rows <= options.sizes.large_rows:
+        result = run(first)
+        return replace(result, frame=source.of_table(result.frame))
+    try:
+        import polars as pl
+    except ImportError as error:
+        raise MissingExtraError(
+            f"A stream of more than {options.sizes.large_rows:,} rows is audited by Polars: pip install polars"
+        ) from error
+    rows, audited = scratch_file(), scratch_file()
+    write(rows, first.schema, [first], rest)
+    schema = first.schema
+    del first
+    result = run(pl.scan_parquet(rows))
+    for name, dtype in zip(options.names, ("double", schema.field(label).type, "bool"), strict=True):
+        schema = schema.append(_field(name, dtype))
+    write(audited, schema, _with_answers(rows, result.frame, schema, options.names))
+    return replace(result, frame=source.of_file(audited))
+
+
+def _field(name: str, dtype: Any) -> pa.Field:
+    import pyarrow as pa
+
+    return pa.field(name, dtype)
+
+
+def _with_answers(path: str, audited: Any, schema: pa.Schema, names: tuple[str, str, str]) -> Iterator[pa.Table]:
+    """The rows of a copy as the source gave them, with the three columns of the audited frame, in parts.
+
+    Args:
+        path: The copy.
+        audited: A lazy Polars frame of as many rows.
+        schema: The columns of the parts.
+        names: The three columns.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from dqlabels.engines.polars import read_blocks
+
+    answers = (block.to_arrow() for block in read_blocks(audited.select(names), GROUP_ROWS))
+    held = next(answers)
+    for batch in pq.ParquetFile(path).iter_batches(GROUP_ROWS):
+        while held.num_rows < batch.num_rows:
+            held = pa.concat_tables([held, next(answers)])
+        part, held = held.slice(0, batch.num_rows), held.slice(batch.num_rows)
+        columns = [*batch.columns, *(part[name].cast(schema.field(name).type) for name in names)]
+        yield pa.table(columns, schema=schema)

@@ -1,0 +1,168 @@
+"""Tables that hand out an Arrow stream, of the real libraries: read once, in order, and given back as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from support.sized import Sized
+
+import dqlabels
+from dqlabels.errors import DQLabelsError, LabelColumnError, OptionError, OutputColumnError
+from dqlabels.frames import arrow
+from dqlabels.models.sizes import BoostingSizes, Sizes
+
+pa = pytest.importorskip("pyarrow")
+pytestmark = [
+    pytest.mark.skipif(
+        not hasattr(pl.LazyFrame, "collect_batches"),
+        reason="Polars before 1.34 hands out no batches, so nothing streams",
+    ),
+    pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning"),  # Ibis 12 calls it of DuckDB 2
+]
+JUDGED = {"features": ["x", "place", "paid"]}
+ROWS = 1_600
+SIZES = {"memory": Sizes(), "passes": Sizes(large_rows=500, block_rows=400, halves=BoostingSizes(trees=4, depth=3))}
+
+
+def table() -> pa.Table:
+    rng = np.random.default_rng(0)
+    high = rng.random(ROWS) < 0.5
+    return pa.table(
+        {
+            "row": np.arange(ROWS),
+            "x": rng.normal(size=ROWS) + 3 * high,
+            "place": pa.array(np.where(rng.random(ROWS) < 0.3, "far", "near")).dictionary_encode(),
+            "paid": pa.array([None if at % 9 == 0 else at for at in range(ROWS)], pa.decimal128(12, 2)),
+            "y": pa.array(np.where(high ^ (rng.random(ROWS) < 0.03), "high", "low"), pa.large_string()),
+        }
+    )
+
+
+def duckdb_relation():
+    duckdb = pytest.importorskip("duckdb")
+    return duckdb.from_arrow(table())
+
+
+def ibis_table():
+    return pytest.importorskip("ibis").memtable(table())
+
+
+def dataset():
+    import pyarrow.dataset
+
+    return pyarrow.dataset.dataset(table())
+
+
+class Capsule:
+    """A frame of a library nobody knows, which hands out a stream and nothing else."""
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return table().__arrow_c_stream__(requested_schema)
+
+
+SOURCES = {
+    "duckdb": duckdb_relation,
+    "ibis": ibis_table,
+    "reader": lambda: table().to_reader(max_chunksize=300),
+    "dataset": dataset,
+    "scanner": lambda: dataset().scanner(),
+    "batch": lambda: table().combine_chunks().to_batches()[0],
+    "capsule": Capsule,
+}
+KINDS = {"duckdb": "DuckDBPyRelation", "ibis": "Table"}
+
+
+def as_table(frame):
+    return pa.RecordBatchReader.from_stream(frame).read_all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_source_comes_back_as_its_own_kind_with_the_columns_of_the_audit(source, size):
+    sized = Sized(SIZES[size])
+    audit = sized.audit(SOURCES[source](), "y", **JUDGED)
+    assert type(audit.frame).__name__ == KINDS.get(source, "RecordBatchReader")
+    found = as_table(audit.frame)
+    expected = sized.audit(table(), "y", **JUDGED).frame
+    assert found["row"].to_pylist() == list(range(ROWS))
+    for name in ("label_quality", "suggested_label", "is_label_issue"):
+        assert found[name].to_pylist() == expected[name].to_pylist()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_columns_of_a_reader_keep_their_types(size):
+    found = Sized(SIZES[size]).audit(table().to_reader(), "y", **JUDGED).frame
+    assert [field.type for field in found.schema][:5] == [field.type for field in table().schema]
+    assert found.schema.field("suggested_label").type == pa.large_string()
+
+
+def test_the_rows_of_a_relation_can_be_read_again():
+    relation = Sized(SIZES["passes"]).audit(duckdb_relation(), "y", **JUDGED).frame
+    first, second = (relation.filter("is_label_issue").aggregate("count(*)").fetchall() for _ in range(2))
+    assert first == second
+    assert first[0][0] > 0
+
+
+def test_what_is_worst_is_listed_in_passes():
+    audit = Sized(SIZES["passes"]).audit(duckdb_relation(), "y", **JUDGED)
+    assert isinstance(audit, dqlabels.StreamedAudit)
+    assert audit.issues["label_quality"].is_sorted()
+
+
+def test_the_result_of_a_query_is_audited():
+    duckdb = pytest.importorskip("duckdb")
+    loans = table()  # found by its name
+    assert loans.num_rows
+    audit = dqlabels.audit(duckdb.sql("select x, y from loans where row < 400"), "y")
+    assert audit.frame.columns == ["x", "y", "label_quality", "suggested_label", "is_label_issue"]
+
+
+def test_a_stream_that_fails_midway_is_named_and_leaves_nothing():
+    def batches():
+        yield from table().to_batches(max_chunksize=700)[:2]
+        raise RuntimeError("the server went away")
+
+    before = set(_files())
+    reader = pa.RecordBatchReader.from_batches(table().schema, batches())
+    with pytest.raises(OptionError, match="A pyarrow RecordBatchReader could not be read to its end: .*server went"):
+        Sized(SIZES["passes"]).audit(reader, "y")
+    assert set(_files()) == before
+
+
+def _files():
+    return [path for folder in arrow._FOLDERS for path in Path(folder).iterdir()]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("label", "more", "error"), [("z", {}, LabelColumnError), ("y", {"label_quality": 0.0}, OutputColumnError)]
+)
+def test_mistakes_are_named_as_for_any_frame(size, label, more, error):
+    given = table()
+    for name, value in more.items():
+        given = given.append_column(name, pa.array([value] * ROWS))
+    with pytest.raises(DQLabelsError) as caught:
+        Sized(SIZES[size]).audit(given.to_reader(), label)
+    assert isinstance(caught.value, error)
+
+
+def test_an_empty_stream_is_refused():
+    with pytest.raises(LabelColumnError):
+        dqlabels.audit(table().slice(0, 0).to_reader(), "y")
+
+
+def test_an_auditor_says_what_to_pass_for_a_relation():
+    auditor = dqlabels.LabelAuditor("y", **JUDGED).fit(table())
+    with pytest.raises(OptionError, match=r"Pass relation.pl\(\)"):
+        auditor.audit(duckdb_relation())
+
+
+def test_a_dask_frame_is_refused_with_the_way_that_works():
+    dask = pytest.importorskip("dask.dataframe")
+    frame = dask.from_pandas(pd.DataFrame({"x": [1.0, 2.0], "y": ["a", "b"]}), npartitions=1)
+    with pytest.raises(OptionError, match=r"Pass frame.compute\(\)"):
+        dqlabels.audit(frame, "y")
