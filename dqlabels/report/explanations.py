@@ -35,6 +35,8 @@ MAX_TOWARD, MAX_AGAINST, MAX_NEAREST = 5, 2, 3
 # Only this many words of a text are compared.
 MAX_WORDS = 400
 MAX_VALUE_LENGTH = 80
+# A few bytes may name a class; more of them are an image or something else that is not read.
+MAX_BYTES_SHOWN = 20
 METHOD = (
     "How many times more common a value is among rows with the suggested label than among rows with the given one, "
     "each column by itself and numbers in tenths (the row itself is left out). This is read off the table and does "
@@ -375,7 +377,7 @@ def shown_value(value: Any, *, max_length: int = MAX_VALUE_LENGTH) -> str:
         return f"[{head}, … {len(numbers):,} in all]" if len(numbers) > 3 else f"[{head}]"
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    if isinstance(value, (bytes, bytearray, memoryview)):
+    if isinstance(value, (bytes, bytearray, memoryview)) and len(value) > MAX_BYTES_SHOWN:
         return f"({len(value):,} bytes)"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     text = "".join(letter if letter.isprintable() or letter.isspace() else "�" for letter in text[: 2 * max_length])

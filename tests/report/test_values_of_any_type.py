@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dqlabels
+from dqlabels.review.selection import Selection
 
 ROWS = 40
 ZONE = dt.timezone(dt.timedelta(hours=5, minutes=30))
@@ -80,12 +81,13 @@ def views(frame: Any, label: str, classes: Any) -> dict[str, str]:
     audit = dqlabels.audit(frame, label, pred_probs=PROBS, classes=list(classes))
     queue, _ = audit._review_queue(None, None)
     facts = audit.report_facts()
+    assert queue.queued.places(Selection(text="no such text")) == []
     return {
         "notebook": audit._repr_html_(),
         "summary": audit.summary(),
         "json": json.dumps(audit.to_dict(), allow_nan=False, default=_refused),
         "shown": json.dumps(facts["shown"], default=_refused),
-        "queue": json.dumps(queue.items(0, 9), default=_refused),
+        "queue": json.dumps([queue.items(range(9)), queue.facets()], default=_refused),
         "issues": str(audit.issues.shape),
     }
 
