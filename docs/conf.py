@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from sphinx.application import Sphinx
+
 from dqlabels.version import __version__
 
 # It tells at length what it does not document of itself.
@@ -54,9 +56,28 @@ autosummary_context = {
     # Made by the package from what callers pass; their fields are what people read.
     "without_members": ["dqlabels.Limits", "dqlabels.Options"],
 }
+# Words that people search a page by and that others hold as well: entries of the index, which the search puts first.
+SEARCHED_BY = {
+    "gates": ("gate", "which limit"),
+    "gpu": ("cuda",),
+    "guide-data-engineer": ("every night", "gate nightly", "nightly gate", "nightly job"),
+    "noise-rate": ("noise rate", "how many labels are wrong", "how many are wrong"),
+}
 # Where capitals alone tell two files apart, some file systems keep one of them.
 autosummary_filename_map = {
     "dqlabels.audit": "audit",
     "dqlabels.checkup": "checkup",
     "dqlabels.accessor.LabelsAccessor": "df.labels",
 }
+
+
+def add_words(_: Sphinx, docname: str, source: list[str]) -> None:
+    """Add the words by which a page is searched to the index, as its main entries."""
+    words = SEARCHED_BY.get(docname)
+    if words:
+        source[0] += "\n```{index} " + ", ".join(f"! {word}" for word in words) + "\n```\n"
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what this file adds to a build."""
+    app.connect("source-read", add_words)

@@ -17,6 +17,21 @@ SOURCE = "_modules"  # the folder of the pages that show source code
 FIRST = 3  # how far down the results people look
 # What people type, by the page that answers it.
 SEARCHES = {
+    "etl": ("ETL", "add columns", "add columns in ETL"),
+    "guide-data-engineer": ("nightly", "every night", "gate nightly", "nightly job"),
+    "gates": ("gate", "which limit"),
+    "threshold": ("threshold", "choose a threshold", "only the sure ones", "sure ones", "min_precision"),
+    "own-model": ("my own model", "own model", "LightGBM", "XGBoost", "CatBoost", "TabPFN", "pred_probs"),
+    "text": ("text", "texts", "tickets", "sentence embeddings"),
+    "images": ("image", "images", "photographs"),
+    "gpu": ("GPU", "CUDA"),
+    "streaming": ("bigger than memory", "larger than memory", "out of memory", "memory"),
+    "fix-labels": ("fix labels", "keep the originals", "fix", "originals", "undo"),
+    "noise-rate": ("noise rate", "read the noise rate", "how many labels are wrong"),
+    "compare": ("last month", "compare", "compare with last month", "month"),
+    "from-cleanlab": ("cleanlab", "from cleanlab", "find_label_issues"),
+    "when-not": ("when not to use it", "when not to use", "not to use"),
+    "learn": ("train well",),
     "api/audit": ("dqlabels.audit",),
     "api/dqlabels.LabelAuditor": ("LabelAuditor", "dqlabels.LabelAuditor"),
     "api/dqlabels.LabelMonitor": ("LabelMonitor",),

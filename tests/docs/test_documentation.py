@@ -133,3 +133,11 @@ def resolves(name: str) -> bool:
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
 def test_a_link_of_the_readme_leads_to_a_file(link: str):
     assert (ROOT / link).exists()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_writes_unread_suggestions_over_the_labels(page: Path):
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(
+        r"""^.*\w\S*\s*=(?!=)\s*(?:\w+|pl\.col\()?[\[(]?["']suggested_label["'].*$""", text, flags=re.M
+    )

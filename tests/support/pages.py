@@ -16,6 +16,7 @@ NEEDS = {
     "annotators.md": "pandera",
     "from-cleanlab.md": "cleanlab",
     "great-expectations.md": "great_expectations",
+    "images.md": "PIL",
     "pandera.md": "pandera.backends.narwhals",  # a pandera that writes Polars schemas
     "spark.md": "pyspark",
     "spark_job.py": "pyspark",
