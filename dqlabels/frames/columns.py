@@ -557,7 +557,7 @@ def _is_filled(row: Any) -> bool:
 def _object_kind(present: Column, *, named: bool) -> str:
     """Return the kind of a pandas object column by the types of its values."""
     types = {type(value) for value in present.to_list()}
-    if types == {bool}:
+    if types <= {bool, np.bool_}:
         return "boolean"
     if all(issubclass(kind, datetime.date) for kind in types):
         return "date"

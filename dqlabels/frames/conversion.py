@@ -118,7 +118,7 @@ def _parsed_moments(column: Column, expected: str) -> Column:
             refuse(column, expected, f"{value!r} in row {row:,} is not a date like 2024-01-31 or 2024-01-31 18:30:00")
         if value is not None and not isinstance(value, (str, datetime.date)):
             refuse(column, expected, f"{_shown(value)} in row {row:,} is not a date")
-    stamps = [value.strip() if isinstance(value, str) else value for value in values]
+    stamps = [value.strip() if isinstance(value, str) else _without_zone(value) for value in values]
     try:
         moments = np.array(stamps, dtype="datetime64[us]")
     except ValueError as error:
@@ -127,6 +127,13 @@ def _parsed_moments(column: Column, expected: str) -> Column:
         days = nw.new_series(column.name, moments, backend=column.implementation)
         return days if column.implementation.is_pandas_like() else days.cast(nw.Date)
     return nw.new_series(column.name, moments, backend=column.implementation)
+
+
+def _without_zone(value: Any) -> Any:
+    """Return a moment as UTC has it, since NumPy holds no zone; any other value as it is."""
+    if getattr(value, "tzinfo", None) is None:
+        return value
+    return value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
 
 def as_vectors(column: Column, size: int, expected: str) -> FloatMatrix:

@@ -59,7 +59,10 @@ def row_weights(weights: ArrayLike | None, n_rows: int) -> FloatArray | None:
     """
     if weights is None:
         return None
-    values = np.asarray(weights, dtype=np.float64)
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise OptionError(f"sample_weight must hold one number for each row ({error}).") from error
     if values.shape != (n_rows,) or not np.isfinite(values).all() or (values < 0).any():
         raise OptionError("sample_weight must hold one finite number of at least 0 for each row.")
     if not values.any():

@@ -19,10 +19,12 @@ from pyarrow import compute
 from support.frames import WIDE_NUMBERS, column
 
 import dqlabels
+from dqlabels.errors import OptionError
 from dqlabels.frames.columns import choose_features, read_labels
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.frames.outputs import to_callers_kind
 from dqlabels.frames.reading import read_frame
+from dqlabels.models.units import row_weights
 
 ROWS = 40
 NUMBERS = [at * 7 % 5 for at in range(ROWS)]
@@ -206,3 +208,40 @@ def test_an_audit_suggests_labels_in_the_storage_of_the_column(make, plain):
     assert any(flagged)
     assert [one != other for one, other in zip(given, suggested, strict=True)] == flagged
     assert stored(result.frame, "suggested_label")[0] == stored(frame, "column")[0]
+
+
+OBJECTS = {
+    "NumPy scalars": [np.int64(number) for number in NUMBERS],
+    "floats of several sizes": [np.float32(number) if number else float(number) for number in NUMBERS],
+    "decimals": [decimal.Decimal(number) for number in NUMBERS],
+}
+
+
+@pytest.mark.parametrize("values", OBJECTS.values(), ids=OBJECTS)
+def test_numbers_in_a_column_of_objects_are_numbers(values):
+    table = read_frame(pd.DataFrame({"x": pd.Series(values, dtype=object), "y": NUMBERS}))[1]
+    kinds = choose_features(table, "y", None, [])[0]
+    assert kinds == {"x": "number"}
+    assert FeatureEncoder.fit(table, kinds).transform(table).ravel().tolist() == NUMBERS
+
+
+def test_moments_of_several_offsets_in_a_column_of_objects_are_the_moments_they_are():
+    """As JSON and databases hand them over; NumPy alone warns of them."""
+    noon = dt.datetime(2024, 1, 1, 12, tzinfo=dt.timezone.utc)
+    zones = [dt.timezone(dt.timedelta(hours=hours)) for hours in (0, 2, -5)]
+    table = read_frame(pd.DataFrame({"x": pd.Series([noon.astimezone(zone) for zone in zones], dtype=object)}))[1]
+    days = FeatureEncoder.fit(table, {"x": "date"}).transform(table)[:, 0]
+    assert days.tolist() == [noon.timestamp() / 86_400] * 3
+
+
+def test_whole_numbers_beyond_those_of_floats_are_the_nearest():
+    large = [2**53 + 1, 2**62 - 1, None]
+    for frame in (pa.table({"x": large}), pd.DataFrame({"x": pd.array(large, pd.ArrowDtype(pa.int64()))})):
+        found = FeatureEncoder.fit(read_frame(frame)[1], {"x": "number"}).transform(read_frame(frame)[1]).ravel()
+        assert_array_equal(found, np.array([2**53 + 1, 2**62 - 1, np.nan], dtype=np.float32))
+
+
+@pytest.mark.parametrize("weights", [["much"] * ROWS, DAYS], ids=["text", "dates"])
+def test_weights_that_are_no_numbers_are_refused(weights):
+    with pytest.raises(OptionError, match="one number for each row"):
+        row_weights(weights, ROWS)
