@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.amounts import WRONG, prices
-from support.frames import WIDE_NUMBERS, column, eager
+from support.frames import MAKERS, WIDE_NUMBERS, column, eager
 
 import dqlabels
 from dqlabels.errors import FeatureError, LabelColumnError, LabelNoiseError, OptionError, OutputColumnError
@@ -31,6 +32,12 @@ def audit(frame, label="price", **options):
     return dqlabels.audit(frame, label, task="regression", **options)
 
 
+@cache
+def audited(library: str = "polars"):
+    """The audit of the prices, which no test changes."""
+    return audit(MAKERS[library](prices()))
+
+
 def with_price(values):
     return {**prices(len(values)), "price": values}
 
@@ -39,50 +46,48 @@ def flagged(found) -> list[int]:
     return np.flatnonzero(column(found.frame, "is_label_issue")).tolist()
 
 
-def test_planted_errors_are_flagged(make_frame):
-    assert flagged(audit(make_frame(prices()))) == WRONG
+def test_planted_errors_are_flagged(library):
+    assert flagged(audited(library)) == WRONG
 
 
-def test_the_frame_comes_back_with_three_columns(make_frame):
-    frame = make_frame(prices())
-    found = audit(frame).frame
-    assert type(found) is type(frame)
+def test_the_frame_comes_back_with_three_columns(library):
+    found = audited(library).frame
+    assert type(found) is type(MAKERS[library]({}))
     assert eager(found).columns == ["x", "z", "price", "label_quality", "suggested_label", "is_label_issue"]
     assert column(found, "price") == prices()["price"]
 
 
-def test_a_suggestion_is_near_the_right_value(make_frame):
-    suggested = column(audit(make_frame(prices())).frame, "suggested_label")
+def test_a_suggestion_is_near_the_right_value(library):
+    suggested = column(audited(library).frame, "suggested_label")
     assert [abs(suggested[row] - prices()["price"][row] / 10) < 20 for row in WRONG] == [True] * 3
 
 
-def test_an_unflagged_value_is_its_own_suggestion(make_frame):
-    found = audit(make_frame(prices())).frame
+def test_an_unflagged_value_is_its_own_suggestion(library):
+    found = audited(library).frame
     same = [a == b for a, b in zip(column(found, "price"), column(found, "suggested_label"), strict=True)]
     assert same == [not flag for flag in column(found, "is_label_issue")]
 
 
-def test_quality_is_a_share_and_lowest_where_flagged(make_frame):
-    quality = np.array(column(audit(make_frame(prices())).frame, "label_quality"))
+def test_quality_is_a_share_and_lowest_where_flagged(library):
+    quality = np.array(column(audited(library).frame, "label_quality"))
     assert (quality >= 0).all()
     assert (quality <= 1).all()
     assert sorted(np.argsort(quality)[:3].tolist()) == WRONG
 
 
-def test_issues_say_on_which_side_a_value_lies(make_frame):
-    issues = eager(audit(make_frame(prices())).issues)
+def test_issues_say_on_which_side_a_value_lies(library):
+    issues = eager(audited(library).issues)
     assert issues.columns[:5] == ["row", "price", "suggested_label", "label_quality", "kind"]
     assert issues["kind"].to_list() == ["high"] * 3
 
 
-def test_every_engine_finds_the_same():
-    found = [audit(make(prices())).frame for make in (pd.DataFrame, pl.DataFrame)]
-    assert column(found[0], "label_quality") == column(found[1], "label_quality")
+def test_every_library_finds_the_same(library):
+    assert column(audited(library).frame, "label_quality") == column(audited().frame, "label_quality")
 
 
 def test_row_order_does_not_show():
     frame, order = pl.DataFrame(prices()), np.random.default_rng(1).permutation(200)
-    plain, mixed = audit(frame), audit(frame[order.tolist()])
+    plain, mixed = audited(), audit(frame[order.tolist()])
     assert (np.array(column(plain.frame, "label_quality"))[order] == column(mixed.frame, "label_quality")).all()
 
 
@@ -342,7 +347,7 @@ def test_groups_stay_together_and_are_no_feature():
 
 
 def test_the_gate_holds_the_flagged_share():
-    found = audit(pl.DataFrame(prices()))
+    found = audited()
     assert found.gate(max_flagged_share=0.02).passed
     with pytest.raises(LabelNoiseError, match=r"FAIL: .*1\.5% .* limit of 1\.0% \(column 'price'"):
         found.gate(max_flagged_share=0.01).raise_if_failed()
@@ -354,7 +359,7 @@ def test_the_gate_holds_the_flagged_share():
 )
 def test_a_limit_that_means_nothing_is_refused(limits, message):
     with pytest.raises(OptionError, match=message):
-        audit(pl.DataFrame(prices())).gate(**limits)
+        audited().gate(**limits)
 
 
 def test_the_result_shows_itself():
@@ -366,8 +371,8 @@ def test_the_result_shows_itself():
     assert "3 flagged (1.5%)" in str(found)
 
 
-def test_the_page_says_what_the_audit_found(make_frame):
-    found = audit(make_frame(prices()))
+def test_the_page_says_what_the_audit_found(library):
+    found = audited(library)
     page = found.to_html(gate=found.gate(max_flagged_share=0.001))
     assert "3 of 200 values are flagged (1.5%); about 10% of them are expected to be right." in page
     assert "The gate failed" in page
@@ -401,7 +406,7 @@ def test_the_size_of_a_page_does_not_grow_with_the_table():
 @pytest.mark.parametrize("rows", [0, 1001, True, "10"])
 def test_a_number_of_rows_to_show_that_is_none_is_refused(rows):
     with pytest.raises(OptionError, match="rows="):
-        audit(pl.DataFrame(prices())).to_html(rows=rows)
+        audited().to_html(rows=rows)
 
 
 def test_nine_in_ten_right_values_lie_in_their_interval():
@@ -416,4 +421,4 @@ def test_nine_in_ten_right_values_lie_in_their_interval():
 @pytest.mark.parametrize(("call", "arguments"), [("review", ()), ("review_sample", ()), ("with_review", ({},))])
 def test_reviews_are_refused_by_name(call, arguments):
     with pytest.raises(OptionError, match=rf"{call}\(\) is for classes, and 'price' was audited as numbers"):
-        getattr(audit(pl.DataFrame(prices())), call)(*arguments)
+        getattr(audited(), call)(*arguments)
