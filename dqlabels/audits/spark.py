@@ -17,7 +17,7 @@ from dqlabels.audits.trusted.fitted import (
     Fitted,
     batch_options,
     check_known,
-    foreign_note,
+    foreign_notes,
     read_batch_labels,
     refuse_foreign,
 )
@@ -130,7 +130,7 @@ def audit_batch_on_spark(frame: DataFrame, fitted: Fitted, *, keep_new_classes: 
         refuse_foreign(fitted, labels)
     rows = np.zeros(len(labels.values), dtype=np.int64)
     rows[labels.foreign[labels.foreign >= 0]] = seen.rows[labels.foreign >= 0]
-    notes = [foreign_note(labels.values, rows)] if rows.any() else []
+    notes = foreign_notes(fitted, labels.values, rows)
     task = BatchTask.of(seen, labels, len(fitted.classes))
     judge = FittedBatch(fitted, labels.column, task.known_rows, batch_options(fitted, Options()))
     return _judged_on_workers(frame, task, judge, fitted.names, notes)

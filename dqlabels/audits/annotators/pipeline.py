@@ -13,6 +13,7 @@ from dqlabels.audits.request import Request
 from dqlabels.errors import FeatureError, OptionError, ProbabilityError
 from dqlabels.frames.class_columns import check_order
 from dqlabels.frames.columns import Frame, Labels
+from dqlabels.frames.look_alikes import look_alike_notes
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.noise.annotators import draw_truth
 from dqlabels.statistics.active_learning import activelab_scores, scores_without_model
@@ -65,7 +66,8 @@ def audit_table(request: Request) -> AnnotatorAudit:
         )
     method = options.consensus or ("ibcc" if probabilities is None else "crowdlab")
     findings = _findings(reading, method, probabilities, options.random_state, options.compat)
-    notes = [*reading.notes, *([skipped] if skipped else [])]
+    alike = look_alike_notes(reading.labels.classes, reading.class_rows)
+    notes = [*reading.notes, *alike, *([skipped] if skipped else [])]
     if probabilities is not None:
         notes += probabilities.notes
     return _conclude(request, findings, probabilities, options.changed(consensus=method), (*request.notes, *notes))

@@ -38,6 +38,11 @@ class Reading:
     title: str
     notes: tuple[str, ...]
 
+    @property
+    def class_rows(self) -> IntArray:
+        """(K,) labels of each class that annotators gave."""
+        return np.bincount(self.votes.code, minlength=len(self.labels.classes))
+
 
 def read_wide(table: Frame, columns: Sequence[str]) -> Reading:
     """Read two or more columns, each with the labels of one annotator; a missing label was not given.

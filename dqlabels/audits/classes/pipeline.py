@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.base import Names
 from dqlabels.audits.classes.result import LabelAudit
-from dqlabels.audits.classes.spelling import class_notes, respelled_classes, with_respelled
+from dqlabels.audits.classes.spelling import Spelling, class_notes
 from dqlabels.audits.classes.streamed import spark_task, stream_task, streamed_audit
 from dqlabels.audits.classes.verdict import judge_classes
 from dqlabels.audits.options import Options
@@ -98,21 +98,20 @@ def conclude(
         codes, probs, options, frozen_classes=tiny if tiny.any() else None, independent=probabilities.independent
     )
     like = class_look_alikes(labels.classes, labels.counts)
-    respelled = respelled_classes(like, labels.counts, MIN_ROWS_PER_CLASS, options)
-    verdict = with_respelled(verdict, codes, respelled)
+    spelling = Spelling.of(like, labels.counts, MIN_ROWS_PER_CLASS, options)
+    verdict = spelling.with_meant(verdict, codes)
     if options.pred_probs is not None:
         likely = probs.argmax(axis=1) if options.task == "ordinal" else verdict.judgement.likely
         check_order(likely, codes, labels, request.column)
-    notes = [*probabilities.notes, *class_notes(labels.classes, labels.counts, tiny, like, respelled)]
+    notes = [*probabilities.notes, *class_notes(labels.classes, labels.counts, tiny, like, spelling)]
     if everyone:
         judged = verdict.judgement
         suggested = labels.values(judged.suggested, options.names[1])
         whole = with_columns(table, options.names, judged.quality, suggested, judged.flagged, known)
     else:
         suggestions = np.full(known.size, -1)
-        whole = add_columns(
-            table, options.names, verdict.judgement, positions, probabilities.probs, suggestions, labels.values
-        )
+        suggestions[~known] = spelling.meant[probabilities.probs[~known].argmax(axis=1)]
+        whole = add_columns(table, options.names, verdict.judgement, positions, suggestions, labels.values)
     audit = audit_of(
         request, Labelled(labels, positions, codes, probs), verdict, whole,
         model=probabilities.model, features=probabilities.features, notes=notes,
@@ -203,7 +202,6 @@ def add_columns(
     names: Names,
     verdict: Judgement,
     positions: IntArray,
-    probs: RealArray,
     suggestions: IntArray,
     column: Callable[[IntArray, str], Column],
 ) -> Frame:
@@ -214,14 +212,11 @@ def add_columns(
         names: Quality, suggestion and flag.
         verdict: On m of the rows.
         positions: (m,) which these are.
-        probs: (n, K) probabilities.
-        suggestions: (n,) what to suggest where a row was not judged, -1 for its likeliest class.
+        suggestions: (n,) what to suggest where a row was not judged.
         column: Makes a column of suggestions (n,), under a name.
     """
     quality, flag, judged = np.full(len(table), np.nan), np.zeros(len(table), bool), np.zeros(len(table), bool)
     quality[positions], flag[positions], judged[positions] = verdict.quality, verdict.flagged, True
     suggested = suggestions.copy()
     suggested[positions] = verdict.suggested
-    missing = suggested < 0
-    suggested[missing] = probs[missing].argmax(axis=1)
     return with_columns(table, names, quality, column(suggested, names[1]), flag, judged)

@@ -1,9 +1,9 @@
-"""Classes whose names look like another's: what a reader is told, and what becomes of those of a single row."""
+"""Classes whose names look like another's: what a reader is told, what is suggested, and what is flagged."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,24 +15,59 @@ from dqlabels.statistics.arrays import BoolArray, IntArray
 SINGLE = "A class of one row that looks like another is flagged, with that class as its suggestion."
 
 
-def respelled_classes(like: Mapping[int, int], rows: IntArray, least_rows: int, options: Options) -> IntArray | None:
-    """Return the class (K,) that each class too small to be judged looks like, -1 for others; None where there is none.
+@dataclass(frozen=True, slots=True, eq=False)
+class Spelling:
+    """What to suggest in place of each of K classes: ``meant`` (K,), the class that it looks like, itself where none.
 
-    Args:
-        like: The class that a class looks like.
-        rows: (K,) rows of each class.
-        least_rows: Classes with fewer cannot be judged.
-        options: With another library's numbers, or where classes have an order, no class is taken for another.
+    ``small`` (K,) is true of those that look like another and are too small to be judged: their rows are flagged.
     """
-    to = np.full(rows.size, -1, dtype=np.int64)
-    if options.compat is None and options.task != "ordinal":
-        for at, other in like.items():
-            to[at] = other if rows[at] < least_rows else -1
-    return to if (to >= 0).any() else None
+
+    meant: IntArray
+    small: BoolArray
+
+    @classmethod
+    def of(cls, like: Mapping[int, int], rows: IntArray, least_rows: int, options: Options) -> Spelling:
+        """Read what looks like what.
+
+        Args:
+            like: The class that a class looks like.
+            rows: (K,) rows of each class.
+            least_rows: Classes with fewer cannot be judged.
+            options: With another library's numbers, or where classes have an order, no class is taken for another.
+        """
+        meant = np.arange(rows.size)
+        if options.compat is None and options.task != "ordinal":
+            meant[list(like)] = list(like.values())
+        return cls(meant, (meant != np.arange(rows.size)) & (rows < least_rows))
+
+    def respell(self, codes: IntArray, suggested: IntArray) -> tuple[BoolArray, IntArray]:
+        """Return flags (n,) and suggestions (n,), none of which is a class that looks like another.
+
+        Args:
+            codes: (n,) class positions of the labels.
+            suggested: (n,) class positions, those of the labels unless flagged without looking at names.
+
+        >>> spelling = Spelling(np.array([0, 1, 0]), np.array([False, False, True]))
+        >>> flags, classes = spelling.respell(np.array([0, 2, 0, 1]), np.array([2, 2, 0, 2]))
+        >>> flags.tolist(), classes.tolist()
+        ([False, True, False, True], [0, 0, 0, 0])
+        """
+        meant = np.where((suggested != codes) | self.small[codes], self.meant[suggested], suggested)
+        return meant != codes, meant
+
+    def with_meant(self, verdict: ClassVerdict, codes: IntArray) -> ClassVerdict:
+        """Return the verdict on labels (n,) with the classes that are meant."""
+        if (self.meant == np.arange(self.meant.size)).all():
+            return verdict
+        judgement, units = verdict.judgement, verdict.units
+        flagged, suggested = self.respell(codes, judgement.suggested)
+        calibration = replace(verdict.calibration, flagged=tally_of(units[flagged]))
+        judgement = replace(judgement, flagged=flagged, suggested=suggested)
+        return replace(verdict, judgement=judgement, calibration=calibration)
 
 
 def class_notes(
-    classes: Sequence[Hashable], rows: IntArray, tiny: BoolArray, like: dict[int, int], respelled: IntArray | None
+    classes: Sequence[Hashable], rows: IntArray, tiny: BoolArray, like: dict[int, int], spelling: Spelling
 ) -> list[str]:
     """Return what a reader should know of the classes: which look alike, and which are too small to be judged.
 
@@ -41,41 +76,13 @@ def class_notes(
         rows: (K,) rows of each.
         tiny: (K,) true for those of a single row.
         like: The class that a class looks like.
-        respelled: (K,) the class that a tiny one is taken for, -1 for others; None where there is none.
+        spelling: What is suggested in their place.
     """
     notes = []
     if like:
-        notes.append(look_alike_note(classes, rows, like) + ("" if respelled is None else f" {SINGLE}"))
-    alone = tiny if respelled is None else tiny & (respelled < 0)
+        notes.append(look_alike_note(classes, rows, like) + (f" {SINGLE}" if spelling.small.any() else ""))
+    alone = tiny & ~spelling.small
     if alone.any():
         named = ", ".join(repr(value) for value, few in zip(classes, alone, strict=True) if few)
         notes.append(f"Classes with a single row cannot be judged and are never flagged: {named}.")
     return notes
-
-
-def respell(codes: IntArray, suggested: IntArray, to: IntArray) -> tuple[BoolArray, IntArray]:
-    """Return flags (n,) and suggestions (n,) in which a class too small to be judged is one that it looks like.
-
-    Its rows are flagged, and other rows are not moved to it.
-
-    Args:
-        codes: (n,) class positions of the labels.
-        suggested: (n,) class positions, those of the labels unless flagged without looking at names.
-        to: (K,) the class that such a class looks like, -1 for others.
-
-    >>> flags, classes = respell(np.array([0, 2, 0]), np.array([2, 2, 0]), np.array([-1, -1, 0]))
-    >>> flags.tolist(), classes.tolist()
-    ([False, True, False], [0, 0, 0])
-    """
-    meant = np.where(to[suggested] >= 0, to[suggested], suggested)
-    return meant != codes, meant
-
-
-def with_respelled(verdict: ClassVerdict, codes: IntArray, to: IntArray | None) -> ClassVerdict:
-    """Return the verdict on labels (n,) with the classes (K,) that small ones look like, if any."""
-    if to is None:
-        return verdict
-    judgement, units = verdict.judgement, verdict.units
-    flagged, suggested = respell(codes, judgement.suggested, to)
-    calibration = replace(verdict.calibration, flagged=tally_of(units[flagged]))
-    return replace(verdict, judgement=replace(judgement, flagged=flagged, suggested=suggested), calibration=calibration)

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.classes.spelling import class_notes, respell, respelled_classes
+from dqlabels.audits.classes.spelling import Spelling, class_notes
 from dqlabels.audits.classes.verdict import scoring
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
@@ -149,8 +149,8 @@ class FittedClassTask:
         basis = RateBasis(drawn, probs, judge.class_counts, judge.counts, scores.errors / max(scores.rows, 1))
         rule = ScoreRule.of(scores.tally, basis, judge.joint, score, options)
         like = class_look_alikes(self.labels.classes, self.labels.rows)
-        respelled = respelled_classes(like, self.labels.rows, MIN_ROWS_PER_CLASS, options)
-        return ClassRule(judge, rule, score, scores.tally, self.labels, options.names, like, respelled)
+        spelling = Spelling.of(like, self.labels.rows, MIN_ROWS_PER_CLASS, options)
+        return ClassRule(judge, rule, score, scores.tally, self.labels, options.names, like, spelling)
 
 
 @dataclass(slots=True, eq=False)
@@ -209,13 +209,13 @@ class ClassRule:
     labels: LabelSet
     names: Names
     like: dict[int, int]
-    respelled: IntArray | None
+    spelling: Spelling
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Which classes look alike, and which are too small to be judged."""
         few = self.rule.frozen & (self.rule.class_counts > 0)
-        return tuple(class_notes(self.labels.classes, self.labels.rows, few, self.like, self.respelled))
+        return tuple(class_notes(self.labels.classes, self.labels.rows, few, self.like, self.spelling))
 
     def judge(self, codes: IntArray, probs: RealArray) -> tuple[FloatArray, FloatArray, BoolArray, IntArray]:
         """The scores (b,), qualities (b,), flags (b,) and suggested classes (b,) of the labelled rows of a block."""
@@ -223,8 +223,7 @@ class ClassRule:
         flagged, likely = self.rule.judge(codes, probs)
         flagged &= units < self.scores.cutoff
         suggested = np.where(flagged, likely, codes)
-        if self.respelled is not None:
-            flagged, suggested = respell(codes, suggested, self.respelled)
+        flagged, suggested = self.spelling.respell(codes, suggested)
         return units, self.scores.probability.quality(units), flagged, suggested
 
     def add_columns(self, block: Frame, given: IntArray, outputs: RealArray) -> Frame:
@@ -232,6 +231,6 @@ class ClassRule:
         known = given >= 0
         quality, flag, suggested = np.full(given.size, np.nan), np.zeros(given.size, dtype=bool), given.copy()
         _, quality[known], flag[known], suggested[known] = self.judge(given[known], outputs[known])
-        suggested[~known] = outputs[~known].argmax(axis=1)
+        suggested[~known] = self.spelling.meant[outputs[~known].argmax(axis=1)]
         suggestions = self.labels.values[self.labels.places[suggested].tolist()]
         return with_columns(block, self.names, quality, suggestions, flag, known)

@@ -19,6 +19,7 @@ from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.class_columns import check_contradiction, classes_by_name
 from dqlabels.frames.columns import Frame, choose_features
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
+from dqlabels.frames.look_alikes import look_alike_notes
 from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.models.out_of_sample import OutOfSample, out_of_sample
 from dqlabels.statistics.arrays import FloatArray
@@ -48,7 +49,8 @@ def audit_table(request: Request) -> MultilabelAudit:
             raise OptionError("classes= names the columns of pred_probs=, which was not given.")
         models = learn_tags(table, tags, options)
         probs, model, notes = models.probs, models.name, [*models.notes]
-    evidence = TagEvidence(tags, probs, _judged(tags, probs, options))
+    alike = {} if options.compat else tags.like
+    evidence = TagEvidence(tags, probs, _judged(tags, probs, options), alike)
     check_judged(evidence)
     return audit_of(request, evidence, model, (*notes, *tag_notes(tags)))
 
@@ -94,7 +96,7 @@ def audit_of(request: Request, evidence: TagEvidence, model: str, notes: Sequenc
 
 def _judged(tags: Tags, probs: FloatArray, options: Options) -> TagVerdict:
     if options.compat is None:
-        return likely_wrong_tags(tags.codes, probs, options)
+        return likely_wrong_tags(tags.codes, probs, options, tags.like)
     return judge_tags(
         tags.codes, probs, filter_by=options.filter_by, score=options.score, adjust=options.adjust,
         compat=options.compat, n_threads=options.n_jobs,
@@ -219,8 +221,8 @@ def _tags_of(tags: Tags, columns: Sequence[Hashable], classes: Sequence[object] 
 
 
 def tag_notes(tags: Tags) -> list[str]:
-    """Name the tags that cannot be judged, since every row or no row has them."""
-    notes = []
+    """Name the tags that look alike, and those that cannot be judged, since every row or no row has them."""
+    notes = look_alike_notes(tags.values, tags.rows)
     for number, words in ((0, "no row"), (1, "every row")):
         other = [
             repr(value)

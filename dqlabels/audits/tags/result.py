@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -56,11 +56,15 @@ class TagLimits(Deciding, total=False):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TagEvidence:
-    """Tags (n, L) as given, the probability (n, L) of each, and what was found."""
+    """Tags (n, L) as given, the probability (n, L) of each, and what was found.
+
+    ``alike`` has the tag that a tag looks like, which is suggested in its place.
+    """
 
     tags: Tags
     probs: FloatArray
     verdict: TagVerdict
+    alike: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def judged(self) -> NDArray[np.bool_]:
@@ -114,7 +118,11 @@ class TagEvidence:
     def suggested(self) -> NDArray[np.bool_]:
         """(n, L) the tags each row should have: as given unless flagged, the model's answer where not known."""
         codes, flagged = self.tags.codes, self.verdict.flagged
-        return np.where(codes < 0, self.probs >= 0.5, (codes == 1) ^ flagged)
+        likely = self.probs >= 0.5
+        for tag, meant in self.alike.items():
+            likely[:, meant] |= likely[:, tag]
+            likely[:, tag] = False
+        return np.where(codes < 0, likely, (codes == 1) ^ flagged)
 
     def suggested_lists(self) -> list[list[object]]:
         """The same as one list per row: the given labels that stay, in their order, then the added ones."""
@@ -250,9 +258,9 @@ class MultilabelAudit(Audit):
             "flagged_share": (wrong + missing) / known,
         }
         rates = self._rates()
-        for name, field in (("noise_rate", "estimate"), ("noise_low", "low"), ("noise_high", "high")):
+        for name, statistic in (("noise_rate", "estimate"), ("noise_low", "low"), ("noise_high", "high")):
             numbers[name] = np.array(
-                [getattr(rates[tag], field) if tag in rates else np.nan for tag in range(codes.shape[1])]
+                [getattr(rates[tag], statistic) if tag in rates else np.nan for tag in range(codes.shape[1])]
             )
         return numbers
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, require
+from dqlabels.frames.look_alikes import class_look_alikes
 from dqlabels.statistics.arrays import IntArray
 
 # A tag for every other row names rows, not kinds of row.
@@ -38,6 +39,16 @@ class Tags:
     def known(self) -> NDArray[np.bool_]:
         """(n,) true where anything is known of the row's tags."""
         return np.asarray((self.codes >= 0).any(axis=1))
+
+    @property
+    def rows(self) -> IntArray:
+        """(L,) rows that have each tag."""
+        return np.asarray((self.codes == 1).sum(axis=0))
+
+    @property
+    def like(self) -> dict[int, int]:
+        """The tag that a tag looks like, where it looks like one of more rows."""
+        return class_look_alikes(self.values, self.rows)
 
 
 def read_tags(table: Frame, label: str | Sequence[str]) -> Tags:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dqlabels.audits.options import Options
-from dqlabels.audits.verdict import ClassVerdict, kernel_rule, plain_scoring, verdict_of
+from dqlabels.audits.verdict import ClassVerdict, kernel_rule, plain_scoring, tally_of, verdict_of
 from dqlabels.engines.memory import judge
 from dqlabels.noise.probability import Calibration
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
@@ -61,13 +61,14 @@ class TagVerdict:
         return cls(quality, flagged, row_quality, np.asarray(flagged.any(axis=1)), thresholds, calibrations)
 
 
-def likely_wrong_tags(codes: IntArray, probs: FloatArray, options: Options) -> TagVerdict:
+def likely_wrong_tags(codes: IntArray, probs: FloatArray, options: Options, alike: Container[int] = ()) -> TagVerdict:
     """Judge each tag by itself, and a row by the probability that all of its tags are right.
 
     Args:
         codes: (n, L) 1 with the tag, 0 without, -1 not known.
         probs: (n, L) out-of-sample probability of each tag; rows need not sum to 1.
         options: The rule, the score and what else the caller asks for.
+        alike: Tags that look like one of more rows; they are never said to be missing.
 
     A tag that all or none of the rows carry is never flagged, and counts as right. Tags are taken to be wrong
     independently of each other.
@@ -81,8 +82,19 @@ def likely_wrong_tags(codes: IntArray, probs: FloatArray, options: Options) -> T
             continue
         both = np.column_stack([1 - likely, likely])
         found = judge(given, both, filter_by=kernel_rule(options), score=None, n_threads=options.n_jobs)
-        verdicts.append(verdict_of(given, both, found, plain_scoring(options, found.thresholds), options))
+        verdict = verdict_of(given, both, found, plain_scoring(options, found.thresholds), options)
+        verdicts.append(never_missing(verdict, given) if tag in alike else verdict)
     return TagVerdict.of(codes, verdicts, 1.0)
+
+
+def never_missing(verdict: ClassVerdict, given: IntArray) -> ClassVerdict:
+    """Return the verdict on the answers (n,) of one tag, without the flags of rows that do not have it."""
+    judgement = verdict.judgement
+    flagged = judgement.flagged & (given == 1)
+    kept = replace(judgement, flagged=flagged, suggested=np.where(flagged, 1 - given, given))
+    return replace(
+        verdict, judgement=kept, calibration=replace(verdict.calibration, flagged=tally_of(verdict.units[flagged]))
+    )
 
 
 def judge_tags(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.classes.grades import GradeBars
 from dqlabels.audits.classes.pipeline import Labelled, add_columns, audit_of
 from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.classes.spelling import Spelling
 from dqlabels.audits.classes.verdict import judge_classes
 from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
@@ -24,6 +25,7 @@ from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Column, Frame, Labels, encode
 from dqlabels.frames.features import Encoded, FeatureEncoder
 from dqlabels.frames.hashing import hash_matrix, hash_words
+from dqlabels.frames.look_alikes import class_look_alikes, new_class_notes
 from dqlabels.frames.media import Embedding, embed_columns
 from dqlabels.frames.outputs import palette
 from dqlabels.models.forest import FittedModel
@@ -284,7 +286,7 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
     table, options = request.table, request.options
     encoded = batch_matrix(fitted, table)
     probs, copies = batch_probs(fitted, encoded.matrix, labels.codes, options.n_jobs)
-    notes = [*_foreign_notes(labels), *batch_notes(encoded, copies)]
+    notes = [*_foreign_notes(fitted, labels), *batch_notes(encoded, copies)]
     positions = np.flatnonzero(labels.codes >= 0)
     check_known(fitted, labels)
     everyone = positions.size == len(table)
@@ -297,9 +299,13 @@ def judge_batch(fitted: Fitted, request: Request, labels: BatchLabels) -> LabelA
         shape=fitted.wrong,
         corrected=correction(fitted, sums, np.bincount(codes, minlength=rare.size)),
     )  # fmt: skip
+    spelling = fitted_spelling(fitted, options)
+    verdict = spelling.with_meant(verdict, codes)
     found = verdict.judgement
     own = Labels(labels.column, labels.codes, fitted.classes, np.arange(len(labels.values)))
-    whole = add_columns(table, fitted.names, found, positions, probs, labels.foreign, own.values)
+    unjudged, missing = labels.foreign.copy(), (labels.codes < 0) & (labels.foreign < 0)
+    unjudged[missing] = spelling.meant[probs[missing].argmax(axis=1)]
+    whole = add_columns(table, fitted.names, found, positions, unjudged, own.values)
     error = model_error(codes, found.likely) if measured is None else measured.sums.error
     shifts = label_shifts(fitted.profile, fitted.classes, found.class_counts, fitted.error, error)
     features = fitted.baseline.shifts(encoded.matrix, fitted.encoder)
@@ -462,11 +468,12 @@ def batch_probs(
     return probs, copies
 
 
-def _foreign_notes(labels: BatchLabels) -> list[str]:
+def _foreign_notes(fitted: Fitted, labels: BatchLabels) -> list[str]:
     foreign = labels.foreign[labels.foreign >= 0]
     if not foreign.size:
         return []
-    return [foreign_note(labels.values, np.bincount(foreign, minlength=len(labels.values)))]
+    rows = np.bincount(foreign, minlength=len(labels.values))
+    return foreign_notes(fitted, labels.values, rows)
 
 
 def batch_notes(encoded: Encoded, copies: int) -> list[str]:
@@ -489,17 +496,28 @@ def batch_notes(encoded: Encoded, copies: int) -> list[str]:
     return notes
 
 
-def foreign_note(values: Sequence[object], rows: IntArray) -> str:
-    """Return what a reader should know of classes that are not known.
+def foreign_notes(fitted: Fitted, values: Sequence[Hashable], rows: IntArray) -> list[str]:
+    """Return what a reader should know of classes that are not known, and which of them look like one that is.
 
     Args:
-        values: Classes.
+        fitted: What was learned of K classes.
+        values: Classes (K + U,), the known ones first.
         rows: How many rows of the batch carry each, 0 for those that are known.
     """
-    return (
+    if not rows.any():
+        return []
+    k = len(fitted.classes)
+    return [
         f"Classes the auditor was not fitted on: {rows_of_each(values, rows)}. Their rows are kept, with quality and "
-        "flag null and the label as the suggestion, and are estimated nothing from. Fit again on data that holds them."
-    )
+        "flag null and the label as the suggestion, and are estimated nothing from. Fit again on data that holds them.",
+        *new_class_notes(fitted.classes, fitted.tally.rows, values[k:], rows[k:]),
+    ]
+
+
+def fitted_spelling(fitted: Fitted, options: Options) -> Spelling:
+    """What is suggested in place of classes that look like another by the names and rows of the trusted table."""
+    rows = fitted.tally.rows
+    return Spelling.of(class_look_alikes(fitted.classes, rows), rows, MIN_ROWS_PER_CLASS, options)
 
 
 def rows_of_each(values: Sequence[object], rows: IntArray) -> str:

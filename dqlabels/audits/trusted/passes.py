@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import Names
+from dqlabels.audits.classes.spelling import Spelling
 from dqlabels.audits.classes.task import ScorePass, observe_scores
 from dqlabels.audits.classes.verdict import scoring
 from dqlabels.audits.options import Options
@@ -23,6 +24,7 @@ from dqlabels.audits.trusted.fitted import (
     correction,
     cross_fitted,
     drawn_to_measure,
+    fitted_spelling,
 )
 from dqlabels.audits.verdict import ScoreRule, kernel_rule
 from dqlabels.engines.passes import ClassJudge, find_judge
@@ -132,7 +134,7 @@ class FittedBatch:
         basis = RateBasis(drawn, probs, judge.class_counts, judge.counts, scores.errors / max(scores.rows, 1))
         corrected = correction(fitted, None if fitted.zero is None else first.doubt_sums(), judge.class_counts)
         rule = ScoreRule.of(scores.tally, basis, judge.joint, score, options, fitted.wrong, corrected)
-        return BatchRule(judge, rule, score, self.palette, fitted.names)
+        return BatchRule(judge, rule, score, self.palette, fitted.names, fitted_spelling(fitted, options))
 
 
 @dataclass(slots=True, eq=False)
@@ -191,6 +193,7 @@ class BatchRule:
     score: Score
     palette: Column
     names: Names
+    spelling: Spelling
 
     notes: ClassVar[tuple[str, ...]] = ()
 
@@ -202,10 +205,10 @@ class BatchRule:
         units = self.score(codes, probs[known])
         flagged, likely = self.rule.judge(codes, probs[known])
         flagged &= units < self.scores.cutoff
-        quality[known], flag[known] = self.scores.probability.quality(units), flagged
-        suggested[known] = np.where(flagged, likely, codes)
+        flagged, meant = self.spelling.respell(codes, np.where(flagged, likely, codes))
+        quality[known], flag[known], suggested[known] = self.scores.probability.quality(units), flagged, meant
         missing = labels == -1
-        suggested[missing] = probs[missing].argmax(axis=1)
+        suggested[missing] = self.spelling.meant[probs[missing].argmax(axis=1)]
         return with_columns(block, self.names, quality, self.palette[suggested.tolist()], flag, known)
 
 

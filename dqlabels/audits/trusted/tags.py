@@ -16,7 +16,7 @@ from dqlabels.audits.request import Request
 from dqlabels.audits.tags.pipeline import TagModels, audit_of, check_judged, learn_tags, tag_notes
 from dqlabels.audits.tags.result import MultilabelAudit, TagEvidence
 from dqlabels.audits.tags.tags import Tags, read_batch_tags, read_tags
-from dqlabels.audits.tags.verdict import TagVerdict, likely_wrong_tags
+from dqlabels.audits.tags.verdict import TagVerdict, likely_wrong_tags, never_missing
 from dqlabels.audits.trusted.fitted import (
     FittedRows,
     batch_matrix,
@@ -33,6 +33,7 @@ from dqlabels.audits.trusted.saved_classes import check_classes
 from dqlabels.audits.verdict import ClassVerdict
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.features import FeatureEncoder
+from dqlabels.frames.look_alikes import class_look_alikes, new_class_notes
 from dqlabels.frames.media import Embedding
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.models.forest import FittedModel
@@ -79,6 +80,11 @@ class FittedTags:
     names: tuple[str, str, str]
 
     @property
+    def tag_rows(self) -> IntArray:
+        """(L,) trusted rows that have each tag."""
+        return np.array([tag.tally.rows[1] for tag in self.tags])
+
+    @property
     def wrong_share(self) -> float:
         """The share of the trusted rows' answers that is estimated to be wrong."""
         rows = np.array([tag.tally.rows.sum() for tag in self.tags])
@@ -104,7 +110,7 @@ def fit_tags(request: Request) -> tuple[FittedTags, tuple[str, ...]]:
     check_classes(label, tags.values)
     check_outputs(table, label, options.names)
     models = learn_tags(table, tags, options, keep_model=True)
-    evidence = TagEvidence(tags, models.probs, likely_wrong_tags(tags.codes, models.probs, options))
+    evidence = TagEvidence(tags, models.probs, likely_wrong_tags(tags.codes, models.probs, options, tags.like))
     check_judged(evidence)
     judged = np.flatnonzero(evidence.judged).tolist()
     embed = embedded_columns(table, models.seen, options.embed or {})
@@ -163,14 +169,17 @@ def judge_tags_batch(fitted: FittedTags, request: Request, *, keep_new: bool) ->
     encoded = batch_matrix(fitted, table)
     probs: FloatArray = (tags.codes == 1).astype(np.float64)
     found, copied = list[ClassVerdict | None](), 0
+    alike = class_look_alikes(fitted.values, fitted.tag_rows)
     for at, (tag, codes) in enumerate(zip(fitted.tags, tags.codes.T, strict=False)):
         both, copies = batch_probs(tag, encoded.matrix, codes, options.n_jobs)
         probs[:, at], copied = both[:, 1], max(copied, copies)
-        found.append(_judged(tag, encoded.matrix, codes, both, options))
+        verdict = _judged(tag, encoded.matrix, codes, both, options)
+        found.append(never_missing(verdict, codes[codes >= 0]) if at in alike else verdict)
     found += [None] * (len(tags.values) - len(found))
-    evidence = TagEvidence(tags, probs, TagVerdict.of(tags.codes, found, np.nan))
-    notes = [unknown] if unknown else []
-    return audit_of(request, evidence, fitted.model, (*notes, *batch_notes(encoded, copied)))
+    evidence = TagEvidence(tags, probs, TagVerdict.of(tags.codes, found, np.nan), alike)
+    new = tags.rows[len(fitted.values) :]
+    notes = [unknown, *new_class_notes(fitted.values, fitted.tag_rows, tags.values[len(fitted.values) :], new)]
+    return audit_of(request, evidence, fitted.model, (*filter(None, notes), *batch_notes(encoded, copied)))
 
 
 def _judged(
