@@ -245,3 +245,22 @@ def test_whole_numbers_beyond_those_of_floats_are_the_nearest():
 def test_weights_that_are_no_numbers_are_refused(weights):
     with pytest.raises(OptionError, match="one number for each row"):
         row_weights(weights, ROWS)
+
+
+@pytest.mark.parametrize("name", ["pandas sparse", "pyarrow string_view", "pandas zone"])
+def test_decisions_are_applied_in_the_storage_of_the_label(tmp_path, name):
+    frame = {
+        "pandas sparse": lambda: pd.DataFrame({"y": pd.arrays.SparseArray([0, 0, 1, 1])}),
+        "pyarrow string_view": lambda: pa.table({"y": pa.array(["a", "a", "b", "b"], pa.string_view())}),
+        "pandas zone": lambda: pd.DataFrame({"y": moments("s", "America/New_York")[[0, 5, 1, 6]].array}),
+    }[name]()
+    classes = read_labels(read_frame(frame)[1], "y").classes
+    probs = np.array([[0.9, 0.1], [0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
+    with dqlabels.audit(frame, "y", pred_probs=probs, classes=classes).review(
+        tmp_path / "decisions.jsonl", start=False
+    ) as session:
+        session.decisions.record(1, "choose", 1)
+    found = dqlabels.apply_decisions(frame, tmp_path / "decisions.jsonl")
+    dtype, values = stored(frame, "y")
+    assert stored(found, "y_original") == (dtype, values)
+    assert stored(found, "y") == (dtype, [values[0], *values[2:3], *values[2:]])

@@ -186,7 +186,7 @@ def test_moments_are_known_in_a_batch_of_any_library(tmp_path, zone):
     data = two_classes(rows=60)
     winter, summer = (pd.Timestamp(f"2024-{month}-01", tz=zone) for month in ("01", "07"))
     frame = pd.DataFrame(data | {"label": [summer if value == "yes" else winter for value in data["label"]]})
-    python = data | {"label": frame["label"].tolist()}
+    python = data | {"label": [moment.to_pydatetime().astimezone(ZoneInfo(zone)) for moment in frame["label"]]}
     batches = [frame, pl.DataFrame(python), pa.table(pa.Table.from_pandas(frame, preserve_index=False))]
     for trusted in batches[:2]:
         LabelAuditor("label").fit(trusted).save(tmp_path / "a")
