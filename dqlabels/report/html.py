@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from dqlabels.noise.rate import RateData
 from dqlabels.report.data import ranked_classes
+from dqlabels.report.draw import noise_scale
 from dqlabels.report.listed_rows import ListedRow
 from dqlabels.report.reading import Lead
 from dqlabels.report.sections import How, Section, SectionColumn, section_of
@@ -57,6 +59,7 @@ def notebook_view(
     *,
     rows: Sequence[ListedRow] = (),
     sections: Sequence[Section] = (),
+    rate: RateData | None = None,
     drawings: Iterable[str] = (),
     notes: Iterable[str] = (),
     report: bool = True,
@@ -68,6 +71,7 @@ def notebook_view(
         lead: What to say first.
         rows: The worst rows.
         sections: Tables of parts.
+        rate: The noise rate, drawn where the table supports it.
         drawings: SVG, in which everything from data is escaped already.
         notes: What a reader should know about the data.
         report: Whether there is a whole report to write.
@@ -77,6 +81,7 @@ def notebook_view(
         f"<style>{STYLE}</style><h4>{heading}</h4>",
         f"<p><b>{escape_text(lead['verdict'])}</b> {escape_text(lead['advice'])}</p><p>{escape_text(lead['read'])}</p>",
         f"<p class='soft'>{escape_text(lead['assumption'])}</p>{more}",
+        noise_scale(rate) if rate is not None and rate["supported"] else "",
         rows_view(rows),
         *(section_view(section) for section in sections),
         *drawings,

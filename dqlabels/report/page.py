@@ -80,7 +80,7 @@ def drawings(shown: Drawn, rate: RateData | None, gate: GateResult | None) -> di
     limit = gate.limit if gate and gate.check.what in OF_THE_TABLE else None
     curve, flagged = shown["review_curve"], shown["flagged"]
     return {
-        "scale": "" if rate is None else noise_scale(rate, limit),
+        "scale": noise_scale(rate, limit) if rate is not None and rate["supported"] else "",
         "bars": quality_bars(shown["histogram"]),
         "curve": review_curve(curve, reading_marks(curve, flagged)) if len(curve["rows"]) >= MIN_POINTS else "",
     }

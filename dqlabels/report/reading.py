@@ -103,9 +103,8 @@ def reading_words(
     one = what.removesuffix("s") if flagged == 1 else what
     flags = f"{flagged:,} {one} {'is' if flagged == 1 else 'are'} flagged{likely}."
     among = _expected_among(curve, first, wrong) if first < flagged else ""
-    return (
-        f"Read the worst {first:,} rows first: {among}. {flags}" if among else f"Read the flagged rows first: {flags}"
-    )
+    what_first = f"worst {first:,} rows first: {among}." if among else f"flagged {one} first:"
+    return f"Read the {what_first} {flags}"
 
 
 def _expected_among(curve: ReviewCurve, rows: int, wrong: str) -> str:

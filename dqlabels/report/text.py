@@ -78,8 +78,9 @@ def rate_advice(rate: RateData, others: Sequence[str]) -> str:
     """
     if rate["supported"]:
         return f"Judge the table by this rate, not by {' or '.join(others)}."
+    why = rate["caution"].removeprefix("This table cannot support an estimate: ")
     guess = f"{rate['estimate']:.1%} ({rate['low']:.1%} to {rate['high']:.1%})"
-    return f"{rate['caution']} Do not quote the model's guess, {guess}."
+    return f"{why[:1].upper()}{why[1:]} Do not quote the model's guess, {guess}."
 
 
 def quality_meaning(settings: Mapping[str, object]) -> str:

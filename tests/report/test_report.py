@@ -172,6 +172,7 @@ def test_a_rate_that_the_table_does_not_support_is_not_given_as_one():
     for shown in (found.to_html(), found._repr_html_()):
         assert "This table does not tell how many labels are wrong." in shown
         assert "Judge the table by this rate" not in shown
+        assert "on a scale from" not in shown  # nor is it drawn
 
 
 def test_two_classes_are_shown_in_one_table(audit):

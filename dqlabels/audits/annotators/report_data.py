@@ -104,10 +104,9 @@ def listed_rows(findings: Findings, table: Frame, order: IntArray) -> list[Liste
 def _lead(summary: Mapping[str, Any], findings: Findings, curve: ReviewCurve) -> Lead:
     rate, wide = summary["noise_rate"], findings.reading.given is None
     consensus = summary["consensus_noise_rate"]["estimate"]
-    advice = (
-        f"Judge the annotators by this rate, and the consensus by its own: about {consensus:.1%} of it is wrong. The "
-        f"{summary['flagged_share']:.1%} of rows that are flagged are for reading."
-    )
+    advice = f"Judge the annotators by this rate, and the consensus by its own: about {consensus:.1%} of it is wrong."
+    if summary["flagged"]:
+        advice += f" The {summary['flagged_share']:.1%} of rows that are flagged are for reading."
     assumption, more = first_sentence(rate["assumption"])
     words = "have a wrong consensus" if wide else "are wrong"
     return {

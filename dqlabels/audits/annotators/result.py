@@ -36,7 +36,7 @@ from dqlabels.frames.columns import Column
 from dqlabels.noise.annotators import annotators_noise
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.report.data import check_rows
-from dqlabels.report.draw import noise_scale, quality_bars
+from dqlabels.report.draw import quality_bars
 from dqlabels.report.html import MAX_ROWS, escape_data, notebook_view
 from dqlabels.report.marks import Marks
 from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_agreements
@@ -456,7 +456,7 @@ class AnnotatorAudit(Audit):
         shown = self.report_facts(rows=MAX_ROWS)
         return notebook_view(
             f"Labels in {escape_data(self.label)}", shown["lead"], rows=shown["shown"], sections=shown["sections"],
-            drawings=[noise_scale(shown["noise_rate"]), quality_bars(shown["histogram"])], notes=self.warnings,
+            rate=shown["noise_rate"], drawings=[quality_bars(shown["histogram"])], notes=self.warnings,
         )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ from dqlabels.noise.support import with_support_of
 from dqlabels.report import html, text
 from dqlabels.report.charts import Charts
 from dqlabels.report.data import check_rows, class_lead, quality_histogram, report_facts, shown_rows
-from dqlabels.report.draw import noise_scale, quality_bars
+from dqlabels.report.draw import quality_bars
 from dqlabels.report.evidence import Evidence, index_values, plain
 from dqlabels.report.explanations import usable_kinds
 from dqlabels.report.marks import Marks
@@ -502,9 +502,11 @@ class ClassAudit(Audit):
     def _repr_html_(self) -> str:
         summary = cast("ClassSummary", self.to_dict())
         lead = class_lead(summary, curve_data(self.calibration.review_curve()))
-        sections, scale = html.class_sections(summary), noise_scale(summary["noise_rate"])
         heading = f"Labels in {html.escape_data(self.label)}"
-        return html.notebook_view(heading, lead, sections=sections, drawings=[scale], notes=self.warnings, report=False)
+        return html.notebook_view(
+            heading, lead, sections=html.class_sections(summary), rate=summary["noise_rate"], notes=self.warnings,
+            report=False,
+        )  # fmt: skip
 
     @property
     def parts(self) -> tuple[object, ...]:
@@ -824,6 +826,6 @@ class LabelAudit(ClassAudit):
         return html.notebook_view(
             f"Labels in {html.escape_data(self.label)}",
             class_lead(summary, curve_data(self.calibration.review_curve())),
-            rows=rows, sections=html.class_sections(summary), drawings=[noise_scale(summary["noise_rate"]), bars],
-            notes=self.warnings,
+            rows=rows, sections=html.class_sections(summary), rate=summary["noise_rate"],
+            drawings=[bars], notes=self.warnings,
         )  # fmt: skip

@@ -99,10 +99,9 @@ def listed_rows(evidence: TagEvidence, table: Frame, order: IntArray) -> list[Li
 
 
 def _lead(summary: Mapping[str, Any], curve: ReviewCurve, flags: str) -> Lead:
-    others = [
-        f"the {summary['flagged_share']:.1%} of rows that are flagged",
-        f"the {summary['model_error']:.1%} on which the model disagrees",
-    ]
+    others = [f"the {summary['model_error']:.1%} on which the model disagrees"]
+    if summary["flagged"]:
+        others.insert(0, f"the {summary['flagged_share']:.1%} of rows that are flagged")
     read = reading_words(curve, summary["flagged"], wrong="have a wrong label")
     return lead_of(summary["noise_rate"], others, f"{read} {flags}" if summary["flagged"] else read, ANSWERS)
 

@@ -27,7 +27,7 @@ from dqlabels.noise.probability import Expected
 from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.noise.segments import told_apart
 from dqlabels.report.data import check_rows
-from dqlabels.report.draw import noise_scale, quality_bars
+from dqlabels.report.draw import quality_bars
 from dqlabels.report.evidence import plain
 from dqlabels.report.html import MAX_ROWS, escape_data, notebook_view
 from dqlabels.report.marks import Marks
@@ -464,5 +464,5 @@ class MultilabelAudit(Audit):
         shown = self.report_facts(rows=MAX_ROWS)
         return notebook_view(
             f"Labels in {escape_data(self.label)}", shown["lead"], rows=shown["shown"], sections=shown["sections"],
-            drawings=[noise_scale(shown["noise_rate"]), quality_bars(shown["histogram"])], notes=self.warnings,
+            rate=shown["noise_rate"], drawings=[quality_bars(shown["histogram"])], notes=self.warnings,
         )  # fmt: skip

@@ -93,9 +93,10 @@ def _lead(summary: Mapping[str, Any], curve: ReviewCurve) -> Lead:
     """What the page says first; numbers have no noise rate."""
     share, flagged = summary["flagged_share"], summary["flagged"]
     found = f"{flagged:,} of {summary['audited']:,} values are flagged ({share:.{2 if share < 0.01 else 1}%})"
+    likely = f"{found}; about {summary['fdr']:.0%} of them are expected to be right."
     assumption, more = first_sentence(summary["assumption"])
     return {
-        "verdict": f"{found}; about {summary['fdr']:.0%} of them are expected to be right.",
+        "verdict": likely if flagged else f"None of {summary['audited']:,} values is flagged.",
         "advice": "Judge the column by the flagged share: numbers have no noise rate, since errors within the scatter "
         "of right values cannot be counted.",
         "read": reading_words(curve, flagged, what="values"),
