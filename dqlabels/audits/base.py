@@ -20,9 +20,9 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Column, Frame, Labels
 from dqlabels.frames.names import Form
-from dqlabels.frames.outputs import table_of
+from dqlabels.frames.outputs import new_column, table_of
 from dqlabels.frames.reading import read_frame
-from dqlabels.report.evidence import Evidence, plain
+from dqlabels.report.evidence import Evidence, how_sure, plain
 from dqlabels.statistics.arrays import IntArray
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ Tone = Literal["plain", "headline", "caution", "assumption"]
 NativeFrame: TypeAlias = Any
 AnyAudit = TypeVar("AnyAudit", bound="Audit")
 # Verbs that are read, not called.
-PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot")
+PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot", "how_sure")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,6 +240,30 @@ class Audit(abc.ABC):
         ('a', 'b')
         """
         return segments_of(self.table, column, self._doubt(), self.noise_rate)
+
+    @property
+    def how_sure(self) -> Any:
+        """How sure each flag is, as a column of the frame: ``likely wrong``, ``could be either``, null without a flag.
+
+        Raises:
+            OptionError: The qualities are no probabilities, or the rows are not in memory.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
+        >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
+        >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
+        >>> audit.frame.with_columns(audit.how_sure)["how_sure"].to_list()
+        [None, 'likely wrong', None, None]
+        """
+        if "how_sure" in self.cannot:
+            self._refuse("how_sure")
+        if self.options.compat is not None:
+            raise OptionError(f"compat={self.options.compat!r} gives scores, which are no probabilities. Leave it out.")
+        quality, _, flag = (self.table[name].to_numpy() for name in self.names)
+        flagged = np.array([bool(one) if one is not None else False for one in flag.tolist()])
+        words = np.full(flagged.size, None, dtype=object)
+        words[flagged] = how_sure(np.asarray(quality[flagged], dtype=np.float64))
+        return new_column(self.table, "how_sure", words, nw.String).to_native()
 
     def _doubt(self) -> RowDoubt:
         """P(wrong) of each judged row."""
@@ -637,28 +661,29 @@ def detached(audit: AnyAudit, **changes: object) -> AnyAudit:
     return replace(audit, frame=None, **changes)  # type: ignore[arg-type]
 
 
-def issue_rows(table: Frame, label: str, names: Names, positions: IntArray, kinds: Sequence[str]) -> NativeFrame:
-    """Rows (m,) of the audited table, each with its number and kind, label and answer first; in the caller's library.
+def issue_rows(
+    table: Frame, label: str, names: Names, positions: IntArray, said: Mapping[str, Sequence[str]]
+) -> NativeFrame:
+    """Rows (m,) of the audited table: number, label and answer first, then what is said; in the caller's library.
 
     Args:
         table: The audited frame, with the three columns ``names``.
         label: The label column.
         names: Quality, suggestion and flag; the flag, true in all of them, is left out.
         positions: (m,) row numbers, in the order to show.
-        kinds: (m,) of each.
+        said: What is said of each row (m,), by the name of the column.
     """
     rows = table[positions.tolist()]
     quality, suggested, _ = names
     first = [label, suggested, quality]
-    columns = {*rows.columns}
-    row, kind = free_name("row", columns), free_name("kind", columns)
-    backend = rows.implementation
+    columns, backend = {*rows.columns}, rows.implementation
+    row, words = free_name("row", columns), {free_name(name, columns): values for name, values in said.items()}
     rows = rows.with_columns(
         nw.new_series(row, positions, backend=backend),
-        nw.new_series(kind, list(kinds), nw.String, backend=backend),
+        *(nw.new_series(name, list(values), nw.String, backend=backend) for name, values in words.items()),
     )
     rest = [name for name in table.columns if name not in {*first, *names}]
-    return rows.select(row, *first, kind, *rest).to_native()
+    return rows.select(row, *first, *words, *rest).to_native()
 
 
 def free_name(name: str, taken: set[str]) -> str:

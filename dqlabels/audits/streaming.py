@@ -40,6 +40,11 @@ NO_CHECKUP = (
     "compares rows with each other, and this audit left the rows where they are. Check every 20th row: "
     f"{SAMPLE}.labels.checkup({{label!r}})."
 )
+IN_THE_QUERY = (
+    "is a column of a frame in memory, and this audit streamed its rows. Say it in the query: "
+    'pl.when("is_label_issue").then(pl.when(pl.col("label_quality") < 0.5).then(pl.lit("likely wrong"))'
+    '.otherwise(pl.lit("could be either"))).'
+)
 # Options that need all rows in one memory, with what they are.
 IN_MEMORY_ONLY = {
     "model": "a model of your own",
@@ -242,16 +247,20 @@ def lazily(streamed: Streamed | None) -> pl.LazyFrame:
 
 
 def issues_of(
-    frame: pl.LazyFrame, label: str, names: tuple[str, str, str], positions: IntArray, kinds: Sequence[str]
+    frame: pl.LazyFrame,
+    label: str,
+    names: tuple[str, str, str],
+    positions: IntArray,
+    said: Mapping[str, Sequence[str]],
 ) -> pl.DataFrame:
-    """Rows of an audited lazy frame, each with its number and kind, label and answer first.
+    """Rows of an audited lazy frame: number, label and answer first, then what is said.
 
     Args:
         frame: The audited frame.
         label: Its label column.
         names: Quality, suggestion and flag.
         positions: (m,) row numbers, in the order to show.
-        kinds: (m,) what each row is called.
+        said: What is said of each row (m,), by the name of the column.
     """
     import polars as pl
 
@@ -260,12 +269,12 @@ def issues_of(
     quality, suggested, flag = names
     columns = set(frame.collect_schema().names())
     row = free_name("row", columns)
-    kind = free_name("kind", {*columns, row})
+    words = {free_name(name, {*columns, row}): values for name, values in said.items()}
     numbers = pl.Series(row, positions, dtype=pl.get_index_type())
-    numbered = pl.DataFrame([numbers, pl.Series(kind, kinds, dtype=pl.String)])
+    numbered = pl.DataFrame([numbers, *(pl.Series(name, values, dtype=pl.String) for name, values in words.items())])
     rows = collect(frame.with_row_index(row).filter(pl.col(row).is_in(numbers.implode())))
     joined = numbered.join(rows, on=row, how="left", maintain_order="left")
-    first = [row, label, suggested, quality, kind]
+    first = [row, label, suggested, quality, *words]
     return joined.select(*first, pl.exclude(*first, flag))
 
 

@@ -191,7 +191,7 @@ def _saved(evidence: Evidence, table: Frame) -> Saved:
         (row, plain(classes[given]), plain(classes[suggested]), f"{quality:.6f}", kind)
         for row, (given, suggested, quality, kind) in zip(evidence.positions[order].tolist(), found, strict=True)
     ]
-    heads = ("row", label, "suggested_label", "label_quality", "kind")
+    heads = ("row", label, "suggested_label", "label_quality", "how_sure")
     return saved_rows(heads, answers, table, evidence.positions[order], [label])
 
 

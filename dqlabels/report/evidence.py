@@ -16,8 +16,10 @@ from dqlabels.frames.values import python_value
 from dqlabels.report.summary import Plain
 from dqlabels.statistics.arrays import RealArray
 
-# A flagged row whose two likeliest classes are closer in probability than this is overlap, not an error.
-AMBIGUOUS_MARGIN = 0.25
+# How sure a finding is, by the probability that the label is right. Where the quality is a score, no more is known than
+# that the model prefers another class.
+LIKELY_WRONG, EITHER, DISAGREES = "likely wrong", "could be either", "model disagrees"
+EVEN_ODDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +29,7 @@ class Evidence:
     ``positions`` (m,) row numbers in the frame, ``codes`` (m,), ``probs`` (m, K), ``suggested`` (m,) codes,
     ``quality`` (m,) in [0, 1], ``flagged`` (m,) bool, ``thresholds`` (K,), ``counts`` (K, K) raw confident
     joint, ``joint`` (K, K) calibrated, sums to 1; ``units`` (m,) the scores behind the quality; ``ordered`` where the
-    classes are grades.
+    classes are grades, ``probable`` where the quality is a probability.
     """
 
     labels: Labels
@@ -42,6 +44,7 @@ class Evidence:
     joint: NDArray[np.float64]
     units: NDArray[np.float64]
     ordered: bool = field(default=False, kw_only=True)
+    probable: bool = field(default=True, kw_only=True)
 
     @property
     def classes(self) -> tuple[Hashable, ...]:
@@ -69,17 +72,17 @@ class Evidence:
         return self.codes
 
     def worst(self) -> tuple[NDArray[np.int64], list[str]]:
-        """Return the audited positions of the flagged rows, worst first, with the kind of each."""
+        """Return the audited positions of the flagged rows, worst first, and how sure each finding is."""
         found = np.flatnonzero(self.flagged)
         order = found[np.argsort(self.quality[found], kind="stable")]
-        if not order.size:
-            return order, []
-        if self.ordered:
-            off = np.abs(self.suggested[order] - self.codes[order])
-            return order, ["slip" if grades == 1 else "error" for grades in off]
-        top_two = np.partition(self.probs[order], -2, axis=1)[:, -2:]
-        margins = np.abs(top_two[:, 1] - top_two[:, 0])
-        return order, ["ambiguous" if margin < AMBIGUOUS_MARGIN else "error" for margin in margins]
+        return order, how_sure(self.quality[order], probable=self.probable)
+
+    def steps(self, order: NDArray[np.int64]) -> list[str] | None:
+        """Say of grades whether each suggestion (m,) is the next one; None for classes without an order."""
+        if not self.ordered:
+            return None
+        off = np.abs(self.suggested[order] - self.codes[order])
+        return ["slip" if grades == 1 else "gross" for grades in off]
 
     def class_facts(
         self, noise_rates: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
@@ -110,7 +113,7 @@ class Evidence:
 
     def worst_facts(self, most: int, index: Any = None) -> list[dict[str, object]]:
         """Return the ``most`` most suspicious rows as plain values, with their value in ``index``, if any."""
-        order, kinds = self.worst()
+        order, sure = self.worst()
         return [
             {
                 "row": int(self.positions[at]),
@@ -118,10 +121,25 @@ class Evidence:
                 "given": plain(self.classes[self.worst_codes[at]]),
                 "suggested": plain(self.classes[self.suggested[at]]),
                 "quality": float(self.quality[at]),
-                "kind": kind,
+                "how_sure": words,
             }
-            for at, kind in zip(order[:most], kinds, strict=False)
+            for at, words in zip(order[:most], sure, strict=False)
         ]
+
+
+def how_sure(quality: NDArray[np.float64], *, probable: bool = True) -> list[str]:
+    """Say how sure a finding is that a label (m,) of this quality is wrong, by the odds.
+
+    Args:
+        quality: (m,) of flagged labels.
+        probable: Whether the quality is the probability that the label is right.
+
+    >>> how_sure(np.array([0.1, 0.7]))
+    ['likely wrong', 'could be either']
+    """
+    if not probable:
+        return [DISAGREES] * quality.size
+    return [LIKELY_WRONG if one < EVEN_ODDS else EITHER for one in quality.tolist()]
 
 
 def index_values(table: Frame | None) -> Any:

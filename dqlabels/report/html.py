@@ -108,13 +108,13 @@ def class_sections(audit: ClassSummary) -> list[Section]:
 def rows_view(rows: Sequence[ListedRow]) -> str:
     """Return the first rows as an HTML table, each with the values that speak, or nothing if there are none.
 
-    >>> row = {"row": 3, "given": "a", "suggested": "b", "quality": 0.1, "kind": "error", "chips": [("x", "7 ×2.0")]}
+    >>> row = {"row": 3, "given": "a", "suggested": "b", "quality": 0.1, "kind": "likely wrong", "chips": [("x", "7")]}
     >>> rows_view([row | {"says": "", "values": [], "more_values": 0}]).count("<td")
     6
     """
     if not rows:
         return ""
-    heads = ("row", "given", "suggested", "quality", "kind", "values")
+    heads = ("row", "given", "suggested", "quality", "finding", "values")
     head = "".join(f"<th scope='col'>{name}</th>" for name in heads)
     body = "".join(
         f"<tr><td class='n'>{row['row']}</td><td>{escape_data(row['given'])}</td><td>{escape_data(row['suggested'])}"

@@ -120,7 +120,7 @@ def worst_lines(worst: Sequence[Mapping[str, object]], quality: str = "") -> lis
     for row in worst[:MAX_LINES]:
         change = f"{_short(row['given'])} → {_short(row['suggested'])}"
         where = f"row {row['row']}" + (f" (index {_short(row['index'])})" if "index" in row else "")
-        shown.append(f"  {where}: {change}, quality {row['quality']:.3f}, {row['kind']}")
+        shown.append(f"  {where}: {change}, quality {row['quality']:.3f}, {row.get('how_sure') or row['kind']}")
     return [f"Worst rows (quality: {quality}):" if quality else "Worst rows:", *shown]
 
 

@@ -42,8 +42,8 @@ class Expectation(TypedDict):
 class ReviewQueue:
     """The rows of an audit to review. ``order`` holds audited positions; ``blind`` hides what the model thinks.
 
-    ``table`` is the caller's table without the columns of the audit, ``kinds`` are its features, and ``row_kinds`` are
-    the kinds of the rows in ``order``. ``strata`` (m,) are the strata of the sample; ranking rows by them gives the
+    ``table`` is the caller's table without the columns of the audit, ``kinds`` are its features, and ``how_sure``
+    says so of each row in ``order``. ``strata`` (m,) are the strata of the sample; ranking rows by them gives the
     same strata as ranking by quality, in a fraction of the time. ``limit`` is what the noise rate is held against.
     ``probable`` is false where the quality is no probability.
     """
@@ -52,7 +52,7 @@ class ReviewQueue:
     table: Frame
     kinds: Mapping[str, ColumnKind]
     order: IntArray
-    row_kinds: tuple[str, ...]
+    how_sure: tuple[str, ...]
     blind: bool
     strata: NDArray[np.int8]
     limit: float | None = None
@@ -105,7 +105,7 @@ class ReviewQueue:
                 "values": cells,
             }
             if not self.blind:
-                shown |= {**data, "kind": self.row_kinds[place], "explanation": explanations[at]}
+                shown |= {**data, "how_sure": self.how_sure[place], "explanation": explanations[at]}
             found.append(shown)
         return found
 
@@ -209,9 +209,7 @@ class ReviewQueue:
 def suspicious_queue(
     evidence: Evidence, table: Frame, kinds: Mapping[str, ColumnKind], *, probable: bool = True
 ) -> ReviewQueue:
-    """Queue all flagged rows: clear errors first, worst quality first, and ambiguous rows last.
-
-    A decision most likely changes the label where the model is sure of another class.
+    """Queue all flagged rows, worst quality first: there a decision most likely changes the label.
 
     Args:
         evidence: The m audited rows.
@@ -219,13 +217,9 @@ def suspicious_queue(
         kinds: Its features.
         probable: Whether the quality is a probability.
     """
-    order, row_kinds = evidence.worst()
-    ambiguous = np.array([kind == "ambiguous" for kind in row_kinds], dtype=bool)
-    ranked = np.argsort(ambiguous, kind="stable")
-    return ReviewQueue(
-        evidence, table, kinds, order[ranked], tuple(row_kinds[at] for at in ranked), False, np.empty(0, np.int8),
-        probable=probable,
-    )  # fmt: skip
+    order, sure = evidence.worst()
+    nothing = np.empty(0, np.int8)
+    return ReviewQueue(evidence, table, kinds, order, tuple(sure), False, nothing, probable=probable)
 
 
 def _explained(explanation: Explanation) -> set[str]:

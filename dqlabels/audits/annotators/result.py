@@ -37,6 +37,7 @@ from dqlabels.noise.annotators import annotators_noise
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.report.data import check_rows
 from dqlabels.report.draw import quality_bars
+from dqlabels.report.evidence import how_sure
 from dqlabels.report.html import MAX_ROWS, escape_data, notebook_view
 from dqlabels.report.marks import Marks
 from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_agreements
@@ -131,11 +132,13 @@ class AnnotatorAudit(Audit):
         rows = np.flatnonzero(flagged)
         rows = rows[np.argsort(quality[rows], kind="stable")]
         picked = self.table[rows.tolist()]
-        number = nw.new_series(free_name("row", {*picked.columns}), rows, backend=picked.implementation)
+        backend, taken = picked.implementation, {*picked.columns}
+        number = nw.new_series(free_name("row", taken), rows, backend=backend)
+        sure = nw.new_series(free_name("how_sure", taken), how_sure(quality[rows]), nw.String, backend=backend)
         picked = fresh_rows(picked)
         first = [*self.findings.reading.names, self.names[1], self.names[0]]
         rest = [name for name in self.table.columns if name not in {*first, *self.names}]
-        return picked.with_columns(number).select(number.name, *first, *rest).to_native()
+        return picked.with_columns(number, sure).select(number.name, *first, sure.name, *rest).to_native()
 
     @property
     def annotators(self) -> NativeFrame:

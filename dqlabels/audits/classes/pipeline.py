@@ -153,6 +153,7 @@ def audit_of(
     evidence = Evidence(
         *rows, found.suggested, found.quality, found.flagged, found.thresholds, found.confident_joint, found.joint,
         verdict.units, ordered=options.task == "ordinal",
+        probable=options.compat is None,
     )  # fmt: skip
     return LabelAudit(
         label=request.column,

@@ -564,8 +564,8 @@ class LabelAudit(ClassAudit):
     >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
     >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
     >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
-    >>> audit.issues[["row", "label", "suggested_label", "kind"]].rows()
-    [(1, 'ham', 'spam', 'error')]
+    >>> audit.issues[["row", "label", "suggested_label", "how_sure"]].rows()
+    [(1, 'ham', 'spam', 'likely wrong')]
     """
 
     again: Again | None = None
@@ -574,13 +574,16 @@ class LabelAudit(ClassAudit):
 
     @property
     def issues(self) -> NativeFrame:
-        """Flagged rows, worst first: row number, label, suggestion, quality, kind, then the other columns.
+        """Flagged rows, worst first: row number, label, suggestion, quality, how sure, then the other columns.
 
-        ``kind`` is ``error`` where the model is sure of another class and ``ambiguous`` where its two
-        likeliest classes are close; of ordered classes ``slip`` where the next grade is suggested, else ``error``.
+        ``how_sure`` is ``likely wrong`` where the probability that the label is right is below one half, else ``could
+        be either``; with ``compat`` the qualities are no probabilities, and it is ``model disagrees``. Ordered classes
+        have a ``kind`` as well: ``slip`` where the next grade is suggested, else ``gross``.
         """
-        order, kinds = self.evidence.worst()
-        return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], kinds)
+        order, sure = self.evidence.worst()
+        steps = self.evidence.steps(order)
+        said = {"how_sure": sure} if steps is None else {"how_sure": sure, "kind": steps}
+        return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], said)
 
     @property
     def drift(self) -> NativeFrame:

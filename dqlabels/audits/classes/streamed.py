@@ -17,6 +17,7 @@ from dqlabels.audits.classes.task import ClassTask
 from dqlabels.audits.options import Options
 from dqlabels.audits.segments import RowDoubt
 from dqlabels.audits.streaming import (
+    IN_THE_QUERY,
     MAX_WORST,
     NO_CHECKUP,
     NOT_HERE,
@@ -31,7 +32,7 @@ from dqlabels.errors import LabelColumnError
 from dqlabels.frames.columns import Column, Labels, LabelSet
 from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.sample import MAX_ROWS
-from dqlabels.report.evidence import AMBIGUOUS_MARGIN, Evidence
+from dqlabels.report.evidence import Evidence, how_sure
 from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.scores import ScoreTally
@@ -61,7 +62,6 @@ class Tallied(Evidence):
     """
 
     codes_of_worst: IntArray
-    kinds: tuple[str, ...]
     rows: IntArray
     quality_units: IntArray
     pair_counts: IntArray
@@ -72,8 +72,8 @@ class Tallied(Evidence):
         return self.rows
 
     def worst(self) -> tuple[IntArray, list[str]]:
-        """Places of the worst rows among the worst, so in order, with the kind of each."""
-        return np.arange(self.positions.size), list(self.kinds)
+        """Places of the worst rows among the worst, so in order, and how sure each finding is."""
+        return np.arange(self.positions.size), how_sure(self.quality)
 
     @property
     def class_flags(self) -> IntArray:
@@ -117,12 +117,14 @@ class StreamedAudit(ClassAudit):
         **dict.fromkeys(NEED_ROWS, NOT_HERE),
         "to_html": f"{NOT_HERE} summary() and to_dict() are made from counts, and work here.",
         "checkup": NO_CHECKUP,
+        "how_sure": IN_THE_QUERY,
     }
 
     @property
     def issues(self) -> NativeFrame:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
-        return issues_of(lazily(self.streamed), self.label, self.names, self.evidence.positions, self.evidence.kinds)
+        said = {"how_sure": self.evidence.worst()[1]}
+        return issues_of(lazily(self.streamed), self.label, self.names, self.evidence.positions, said)
 
     def audited_rows(self) -> AuditedRows:
         """Refused, since only the worst rows are in memory; ``issues`` lists them."""
@@ -225,8 +227,7 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int, ScoreTally]:
         errors += int((likeliest(probs)[0] != codes).sum())
         places = np.flatnonzero(flagged)
         columns = {"row": rows[places] + start, "code": codes[places], "suggested": suggested[places]}
-        top = np.partition(probs[places], -2, axis=1)[:, -2:]
-        worst.offer(quality[places], {**columns, "close": (top[:, 1] - top[:, 0]) < AMBIGUOUS_MARGIN})
+        worst.offer(quality[places], columns)
         words = np.column_stack([codes, np.rint(probs * 2**24)]).astype(np.uint32)
         drawn.offer(hash_words(words), {"code": codes, "probs": probs})
         start += spill.sizes[at]
@@ -235,7 +236,6 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int, ScoreTally]:
         Labels(labels.values, np.empty(0, dtype=np.int64), labels.classes, labels.places),
         last["row"], some["code"], some["probs"], last["suggested"], last["key"],
         np.ones(last["row"].size, dtype=bool), rule.thresholds, rule.counts, rule.joint, last["key"],
-        last["code"], tuple("ambiguous" if close else "error" for close in last["close"]),
-        rule.class_counts, units, pairs.reshape(k, k),
+        last["code"], rule.class_counts, units, pairs.reshape(k, k),
     )  # fmt: skip
     return evidence, errors, scores

@@ -28,7 +28,7 @@ from dqlabels.noise.rate import NoiseRate, noise_rate
 from dqlabels.noise.segments import told_apart
 from dqlabels.report.data import check_rows
 from dqlabels.report.draw import quality_bars
-from dqlabels.report.evidence import plain
+from dqlabels.report.evidence import how_sure, plain
 from dqlabels.report.html import MAX_ROWS, escape_data, notebook_view
 from dqlabels.report.marks import Marks
 from dqlabels.report.summary import expected_data
@@ -211,16 +211,18 @@ class MultilabelAudit(Audit):
 
     @property
     def issues(self) -> NativeFrame:
-        """A row per flagged label of a row, worst first: row number, label, ``kind``, quality, probability.
+        """A row per flagged label of a row, worst first: row number, label, ``kind``, how sure, quality, probability.
 
         ``kind`` is ``missing`` where the row should have the label and has not, ``wrong`` where it has and should not.
         """
         rows, tags, kinds = self._found()
+        sure = how_sure(self.evidence.verdict.quality[rows, tags], probable=self.options.compat is None)
         return self._listing(
             {
                 "row": rows,
                 "label": self._labels(tags),
                 "kind": nw.new_series("kind", kinds, nw.String, backend=self.table.implementation),
+                "how_sure": nw.new_series("how_sure", sure, nw.String, backend=self.table.implementation),
                 "quality": self.evidence.verdict.quality[rows, tags],
                 "probability": self.evidence.probs[rows, tags],
             }

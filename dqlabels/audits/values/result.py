@@ -34,6 +34,7 @@ from dqlabels.frames.columns import Frame
 from dqlabels.noise.rate import share_interval
 from dqlabels.report import text
 from dqlabels.report.data import check_rows
+from dqlabels.report.evidence import how_sure
 from dqlabels.report.listed_rows import MAX_SAVED_ROWS
 from dqlabels.report.marks import Marks
 
@@ -274,7 +275,8 @@ class ValueAudit(AmountAudit):
         ``kind`` is ``high`` or ``low``: on which side of the prediction the value lies.
         """
         order, kinds = self.evidence.worst()
-        return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], kinds)
+        said = {"kind": kinds, "how_sure": how_sure(self.evidence.quality[order])}
+        return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], said)
 
     @property
     def predictions(self) -> NativeFrame:

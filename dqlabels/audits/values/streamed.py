@@ -12,6 +12,7 @@ import numpy as np
 from dqlabels.audits.base import AuditedRows, NativeFrame, detached
 from dqlabels.audits.options import Options
 from dqlabels.audits.streaming import (
+    IN_THE_QUERY,
     MAX_WORST,
     NO_CHECKUP,
     NOT_HERE,
@@ -28,6 +29,7 @@ from dqlabels.audits.values.result import AmountAudit
 from dqlabels.audits.values.task import ValueTask, check_values
 from dqlabels.frames.columns import Frame
 from dqlabels.frames.targets import AmountTally, Targets, amounts
+from dqlabels.report.evidence import how_sure
 from dqlabels.statistics.arrays import IntArray
 
 if TYPE_CHECKING:
@@ -55,13 +57,15 @@ class StreamedValueAudit(AmountAudit):
         "audited_rows": NOT_HERE,
         "predictions": NOT_HERE,
         "checkup": NO_CHECKUP,
+        "how_sure": IN_THE_QUERY,
     }
 
     @property
     def issues(self) -> NativeFrame:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
         order, kinds = self.evidence.worst()
-        return issues_of(lazily(self.streamed), self.label, self.names, self.evidence.positions[order], kinds)
+        said = {"kind": kinds, "how_sure": how_sure(self.evidence.quality[order])}
+        return issues_of(lazily(self.streamed), self.label, self.names, self.evidence.positions[order], said)
 
     def _shown_table(self, places: IntArray) -> Frame:
         rows = nw.from_native(self.issues, eager_only=True)

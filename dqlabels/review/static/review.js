@@ -98,7 +98,7 @@
     box.replaceChildren();
     if (about.blind || !item.explanation) return;
     const lines = [...item.explanation.toward, ...item.explanation.against];
-    box.append(line("p", "The model gives ", percent(item.suggested_prob), " to ", data(item.suggested), " and ", percent(item.given_prob), " to ", data(item.given), `. Quality ${item.quality.toFixed(3)}, ${item.kind}.`));
+    box.append(line("p", "The model gives ", percent(item.suggested_prob), " to ", data(item.suggested), " and ", percent(item.given_prob), " to ", data(item.given), `. Quality ${item.quality.toFixed(3)}, ${item.how_sure}.`));
     if (!lines.length) return;
     box.append(make("h3", "Values that speak for or against, and the nearest rows with the suggested label"));
     const grid = make("table");

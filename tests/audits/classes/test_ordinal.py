@@ -49,7 +49,7 @@ def graded(draw, most=5):
 def test_planted_errors_are_found_and_told_apart(make_frame):
     issues = eager(audit(make_frame(reviews())).issues)
     assert list(zip(issues["row"].to_list(), issues["kind"].to_list(), strict=True)) == [
-        (GROSS, "error"),
+        (GROSS, "gross"),
         (SLIP, "slip"),
     ]
 
@@ -134,7 +134,7 @@ def ordered(values, library):
 def test_ordered_categories_are_taken_in_their_order(library, make):
     data = reviews()
     found = audit(make({"x": data["x"], "stars": ordered(data["stars"], library)}))
-    assert eager(found.issues)["kind"].to_list() == ["error", "slip"]
+    assert eager(found.issues)["kind"].to_list() == ["gross", "slip"]
     assert found.frame["suggested_label"].dtype == found.frame["stars"].dtype
 
 
@@ -177,7 +177,7 @@ def test_own_probabilities_are_judged_as_grades():
     codes = np.array(reviews()["stars"])
     probs = np.eye(4)[np.rint(np.array(reviews()["x"]) / 10).astype(int)] * 0.92 + 0.02
     found = audit(pl.DataFrame({"stars": codes}), pred_probs=probs)
-    assert eager(found.issues)["kind"].to_list() == ["error", "slip"]
+    assert eager(found.issues)["kind"].to_list() == ["gross", "slip"]
 
 
 def test_gross_errors_rank_above_those_of_plain_classes():

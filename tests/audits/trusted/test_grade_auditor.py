@@ -43,7 +43,7 @@ def auditor() -> LabelAuditor:
 def test_planted_errors_of_a_batch_are_found_and_told_apart(auditor, make_frame):
     issues = eager(auditor.audit(make_frame(reviews(5, wrong=True))).issues)
     kinds = dict(zip(issues["row"].to_list(), issues["kind"].to_list(), strict=True))
-    assert (kinds[GROSS], kinds[SLIP]) == ("error", "slip")
+    assert (kinds[GROSS], kinds[SLIP]) == ("gross", "slip")
 
 
 def test_the_suggestion_is_the_right_grade(auditor, make_frame):
