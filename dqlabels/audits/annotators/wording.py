@@ -56,7 +56,11 @@ def agreement_line(summary: Mapping[str, Any]) -> str:
 
 
 def annotator_lines(summary: Mapping[str, Any]) -> list[str]:
-    """The worst annotators, one line."""
-    known = [row for row in summary["annotators"] if row["noise_rate"] is not None][:MOST_LINES]
-    shown = ", ".join(f"{row['annotator']!r} {row['noise_rate']:.1%} of {row['labels']:,} labels" for row in known)
-    return [f"Least trusted annotators, with their share of wrong labels: {shown}."] if shown else []
+    """The annotators whose labels are most often wrong, a line each under a heading."""
+    known = [row for row in summary["annotators"] if row["noise_rate"] is not None]
+    known.sort(key=lambda row: -row["noise_rate"])
+    shown = [
+        f"  {row['annotator']}: {row['noise_rate']:.1%} of {row['labels']:,} labels likely wrong"
+        for row in known[:MOST_LINES]
+    ]
+    return ["Annotators, the most often wrong first:", *shown] if shown else []
