@@ -149,6 +149,14 @@ def test_the_tables_of_a_streamed_report_are_those_in_memory(name):
     assert found.equals(getattr(small.audit(frame, "label"), name))
 
 
+def test_a_streamed_audit_shows_its_figures_in_a_notebook():
+    streamed = small.audit(table().lazy(), "label")
+    shown = streamed._repr_html_()
+    assert "of the labels are wrong" in shown or "does not tell how many labels are wrong" in shown
+    assert all(f">{name}<" in shown for name in map(str, streamed.classes["class"]))
+    assert "to_html" not in shown  # it has no report
+
+
 def test_a_streamed_report_can_be_gated_and_its_frame_collected():
     found = small.audit(table().lazy(), "label")
     assert not found.gate(max_noise_rate=0.0, on_inconclusive="fail").passed
