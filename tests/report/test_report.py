@@ -95,6 +95,24 @@ def test_a_notebook_needs_no_template_library(audit, monkeypatch):
         audit.to_html()
 
 
+def test_a_notebook_shows_the_worst_rows_with_values_and_the_first_of_many_classes():
+    found = many_classes()
+    shown = found._repr_html_()
+    worst = found.report_facts(rows=1)["shown"][0]
+    assert f"<td class='n'>{worst['row']}</td>" in shown
+    assert "Commonest pairs" in shown
+    assert "… and 990 more" in shown
+    assert shown.count("<td class='values'>") == 10
+
+
+def test_a_notebook_without_flagged_rows_has_no_list_of_them():
+    other = np.repeat([0.05, 0.95], 50)
+    frame = pl.DataFrame({"low": 1 - other, "high": other, "y": ["low"] * 50 + ["high"] * 50})
+    shown = dqlabels.audit(frame, "y", pred_probs=["low", "high"])._repr_html_()
+    assert "No row is flagged" in shown
+    assert "class='values'" not in shown
+
+
 def test_the_page_is_a_few_hundred_kilobytes_with_1000_classes():
     page = many_classes().to_html()
     assert len(page.encode()) < 600_000
