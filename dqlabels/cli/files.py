@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = {
     ".csv": "csv",
+    ".tsv": "tsv",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".arrow": "ipc",
@@ -28,11 +30,15 @@ FORMATS = {
     ".jsonl": "ndjson",
 }
 STANDARD = "-"
+# Text that Polars unpacks as it reads.
+PACKED = (".gz", ".zst")
+TEXTS = ("csv", "tsv")
 # What makes a name a pattern of names to Polars.
 PATTERN = re.compile(r"[*?\[\]{}]")
 # Options with which Polars reads or scans each format.
 READING: dict[str, dict[str, Any]] = {
     "csv": {"infer_schema_length": None, "try_parse_dates": True},
+    "tsv": {"infer_schema_length": None, "try_parse_dates": True, "separator": "\t"},
     "parquet": {},
     "ipc": {},
     "ndjson": {"infer_schema_length": None},
@@ -56,7 +62,13 @@ def table_format(path: str, file_format: str | None) -> str:
         return file_format
     if path == STANDARD:
         return "csv"
-    suffix = Path(path).suffix.lower()
+    if Path(path).is_dir():
+        return "parquet"
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    packed = bool(suffixes) and suffixes[-1] in PACKED
+    suffix = "".join(suffixes[-1 - packed :][:1])
+    if packed and FORMATS.get(suffix) not in TEXTS:
+        raise OptionError(f"{path}: of packed files only {' and '.join(TEXTS)} are read, as in loans.csv.gz.")
     if suffix not in FORMATS:
         raise OptionError(f"{path}: the extension {suffix!r} is unknown. Use one of {', '.join(FORMATS)}, or --format.")
     return FORMATS[suffix]
@@ -87,45 +99,55 @@ class Source:
             OptionError: The file does not hold a table of its format.
             OSError: The file cannot be read.
         """
-        import polars as pl
-
         if self.content is None:
             return opened(self.path, self.kind, self._read_file)
         content = io.BytesIO(self.content)
         table: pl.DataFrame = opened(
-            self.path, self.kind, lambda: getattr(pl, f"read_{self.kind}")(content, **READING[self.kind])
+            self.path, self.kind, lambda: _polars("read", self.kind)(content, **READING[self.kind])
         )
         return table
 
     def _read_file(self) -> pl.DataFrame:
-        import polars as pl
 
         if (literal := _literal(self.path, self.kind)) is not None:
-            table: pl.DataFrame = getattr(pl, f"scan_{self.kind}")(**literal, **READING[self.kind]).collect()
+            table: pl.DataFrame = _polars("scan", self.kind)(**literal, **READING[self.kind]).collect()
             return table
         # Through an open file: Polars would take a name such as d[1].ndjson for a pattern of names.
         with Path(self.path).open("rb") as file:
-            table = getattr(pl, f"read_{self.kind}")(file, **READING[self.kind])
+            table = _polars("read", self.kind)(file, **READING[self.kind])
             return table
 
     def texts(self) -> pl.LazyFrame | None:
         """The columns as the file writes them; None where it is no text file that can be read so."""
         import polars as pl
 
-        if self.kind != "csv":
+        if self.kind not in TEXTS:
             return None
+        separator = READING[self.kind].get("separator", ",")
         if self.content is not None:
-            return pl.scan_csv(io.BytesIO(self.content), infer_schema_length=0)
-        return pl.scan_csv(**_literal(self.path, "csv") or {}, infer_schema_length=0)
+            return pl.scan_csv(io.BytesIO(self.content), infer_schema_length=0, separator=separator)
+        return pl.scan_csv(**_literal(self.path, "csv") or {}, infer_schema_length=0, separator=separator)
+
+
+def _polars(verb: str, kind: str) -> Callable[..., Any]:
+    """Polars' function that reads or scans a format."""
+    import polars as pl
+
+    function: Callable[..., Any] = getattr(pl, f"{verb}_{'csv' if kind in TEXTS else kind}")
+    return function
 
 
 def _literal(path: str, kind: str) -> dict[str, Any] | None:
     """Arguments that make Polars scan this very file; None where it would take the name for a pattern or an address."""
-    import polars as pl
-
     # An absolute path: one like s3:/x or ~x is an address to Polars.
     source = {"source": str(Path(path).absolute())}
-    if "glob" in inspect.signature(getattr(pl, f"scan_{kind}")).parameters:
+    if Path(path).is_dir():
+        if kind != "parquet" or PATTERN.search(source["source"]):
+            raise OptionError(
+                f"{path} is a folder; one of Parquet files is read, under a name without any of *?[]{{}}."
+            )
+        return {"source": f"{source['source']}/**/*.parquet", "hive_partitioning": True}
+    if "glob" in inspect.signature(_polars("scan", kind)).parameters:
         return {**source, "glob": False}
     return None if PATTERN.search(source["source"]) else source
 
@@ -149,7 +171,7 @@ def opened(path: str, kind: str, reading: Callable[[], Opened]) -> Opened:
     """
     import polars as pl
 
-    if path != STANDARD:
+    if path != STANDARD and not Path(path).is_dir():
         with Path(path).open("rb"):
             pass  # a missing or unreadable file raises the system's own error
     try:
@@ -177,7 +199,7 @@ def scan_table(path: str, file_format: str | None = None) -> pl.LazyFrame | None
         return None
 
     def scan() -> pl.LazyFrame:
-        frame: pl.LazyFrame = getattr(pl, f"scan_{kind}")(**literal, **READING[kind])
+        frame: pl.LazyFrame = _polars("scan", kind)(**literal, **READING[kind])
         frame.collect_schema()
         return frame
 
@@ -195,10 +217,12 @@ def check_output(table: pl.DataFrame, path: str, file_format: str | None = None)
     kind = table_format(path, file_format)
     if path != STANDARD:
         check_folder(path)
+        if Path(path).is_dir() or Path(path).suffix.lower() in PACKED:
+            raise OptionError(
+                f"{path} is a folder or a packed file, which are read and not written. Name a plain file."
+            )
     try:
         _write(table.head(1), io.BytesIO(), kind)
-    except pl.exceptions.PanicException as error:  # a fault of Polars' own reader, not seen in current versions
-        raise OptionError(f"Polars {pl.__version__} fails on {path}: {error}. A newer Polars may read it.") from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise OptionError(
@@ -243,7 +267,7 @@ def write_lazily(frame: pl.LazyFrame, path: str, file_format: str | None = None)
     kind = table_format(path, file_format)
     with replacing_path(path) as part:
         try:
-            getattr(frame, f"sink_{kind}")(part)
+            _writing(frame, "sink", kind)(part)
         except pl.exceptions.PolarsError as error:
             raise OptionError(f"{path} was not written: {str(error).splitlines()[0]}") from error
 
@@ -251,5 +275,13 @@ def write_lazily(frame: pl.LazyFrame, path: str, file_format: str | None = None)
 def _write(table: pl.DataFrame, file: BinaryIO, kind: str) -> None:
     # Into memory first: Polars turns a full disk into an error of its own, Python into the system's.
     buffer = io.BytesIO()
-    getattr(table, f"write_{kind}")(buffer)
+    _writing(table, "write", kind)(buffer)
     file.write(buffer.getbuffer())
+
+
+def _writing(frame: Any, verb: str, kind: str) -> Callable[..., Any]:
+    """The frame's method that writes a format."""
+    if kind == "tsv":
+        return partial(getattr(frame, f"{verb}_csv"), separator="\t")
+    method: Callable[..., Any] = getattr(frame, f"{verb}_{kind}")
+    return method

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dqlabels.audits.options import SETTLED
-from dqlabels.cli.files import STANDARD, Source, scan_table, table_format, write_lazily, write_table
+from dqlabels.cli.files import STANDARD, TEXTS, Source, scan_table, table_format, write_lazily, write_table
 from dqlabels.cli.spreadsheet import with_formulas, without_formulas
 from dqlabels.errors import OptionError
 
@@ -193,7 +193,7 @@ def write_result(
 
     if written is not None:
         frame = written.restore(frame, labels, table_format(path, file_format))
-    if spreadsheet and table_format(path, file_format) == "csv":
+    if spreadsheet and table_format(path, file_format) in TEXTS:
         frame = without_formulas(frame)
     if isinstance(frame, pl.DataFrame):
         write_table(frame, path, file_format)

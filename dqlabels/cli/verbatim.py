@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dqlabels.cli.files import Source
+from dqlabels.cli.files import TEXTS, Source
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Written:
 
         from dqlabels.engines.polars import collect
 
-        if kind == "csv":
+        if kind in TEXTS:
             return [name for name, dtype in dtypes.items() if dtype != pl.String]
         whole = [name for name, dtype in dtypes.items() if dtype.is_integer()]
         if not whole:
