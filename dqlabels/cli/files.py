@@ -181,6 +181,10 @@ def opened(path: str, kind: str, reading: Callable[[], Opened]) -> Opened:
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise OptionError(f"{path} cannot be read as {kind}: {reason}. Name its format with --format.") from error
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OptionError(f"{path} cannot be read to its end: {error}.") from error  # a packed file that is damaged
 
 
 def scan_table(path: str, file_format: str | None = None) -> pl.LazyFrame | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -97,6 +96,5 @@ def test_what_is_read_and_not_written_is_refused_before_any_work(tmp_path, outpu
 def test_a_damaged_packed_file_is_named(tmp_path):
     source = tmp_path / "in.csv.gz"
     source.write_bytes(gzip.compress(table().write_csv().encode())[:-20])
-    shutil.copy(source, tmp_path / "copy.csv.gz")
-    with pytest.raises((OptionError, OSError), match="in.csv.gz|gzip|corrupt"):
+    with pytest.raises(OptionError, match="in.csv.gz cannot be read"):
         read_table(str(source))
