@@ -13,7 +13,7 @@ audit = loans.labels.report("risk")
 print(audit.summary())
 
 print("\nOf the flagged rows, those the model is sure of and those between the classes:")
-print(audit.issues["kind"].value_counts().to_string())
+print(audit.issues["how_sure"].value_counts().to_string())
 
 print("\nEach class:")
 print(audit.classes.round(3).to_string(index=False))

@@ -253,7 +253,7 @@ class Audit(abc.ABC):
         >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
         >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
         >>> audit.frame.with_columns(audit.how_sure)["how_sure"].to_list()
-        [None, 'likely wrong', None, None]
+        [None, 'could be either', None, None]
         """
         if "how_sure" in self.cannot:
             self._refuse("how_sure")

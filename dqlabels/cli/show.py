@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.base import Audit
     from dqlabels.audits.gate import GateResult
 
-# A suspicious row's number, label, suggestion, quality and kind are shown always, and some of its values.
+# A suspicious row's number, label, suggestion, quality and how sure it is are shown, and some of its values.
 FIRST_COLUMNS, MAX_VALUES = 5, 3
 MAX_WIDTH = 10_000
 MAX_SEGMENTS = 30
@@ -137,7 +137,7 @@ def as_json(content: Mapping[str, object], *, indent: int | None = None) -> str:
 
 def as_wide_as_fits(title: str, issues: pl.DataFrame, console: Console) -> Table:
     """Return a table of suspicious rows with as many of their values as the terminal has room for."""
-    for values in range(MAX_VALUES, -1, -1):
+    for values in range(MAX_VALUES, -2, -1):  # at last without how sure the finding is
         shown = issues.columns[: FIRST_COLUMNS + values]
         grid = _grid(title, shown, issues.select(shown).rows())
         if grid.__rich_measure__(console, console.options.update(width=MAX_WIDTH)).maximum <= console.width:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from narwhals.dependencies import is_into_dataframe
+
 from dqlabels.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ def arrow_source(frame: Any) -> ArrowSource | None:
     >>> arrow_source(pl.DataFrame({"a": [1]})) is None
     True
     """
+    if is_into_dataframe(frame):
+        return None
     module = type(frame).__module__.partition(".")[0]
     if module in KNOWN or (module == "pyarrow" and type(frame).__name__ in ("Table", "Array", "ChunkedArray")):
         return None

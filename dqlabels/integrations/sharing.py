@@ -274,6 +274,7 @@ def _digest(table: Frame, label: str | Sequence[str], options: Mapping[str, obje
     digest = hashlib.blake2b(digest_size=32)
     try:
         digest.update(pickle.dumps((label, sorted(options.items()), str(table.implementation), len(table))))
+        digest.update(_index_bytes(table))
         for name in table.columns:
             column = table[name]
             digest.update(pickle.dumps((name, str(column.dtype))))
@@ -281,6 +282,14 @@ def _digest(table: Frame, label: str | Sequence[str], options: Mapping[str, obje
     except (pickle.PicklingError, TypeError, AttributeError):
         return None  # an object of the caller's own: then each check runs its own audit
     return digest.digest()
+
+
+def _index_bytes(table: Frame) -> bytes:
+    """The index of a pandas frame, which messages name rows by; nothing where it only counts."""
+    if not table.implementation.is_pandas_like():
+        return b""
+    index = table.to_native().index
+    return pickle.dumps((index.start, index.step) if hasattr(index, "step") else index.tolist())
 
 
 def _column_bytes(column: Column) -> bytes:

@@ -42,7 +42,8 @@ def default_noise(
 
     >>> import numpy as np
     >>> codes = np.repeat([0, 1], 200)
-    >>> probs = np.where(np.eye(2)[codes] == 1, 0.9, 0.1)
+    >>> sure = np.tile(np.linspace(0.3, 0.99, 200), 2)[:, None]
+    >>> probs = np.where(np.eye(2)[codes] == 1, sure, 1 - sure)
     >>> codes[:20] = 1
     >>> default_noise(codes, probs).method
     'variational'

@@ -145,7 +145,7 @@ def test_columns_that_only_count_say_nothing_of_the_classes():
         dqlabels.audit(frame(), "y", pred_probs=counted)
 
 
-@pytest.mark.parametrize("values", [[["a", "b"]] * ROWS, [[{}, {}]] * ROWS])
+@pytest.mark.parametrize("values", [[[b"a", b"b"]] * ROWS, [[{}, {}]] * ROWS])
 def test_values_that_are_no_numbers_are_refused(values):
     with pytest.raises(ProbabilityError, match="number"):
         dqlabels.audit(frame(), "y", pred_probs=values, classes=["dog", "cat"])

@@ -57,6 +57,18 @@ def dataset():
     return pyarrow.dataset.dataset(table())
 
 
+class Loans(pd.DataFrame):
+    """A frame of pandas by another name, which hands out a stream as all of them do."""
+
+    @property
+    def _constructor(self):
+        return Loans
+
+
+def test_a_subclass_of_a_frame_is_a_frame():
+    assert arrow.arrow_source(Loans({"x": [1, 2]})) is None
+
+
 class Capsule:
     """A frame of a library nobody knows, which hands out a stream and nothing else."""
 

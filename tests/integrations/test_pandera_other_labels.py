@@ -238,3 +238,16 @@ def test_a_model_of_ones_own_judges_beside_annotators():
     probs = np.tile([0.5, 0.5], (120, 1))
     check = annotator_noise_at_most(ANNOTATORS, 0.5, pred_probs=probs, classes=["bad", "good"])
     pp.DataFrameSchema(checks=[check]).validate(pl.DataFrame(table))
+
+
+def test_rows_are_named_by_the_index_of_the_frame_that_is_validated():
+    table, check, wrong = CASES["values"]
+    frame = pd.DataFrame(table(wrong))
+    schema = pa.DataFrameSchema(checks=[check()])
+    said = []
+    for letter in "ab":  # the same rows under other names, so that a kept audit would name the first ones
+        with pytest.raises(SchemaErrors) as found:
+            schema.validate(frame.set_index(pd.Index([f"{letter}{row}" for row in range(len(frame))])), lazy=True)
+        said.append(found.value.message["DATA"]["DATAFRAME_CHECK"][0]["error"])
+    assert "(index 'a" in said[0]
+    assert "(index 'b" in said[1]

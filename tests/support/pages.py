@@ -19,6 +19,7 @@ NEEDS = {
     "images.md": "PIL",
     "pandera.md": "pandera.backends.narwhals",  # a pandera that writes Polars schemas
     "spark.md": "pyspark",
+    "streaming.md": "duckdb",
     "spark_job.py": "pyspark",
 }
 

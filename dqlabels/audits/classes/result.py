@@ -565,7 +565,7 @@ class LabelAudit(ClassAudit):
     >>> mail = pl.DataFrame({"label": ["ham", "ham", "spam", "spam"], **probs})
     >>> audit = dqlabels.audit(mail, "label", pred_probs=["ham", "spam"])
     >>> audit.issues[["row", "label", "suggested_label", "how_sure"]].rows()
-    [(1, 'ham', 'spam', 'likely wrong')]
+    [(1, 'ham', 'spam', 'could be either')]
     """
 
     again: Again | None = None
