@@ -282,5 +282,7 @@ def register() -> None:
             register_on(module)
         else:
             waiting = True
-    if waiting and not any(isinstance(finder, _RegisterOnImport) for finder in sys.meta_path):
+    # Of a copy of this module that was imported before, too: two that ask each other would never end.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != __name__]
+    if waiting:
         sys.meta_path.insert(0, _RegisterOnImport())

@@ -61,6 +61,15 @@ def test_importing_dqlabels_loads_nothing_heavy():
     assert run(code) == "[]"
 
 
+def test_a_second_copy_of_the_library_takes_the_place_of_the_first():
+    run(
+        "import sys, dqlabels\n"
+        "for name in [name for name in sys.modules if name.partition('.')[0] == 'dqlabels']: del sys.modules[name]\n"
+        "import dqlabels, polars\n"
+        "assert polars.DataFrame({'y': ['a']}).labels._frame.height == 1"
+    )
+
+
 def test_a_module_imported_later_keeps_its_own_loader():
     code = "import dqlabels, polars; print(type(polars.__spec__.loader).__name__)"
     assert run(code) == "SourceFileLoader"
