@@ -42,21 +42,17 @@ def audit_stream(source: ArrowSource, label: str, options: Options, run: Callabl
         raise MissingExtraError(
             f"A stream of more than {options.sizes.large_rows:,} rows is audited by Polars: pip install polars"
         ) from error
+    import pyarrow as pa
+
     rows, audited = scratch_file(), scratch_file()
     write(rows, first.schema, [first], rest)
     schema = first.schema
     del first
     result = run(pl.scan_parquet(rows))
     for name, dtype in zip(options.names, ("double", schema.field(label).type, "bool"), strict=True):
-        schema = schema.append(_field(name, dtype))
+        schema = schema.append(pa.field(name, dtype))
     write(audited, schema, _with_answers(rows, result.frame, schema, options.names))
     return replace(result, frame=source.of_file(audited))
-
-
-def _field(name: str, dtype: Any) -> pa.Field:
-    import pyarrow as pa
-
-    return pa.field(name, dtype)
 
 
 def _with_answers(path: str, audited: Any, schema: pa.Schema, names: tuple[str, str, str]) -> Iterator[pa.Table]:

@@ -22,9 +22,18 @@ def is_several(given: object) -> bool:
     return all(_is_table(one) for one in given)
 
 
+def are_names(given: object) -> bool:
+    """Whether probabilities are given by the names of their columns.
+
+    >>> are_names(["ham", "spam"]), are_names([[0.1, 0.9]])
+    (True, False)
+    """
+    return isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
+
+
 def _is_table(given: Any) -> bool:
     if isinstance(given, (list, tuple)):
-        return bool(given) and all(isinstance(name, str) for name in given)
+        return bool(given) and are_names(given)
     return isinstance(given, NamedColumns) or len(getattr(given, "shape", ())) == 2
 
 

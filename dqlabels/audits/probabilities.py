@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.beside import is_several
+from dqlabels.audits.beside import are_names, is_several
 from dqlabels.audits.options import Options
 from dqlabels.errors import OptionError, ProbabilityError
 from dqlabels.frames.beside import NamedColumns, columns_of
@@ -225,13 +225,9 @@ def _from_a_sample(training: Training, labels: Labels) -> ClassProbabilities:
 
 def of_rows(pred_probs: Any, rows: IntArray | None) -> Any:
     """Probabilities of these rows (m,) of the caller's frame; the names of columns stay as they are."""
-    if rows is None or _are_names(pred_probs):
+    if rows is None or are_names(pred_probs):
         return pred_probs
     return pred_probs.at(rows) if isinstance(pred_probs, NamedColumns) else np.asarray(pred_probs)[rows]
-
-
-def _are_names(given: object) -> bool:
-    return isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
 
 
 def probability_columns(table: Frame, pred_probs: Any) -> tuple[NDArray[Any], tuple[Hashable, ...]]:
@@ -247,7 +243,7 @@ def probability_columns(table: Frame, pred_probs: Any) -> tuple[NDArray[Any], tu
     """
     if isinstance(pred_probs, NamedColumns):
         return pred_probs.values, pred_probs.names
-    if _are_names(pred_probs):
+    if are_names(pred_probs):
         require(table, pred_probs, "pred_probs")
         named = columns_of(table, pred_probs, "pred_probs")
         return named.values, named.names
@@ -290,7 +286,7 @@ def given_probabilities(
     known = labels.known
     if not known.all():
         check_block(probs[~known])  # the judge checks the others
-    own = set(pred_probs) if _are_names(pred_probs) else set()
+    own = set(pred_probs) if are_names(pred_probs) else set()
     others = tuple(name for name in table.columns if name != label and name not in own)
     notes = (_unused(label, extra),) if extra else ()
     return ClassProbabilities(probs, f"your probabilities ({probs.shape[1]} classes)", notes, others, labels=labels)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import free_name
+from dqlabels.audits.beside import are_names
 from dqlabels.audits.options import Options
 from dqlabels.audits.request import KindModule
 from dqlabels.engines.task import Task
@@ -146,7 +147,7 @@ def refuse_in_memory_options(options: Options, where: str) -> None:
         OptionError: Naming it.
     """
     for name in options.not_default(IN_MEMORY_ONLY):
-        if name == "pred_probs" and _are_names(options.pred_probs):
+        if name == "pred_probs" and are_names(options.pred_probs):
             continue
         if name == "pred_probs":
             raise OptionError(
@@ -157,10 +158,6 @@ def refuse_in_memory_options(options: Options, where: str) -> None:
             f"{name}= ({IN_MEMORY_ONLY[name]}) needs all rows in memory, and is not there {where}. Leave it out, or "
             "audit a collected frame."
         )
-
-
-def _are_names(given: object) -> bool:
-    return isinstance(given, (list, tuple)) and all(isinstance(name, str) for name in given)
 
 
 def row_count(frame: pl.LazyFrame) -> int:
