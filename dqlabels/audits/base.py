@@ -257,8 +257,7 @@ class Audit(abc.ABC):
         """
         if "how_sure" in self.cannot:
             self._refuse("how_sure")
-        if self.options.compat is not None:
-            raise OptionError(f"compat={self.options.compat!r} gives scores, which are no probabilities. Leave it out.")
+        self._check_probable()
         quality, _, flag = (self.table[name].to_numpy() for name in self.names)
         flagged = np.array([bool(one) if one is not None else False for one in flag.tolist()])
         words = np.full(flagged.size, None, dtype=object)
@@ -644,6 +643,15 @@ class Audit(abc.ABC):
         others = [values.alias(name) for name, values in columns.items() if not isinstance(values, np.ndarray)]
         table = table_of(numbers, self.table.implementation)
         return table.with_columns(*others).select(*columns).to_native()
+
+    def _check_probable(self) -> None:
+        """Raise unless the qualities are probabilities.
+
+        Raises:
+            OptionError: They are the scores of another library.
+        """
+        if self.options.compat is not None:
+            raise OptionError(f"compat={self.options.compat!r} gives scores, which are no probabilities. Leave it out.")
 
     def _refuse(self, verb: str) -> NoReturn:
         """Say why this kind of label has no such verb.

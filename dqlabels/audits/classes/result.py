@@ -384,8 +384,7 @@ class ClassAudit(Audit):
         return grounds, measured
 
     def _doubt(self) -> RowDoubt:
-        if self.options.compat is not None:
-            raise OptionError(f"compat={self.options.compat!r} gives scores, which are no probabilities. Leave it out.")
+        self._check_probable()
         return RowDoubt(self.evidence.positions, 1 - self.evidence.quality, self.evidence.flagged)
 
     def _batch_limits(self, limits: Limits) -> list[Measured]:

@@ -300,8 +300,7 @@ class MultilabelAudit(Audit):
 
     def _doubt(self) -> RowDoubt:
         """The mean P(wrong) of the answers of each row."""
-        if self.options.compat is not None:
-            raise OptionError("compat='cleanlab' gives scores, which are no probabilities. Leave it out.")
+        self._check_probable()
         evidence, judged = self.evidence, self.evidence.judged
         positions = np.flatnonzero((evidence.tags.codes[:, judged] >= 0).any(axis=1))
         wrong = 1 - evidence.verdict.quality[positions][:, judged]
