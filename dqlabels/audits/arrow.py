@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dqlabels.audits.options import Options
 from dqlabels.errors import MissingExtraError
-from dqlabels.frames.arrow import GROUP_ROWS, ArrowSource, read_up_to, scratch_file, write
+from dqlabels.frames.arrow import GROUP_ROWS, ArrowSource, read_up_to, remove, scratch_file, write
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 def audit_stream(source: ArrowSource, label: str, options: Options, run: Callable[[Any], Audit]) -> Audit:
     """Audit a source, and give its rows back as its own kind, in the order in which it gave them.
 
-    The rows are read once. Where there are more of them than are audited in memory, they are kept in a Parquet file
-    until the process ends, so that every pass sees the same rows.
+    The rows are read once. Where there are more of them than are audited in memory, they are kept in a Parquet file as
+    long as the audit is, so that every pass sees the same rows. A second file holds the rows of the answer: of a
+    reader it goes with the reader, of a relation or a table, which any query may read, with the process.
 
     Args:
         source: Where the rows come from.
@@ -45,14 +48,20 @@ def audit_stream(source: ArrowSource, label: str, options: Options, run: Callabl
     import pyarrow as pa
 
     rows, audited = scratch_file(), scratch_file()
-    write(rows, first.schema, [first], rest)
-    schema = first.schema
-    del first
-    result = run(pl.scan_parquet(rows))
-    for name, dtype in zip(options.names, ("double", schema.field(label).type, "bool"), strict=True):
-        schema = schema.append(pa.field(name, dtype))
-    write(audited, schema, _with_answers(rows, result.frame, schema, options.names))
-    return replace(result, frame=source.of_file(audited))
+    with ExitStack() as failed:
+        failed.callback(remove, rows, audited)
+        write(rows, first.schema, [first], rest)
+        schema = first.schema
+        del first
+        copy = pl.scan_parquet(rows)
+        weakref.finalize(copy, remove, rows)
+        result = run(copy)
+        for name, dtype in zip(options.names, ("double", schema.field(label).type, "bool"), strict=True):
+            schema = schema.append(pa.field(name, dtype))
+        write(audited, schema, _with_answers(rows, result.frame, schema, options.names))
+        answer = replace(result, frame=source.of_file(audited))
+        failed.pop_all()
+    return answer
 
 
 def _with_answers(path: str, audited: Any, schema: pa.Schema, names: tuple[str, str, str]) -> Iterator[pa.Table]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import free_name
-from dqlabels.audits.beside import are_names
+from dqlabels.audits.beside import are_names, is_several
 from dqlabels.audits.options import Options
 from dqlabels.audits.request import KindModule
 from dqlabels.engines.task import Task
@@ -149,6 +149,12 @@ def refuse_in_memory_options(options: Options, where: str) -> None:
     for name in options.not_default(IN_MEMORY_ONLY):
         if name == "pred_probs" and are_names(options.pred_probs):
             continue
+        if name == "pred_probs" and is_several(options.pred_probs):
+            raise OptionError(
+                f"pred_probs= of several models needs all rows in memory, and is not there {where}. Write one column for "
+                "each class first, such as the mean of the models' probabilities of it, and pass the names of those, "
+                "or audit a collected frame."
+            )
         if name == "pred_probs":
             raise OptionError(
                 f"pred_probs= needs all rows in memory, and is not there {where}. Write the probabilities into columns "

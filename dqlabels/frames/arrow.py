@@ -8,6 +8,7 @@ import importlib
 import itertools
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,12 +104,23 @@ def _call(library: str, function: str) -> Callable[[Any], Any]:
 
 
 def reader_of_file(path: str) -> pa.RecordBatchReader:
-    """A reader of a Parquet file, from its first row."""
+    """A reader of a scratch file from its first row; the file goes when the reader does, or has come to the end."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    def batches(file: Any) -> Iterator[pa.RecordBatch]:
+        yield from file.iter_batches()
+
     file = pq.ParquetFile(path)
-    return pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
+    weakref.finalize(file, remove, path)
+    return pa.RecordBatchReader.from_batches(file.schema_arrow, batches(file))
+
+
+def remove(*paths: str) -> None:
+    """Remove scratch files; one that is gone, or in use where that holds it, is left to the end of the process."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
 
 
 def _name(frame: Any) -> str:
@@ -170,10 +182,10 @@ def write(path: str, schema: pa.Schema, *parts: Iterable[pa.Table | pa.RecordBat
                     waiting = []
             writer.write_table(pa.Table.from_batches(waiting, schema), row_group_size=GROUP_ROWS)
     except pa.ArrowException as error:
-        Path(path).unlink(missing_ok=True)
+        remove(path)
         raise OptionError(f"The stream cannot be written to disk between the passes: {error}") from error
     except BaseException:
-        Path(path).unlink(missing_ok=True)
+        remove(path)
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,46 @@ def test_a_stream_that_fails_midway_is_named_and_leaves_nothing():
     with pytest.raises(OptionError, match="A pyarrow RecordBatchReader could not be read to its end: .*server went"):
         Sized(SIZES["passes"]).audit(reader, "y")
     assert set(_files()) == before
+
+
+@pytest.mark.parametrize("source", ["duckdb", "reader"])
+def test_an_audit_that_fails_in_the_passes_leaves_nothing(source):
+    before = set(_files())
+    with pytest.raises(OptionError, match="Write one column for each class first"):
+        Sized(SIZES["passes"]).audit(SOURCES[source](), "y", pred_probs=[["x", "paid"], ["paid", "x"]])
+    assert set(_files()) == before
+
+
+def test_the_copy_of_the_rows_goes_with_the_audit_and_the_answer_with_its_reader():
+    before = set(_files())
+    audit = Sized(SIZES["passes"]).audit(table().to_reader(), "y", **JUDGED)
+    assert audit.issues.height
+    reader = audit.frame
+    del audit
+    gc.collect()
+    assert len(set(_files()) - before) == 1
+    assert reader.read_all().num_rows == ROWS
+    del reader
+    gc.collect()
+    assert set(_files()) == before
+
+
+def test_a_query_on_the_answer_may_outlive_the_audit():
+    audit = Sized(SIZES["passes"]).audit(duckdb_relation(), "y", **JUDGED)
+    counted = audit.frame.filter("is_label_issue").aggregate("count(*)")
+    del audit
+    gc.collect()
+    assert counted.fetchall()[0][0] > 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_rows_in_another_order_have_the_same_answers_by_their_key(size):
+    """A database may give its rows in any order, so answers are joined back by a key that the table has."""
+    duckdb = pytest.importorskip("duckdb")
+    first, second = table(), table().take(np.random.default_rng(1).permutation(ROWS))
+    audited = [Sized(SIZES[size]).audit(duckdb.from_arrow(one), "y", **JUDGED).frame for one in (first, second)]
+    one, other = (frame.select("row, label_quality, suggested_label").order("row").fetchall() for frame in audited)
+    assert one == other
 
 
 def _files():
