@@ -151,9 +151,9 @@ def refuse_in_memory_options(options: Options, where: str) -> None:
             continue
         if name == "pred_probs" and is_several(options.pred_probs):
             raise OptionError(
-                f"pred_probs= of several models needs all rows in memory, and is not there {where}. Write one column for "
-                "each class first, such as the mean of the models' probabilities of it, and pass the names of those, "
-                "or audit a collected frame."
+                f"pred_probs= of several models needs all rows in memory, and is not there {where}. Write one column "
+                "for each class first, such as the mean of the models' probabilities of it, and pass the names of "
+                "those, or audit a collected frame."
             )
         if name == "pred_probs":
             raise OptionError(

@@ -20,11 +20,14 @@ IN_ITS_WORDS = {
     "duckdb": "Pass relation.pl(), which is a Polars frame, or the relation itself to dqlabels.audit.",
     "ibis": "Pass table.to_polars(), or the table itself to dqlabels.audit.",
     "dask": "Pass frame.compute(), which is a pandas frame.",
+    "dask_expr": "Pass frame.compute(), which is a pandas frame.",
     "pyspark": "Use dqlabels.spark.audit(frame, label), or pass frame.toArrow().",
     "pyspark[connect]": "Use dqlabels.spark.audit(frame, label), or pass frame.toArrow().",
     "modin": "Pass frame.modin.to_pandas(), and join the columns of the answer.",
     "cudf": "Pass frame.to_pandas() or frame.to_arrow(), and join the columns of the answer.",
 }
+# Those that are refused before narwhals sees them: it warns of Dask, which needs a package of its own there.
+BY_MODULE = ("dask", "dask_expr", "modin", "cudf")
 
 
 def read_frame(frame: Any) -> tuple[Form, Frame]:
@@ -40,6 +43,9 @@ def read_frame(frame: Any) -> tuple[Form, Frame]:
     >>> form.lazy, len(table)
     (True, 2)
     """
+    library = type(frame).__module__.partition(".")[0]
+    if library in BY_MODULE and hasattr(frame, "columns"):
+        raise OptionError(f"A {library} frame is not audited as it is. {IN_ITS_WORDS[library]}")
     check_columns(getattr(frame, "column_names", ()))  # PyArrow: its .columns are not names
     plain, like = undressed(frame)
     frame, names = with_text_names(plain)

@@ -216,6 +216,22 @@ def test_an_auditor_says_what_to_pass_for_a_relation():
 
 def test_a_dask_frame_is_refused_with_the_way_that_works():
     dask = pytest.importorskip("dask.dataframe")
-    frame = dask.from_pandas(pd.DataFrame({"x": [1.0, 2.0], "y": ["a", "b"]}), npartitions=1)
+    frame = dask.from_pandas(table().to_pandas(), npartitions=2)
     with pytest.raises(OptionError, match=r"Pass frame.compute\(\)"):
+        dqlabels.audit(frame, "y")
+    assert dqlabels.audit(frame.compute(), "y", **JUDGED).rows == ROWS
+
+
+# Stood in for: Modin and pandas on Spark ask for pandas 2, and were run by hand; cuDF asks for a GPU.
+@pytest.mark.parametrize(
+    ("module", "advice"),
+    [
+        ("modin.pandas", r"Pass frame.modin.to_pandas\(\)"),
+        ("cudf", r"Pass frame.to_pandas\(\) or frame.to_arrow\(\)"),
+        ("pyspark.pandas.frame", r"Use dqlabels.spark.audit\(frame.to_spark\(\), label\)"),
+    ],
+)
+def test_a_frame_of_another_library_is_refused_with_the_way_that_works(module, advice):
+    frame = type("DataFrame", (), {"__module__": module, "columns": pd.Index(["x", "y"])})()
+    with pytest.raises(OptionError, match=advice):
         dqlabels.audit(frame, "y")

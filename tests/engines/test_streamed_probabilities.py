@@ -76,8 +76,9 @@ def test_nothing_is_trained(monkeypatch):
         ({"ham": "x"}, {"pred_probs": COLUMNS}, ProbabilityError, "ham"),
         ({"bacon": 0.0}, {"pred_probs": [*COLUMNS, "bacon"]}, OptionError, "carries 'bacon'.*leave these columns out"),
         ({}, {"pred_probs": np.full((ROWS, 3), 1 / 3)}, OptionError, "Write the probabilities into columns"),
+        ({}, {"pred_probs": [["p_a", "p_b"], ["q_a", "q_b"]]}, OptionError, "Write one column for each class first"),
     ],
-    ids=["class", "column", "sum", "text", "unused", "array"],
+    ids=["class", "column", "sum", "text", "unused", "array", "several"],
 )
 def test_what_cannot_be_judged_by_is_refused(change, options, error, message):
     frame = table().with_columns(pl.lit(value).alias(name) for name, value in change.items()).lazy()

@@ -24,7 +24,6 @@ from dqlabels.integrations.great_expectations import (
     assert_suite_complete,
     materialised_suite,
 )
-from dqlabels.integrations.great_expectations.metric import METRICS
 
 PROJECT = ROOT / "expectations" / "great_expectations"
 IN_FLIGHT = ["labels_in_flight", "numbers_in_flight", "annotators_in_flight"]
@@ -332,40 +331,3 @@ def test_a_mistake_in_a_suite_is_refused(limits, said):
 def test_it_needs_nothing_of_ours_where_it_runs():
     suite = materialised_suite("labels", max_flagged_share=0.05, min_quality=0.1)
     assert {type(one).__module__.partition(".")[0] for one in suite.expectations} == {"great_expectations"}
-
-
-# --- Other engines
-
-
-@pytest.fixture
-def table(tmp_path):
-    """A function that puts a frame into a SQLite table and gives its batch definition."""
-    sqlalchemy = pytest.importorskip("sqlalchemy")
-
-    def write(frame, name):
-        engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'labels.db'}")
-        frame.to_sql(name, engine, index=False)
-        engine.dispose()
-        context = gx.get_context(mode="ephemeral")
-        source = context.data_sources.add_sqlite(name, connection_string=f"sqlite:///{tmp_path / 'labels.db'}")
-        return source.add_table_asset("asset", table_name=name).add_batch_definition_whole_table("whole").get_batch()
-
-    return write
-
-
-@pytest.mark.parametrize(("make", "success"), [(noisy, True), (dirtied, False)])
-def test_the_columns_are_gated_in_a_database(table, make, success):
-    batch = table(dqlabels.audit(make(), "label", **PROBS).frame, make.__name__)
-    assert batch.validate(materialised_suite("labels", max_flagged_share=0.1)).success is success
-
-
-def test_an_audit_in_flight_is_refused_in_a_database_with_the_way_out(table):
-    result = table(noisy(), "unaudited").validate(ExpectLabelNoiseRateToBeAtMost(column="label", max_value=0.5))
-    assert result.success is False
-    assert "The labels of a SQL table are not audited in flight" in result.exception_info["exception_message"]
-    assert "materialised_suite()" in result.exception_info["exception_message"]
-
-
-def test_spark_is_refused_by_name_with_the_way_out():
-    with pytest.raises(dqlabels.DQLabelsError, match=r"labels of a Spark frame .* materialised_suite\(\)"):
-        _ = METRICS["label"]._spark(METRICS["label"]).audit

@@ -26,6 +26,8 @@ from dqlabels.integrations.sharing import SUBJECTS, audit_by_auditor, task_optio
 
 # For a batch that has columns of an earlier audit already.
 SPARE_COLUMNS = ("dqlabels_quality", "dqlabels_suggestion", "dqlabels_flag")
+# So many rows of a SQL table or query are read into memory to be audited.
+MAX_ROWS = 1_000_000
 # What Great Expectations hands to a metric.
 Given: TypeAlias = dict[str, Any]
 
@@ -73,8 +75,16 @@ class AuditMetric(TableMetricProvider):
         return audit_outcome(frame, cls.about, metric_value_kwargs)
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
-    def _sql(cls, **_: object) -> AuditOutcome:
-        return _refused("a SQL table", "Read it into pandas and validate it as a dataframe asset")
+    def _sql(
+        cls,
+        execution_engine: SqlAlchemyExecutionEngine,
+        metric_domain_kwargs: Given,
+        metric_value_kwargs: Given,
+        **_: object,
+    ) -> AuditOutcome:
+        selectable, _, _ = execution_engine.get_compute_domain(metric_domain_kwargs, MetricDomainTypes.TABLE)
+        with execution_engine.get_connection() as connection:
+            return outcome_in_database(connection, selectable, cls.about, metric_value_kwargs)
 
     @metric_value(engine=SparkDFExecutionEngine)
     def _spark(cls, **_: object) -> AuditOutcome:
@@ -123,6 +133,36 @@ def audit_outcome(frame: NativeFrame, about: str, options: Mapping[str, Any]) ->
             return AuditOutcome(audit(frame, label, **asked))  # type: ignore[arg-type]
     except DQLabelsError as error:
         return AuditOutcome(error=error, origin=error.__traceback__)
+
+
+def outcome_in_database(
+    connection: Any, selectable: Any, about: str, options: Mapping[str, Any], max_rows: int = MAX_ROWS
+) -> AuditOutcome:
+    """Return the audit of a table or a query in a database, whose rows are read into memory.
+
+    Args:
+        connection: A connection of SQLAlchemy.
+        selectable: What is read.
+        about: A key of ``SUBJECTS``.
+        options: The fields of an expectation.
+        max_rows: More rows than this are refused.
+    """
+    import pandas as pd
+    import sqlalchemy as sa
+
+    source = selectable.subquery() if isinstance(selectable, sa.Select) else selectable
+    try:
+        answer = connection.execute(sa.select(sa.text("*")).select_from(source).limit(max_rows + 1))
+        columns, rows = list(answer.keys()), [tuple(row) for row in answer]
+    except sa.exc.SQLAlchemyError as error:
+        return AuditOutcome(error=OptionError(f"The database could not read the batch: {str(error).splitlines()[0]}"))
+    if len(rows) > max_rows:
+        return _refused(
+            f"more than {max_rows:,} rows in a database",
+            "Validate a query asset that selects fewer, audit them beside the suite by dqlabels.audit, which takes "
+            "DuckDB relations and Ibis tables of any size",
+        )
+    return audit_outcome(pd.DataFrame.from_records(rows, columns=columns), about, options)
 
 
 def _refused(what: str, cure: str) -> AuditOutcome:
