@@ -11,7 +11,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import narwhals as nw
 import numpy as np
@@ -23,6 +23,8 @@ from dqlabels.errors import LabelColumnError
 from dqlabels.frames.sampling import ContentSample, Sample
 from dqlabels.statistics.arrays import IntArray
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 # Reads the rows of a lazy frame in order, in blocks of these columns, or of all.
 ReadBlocks = Callable[[Sequence[str] | None], Iterator[pl.DataFrame]]
 
@@ -179,15 +181,52 @@ def judge_rows(read: ReadBlocks, task: Task, fitted: FittedTask, spill: Spill, o
         on_rows: Called with the number of rows judged so far.
     """
     first, done = fitted.first(), 0
-    for native in read([*fitted.columns, task.label]):
-        block = nw.from_native(native, eager_only=True)
-        labels = task.read_labels(block[task.label])
-        outputs, known = fitted.judge(block, labels, spill.n_jobs), task.layout.known(labels)
+
+    def encoded() -> Iterator[tuple[LabelArray, Any]]:
+        for native in read([*fitted.columns, task.label]):
+            block = nw.from_native(native, eager_only=True)
+            labels = task.read_labels(block[task.label])
+            yield labels, fitted.encode(block, labels)
+
+    def judged(block: tuple[LabelArray, Any]) -> tuple[LabelArray, NDArray[np.float32]]:
+        labels, matrix = block
+        return labels, fitted.judge(matrix, spill.n_jobs)
+
+    for labels, outputs in behind(encoded(), judged, spill.n_jobs):
+        known = task.layout.known(labels)
         fitted.observe(first, labels[known], outputs[known])
         spill.append(labels, outputs)
-        done += len(block)
+        done += len(labels)
         on_rows(done)
     return first
+
+
+def behind(items: Iterator[Given], work: Callable[[Given], Made], n_jobs: int) -> Iterator[Made]:
+    """Do the work on each item on another thread while the next one is made on this; what comes out is in order.
+
+    Polars may call us from a thread of its own, and one that waits for another of them can wait for ever. So only this
+    thread makes items, by queries, and the work is on arrays alone.
+
+    Args:
+        items: What is worked on; one is made ahead.
+        work: What to do; it calls nothing of Polars.
+        n_jobs: With 1 there is no other thread.
+
+    >>> list(behind(iter([1, 2, 3]), lambda number: 10 * number, 2))
+    [10, 20, 30]
+    """
+    if n_jobs == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        waiting = None
+        for item in items:
+            coming = pool.submit(work, item)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = coming
+        if waiting is not None:
+            yield waiting.result()
 
 
 def add_columns(read: ReadBlocks, task: Task, rule: Rule, spill: Spill) -> Iterator[pl.DataFrame]:

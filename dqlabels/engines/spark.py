@@ -138,7 +138,7 @@ def judge_rows(frame: DataFrame, task: Task, fitted: FittedTask) -> DataFrame:
         for table in tables:
             block = nw.from_native(table, eager_only=True)
             labels = task.read_labels(block[task.label])
-            outputs = fitted.judge(block, labels, 1)
+            outputs = fitted.judge(fitted.encode(block, labels), 1)
             labelled = table.append_column(LABELS, pa.array(labels))
             yield from labelled.append_column(OUTPUTS, _packed(outputs)).to_batches()
 

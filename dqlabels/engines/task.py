@@ -113,8 +113,11 @@ class FittedTask(Protocol):
     def columns(self) -> list[str]:
         """The columns it judges by."""
 
-    def judge(self, block: Frame, labels: LabelArray, n_jobs: int | None, /) -> NDArray[np.float32]:
-        """Return the outputs (b, width) for a block, each row judged by models that did not see it."""
+    def encode(self, block: Frame, labels: LabelArray, /) -> Any:
+        """Return what a block is judged by, as arrays that need no frame any more."""
+
+    def judge(self, encoded: Any, n_jobs: int | None, /) -> NDArray[np.float32]:
+        """Return the outputs (b, width) of an encoded block, each row judged by models that did not see it."""
 
     def first(self) -> Any:
         """Return the empty statistic that is observed while the rows are judged."""

@@ -46,9 +46,13 @@ class LargeTableModel:
         """The features."""
         return list(self.encoder.names)
 
-    def probs(self, block: Frame, n_jobs: int | None = None) -> NDArray[np.float32]:
-        """Probabilities (b, K) of a block's rows, by models that did not see them."""
-        return self.halves.judge(self.encoder.transform(block), n_jobs)[0]
+    def encode(self, block: Frame) -> NDArray[np.float32]:
+        """The features (b, d) of a block's rows."""
+        return self.encoder.transform(block)
+
+    def probs(self, encoded: NDArray[np.float32], n_jobs: int | None = None) -> NDArray[np.float32]:
+        """Probabilities (b, K) of encoded rows, by models that did not see them."""
+        return self.halves.judge(encoded, n_jobs)[0]
 
 
 def sampled_columns(
@@ -190,7 +194,7 @@ def learn_in_memory(
         sample.finish(), labels, features=features, exclude=exclude, random_state=random_state, n_jobs=n_jobs,
         sizes=sizes.halves, progress=progress,
     )  # fmt: skip
-    return np.concatenate([model.probs(table[block], n_jobs) for block in blocks]), model
+    return np.concatenate([model.probs(model.encode(table[block]), n_jobs) for block in blocks]), model
 
 
 def row_blocks(n_rows: int, block_rows: int) -> Iterator[slice]:

@@ -94,13 +94,14 @@ def instrument(clock: Clock) -> None:
     from dqlabels.engines import polars as engine
     from dqlabels.frames.features import FeatureEncoder
     from dqlabels.models import large
+    from dqlabels.models.boosted import Halves
 
     engine.read_blocks = clock.timed_blocks("read", engine.read_blocks)
     engine.Spill.append = clock.timed("statistics", engine.Spill.append)
     FeatureEncoder.transform = clock.timed("features", FeatureEncoder.transform)
     classes.content_hashes = clock.timed("sample", classes.content_hashes)
     large.learn = clock.timed("learn", large.learn)
-    large.judge_matrix = clock.timed("predict", large.judge_matrix)
+    Halves.judge = clock.timed("predict", Halves.judge)
     passes.find_judge = clock.timed("statistics", passes.find_judge)
     passes.ClassJudge.judge = clock.timed("statistics", passes.ClassJudge.judge)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -359,3 +363,36 @@ def test_the_command_line_streams_a_large_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["in.parquet", "out.parquet"] or len(
         list(tmp_path.iterdir())
     ) == 2
+
+
+def test_polars_with_one_thread_is_never_waited_for(tmp_path):
+    """The rows are judged beside the reading: with one thread of Polars, which calls us, nothing may wait for it."""
+    path = tmp_path / "table.parquet"
+    table().write_parquet(path, row_group_size=700)
+    tests = Path(__file__).parents[1]
+    code = (
+        f"import sys; sys.path[:0] = {[str(tests / name) for name in ('', 'benchmarks', 'engines')]}\n"
+        "import polars as pl, scale\n"
+        "from test_streaming import small\n"
+        "assert pl.thread_pool_size() == 1\n"
+        "clock = scale.Clock()\n"
+        "scale.instrument(clock)\n"
+        f"small.columns(pl.scan_parquet({str(path)!r}), 'label', n_jobs=2).sink_parquet({str(tmp_path / 'out')!r})\n"
+        "assert {'read', 'sample', 'learn', 'features', 'predict', 'statistics'} <= set(clock.wall), clock.wall"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"POLARS_MAX_THREADS": "1"}, capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert pl.read_parquet(tmp_path / "out").equals(audited(table()))
+
+
+def test_what_fails_beside_the_reading_is_raised_where_the_rows_are_read():
+    def work(number: int) -> float:
+        return 1 / (3 - number)
+
+    made = engine.behind(iter(range(10)), work, 2)
+    assert [next(made) for _ in range(3)] == [1 / 3, 1 / 2, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(made)

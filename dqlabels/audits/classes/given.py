@@ -36,7 +36,7 @@ class GivenProbabilities:
         """Nothing."""
         return ()
 
-    def probs(self, block: Frame, n_jobs: int | None = None) -> NDArray[np.float32]:
+    def encode(self, block: Frame) -> NDArray[np.float32]:
         """Probabilities (b, K) of the rows of a block, as single precision.
 
         Raises:
@@ -45,6 +45,10 @@ class GivenProbabilities:
         given = columns_of(block, self.columns, "pred_probs").values
         check_block(given)
         return np.ascontiguousarray(given, dtype=np.float32)
+
+    def probs(self, encoded: NDArray[np.float32], n_jobs: int | None = None) -> NDArray[np.float32]:
+        """The probabilities as they are."""
+        return encoded
 
 
 @dataclass(frozen=True, slots=True, eq=False)

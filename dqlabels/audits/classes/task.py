@@ -49,8 +49,11 @@ class Judge(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What the reader should know."""
 
-    def probs(self, block: Frame, n_jobs: int | None = None) -> NDArray[np.float32]:
-        """Probabilities (b, K) of the rows of a block."""
+    def encode(self, block: Frame) -> NDArray[np.float32]:
+        """What the rows of a block are judged by (b, d)."""
+
+    def probs(self, encoded: NDArray[np.float32], n_jobs: int | None = None) -> NDArray[np.float32]:
+        """Probabilities (b, K) of encoded rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,9 +129,13 @@ class FittedClassTask:
         """What the reader should know."""
         return self.fitted.notes
 
-    def judge(self, block: Frame, given: IntArray, n_jobs: int | None) -> NDArray[np.float32]:
+    def encode(self, block: Frame, given: IntArray) -> NDArray[np.float32]:
+        """What the rows of a block are judged by (b, d)."""
+        return self.fitted.encode(block)
+
+    def judge(self, encoded: NDArray[np.float32], n_jobs: int | None) -> NDArray[np.float32]:
         """Probabilities (b, K)."""
-        return self.fitted.probs(block, n_jobs)
+        return self.fitted.probs(encoded, n_jobs)
 
     def first(self) -> ClassTally:
         """Return the empty tally from which the thresholds follow."""

@@ -100,9 +100,13 @@ class FittedBatch:
         """The columns it judges by."""
         return list(self.fitted.encoder.names)
 
-    def judge(self, block: Frame, labels: IntArray, n_jobs: int | None) -> NDArray[np.float32]:
+    def encode(self, block: Frame, labels: IntArray) -> tuple[NDArray[np.float32], IntArray]:
+        """Features (b, d) and labels (b,)."""
+        return batch_matrix(self.fitted, block).matrix, labels
+
+    def judge(self, encoded: tuple[NDArray[np.float32], IntArray], n_jobs: int | None) -> NDArray[np.float32]:
         """Probabilities (b, K) and doubt (b,), NaN where not measured; each two float32 numbers that hold its bits."""
-        fitted, matrix = self.fitted, batch_matrix(self.fitted, block).matrix
+        fitted, (matrix, labels) = self.fitted, encoded
         probs, _ = batch_probs(fitted, matrix, np.maximum(labels, -1), n_jobs)
         doubt = np.full(len(matrix), np.nan)
         if fitted.zero is not None:

@@ -169,7 +169,7 @@ def learn_by_sample(table: Frame, label: str, values: FloatArray, options: Optio
         block = table[rows].select(*columns, label)
         sample.update(block, task.strata(values[rows]), task.hashes(block, values[rows]))
     fitted = task.learn(sample.finish(), options.n_jobs, options.progress)
-    parts = [fitted.judge(table[at], values[at], options.n_jobs) for at in places]
+    parts = [fitted.judge(fitted.encode(table[at], values[at]), options.n_jobs) for at in places]
     blocks = ArrayBlocks(task.layout, values, np.concatenate(parts))
     return Learned(fitted, fitted.rule(blocks, blocks.reduce(fitted.first, fitted.observe)), blocks.outputs)
 

@@ -149,11 +149,14 @@ class FittedValueTask:
         """The features."""
         return list(self.encoder.names)
 
-    def judge(self, block: Frame, given: FloatArray, n_jobs: int | None) -> NDArray[np.float32]:
+    def encode(self, block: Frame, given: FloatArray) -> tuple[NDArray[np.float32], FloatArray]:
+        """Features (b, d) and values (b,)."""
+        return self.encoder.transform(block), given
+
+    def judge(self, encoded: tuple[NDArray[np.float32], FloatArray], n_jobs: int | None) -> NDArray[np.float32]:
         """Mean and spread (b, 2) of the trees that may not have seen each row."""
-        matrix = self.encoder.transform(block)
-        hashes = kinds_of(matrix, given, coarse=self.coarse)
-        return judge_by_trees(self.trees, matrix, hashes, n_jobs)
+        matrix, given = encoded
+        return judge_by_trees(self.trees, matrix, kinds_of(matrix, given, coarse=self.coarse), n_jobs)
 
     def first(self) -> ResidualTally:
         """Return the empty tally from which the mean residual follows."""
