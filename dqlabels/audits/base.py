@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.gate import Grounds, Limits, decide_gate
+from dqlabels.audits.kinds import KINDS, Kind
 from dqlabels.audits.measured import Measured, coverage_limit
 from dqlabels.audits.options import Options
 from dqlabels.audits.segments import RowDoubt, Segments, segments_of
@@ -45,7 +46,7 @@ Tone = Literal["plain", "headline", "caution", "assumption"]
 NativeFrame: TypeAlias = Any
 AnyAudit = TypeVar("AnyAudit", bound="Audit")
 # Verbs that are read, not called.
-PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot", "how_sure")
+PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot", "how_sure", "drift")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,10 +148,32 @@ class Audit(abc.ABC):
     audited_as: ClassVar[str] = "labels"
     #: The limits that a gate can hold this kind of label against.
     limits: ClassVar[tuple[str, ...]] = ()
-    #: The verbs that this kind of label has no answer for, with the reason and the way out.
-    cannot: ClassVar[Mapping[str, str]] = {}
+    #: The verbs that need rows which this audit left where they are, with the way out.
+    needs_rows: ClassVar[Mapping[str, str]] = {}
     #: The options that shaped the answer, for ``settings``.
     settled: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of label that it is of.
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"]).kind.words
+        'several annotators'
+        """
+        return KINDS[str(self.options.task)]
+
+    @property
+    def cannot(self) -> frozenset[str]:
+        """The verbs that this audit has no answer for.
+
+        >>> import dqlabels, polars as pl
+        >>> votes = {"ann": list("aabbab"), "bob": list("aabbab"), "cid": list("aabbaa")}
+        >>> "checkup" in dqlabels.audit(pl.DataFrame(votes), ["ann", "bob", "cid"]).cannot
+        True
+        """
+        return frozenset({*self.kind.cannot, *self.needs_rows})
 
     @property
     def settings(self) -> dict[str, object]:
@@ -196,6 +219,18 @@ class Audit(abc.ABC):
     def probabilities(self) -> NativeFrame:
         """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
         self._refuse("probabilities")
+
+    @property
+    def drift(self) -> NativeFrame:
+        """A batch against the trusted table that its auditor was fitted on, a row for each thing that may move.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> auditor.audit(trusted).drift["what"][0]
+        'noise rate'
+        """
+        self._refuse("drift")
 
     @property
     def plot(self) -> Any:
@@ -654,14 +689,17 @@ class Audit(abc.ABC):
             raise OptionError(f"compat={self.options.compat!r} gives scores, which are no probabilities. Leave it out.")
 
     def _refuse(self, verb: str) -> NoReturn:
-        """Say why this kind of label has no such verb.
+        """Say why this audit has no such verb.
 
         Raises:
             OptionError: Always.
         """
-        why = self.cannot.get(verb, self.cannot.get("", "is not there for this kind of label."))
         call = verb if verb in PROPERTIES else f"{verb}()"
-        raise OptionError(f"{call} {why.format(label=self.label)}")
+        if verb not in self.kind.cannot:
+            raise OptionError(f"{call} {self.needs_rows[verb].format(label=self.label)}")
+        raise OptionError(
+            f"{call} is not there for {self.label!r}, which was audited as {self.kind.words}: {self.kind.cannot[verb]}"
+        )
 
 
 def detached(audit: AnyAudit, **changes: object) -> AnyAudit:

@@ -5,13 +5,14 @@ A new kind of label is one line in :data:`KINDS`, a file in ``statistics/`` and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import narwhals as nw
 import numpy as np
 
+from dqlabels.audits import abilities
 from dqlabels.audits.options import OPTION_NAMES, Options, Task
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, floats, require, require_names
@@ -61,7 +62,7 @@ class Kind:
 
     ``options`` are those of an audit that mean something for it. ``subject`` is the word that the checks of test suites
     have in their names for it; grades are checked as classes are. ``several`` where a row, or an item, has several
-    labels; ``streams`` where its statistics merge, so that every engine runs it.
+    labels; ``cannot`` has the reason for each of :data:`dqlabels.audits.abilities.ABILITIES` that it does not have.
     """
 
     name: Task
@@ -70,7 +71,24 @@ class Kind:
     options: tuple[str, ...]
     subject: str | None = None
     several: bool = False
-    streams: bool = False
+    cannot: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def streams(self) -> bool:
+        """Whether its statistics merge, so that a lazy frame larger than memory is audited in passes."""
+        return "streams" not in self.cannot
+
+    def refuse(self, ability: str, what: str) -> NoReturn:
+        """Say why this kind of label has no such ability.
+
+        Args:
+            ability: One of :data:`dqlabels.audits.abilities.ABILITIES` that it cannot.
+            what: What was asked for, in words.
+
+        Raises:
+            OptionError: Always.
+        """
+        raise OptionError(f"{what} is not there for {self.words}: {self.cannot[ability]}")
 
 
 KINDS: dict[str, Kind] = {
@@ -78,23 +96,25 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(
             "classes", "dqlabels.audits.classes.pipeline", "one class per row",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), "label", streams=True,
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), "label",
         ),
         Kind(
             "ordinal", "dqlabels.audits.classes.pipeline", "classes in an order",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"),
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), cannot=abilities.GRADES,
         ),
         Kind(
             "regression", "dqlabels.audits.values.pipeline", "numbers",
-            (*COMMON_OPTIONS, "fdr"), "value", streams=True,
+            (*COMMON_OPTIONS, "fdr"), "value", cannot=abilities.NUMBERS,
         ),
         Kind(
             "annotators", "dqlabels.audits.annotators.pipeline", "several annotators",
             (*COMMON_OPTIONS, *MODEL_OPTIONS, *ANNOTATOR_OPTIONS), "annotator", several=True,
+            cannot=abilities.PEOPLE,
         ),
         Kind(
             "multilabel", "dqlabels.audits.tags.pipeline", "several labels per row",
             (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS), "tag", several=True,
+            cannot=abilities.TAGS,
         ),
     )
 }  # fmt: skip

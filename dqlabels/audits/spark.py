@@ -21,7 +21,7 @@ from dqlabels.audits.trusted.fitted import (
     read_batch_labels,
     refuse_foreign,
 )
-from dqlabels.audits.trusted.saved import read_fitted
+from dqlabels.audits.trusted.label_auditor import load
 from dqlabels.errors import MissingExtraError, OptionError, OutputColumnError, needing, warn_all
 from dqlabels.frames.columns import LabelSet, check_columns, require_names
 from dqlabels.models import large
@@ -97,7 +97,8 @@ def audit_by_auditor_on_spark(
             f"{', '.join(f'{name}=' for name in found)} together with auditor=: settled when the auditor was fitted. "
             "Give it to dqlabels.LabelAuditor, or leave auditor= out."
         )
-    fitted = read_fitted(auditor, ()) if isinstance(auditor, (str, Path)) else auditor.fitted
+    judging = load(auditor) if isinstance(auditor, (str, Path)) else auditor
+    fitted = judging.fitted_classes("spark_batch", "A Spark batch by an auditor")
     if label not in (None, fitted.label):
         raise OptionError(f"label={label!r} is not the column that the auditor judges, which is {fitted.label!r}.")
     return audit_batch_on_spark(frame, fitted)
@@ -119,8 +120,8 @@ def audit_batch_on_spark(frame: DataFrame, fitted: Fitted, *, keep_new_classes: 
     from dqlabels.audits.trusted.passes import BatchTask, FittedBatch
 
     _check_frame(frame)
-    if fitted.task != "classes":
-        raise OptionError("Grades are not judged on Spark. Collect the batch, or a sample of it, and audit that.")
+    if "spark_batch" in KINDS[fitted.task].cannot:
+        KINDS[fitted.task].refuse("spark_batch", "A Spark batch by an auditor")
     _check_columns(frame, fitted.label, fitted.names)
     fitted.encoder.check(frame.columns)
     seen = LabelSet.of_batch(*spark_label_counts(frame, fitted.label))
@@ -172,12 +173,8 @@ def _let_go(judged: DataFrame) -> None:
 
 
 def _check_task(options: Options) -> None:
-    if options.task is not None and not KINDS[options.task].streams:
-        raise OptionError(
-            f"task={options.task!r} does not run on Spark, where labels are "
-            f"{' or '.join(repr(kind.name) for kind in KINDS.values() if kind.streams)}. Collect the frame and use "
-            "dqlabels.audit for other kinds of label."
-        )
+    if options.task is not None and "spark" in KINDS[options.task].cannot:
+        KINDS[options.task].refuse("spark", f"task={options.task!r} on Spark")
 
 
 def _in_memory(frame: DataFrame, label: str, options: Options) -> DataFrame:

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from support.frames import two_classes
 from support.large_tables import large_prices, table
-from support.other_labels import ANNOTATORS, TAG_PROBS, graded, prices, rated, tagged, ticked
+from support.other_labels import TABLES, TAG_PROBS, graded, prices, tagged, ticked
 from support.sized import Sized
 
 import dqlabels
@@ -23,13 +22,6 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.reading import read_frame
 from dqlabels.models.sizes import Sizes
 
-TABLES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
-    "classes": (two_classes, "label", {}),
-    "ordinal": (graded, "grade", {"task": "ordinal"}),
-    "regression": (prices, "price", {"task": "regression"}),
-    "annotators": (rated, ANNOTATORS, {}),
-    "multilabel": (tagged, "tags", TAG_PROBS),
-}
 CHARTS = {
     "classes": ("quality", "confusions", "classes", "noise"),
     "ordinal": ("quality", "confusions", "classes", "noise"),
@@ -94,15 +86,6 @@ def test_a_worker_process_can_return_it():
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         returned = pool.submit(audited, "classes").result()
     assert returned.to_dict() == audited("classes").to_dict()
-
-
-def test_what_it_cannot_do_is_refused_with_the_reason(audit):
-    for verb in audit.cannot:
-        if verb in ("", "noise_rate", "predictions"):
-            continue
-        arguments = ({},) if verb == "with_review" else ()
-        with pytest.raises(OptionError, match=rf"^{verb}\(\) .*was audited as"):
-            getattr(audit, verb)(*arguments)
 
 
 def test_a_limit_of_another_kind_is_refused(audit):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from support.frames import column, eager
 from support.large_tables import table as large_table
-from support.other_labels import ANNOTATORS, TAG_PROBS, graded, prices, rated, tagged
+from support.other_labels import TAG_PROBS, graded, tagged
 from support.segments import PROBS, judged
 from support.sized import Sized
 
@@ -204,14 +204,6 @@ def test_grades_and_tags_have_segments():
         assert audit.by("site")["rows"].sum() == audit.audited
         assert audit.gate(max_segment_noise_rate=0.9, by="site").verdict == "pass"
         assert "Segments" in audit.to_html(by="site")
-
-
-@pytest.mark.parametrize(
-    ("data", "label", "options"), [(prices, "price", {"task": "regression"}), (rated, ANNOTATORS, {})]
-)
-def test_a_kind_without_the_probability_of_a_row_says_why(data, label, options):
-    with pytest.raises(OptionError, match=r"^by\(\) is for .*was audited as"):
-        dqlabels.audit(pl.DataFrame(data()), label, **options).by("x")
 
 
 def test_scores_of_another_library_are_no_probabilities():

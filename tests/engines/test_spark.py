@@ -103,7 +103,7 @@ def test_a_column_of_fractions_is_audited_as_numbers_here_too(spark):
 @pytest.mark.parametrize(
     ("label", "options", "error", "message"),
     [
-        ("price", {"task": "ordinal"}, OptionError, "task='ordinal' does not run on Spark"),
+        ("price", {"task": "ordinal"}, OptionError, "task='ordinal' on Spark is not there for"),
         ("city", {"task": "regression"}, LabelColumnError, "'city' holds String"),
         ("price", {"task": "regression", "fdr": 3}, OptionError, "fdr=3 is not a share"),
         ("price", {"task": "regression", "adjust": True}, OptionError, "adjust= belong to audits of classes"),

@@ -122,7 +122,7 @@ def test_without_an_auditor_the_label_must_be_named(spark):
 def test_grades_are_not_judged_on_spark(spark):
     graded = rows().with_columns(pl.col("label").replace_strict({"low": 1, "mid": 2, "top": 3}))
     auditor = LabelAuditor("label", task="ordinal", exclude="row").fit(graded.head(400))
-    with pytest.raises(OptionError, match="Grades are not judged on Spark"):
+    with pytest.raises(OptionError, match="A Spark batch by an auditor is not there for classes in an order"):
         auditor.audit(spark.createDataFrame(graded.to_arrow()))
 
 

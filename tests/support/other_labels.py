@@ -1,4 +1,4 @@
-"""Small tables of every kind of label but plain classes, right and with labels made wrong."""
+"""Small tables of every kind of label, right and with labels made wrong."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+
+from support.frames import two_classes
 
 ANNOTATORS = ["core", "warehouse", "agency"]
 TAGS = ["cat", "dog", "owl"]
@@ -76,3 +78,13 @@ def graded(wrong: float = 0.0, rows: int = 200) -> dict[str, list[Any]]:
     near = np.exp(-3 * (x[:, None] - np.arange(4)) ** 2)
     probs = near / near.sum(axis=1, keepdims=True)
     return {f"p_{k}": probs[:, k].tolist() for k in range(4)} | {"x": x.tolist(), "grade": given.tolist()}
+
+
+# By kind of label: what makes a table, the label column or columns, and options of an audit.
+TABLES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "classes": (two_classes, "label", {}),
+    "ordinal": (graded, "grade", {"task": "ordinal"}),
+    "regression": (prices, "price", {"task": "regression"}),
+    "annotators": (rated, ANNOTATORS, {}),
+    "multilabel": (tagged, "tags", TAG_PROBS),
+}

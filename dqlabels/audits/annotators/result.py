@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS_IN_DICT = 10
 LIMITS = ("max_noise_rate", "min_agreement", "max_annotator_noise_rate", *DECIDING)
-ONE_CLASS = "is for one class per row, and {label!r} was audited as the labels of several annotators."
 
 
 class AnnotatorLimits(Deciding, total=False):
@@ -95,10 +94,6 @@ class AnnotatorAudit(Audit):
     audited_as: ClassVar[str] = "several annotators"
     limits: ClassVar[tuple[str, ...]] = LIMITS
     settled: ClassVar[tuple[str, ...]] = ("consensus", "random_state", "compat")
-    cannot: ClassVar[Mapping[str, str]] = {
-        "": ONE_CLASS,
-        "checkup": f"{ONE_CLASS} Say task='classes' if that is what it holds.",
-    }
 
     @property
     def label_columns(self) -> tuple[str, ...]:

@@ -49,7 +49,17 @@ NOISE_VALUES = 4_000_000
 # A label with more values than this names rows, not classes, and Spark does not collect its values.
 MAX_CLASSES = 50_000
 # Verbs that read the probabilities of every row.
-NEED_ROWS = ("audited_rows", "by", "planted_recall", "plot", "probabilities", "review", "review_sample", "with_review")
+NEED_ROWS = (
+    "audited_rows",
+    "by",
+    "drift",
+    "planted_recall",
+    "plot",
+    "probabilities",
+    "review",
+    "review_sample",
+    "with_review",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +123,7 @@ class StreamedAudit(ClassAudit):
     evidence: Tallied
     streamed: Streamed | None
 
-    cannot: ClassVar[Mapping[str, str]] = {
+    needs_rows: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(NEED_ROWS, NOT_HERE),
         "to_html": f"{NOT_HERE} summary() and to_dict() are made from counts, and work here.",
         "checkup": NO_CHECKUP,

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 MAX_IN_DICT = 10
 LIMITS = ("max_noise_rate", "max_class_noise_rate", "max_segment_noise_rate", "by", *DECIDING)
-ONE_CLASS = "is for one class per row, and {label!r} was audited as several labels per row."
 
 
 class TagLimits(Deciding, total=False):
@@ -167,10 +166,6 @@ class MultilabelAudit(Audit):
     audited_as: ClassVar[str] = "several labels per row"
     limits: ClassVar[tuple[str, ...]] = LIMITS
     settled: ClassVar[tuple[str, ...]] = ("filter_by", "min_precision", "score", "adjust", "compat", "random_state")
-    cannot: ClassVar[Mapping[str, str]] = {
-        "": ONE_CLASS,
-        "checkup": f"{ONE_CLASS} Say task='classes' if that is what it holds.",
-    }
 
     @property
     def label_columns(self) -> tuple[str, ...]:

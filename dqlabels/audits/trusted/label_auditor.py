@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, get_args, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, overload
 from typing import TypeVar as TypingTypeVar
 
 from narwhals.dependencies import is_pyspark_connect_dataframe, is_pyspark_dataframe
@@ -15,7 +15,7 @@ from dqlabels.audits.classes.grades import GradeBars
 from dqlabels.audits.classes.pipeline import check_grades, conclude
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.kinds import KINDS, check_whole_numbers, class_options, look_at
-from dqlabels.audits.options import FDR, FITTING, Options, documented
+from dqlabels.audits.options import FDR, FITTING, Options, checked_field, documented
 from dqlabels.audits.probabilities import ClassProbabilities, Training, trained_probabilities
 from dqlabels.audits.request import Request
 from dqlabels.audits.trusted.drift import Baseline
@@ -142,12 +142,9 @@ class LabelAuditor(Generic[Result]):
     ) -> None:
         self._asks = task is None
         task = "classes" if task is None else task
-        if task not in (*get_args(GradedTask), "regression", "multilabel"):
-            raise OptionError(
-                f"task={task!r}: an auditor judges 'classes', 'ordinal' for grades, 'regression' for numbers, or "
-                "'multilabel' for several labels per row. Audit each batch of other labels by "
-                f"dqlabels.audit(batch, {label!r}, task={task!r})."
-            )
+        kind = KINDS[checked_field(Options, "task", task)]
+        if "auditor" in kind.cannot:
+            kind.refuse("auditor", f"An auditor, with task={task!r},")
         if task == "multilabel" and not isinstance(label_names(label), str):
             raise OptionError(
                 f"label={label!r}: an auditor of several labels per row takes one column of lists. Make one that names "
@@ -173,17 +170,26 @@ class LabelAuditor(Generic[Result]):
         Raises:
             OptionError: Nothing was yet, or it judges numbers or several labels per row.
         """
+        return self.fitted_classes("profile", "What is learned of classes, .fitted or .profile(),")
+
+    def fitted_classes(self, ability: str, what: str) -> Fitted:
+        """What was learned of classes or grades, for what only these have.
+
+        Args:
+            ability: One of :data:`dqlabels.audits.abilities.ABILITIES`, for which other kinds give their reason.
+            what: What was asked for, in words.
+
+        Raises:
+            OptionError: Nothing was learned yet, or it judges numbers or several labels per row.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> dqlabels.LabelAuditor("y").fit(trusted).fitted_classes("monitor", "A monitor").label
+        'y'
+        """
         found = self._learned
-        if isinstance(found, FittedTags):
-            raise OptionError(
-                f"Column {self.label!r} is audited as several labels per row, which have no profile, no monitor and no "
-                "audit on Spark. Use auditor.audit(batch).gate(max_noise_rate=0.05)."
-            )
-        if isinstance(found, FittedValues):
-            raise OptionError(
-                f"Column {self.label!r} is audited as numbers, which have no classes and no noise rate. Use "
-                "auditor.audit(batch).gate(max_flagged_share=0.02)."
-            )
+        if not isinstance(found, Fitted):
+            KINDS[str(self.options.task)].refuse(ability, what)
         return found
 
     @property
@@ -297,7 +303,8 @@ class LabelAuditor(Generic[Result]):
             from dqlabels.audits.spark import audit_batch_on_spark
 
             _check_new_classes(new_classes)
-            return audit_batch_on_spark(batch, self.fitted, keep_new_classes=new_classes == "keep")
+            fitted = self.fitted_classes("spark_batch", "A Spark batch by an auditor")
+            return audit_batch_on_spark(batch, fitted, keep_new_classes=new_classes == "keep")
         result = self._judge_any(batch, new_classes)
         warn_all(result.warnings, stacklevel=3)
         return result

@@ -217,7 +217,7 @@ class LabelMonitor:
         on_inconclusive: OnInconclusive = "fail",
     ) -> None:
         self.auditor = auditor if isinstance(auditor, LabelAuditor) else load(auditor)
-        fitted = self.auditor.fitted
+        fitted = self.auditor.fitted_classes("monitor", "A monitor")
         if fitted.zero is None:
             raise AuditorFileError(
                 "The auditor was saved by an earlier version of dqlabels, which measured no zero for a monitor. Fit it "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -65,14 +65,6 @@ BLIND = (
 
 
 LIMITS = ("max_flagged_share", *DECIDING)
-NO_REVIEW = (
-    "is for classes, and {label!r} was audited as numbers. Look at audit.issues, audit.predictions or "
-    'audit.to_html("report.html"), and correct the values in the table.'
-)
-NO_RATE = (
-    "is not estimated: column {label!r} was audited as numbers, which have no noise rate, since errors within the "
-    "scatter of right values cannot be counted. Use flagged_share and gate(max_flagged_share=0.01), or audit classes."
-)
 
 
 class AmountLimits(Deciding, total=False):
@@ -97,17 +89,6 @@ class AmountAudit(Audit):
     audited_as: ClassVar[str] = "numbers"
     limits: ClassVar[tuple[str, ...]] = LIMITS
     settled: ClassVar[tuple[str, ...]] = ("task", "fdr", "random_state")
-    cannot: ClassVar[Mapping[str, str]] = {
-        "noise_rate": NO_RATE,
-        "estimate_noise": NO_RATE,
-        "review": NO_REVIEW,
-        "review_sample": NO_REVIEW,
-        "review_plan": NO_REVIEW,
-        "with_review": NO_REVIEW,
-        "checkup": "is of one class per row, and {label!r} was audited as numbers. Say task='classes' if that is what "
-        "it holds.",
-        "": "is for classes, and {label!r} was audited as numbers.",
-    }
 
     @property
     def fdr(self) -> float:

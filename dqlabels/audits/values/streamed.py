@@ -52,8 +52,7 @@ class StreamedValueAudit(AmountAudit):
 
     streamed: Streamed | None
 
-    cannot: ClassVar[Mapping[str, str]] = {
-        **AmountAudit.cannot,
+    needs_rows: ClassVar[Mapping[str, str]] = {
         "audited_rows": NOT_HERE,
         "predictions": NOT_HERE,
         "checkup": NO_CHECKUP,

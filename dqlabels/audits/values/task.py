@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.kinds import class_options
+from dqlabels.audits.kinds import KINDS, class_options
 from dqlabels.audits.options import Options
 from dqlabels.audits.values.columns import JudgedValues, ValueJudge
 from dqlabels.audits.values.features import value_features
@@ -40,10 +40,9 @@ def check_values(column: Column, options: Options) -> None:
         OptionError: Naming the options.
     """
     if not_of_numbers := class_options(options):
-        listed = ", ".join(f"{name}=" for name in not_of_numbers)
+        listed, why = ", ".join(f"{name}=" for name in not_of_numbers), KINDS["regression"].cannot["model"]
         raise OptionError(
-            f"{listed} belong to audits of classes; task='regression' judges by its own trees, out of bag. Leave them "
-            "out, or audit classes with task='classes'."
+            f"{listed} belong to audits of classes. {why} Leave them out, or audit classes with task='classes'."
         )
     amounts(column)
 

@@ -17,7 +17,7 @@ import dqlabels
 from dqlabels import LabelAuditor
 from dqlabels.audits.classes.grades import GradeBars, judge_grades
 from dqlabels.audits.trusted import saved
-from dqlabels.errors import AuditorFileError, LabelColumnError, OptionError
+from dqlabels.errors import AuditorFileError, LabelColumnError
 
 GRADES = ["poor", "fair", "good", "best"]
 GROSS, SLIP = 10, 41  # rows
@@ -101,11 +101,6 @@ def test_strings_say_no_order_to_fit_on():
     frame = pd.DataFrame(reviews()).astype({"stars": str})
     with pytest.raises(LabelColumnError, match="whose order is not known"):
         LabelAuditor("stars", task="ordinal").fit(frame)
-
-
-def test_several_annotators_have_a_way_out():
-    with pytest.raises(OptionError, match=r"by dqlabels.audit\(batch, 'stars', task='annotators'\)"):
-        LabelAuditor("stars", task="annotators")
 
 
 @pytest.mark.parametrize("name", ["grades.rows", "grades.nearness", "cuts.rows", "cuts.confidence"])

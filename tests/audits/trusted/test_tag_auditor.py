@@ -14,7 +14,7 @@ from support.command import run
 from support.frames import column, eager
 
 import dqlabels
-from dqlabels import LabelAuditor, LabelMonitor
+from dqlabels import LabelAuditor
 from dqlabels.audits.trusted import saved
 from dqlabels.errors import AuditorFileError, FeatureError, LabelColumnError, LabelWarning, OptionError
 
@@ -216,13 +216,6 @@ def test_several_columns_have_a_way_out():
 def test_the_sample_of_a_large_table_is_refused():
     with pytest.raises(OptionError, match="sample_rows= is for one class per row"):
         LabelAuditor("tags", task="multilabel", sample_rows=50_000).fit(pl.DataFrame(photos()))
-
-
-def test_a_monitor_has_a_way_out(auditor, tmp_path):
-    auditor.save(tmp_path / "tags.dqlabels")
-    for one in (auditor, tmp_path / "tags.dqlabels"):
-        with pytest.raises(OptionError, match=r"no monitor.*Use auditor.audit\(batch\).gate\(max_noise_rate"):
-            LabelMonitor(one, history=tmp_path / "history")
 
 
 def test_a_check_on_classes_says_that_the_file_judges_several_labels(auditor, tmp_path):

@@ -416,9 +416,3 @@ def test_nine_in_ten_right_values_lie_in_their_interval():
     assert 0.86 < inside.mean() < 0.94
     assert (expected["low"] <= expected["prediction"]).all()
     assert (expected["prediction"] <= expected["high"]).all()
-
-
-@pytest.mark.parametrize(("call", "arguments"), [("review", ()), ("review_sample", ()), ("with_review", ({},))])
-def test_reviews_are_refused_by_name(call, arguments):
-    with pytest.raises(OptionError, match=rf"{call}\(\) is for classes, and 'price' was audited as numbers"):
-        getattr(audited(), call)(*arguments)
