@@ -198,6 +198,11 @@ def _check_frame(frame: object) -> None:
             f"frame is a {type(frame).__module__}.{type(frame).__qualname__}; pass a Spark DataFrame, or use "
             "dqlabels.audit for frames in memory."
         )
+    if frame.isStreaming:
+        raise OptionError(
+            "frame is a stream, and an audit reads all rows several times. Judge batch by batch with a saved auditor: "
+            "stream.writeStream.foreachBatch(lambda batch, number: auditor.audit(batch).write.parquet(...))."
+        )
 
 
 def _check_columns(frame: DataFrame, label: str, names: Sequence[str]) -> None:

@@ -130,3 +130,31 @@ def test_a_spark_frame_is_not_watched_by_a_monitor(spark, tmp_path):
     auditor = fitted_auditor()
     with pytest.raises(OptionError, match="is judged on its workers, for its columns alone"):
         LabelMonitor(auditor, history=tmp_path / "h").check(spark.createDataFrame(rows().to_arrow()))
+
+
+def test_a_stream_is_judged_batch_by_batch_as_in_memory(spark, tmp_path):
+    auditor, parts = fitted_auditor(), [batch()[first : first + 100] for first in (0, 100, 200)]
+    incoming, audited = tmp_path / "incoming", tmp_path / "audited"
+    incoming.mkdir()
+    for number, part in enumerate([*parts, batch().clear()]):
+        part.to_pandas().to_parquet(incoming / f"{number}.parquet")
+    numbers = []
+
+    def audit(frame, number):
+        if not frame.isEmpty():
+            numbers.append(number)
+            auditor.audit(frame).write.mode("overwrite").parquet(str(audited / f"batch={number}"))
+
+    schema = spark.read.parquet(str(incoming / "0.parquet")).schema
+    stream = spark.readStream.schema(schema).option("maxFilesPerTrigger", 1).parquet(str(incoming))
+    with pytest.raises(OptionError, match="is a stream.*foreachBatch"):
+        auditor.audit(stream)
+    writer = stream.writeStream.foreachBatch(audit).option("checkpointLocation", str(tmp_path / "state"))
+    writer.trigger(availableNow=True).start().awaitTermination()
+    assert len(numbers) == len(parts)
+    found = {
+        str(part["row"].to_list()): part
+        for part in (collected(spark.read.parquet(str(at))) for at in audited.iterdir())
+    }
+    for part in parts:
+        assert found[str(part["row"].to_list())].equals(auditor.audit(part).frame)
