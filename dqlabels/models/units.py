@@ -19,6 +19,8 @@ GroupNames = NDArray[np.generic]
 # Where more rows than this share each combination of features, identical rows are not copies of one another but a cell
 # of a coarse table, and the best judges of each other.
 COARSE = 20
+# Groups that identical rows tie together, as a share of all groups, beyond which these rows are no copies.
+MAX_TIED = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,15 +85,32 @@ def content_units(matrix: Matrix, codes: IntArray, groups: GroupNames | None) ->
     if groups is not None:
         # A group is known by the rows it holds: its least hash, whatever the group is called.
         names = np.unique(groups.astype(str), return_inverse=True)[1]
-        least = np.full(int(names.max()) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-        np.minimum.at(least, names, hashes)
-        keys = _joined(names, hashes, least)
+        keys = _group_keys(names, hashes)
     units = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     distinct = int(units.max()) + 1
     coarse = groups is None and distinct * COARSE < len(codes)
     if coarse:
         units[order] = np.arange(len(codes))
     return units, order, distinct, coarse
+
+
+def _group_keys(names: IntArray, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Key (n,) of the rows that stay together: groups, and groups that hold identical rows.
+
+    Where common rows, such as the words of sentences, tie more than half of all groups together, they are no copies of
+    one another, and each group stays by itself.
+    """
+    n_groups = int(names.max()) + 1
+    least = np.full(n_groups, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(least, names, hashes)
+    joined = _joined(names, hashes, least)
+    by_group = np.empty(n_groups, dtype=np.uint64)
+    by_group[names] = joined
+    if np.unique(by_group, return_counts=True)[1].max() <= max(n_groups * MAX_TIED, 1):
+        return joined
+    total = np.zeros(n_groups, dtype=np.uint64)
+    np.add.at(total, names, hashes)  # whatever the order of the rows
+    return total[names]
 
 
 def _joined(names: IntArray, hashes: NDArray[np.uint64], least: NDArray[np.uint64]) -> NDArray[np.uint64]:

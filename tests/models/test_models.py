@@ -16,6 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 from dqlabels.errors import ModelError, OptionError
 from dqlabels.models.out_of_sample import out_of_sample
 from dqlabels.models.sizes import BoostingSizes, FoldSizes, Sizes
+from dqlabels.models.units import content_units
 
 BOOSTED = Sizes(boosting=(FoldSizes(None, 2, BoostingSizes(trees=24)),))
 
@@ -298,3 +299,14 @@ def test_a_splitter_is_told_the_groups():
 def test_folds_that_are_none_are_refused(cv):
     with pytest.raises(OptionError, match="is not known; pass"):
         out_of_sample(*table(), 3, model=LogisticRegression(), cv=cv)
+
+
+def test_rows_that_are_common_to_most_groups_do_not_tie_them_into_one():
+    rng = np.random.default_rng(0)
+    matrix = rng.integers(0, 3, (300, 1)).astype(np.float32)
+    codes = (matrix[:, 0] > 1).astype(np.int64)
+    groups = np.arange(300) // 5
+    units = content_units(matrix, codes, groups)[0]
+    assert all(np.unique(units[groups == group]).size == 1 for group in range(60))
+    assert np.unique(units).size > 10
+    assert out_of_sample(matrix, codes, 2, groups=groups).error == 0
