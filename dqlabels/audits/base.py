@@ -21,7 +21,7 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
 from dqlabels.frames.columns import Column, Frame, Labels
 from dqlabels.frames.names import Form
-from dqlabels.frames.outputs import new_column, table_of
+from dqlabels.frames.outputs import new_column, table_of, to_callers_kind
 from dqlabels.frames.reading import read_frame
 from dqlabels.report.evidence import Evidence, how_sure, plain
 from dqlabels.statistics.arrays import IntArray
@@ -730,6 +730,23 @@ def issue_rows(
     )
     rest = [name for name in table.columns if name not in {*first, *names}]
     return rows.select(row, *first, *words, *rest).to_native()
+
+
+def rows_to_review(audit: Audit, positions: IntArray) -> NativeFrame:
+    """Rows (s,) of an audit with an empty column for the answers, without what was found of them.
+
+    Args:
+        audit: Of a table in memory, with one label column.
+        positions: Their numbers, in the order to show.
+    """
+    drawn = audit.table[positions.tolist()]
+    columns = {*drawn.columns}
+    numbers = nw.new_series(free_name("row", columns), positions, backend=drawn.implementation)
+    empty = nw.new_series("reviewed_label", [None] * positions.size, nw.String, backend=drawn.implementation)
+    drawn = fresh_rows(drawn).with_columns(numbers, empty)
+    rest = [name for name in audit.table.columns if name not in {audit.label, *audit.names}]
+    chosen = drawn.select(numbers.name, audit.label, "reviewed_label", *rest)
+    return to_callers_kind(chosen, replace(Form.between(audit.table, audit.frame), lazy=False, stored={}))
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dqlabels.audits.options import Options
-from dqlabels.engines.memory import MAX_ROWS_FEW_CLASSES, MemoryEngine, Pairs
+from dqlabels.engines.memory import MAX_ROWS_FEW_CLASSES, MemoryEngine, Pairs, judge
 from dqlabels.noise.increase import MIN_ROWS
 from dqlabels.noise.methods import default_rate
 from dqlabels.noise.mixture import RateBasis
@@ -24,8 +24,8 @@ from dqlabels.noise.probability import (
 )
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.noise.sample import RowSample, hash_pairs, rows_drawn
-from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import Judgement, in_units, model_error, replaced_at
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
+from dqlabels.statistics.classes import ClassTally, Judgement, in_units, model_error, replaced_at
 from dqlabels.statistics.scores import (
     ScoreTally,
     adjust_probs,
@@ -50,6 +50,34 @@ class ClassVerdict:
     judgement: Judgement
     units: FloatArray
     calibration: Calibration
+
+
+def confident_learning(
+    codes: IntArray,
+    probs: RealArray,
+    options: Options,
+    pairs: Pairs | None = None,
+    *,
+    frozen_classes: BoolArray | None = None,
+    trusted: ClassTally | None = None,
+) -> Judgement:
+    """Return what confident learning finds in unordered classes.
+
+    Its quality is filled in later, unless another library's numbers are wanted.
+
+    Args:
+        codes: (n,) class positions, none missing.
+        probs: (n, K) out-of-sample probabilities.
+        options: The rule, the score and what else the caller asks for.
+        pairs: Filled in on the way, for those who go on with them.
+        frozen_classes: (K,) true for classes that are never flagged.
+        trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
+    """
+    return judge(
+        codes, probs, filter_by=kernel_rule(options), score=options.score if options.compat else None,
+        adjust=options.adjust, compat=options.compat, frozen_classes=frozen_classes, trusted=trusted,
+        pairs=pairs, n_threads=options.n_jobs,
+    )  # fmt: skip
 
 
 def verdict_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -141,6 +141,19 @@ def aligned(column: Column, table: Frame) -> Column:
         return column
     native = column.to_native().set_axis(table.to_native().index)
     return nw.from_native(native, series_only=True)
+
+
+def dtype_of_lists(given: nw.dtypes.DType, values: Sequence[Hashable]) -> IntoDType | None:
+    """Return the dtype of the given lists where it can hold all values; None leaves lists what they are in Python.
+
+    A batch in which all lists are empty does not say what they would hold, and its categories may be fewer.
+    """
+    if not isinstance(given, nw.List) or given.inner == nw.Unknown:
+        return None
+    if isinstance(given.inner, nw.Enum):
+        there = given.inner.categories
+        return nw.List(nw.Enum([*there, *(str(value) for value in values if value not in there)]))
+    return given
 
 
 def palette(column: Column, values: Sequence[Any]) -> Column:

@@ -234,26 +234,38 @@ def _highest(dtype: np.dtype[np.floating]) -> np.floating:
 
 
 def _refuse(probs: RealArray, first_row: int) -> NoReturn:
-    sums = row_sums(probs)
-    if not np.isfinite(probs).all():
-        bad = ~np.isfinite(probs).all(axis=1)
-        fault, advice = "hold NaN or infinity", "Predict for every row, or drop the rows that have no prediction."
-    elif (probs < 0).any():
-        bad = (probs < 0).any(axis=1)
-        fault, advice = "hold negative values", "Pass probabilities, not scores; for logits apply softmax first."
-    elif (probs > 1 + SUM_TOLERANCE).any():
-        bad = (probs > 1 + SUM_TOLERANCE).any(axis=1)
-        fault, advice = "hold values above 1", "Pass probabilities between 0 and 1, not percentages or scores."
-    else:
-        bad = (sums < 1 - SUM_TOLERANCE) | (sums > 1 + SUM_TOLERANCE)
-        fault, advice = "do not sum to 1", "Pass probabilities, not scores; for logits apply softmax first."
+    bad, fault, advice = fault_of(probs)
     first = int(np.argmax(bad))
-    values = ", ".join(f"{value:.4g}" for value in probs[first, :6].tolist())
     raise ProbabilityError(
         f"pred_probs: {int(bad.sum()):,} of the {len(probs):,} rows from row {first_row} on {fault} "
-        f"(row {first_row + first}: {values}{', …' if probs.shape[1] > 6 else ''}; sum {float(sums[first]):.4g}). "
-        + advice
+        f"(row {first_row + first}: {shown_probs(probs[first])}). {advice}"
     )
+
+
+def fault_of(probs: RealArray) -> tuple[BoolArray, str, str]:
+    """Return which rows (m, K) are no probabilities, what is wrong with them, and what to do, both in words."""
+    sums = row_sums(probs)
+    if not np.isfinite(probs).all():
+        bad = np.asarray(~np.isfinite(probs).all(axis=1))
+        return bad, "hold NaN or infinity", "Predict for every row, or drop the rows that have no prediction."
+    if (probs < 0).any():
+        bad = np.asarray((probs < 0).any(axis=1))
+        return bad, "hold negative values", "Pass probabilities, not scores; for logits apply softmax first."
+    if (probs > 1 + SUM_TOLERANCE).any():
+        bad = np.asarray((probs > 1 + SUM_TOLERANCE).any(axis=1))
+        return bad, "hold values above 1", "Pass probabilities between 0 and 1, not percentages or scores."
+    bad = (sums < 1 - SUM_TOLERANCE) | (sums > 1 + SUM_TOLERANCE)
+    return bad, "do not sum to 1", "Pass probabilities, not scores; for logits apply softmax first."
+
+
+def shown_probs(row: RealArray) -> str:
+    """Return a row (K,) of probabilities as a message shows it.
+
+    >>> shown_probs(np.array([0.5, 0.25]))
+    '0.5, 0.25; sum 0.75'
+    """
+    values = ", ".join(f"{value:.4g}" for value in row[:6].tolist())
+    return f"{values}{', …' if row.size > 6 else ''}; sum {float(row_sums(row[None])[0]):.4g}"
 
 
 @dataclass(slots=True, eq=False)

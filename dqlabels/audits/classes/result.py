@@ -23,6 +23,7 @@ from dqlabels.audits.base import (
     fresh_index,
     fresh_rows,
     issue_rows,
+    rows_to_review,
 )
 from dqlabels.audits.classes.overview import class_overview
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
@@ -664,15 +665,7 @@ class LabelAudit(ClassAudit):
         [0, 1, 2, 3]
         """
         seed = self.options.random_state if random_state is None else random_state
-        positions = self.evidence.positions[draw_sample(self.evidence.quality, rows, seed)]
-        drawn = self.table[positions.tolist()]
-        columns = {*drawn.columns}
-        numbers = nw.new_series(free_name("row", columns), positions, backend=drawn.implementation)
-        empty = nw.new_series("reviewed_label", [None] * positions.size, nw.String, backend=drawn.implementation)
-        drawn = fresh_rows(drawn).with_columns(numbers, empty)
-        rest = [name for name in self.table.columns if name not in {self.label, *self.names}]
-        chosen = drawn.select(numbers.name, self.label, "reviewed_label", *rest)
-        return to_callers_kind(chosen, replace(Form.between(self.table, self.frame), lazy=False, stored={}))
+        return rows_to_review(self, self.evidence.positions[draw_sample(self.evidence.quality, rows, seed)])
 
     def with_review(self, reviewed: NativeFrame, *, answer: str = "reviewed_label", confidence: float = 0.90) -> Self:
         """The audit with the noise rate that a reviewed sample gives: unbiased, with an interval, no assumption.

@@ -7,11 +7,19 @@ from typing import ClassVar
 
 from dqlabels.audits.classes.grades import GradeBars, grade_units, judge_grades
 from dqlabels.audits.options import Options
-from dqlabels.audits.verdict import ClassVerdict, Correction, in_turn, kernel_rule, plain_scoring, verdict_of
-from dqlabels.engines.memory import Pairs, judge
+from dqlabels.audits.verdict import (
+    ClassVerdict,
+    Correction,
+    confident_learning,
+    in_turn,
+    kernel_rule,
+    plain_scoring,
+    verdict_of,
+)
+from dqlabels.engines.memory import Pairs
 from dqlabels.noise.probability import Score, WrongProbability
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import ClassTally, Judgement
+from dqlabels.statistics.classes import ClassTally
 
 
 def judge_classes(
@@ -46,7 +54,7 @@ def judge_classes(
             n_threads=options.n_jobs,
         )  # fmt: skip
     else:
-        found = _found(codes, probs, options, frozen_classes, trusted, pairs)
+        found = confident_learning(codes, probs, options, pairs, frozen_classes=frozen_classes, trusted=trusted)
     score = scoring(options, found.thresholds)
     return verdict_of(codes, probs, found, score, options, pairs, shape, independent, corrected)
 
@@ -72,22 +80,3 @@ def scoring(options: Options, thresholds: FloatArray) -> Score:
     if options.task == "ordinal":
         return GradeScore(options.score)
     return plain_scoring(options, thresholds)
-
-
-def _found(
-    codes: IntArray,
-    probs: RealArray,
-    options: Options,
-    frozen_classes: BoolArray | None,
-    trusted: ClassTally | None,
-    pairs: Pairs | None,
-) -> Judgement:
-    """What confident learning finds in unordered classes.
-
-    Its quality is filled in later, unless another library's numbers are wanted.
-    """
-    return judge(
-        codes, probs, filter_by=kernel_rule(options), score=options.score if options.compat else None,
-        adjust=options.adjust, compat=options.compat, frozen_classes=frozen_classes, trusted=trusted,
-        pairs=pairs, n_threads=options.n_jobs,
-    )  # fmt: skip

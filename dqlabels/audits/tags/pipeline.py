@@ -20,7 +20,7 @@ from dqlabels.frames.class_columns import check_contradiction, classes_by_name
 from dqlabels.frames.columns import Frame, choose_features
 from dqlabels.frames.features import Encoded, FeatureEncoder, without_leaks
 from dqlabels.frames.look_alikes import look_alike_notes
-from dqlabels.frames.outputs import check_outputs, with_columns
+from dqlabels.frames.outputs import check_outputs, dtype_of_lists, with_columns
 from dqlabels.models.out_of_sample import OutOfSample, out_of_sample
 from dqlabels.statistics.arrays import FloatArray
 
@@ -240,19 +240,6 @@ def _with_columns(table: Frame, evidence: TagEvidence, names: tuple[str, str, st
     if tags.lists is None:
         dtype: IntoDType | None = nw.Object() if backend.is_pandas_like() else nw.List(nw.String)
     else:
-        dtype = _dtype_of_lists(table[tags.columns[0]].dtype, tags.values)
+        dtype = dtype_of_lists(table[tags.columns[0]].dtype, tags.values)
     suggested = nw.new_series(names[1], evidence.suggested_lists(), dtype, backend=backend)
     return with_columns(table, names, verdict.row_quality, suggested, verdict.row_flagged, tags.known)
-
-
-def _dtype_of_lists(given: nw.dtypes.DType, values: Sequence[Hashable]) -> IntoDType | None:
-    """The dtype of the given lists where it can hold all tags; None leaves the lists what they are in Python.
-
-    A batch in which all lists are empty does not say what they would hold, and its categories may be fewer.
-    """
-    if not isinstance(given, nw.List) or given.inner == nw.Unknown:
-        return None
-    if isinstance(given.inner, nw.Enum):
-        there = given.inner.categories
-        return nw.List(nw.Enum([*there, *(str(value) for value in values if value not in there)]))
-    return given
