@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.options import Options
     from dqlabels.audits.signature import audit
     from dqlabels.audits.tags.result import MultilabelAudit
+    from dqlabels.audits.tokens.result import TokenAudit
     from dqlabels.audits.trusted.label_auditor import LabelAuditor, load
     from dqlabels.audits.trusted.monitor import LabelMonitor, MonitorResult
     from dqlabels.audits.values.result import ValueAudit
@@ -63,6 +64,7 @@ _LAZY = {
     "ReviewSession": "dqlabels.review.session",
     "StreamedAudit": "dqlabels.audits.classes.streamed",
     "StreamedValueAudit": "dqlabels.audits.values.streamed",
+    "TokenAudit": "dqlabels.audits.tokens.result",
     "ValueAudit": "dqlabels.audits.values.result",
     "apply_decisions": "dqlabels.review.apply",
     "audit": "dqlabels.audits.audit",
@@ -96,6 +98,7 @@ __all__ = [
     "ReviewSession",
     "StreamedAudit",
     "StreamedValueAudit",
+    "TokenAudit",
     "ValueAudit",
     "__version__",
     "apply_decisions",

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "dqlabels"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # They load what a user asks for when it is asked for, so they may name any room.
 LAZY = {"__init__", "__main__", "accessor", "spark"}
-KINDS = {"classes", "values", "tags", "annotators"}
+KINDS = {"classes", "values", "tags", "annotators", "tokens"}
 TEST_FOLDER = ROOT / "tests"
 TESTS = sorted(path for path in TEST_FOLDER.rglob("test_*.py") if path != Path(__file__))
 # A kind's own files: its room, its statistics, and those called after it. Others that name it should be four at most.
@@ -31,6 +31,7 @@ OWN_FILES = {
         "annotator.py",
     ),
     "multilabel": ("audits/tags/", "tags.py", "tag.py"),
+    "tokens": ("audits/tokens/",),
 }
 STILL_NAME: dict[str, set[str]] = {
     "regression": {
@@ -53,6 +54,7 @@ STILL_NAME: dict[str, set[str]] = {
         "audits/signature.py",
         "audits/trusted/label_auditor.py",
     },
+    "tokens": {"__init__.py", "audits/kinds.py", "audits/options.py", "audits/signature.py"},
 }
 
 # Public functions of four or more arguments say what each is. Of a command typer shows that beside each option.

@@ -159,3 +159,32 @@ PEOPLE: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("auditor", "drift", "monitor", "spark_batch", "profile"), _OWN_ITEMS),
     }
 )
+
+_SENTENCES_AT_ONCE = (
+    "The tokens of all sentences are judged at once, in memory. Audit a sample of the sentences, or explode them into "
+    "a table with a row for each token, which streams as classes do."
+)
+_FOR_A_SENTENCE = (
+    "A sentence has a label for each of its tokens, and the page and its answers are one label for each row. Read "
+    "audit.token_issues, or whole sentences that audit.review_sample() draws."
+)
+_SENTENCE_BATCHES = (
+    "Batches of sentences are not judged by an auditor. Audit each by itself, with the probabilities of your own model "
+    "in a column."
+)
+SENTENCES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("streams", "spark"), _SENTENCES_AT_ONCE),
+        "checkup": "The check-up is made from one label per row, and here a row has one for each token. Explode the "
+        "sentences to check their tokens.",
+        "planted_recall": "Wrong labels would be planted in sentences whose tokens are wrong together. Plant them with "
+        "dqlabels.testing.corrupt_labels in exploded sentences.",
+        **dict.fromkeys(("review", "review_plan", "with_review"), _FOR_A_SENTENCE),
+        **dict.fromkeys(("auditor", "drift", "monitor", "spark_batch", "profile"), _SENTENCE_BATCHES),
+        **dict.fromkeys(
+            ("great_expectations", "pandera"),
+            "The checks of suites are of labels, values, people and tags. Gate the audit in the job that runs the "
+            "suite.",
+        ),
+    }
+)

@@ -116,6 +116,10 @@ KINDS: dict[str, Kind] = {
             (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS), "tag", several=True,
             cannot=abilities.TAGS,
         ),
+        Kind(
+            "tokens", "dqlabels.audits.tokens.pipeline", "a label for each token",
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS), cannot=abilities.SENTENCES,
+        ),
     )
 }  # fmt: skip
 

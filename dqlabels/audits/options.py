@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dqlabels.frames.media import Embedding
     from dqlabels.progress import ProgressOption
 
-Task = Literal["classes", "ordinal", "regression", "annotators", "multilabel"]
+Task = Literal["classes", "ordinal", "regression", "annotators", "multilabel", "tokens"]
 FilterBy = Literal[
     "expected_f1",
     "prune_by_noise_rate",
@@ -220,6 +220,8 @@ def _classes(name: str, value: object) -> tuple[object, ...]:
 
 
 def _probabilities(name: str, value: object) -> Any:
+    if isinstance(value, str):
+        return [value]
     if hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict, set)):
         return value
     raise OptionError(f"{name}={value!r} is neither a list of column names nor an array of one row per row.")
@@ -265,9 +267,10 @@ class Options:
     task: Task | None = option(
         None,
         "What the label holds: 'classes'; 'ordinal' for classes in an order; 'regression' for numbers, dates and "
-        "durations; 'annotators' for several people's labels; 'multilabel' for several labels per row. By default it "
-        "is read off the label: one column is one class per row, numbers where it holds many fractional ones, ordinal "
-        "where it is an ordered pandas categorical; several columns are annotators, a column of lists is multilabel.",
+        "durations; 'annotators' for several people's labels; 'multilabel' for several labels per row; 'tokens' for a "
+        "list of labels, one for each token of a sentence. By default it is read off the label: one column is one "
+        "class per row, numbers where it holds many fractional ones, ordinal where it is an ordered pandas "
+        "categorical; several columns are annotators, a column of lists is multilabel.",
         choice(Task),
     )
     annotator: str | None = option(None, "Long format (one row per label): the column naming the annotator.", _column)
@@ -294,7 +297,7 @@ class Options:
     pred_probs: Sequence[str] | NDArray[Any] | None = option(
         None,
         "Your own out-of-sample probabilities, as K column names or an (n, K) array; no model is trained then. A list "
-        "of these, of several models, is made one.",
+        "of these, of several models, is made one. For tokens a column of lists of probability vectors.",
         _probabilities,
     )
     classes: Sequence[Any] | None = option(

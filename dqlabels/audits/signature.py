@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dqlabels.audits.classes.streamed import StreamedAudit
     from dqlabels.audits.options import TableOptions, Task
     from dqlabels.audits.tags.result import MultilabelAudit
+    from dqlabels.audits.tokens.result import TokenAudit
     from dqlabels.audits.values.result import ValueAudit
     from dqlabels.audits.values.streamed import StreamedValueAudit
 
@@ -46,6 +47,11 @@ class AuditCall(Protocol):
     def __call__(
         self, frame: Any, label: str | Sequence[str], *, task: Literal["multilabel"], **options: Unpack[TableOptions]
     ) -> MultilabelAudit: ...
+
+    @overload
+    def __call__(
+        self, frame: Any, label: str, *, task: Literal["tokens"], **options: Unpack[TableOptions]
+    ) -> TokenAudit: ...
 
     @overload
     def __call__(

@@ -140,4 +140,7 @@ def _numbers(column: Column, role: str) -> NDArray[Any]:
             return np.asarray(column.to_list(), dtype=np.float64)
     except (TypeError, ValueError):
         pass  # a value that is no number
-    raise ProbabilityError(f"Column {column.name!r} of {role}= holds {column.dtype}. Pass numbers in [0, 1].")
+    raise ProbabilityError(
+        f"Column {column.name!r} of {role}= holds {column.dtype}. Pass numbers in [0, 1]; a list of vectors, one for "
+        "each token of a sentence, is for task='tokens'."
+    )

@@ -42,9 +42,11 @@ def _class_task(name: str, value: object) -> object:
     try:
         return choice(ClassTask)(name, value)
     except OptionError as error:
-        raise OptionError(
-            f"{error} This check is for one class per row; other kinds of label have checks of their own."
-        ) from None
+        kind = KINDS.get(str(value))
+        why = "other kinds of label have checks of their own."
+        if kind is not None and kind.subject is None:
+            why = f"there is none of {kind.words}. {kind.cannot['pandera']}"
+        raise OptionError(f"{error} This check is for one class per row; {why}") from None
 
 
 def _auditor_path(name: str, value: object) -> str:

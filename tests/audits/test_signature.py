@@ -8,7 +8,18 @@ from typing import Any, get_args
 
 import polars as pl
 import pytest
-from support.other_labels import ANNOTATORS, TAG_PROBS, graded, prices, rated, rated_long, tagged, ticked
+from support.other_labels import (
+    ANNOTATORS,
+    TAG_PROBS,
+    TOKEN_PROBS,
+    graded,
+    prices,
+    rated,
+    rated_long,
+    sentences,
+    tagged,
+    ticked,
+)
 
 import dqlabels
 from dqlabels.audits import options
@@ -26,6 +37,7 @@ from dqlabels.audits.options import (
     SparkOptions,
 )
 from dqlabels.audits.tags.result import MultilabelAudit
+from dqlabels.audits.tokens.result import TokenAudit
 from dqlabels.audits.values.result import ValueAudit
 from dqlabels.errors import OptionError
 from dqlabels.frames import columns
@@ -36,6 +48,7 @@ RESULTS: list[tuple[type, Any, Any, dict[str, Any]]] = [
     (LabelAudit, graded, "grade", {"task": "ordinal"}),
     (ValueAudit, prices, "price", {"task": "regression"}),
     (MultilabelAudit, ticked, ["cat", "dog", "owl"], {"task": "multilabel", **TAG_PROBS}),
+    (TokenAudit, sentences, "tags", TOKEN_PROBS),
     (AnnotatorAudit, rated_long, "said", {"annotator": "who", "item": "item"}),
     (AnnotatorAudit, rated, ANNOTATORS, {}),
     (LabelAudit, graded, "grade", {}),
@@ -155,7 +168,7 @@ def test_a_value_that_means_nothing_is_refused(given, message):
     [
         ({"annotator": 3}, "annotator=3 is not the name of a column"),
         ({"classes": "abc"}, "classes='abc' is not a list of classes"),
-        ({"pred_probs": "p"}, "pred_probs='p' is neither a list of column names nor"),
+        ({"pred_probs": 3}, "pred_probs=3 is neither a list of column names nor"),
     ],
 )
 def test_a_value_that_means_nothing_to_an_audit_is_refused(given, message):

@@ -13,6 +13,8 @@ ANNOTATORS = ["core", "warehouse", "agency"]
 TAGS = ["cat", "dog", "owl"]
 # With these an audit trains no model.
 TAG_PROBS = {"pred_probs": [f"p_{tag}" for tag in TAGS], "classes": TAGS}
+SPAN_TAGS = ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
+TOKEN_PROBS: dict[str, Any] = {"task": "tokens", "pred_probs": "probs", "classes": SPAN_TAGS}
 GRADE_PROBS = {"pred_probs": [f"p_{grade}" for grade in range(4)], "classes": [0, 1, 2, 3]}
 
 
@@ -80,6 +82,25 @@ def graded(wrong: float = 0.0, rows: int = 200) -> dict[str, list[Any]]:
     return {f"p_{k}": probs[:, k].tolist() for k in range(4)} | {"x": x.tolist(), "grade": given.tolist()}
 
 
+@cache
+def sentences(wrong: float = 0.0, rows: int = 80) -> dict[str, list[Any]]:
+    """Sentences of 2 to 10 words with tags of places and people; of a share of the tokens the tag is another one."""
+    rng = np.random.default_rng(0)
+    parts = (["O"], ["O", "B-PER", "I-PER"], ["B-LOC", "I-LOC", "O"])
+    table: dict[str, list[Any]] = {"words": [], "tags": [], "probs": [], "vectors": [], "topic": []}
+    for row in range(rows):
+        true = [tag for part in rng.integers(0, 3, rng.integers(1, 4)) for tag in parts[part]]
+        codes = np.array([SPAN_TAGS.index(tag) for tag in [*true, "O"]])
+        given = np.where(rng.random(codes.size) < wrong, rng.integers(0, 5, codes.size), codes)
+        likely = np.exp(4 * np.eye(5)[codes] + 0.5 * rng.normal(size=(codes.size, 5)))
+        table["words"].append([f"w{row}_{at}" for at in range(codes.size)])
+        table["tags"].append([SPAN_TAGS[code] for code in given])
+        table["probs"].append((likely / likely.sum(axis=1, keepdims=True)).tolist())
+        table["vectors"].append((np.eye(5)[codes] * 5 + rng.normal(size=(codes.size, 5))).tolist())
+        table["topic"].append("news" if row % 2 else "sport")
+    return table
+
+
 # By kind of label: what makes a table, the label column or columns, and options of an audit.
 TABLES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "classes": (two_classes, "label", {}),
@@ -87,4 +108,5 @@ TABLES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "regression": (prices, "price", {"task": "regression"}),
     "annotators": (rated, ANNOTATORS, {}),
     "multilabel": (tagged, "tags", TAG_PROBS),
+    "tokens": (sentences, "tags", TOKEN_PROBS),
 }
