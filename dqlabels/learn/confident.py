@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dqlabels.engines.memory import judge
-from dqlabels.learn.base import MAX_WEIGHT, NoisyLabelClassifier, noise_model
+from dqlabels.learn.base import MAX_WEIGHT, noise_model
+from dqlabels.learn.judged import JudgedClassifier
 from dqlabels.learn.judging import JUDGES, judge_rows
 from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows
@@ -16,7 +17,7 @@ from dqlabels.statistics.classes import PRUNE_RULES
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ConfidentLearningClassifier(NoisyLabelClassifier):
+class ConfidentLearningClassifier(JudgedClassifier):
     """Drop the rows whose labels look wrong, weigh the rest by 1 / P(given = k | true = k), and fit again.
 
     Args:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqlabels.learn.base import MAX_WEIGHT, NoiseModel, NoisyLabelClassifier, deconvolve, noise_model, posterior
+from dqlabels.learn.base import MAX_WEIGHT, NoiseModel, deconvolve, noise_model, posterior
+from dqlabels.learn.judged import JudgedClassifier
 from dqlabels.learn.judging import JUDGES, judge_rows
 from dqlabels.learn.options import one_of, within
 from dqlabels.learn.rows import Rows, losses, one_hot
@@ -22,7 +23,7 @@ CORRECTIONS = ("forward", "backward", "importance", "smoothing", "distillation")
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LossCorrectionClassifier(NoisyLabelClassifier):
+class LossCorrectionClassifier(JudgedClassifier):
     """Correct the labels or the loss by the noise matrix, in one of five ways, and fit.
 
     * ``"forward"``: maximise sum log sum_k p_k(x) T[k, given], Patrini et al. (2017), theorem 2, for any classifier:

@@ -17,7 +17,7 @@ SHARES = np.linspace(0, 1, 11)
 
 
 def judge_rows(judge: str, rows: Rows, by_folds: FloatArray | None = None) -> FloatArray:
-    """Return probabilities (n, K) of every row from models that saw neither it nor a copy of it.
+    """Return probabilities (n, K) of every row from models that saw neither it nor a copy of it, or the caller's own.
 
     Args:
         judge: "folds": the classifier itself, cross-validated; "trees": extra-trees, out of the bag; "mixture": both,
@@ -31,6 +31,8 @@ def judge_rows(judge: str, rows: Rows, by_folds: FloatArray | None = None) -> Fl
     Raises:
         OptionError: Trees alone are asked for and cannot read the features, or may not.
     """
+    if rows.judged is not None:
+        return rows.judged
     if judge == "trees":
         if (by_trees := _others(judge, rows)) is None:
             raise OptionError(

@@ -49,7 +49,8 @@ class Rows:
 
     ``codes`` (n,) are the given labels as class positions; ``weights`` (n,) the caller's or None; ``order`` (n,)
     the rows by content, in which they are always fitted, so that the caller's order does not show. Rows of one of the
-    ``groups`` (n,) judge one another no more than copies do; ``fit_params`` go to the classifier's ``fit``.
+    ``groups`` (n,) judge one another no more than copies do; ``fit_params`` go to the classifier's ``fit``; ``judged``
+    (n, K) are the caller's probabilities, by which rows are judged in place of ours.
     """
 
     X: Inputs
@@ -63,6 +64,7 @@ class Rows:
     order: IntArray
     groups: IntArray | None = None
     fit_params: FitParams = field(default_factory=dict)
+    judged: FloatArray | None = None
 
     @classmethod
     def of(

@@ -24,7 +24,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dqlabels.errors import LabelColumnError, OptionError
+from dqlabels.errors import LabelColumnError, OptionError, ProbabilityError
 from dqlabels.learn import (
     ConfidentLearningClassifier,
     LossCorrectionClassifier,
@@ -329,3 +329,45 @@ def test_a_row_is_fitted_under_its_five_likeliest_classes_at_most():
     (fitted,) = Recorder.log
     assert len(fitted["X"]) == 500
     assert fitted["weights"].sum() == pytest.approx(100)
+
+
+JUDGED = pytest.mark.parametrize("kind", [ConfidentLearningClassifier, LossCorrectionClassifier])
+NO, YES = "no", "yes"
+
+
+def judged_table():
+    X, truth, given = table()
+    return X, np.where(truth, YES, NO), np.where(given, YES, NO), np.where(truth[:, None] == [0, 1], 0.95, 0.05)
+
+
+def test_probabilities_of_ones_own_judge_alone():
+    X, truth, given, probs = judged_table()
+    model = ConfidentLearningClassifier(Recorder(), reweight=False).fit(X, given, pred_probs=probs)
+    assert np.array_equal(model.kept_, truth == given)
+    assert len(Recorder.log) == 1
+
+
+@JUDGED
+def test_columns_named_by_the_classes_may_come_in_any_order(kind):
+    X, _, given, probs = judged_table()
+    frame = pd.DataFrame(probs, columns=[NO, YES])
+    learner = kind(LogisticRegression())
+    answers = [learner.fit(X, given, pred_probs=one).predict_proba(X) for one in (probs, frame, frame[[YES, NO]])]
+    assert np.array_equal(answers[0], answers[1])
+    assert np.array_equal(answers[0], answers[2])
+
+
+@JUDGED
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda probs: probs[1:], "one row for each of the 120 rows"),
+        (lambda probs: probs[:, :1], "one column for each of the 2 classes"),
+        (lambda probs: probs * 2, "sum to 1|above 1"),
+        (lambda probs: probs.astype(str) + "x", "one number in each place"),
+    ],
+)
+def test_what_are_no_probabilities_of_the_rows_is_refused(kind, change, words):
+    X, _, given, probs = judged_table()
+    with pytest.raises(ProbabilityError, match=words):
+        kind(LogisticRegression()).fit(X, given, pred_probs=change(probs))
