@@ -25,13 +25,14 @@ MAX_SEGMENTS = 1_000
 class RowDoubt:
     """The m judged rows of a table: their ``positions`` (m,) in it, P(wrong) (m,) of each, and which are ``flagged``.
 
-    ``resolution`` is as :func:`~dqlabels.noise.segments.segment_rates` takes it.
+    ``resolution`` and ``effect`` are as :func:`~dqlabels.noise.segments.segment_rates` takes them.
     """
 
     positions: IntArray
     wrong: FloatArray
     flagged: BoolArray
     resolution: float | None = None
+    effect: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -164,7 +165,7 @@ def segments_of(table: Frame, by: object, doubt: RowDoubt, rate: NoiseRate) -> S
     values = present if first_rows.size == len(present) else (*present, None)
     own = codes[doubt.positions]
     judged, places = np.unique(own, return_inverse=True)
-    rates = segment_rates(places, doubt.wrong, doubt.flagged, rate, resolution=doubt.resolution)
+    rates = segment_rates(places, doubt.wrong, doubt.flagged, rate, resolution=doubt.resolution, effect=doubt.effect)
     return Segments(
         by, values, column[first_rows.tolist()], np.bincount(codes, minlength=len(values)), own, judged, rates,
         rate.supported,

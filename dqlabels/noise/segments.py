@@ -52,6 +52,7 @@ def segment_rates(
     rate: NoiseRate,
     *,
     resolution: float | None = None,
+    effect: float = 1.0,
 ) -> SegmentRates:
     """Estimate the noise rate of each segment.
 
@@ -62,6 +63,7 @@ def segment_rates(
         rate: The noise rate of the table, whose confidence the intervals take.
         resolution: By how much the mean P(wrong) of wrong labels exceeds that of right ones; by default as it follows
             from ``wrong``, where these are the probabilities of single labels.
+        effect: The factor by which labels that are wrong together widen the variance of a mean, at least 1.
 
     Source: Saerens, Latinne & Decaestecker (2002), Neural Computation 14:21-41, for a rate from probabilities that were
     found under another; Morris & Tang (2011), Statistical Science 26:271-287, for the shrinkage under a flat prior on
@@ -83,7 +85,7 @@ def segment_rates(
         raw, error = np.full(rows.size, table), np.full(rows.size, table * (1 - table) + TINY) / rows
     else:
         raw, error = table + (mean - table) / resolution, spread / rows / resolution**2
-    shrunk, variance = _shrunk(raw, error, table)
+    shrunk, variance = _shrunk(raw, effect * error, table)
     # What the segments differ by is added to the rate that the table has by its own method.
     estimate = np.clip(shrunk + rate.estimate - table, 0, 1)
     one, together = (NormalDist().inv_cdf(0.5 + level / 2) for level in (rate.confidence, _family(rate, rows.size)))

@@ -28,7 +28,7 @@ CHARTS = {
     "regression": ("quality", "values"),
     "annotators": ("noise", "agreement"),
     "multilabel": ("qualities", "labels", "noise"),
-    "tokens": (),
+    "tokens": ("quality", "review", "confusions", "classes", "noise"),
 }
 streams = pytest.mark.skipif(
     not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches, so nothing streams"

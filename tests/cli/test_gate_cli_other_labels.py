@@ -9,7 +9,18 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 from support.command import run
-from support.other_labels import ANNOTATORS, TAGS, graded, prices, rated, rated_long, tagged, ticked
+from support.other_labels import (
+    ANNOTATORS,
+    SPAN_TAGS,
+    TAGS,
+    graded,
+    prices,
+    rated,
+    rated_long,
+    sentences,
+    tagged,
+    ticked,
+)
 
 import dqlabels
 
@@ -18,6 +29,7 @@ COLUMNS = [part for name in ANNOTATORS for part in ("--label", name)]
 TICKED = [part for name in TAGS for part in ("--label", name)]
 LONG = ["--label", "said", "--annotator", "who", "--item", "item"]
 GRADED = ["--label", "grade", "--task", "ordinal", "--pred-probs", "p_0,p_1,p_2,p_3", "--classes", "0,1,2,3"]
+TOKENS = ["--label", "tags", "--task", "tokens", "--pred-probs", "probs", "--classes", ",".join(SPAN_TAGS)]
 # A table, what its labels are, limits that they keep, and the share of wrong labels that breaks them.
 CASES: dict[str, tuple[Any, list[str], list[str], float]] = {
     "values": (prices, ["--label", "price", "--task", "regression"], ["--max-flagged-share", "0.02"], 0.05),
@@ -27,6 +39,7 @@ CASES: dict[str, tuple[Any, list[str], list[str], float]] = {
     "a row a label": (rated_long, LONG, ["--min-agreement", "0.8"], 0.3),
     "tags": (tagged, ["--label", "tags", *PROBS], ["--max-noise-rate", "0.03"], 0.3),
     "one tag": (ticked, [*TICKED, "--task", "multilabel", *PROBS], ["--max-class-noise-rate", "owl=0.05"], 0.3),
+    "tokens": (sentences, TOKENS, ["--max-noise-rate", "0.05", "--max-class-noise-rate", "O=0.2"], 0.3),
     "grades": (graded, GRADED, ["--max-noise-rate", "0.05"], 0.3),
 }
 
@@ -121,3 +134,13 @@ def test_a_review_of_labels_that_have_none_is_refused_as_in_python(write):
     done = run("gate", table, "--label", "price", "--max-flagged-share", "0.1", "--reviewed", table)
     assert done.returncode == 2
     assert b"with_review() is not there for 'price', which was audited as numbers" in done.stderr
+
+
+def test_audited_sentences_are_written_and_can_be_audited_again(write, tmp_path):
+    audited = tmp_path / "audited.parquet"
+    for source in (write(sentences(0.05)), audited):
+        done = run("audit", source, *TOKENS, "-o", audited)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert b"Worst tokens" in done.stdout
+    options = {"task": "tokens", "pred_probs": "probs", "classes": SPAN_TAGS}
+    assert pl.read_parquet(audited).equals(dqlabels.audit(pl.DataFrame(sentences(0.05)), "tags", **options).frame)

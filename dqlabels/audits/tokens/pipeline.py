@@ -13,7 +13,7 @@ from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS, ClassProbabilities
 from dqlabels.audits.request import Request
 from dqlabels.audits.tokens.probabilities import token_probabilities
 from dqlabels.audits.tokens.result import TokenAudit
-from dqlabels.audits.tokens.sentences import Sentences
+from dqlabels.audits.tokens.sentences import MAX_NAMED, Sentences
 from dqlabels.audits.tokens.verdict import TokenVerdict, any_of_each, corrected, judge_tokens, worst_of_each
 from dqlabels.frames.class_columns import check_order
 from dqlabels.frames.columns import Labels
@@ -23,8 +23,6 @@ from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.arrays import IntArray
 from dqlabels.statistics.classes import model_error
 from dqlabels.statistics.spans import broken_spans, span_tags
-
-MAX_NAMED = 3
 
 
 def audit_table(request: Request) -> TokenAudit:
@@ -83,7 +81,7 @@ def _audit_of(
     dtype = dtype_of_lists(table[request.column].dtype, labels.classes)
     suggested = nw.new_series(options.names[1], lists, dtype, backend=table.implementation)
     whole = with_columns(table, options.names, quality, suggested, flagged, judged)
-    notes = [*request.notes, *answers.notes, *_notes(sentences, evidence, broken, options)]
+    notes = [*request.notes, *answers.notes, *_notes(sentences, evidence, options)]
     return TokenAudit(
         label=request.column,
         frame=request.returned(whole),
@@ -114,8 +112,8 @@ def _suggested(sentences: Sentences, evidence: Evidence, likely: IntArray) -> li
     return lists
 
 
-def _notes(sentences: Sentences, evidence: Evidence, broken: IntArray, options: Options) -> list[str]:
-    """What a reader should know of the classes, the sentences and the spans."""
+def _notes(sentences: Sentences, evidence: Evidence, options: Options) -> list[str]:
+    """What a reader should know of the classes and the sentences."""
     labels, rows = sentences.labels, evidence.class_rows
     notes = _look_alikes(labels, rows)
     alone = [repr(value) for value, n in zip(labels.classes, rows.tolist(), strict=True) if 0 < n < MIN_ROWS_PER_CLASS]
@@ -123,16 +121,11 @@ def _notes(sentences: Sentences, evidence: Evidence, broken: IntArray, options: 
         notes.append(f"Classes with a single token cannot be judged and are never flagged: {', '.join(alone[:10])}.")
     empty = np.flatnonzero(sentences.labelled & (sentences.lengths == 0))
     if empty.size:
-        notes.append(f"{empty.size:,} sentences have no tokens, so there is nothing to judge: {_listed(empty)}.")
+        named = ", ".join(map(str, empty[:MAX_NAMED].tolist())) + (", …" if empty.size > MAX_NAMED else "")
+        notes.append(f"{empty.size:,} sentences have no tokens, so there is nothing to judge: rows {named}.")
     nulls = np.flatnonzero((labels.codes < 0) & sentences.labelled[sentences.rows])
     if nulls.size:
-        notes.append(f"{nulls.size:,} tokens have no label and were left out: {_named(sentences, nulls)}.")
-    if broken.size:
-        where = _named(sentences, evidence.positions[broken])
-        notes.append(
-            f"{broken.size:,} labels break the rules of their tags (a span goes on that was not begun, or is not "
-            f"ended): {where}. audit.broken_spans lists them."
-        )
+        notes.append(f"{nulls.size:,} tokens have no label and were left out: {sentences.names(nulls)}.")
     return notes
 
 
@@ -144,13 +137,3 @@ def _look_alikes(labels: Labels, rows: IntArray) -> list[str]:
     inside = tags.kinds >= 0
     counts = np.bincount(tags.kinds[inside], weights=rows[inside], minlength=len(tags.names))
     return look_alike_notes(tags.names, counts.astype(np.int64))
-
-
-def _listed(rows: IntArray) -> str:
-    more = ", …" if rows.size > MAX_NAMED else ""
-    return f"row{'s' * (rows.size > 1)} {', '.join(map(str, rows[:MAX_NAMED].tolist()))}{more}"
-
-
-def _named(sentences: Sentences, tokens: IntArray) -> str:
-    more = "; …" if tokens.size > MAX_NAMED else ""
-    return "; ".join(sentences.name(token) for token in tokens[:MAX_NAMED].tolist()) + more

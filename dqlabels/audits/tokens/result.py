@@ -25,7 +25,7 @@ from dqlabels.audits.base import (
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
 from dqlabels.audits.measured import Measured, class_limits, coverage_limit, share_limit
 from dqlabels.audits.options import documented_fields
-from dqlabels.audits.segments import RowDoubt, Segments
+from dqlabels.audits.segments import RowDoubt, Segments, segments_of
 from dqlabels.audits.tokens.report_data import WorstSentences, token_facts
 from dqlabels.audits.tokens.sentences import Sentences, exploded, listed_beside
 from dqlabels.audits.tokens.verdict import any_of_each, corrected, sentences_rate, worst_of_each
@@ -35,13 +35,14 @@ from dqlabels.noise.methods import default_noise
 from dqlabels.noise.probability import Calibration, Expected
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.noise.reviewed import draw_sample
-from dqlabels.noise.segments import told_apart
 from dqlabels.noise.support import with_support_of
 from dqlabels.report import text
+from dqlabels.report.charts import Charts
 from dqlabels.report.data import check_rows
 from dqlabels.report.draw import quality_bars
 from dqlabels.report.evidence import Evidence, how_sure, plain
 from dqlabels.report.html import MAX_ROWS, escape_data, notebook_view
+from dqlabels.report.marks import Marks
 from dqlabels.report.summary import expected_data
 from dqlabels.statistics.arrays import FloatArray, IntArray
 
@@ -95,6 +96,8 @@ class TokenAudit(Audit):
     [('O', 'PER', 1, 0.3333333333333333)]
     >>> audit.broken_spans.shape, audit.review_curve["rows"].to_list()
     ((0, 4), [1, 5])
+    >>> audit.plot.confusions().data.rows()
+    [('O', 'PER', 1, 0.3333333333333333)]
     """
 
     model: str
@@ -298,13 +301,26 @@ class TokenAudit(Audit):
             measured += [replace(one, rows=None, table=0) for one in found]  # no review of rows tells it
         return Grounds.of(rate, self.label, "tokens", self._flags()), measured
 
+    def segments(self, column: str) -> Segments:
+        """The segments of a column of sentences, with figures that are of tokens.
+
+        >>> import dqlabels, polars as pl
+        >>> probs = [[[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7], [0.8, 0.2], [0.1, 0.9]]]
+        >>> sentences = pl.DataFrame({"tags": [["O", "B"], ["B", "O", "O"]], "probs": probs, "source": ["a", "b"]})
+        >>> audit = dqlabels.audit(sentences, "tags", task="tokens", pred_probs="probs", classes=["O", "B"])
+        >>> audit.by("source").sort("source")[["source", "rows", "flagged"]].rows()
+        [('a', 2, 0), ('b', 3, 1)]
+        """
+        table = self.table
+        if column in table.columns:
+            table = table.select(column)[self.sentences.rows.tolist()]
+        return segments_of(table, column, self._doubt(), self.noise_rate)
+
     def _doubt(self) -> RowDoubt:
-        """The mean P(wrong) of the tokens of each sentence."""
+        """P(wrong) of each judged token."""
         self._check_probable()
-        rows, wrong = self.sentences.rows[self.evidence.positions], 1 - self.evidence.quality
-        judged, places, tokens = np.unique(rows, return_inverse=True, return_counts=True)
-        flagged = self._sentence_numbers()[1][judged]
-        return RowDoubt(judged, np.bincount(places, weights=wrong) / tokens, flagged, told_apart(wrong))
+        evidence = self.evidence
+        return RowDoubt(evidence.positions, 1 - evidence.quality, evidence.flagged, effect=self.effect)
 
     def _unjudged(self, limits: Limits) -> list[Measured]:
         """What keeps the labels from being judged: sentences, other than empty ones, with a token that was not."""
@@ -321,10 +337,10 @@ class TokenAudit(Audit):
         return f"{flags:,} token{'s' * (flags != 1)} flagged{likely}."
 
     def _gate_details(self) -> list[str]:
-        return self._worst_lines()
+        return [*self._broken_lines(), *self._worst_lines()]
 
     def _worst_lines(self) -> list[str]:
-        worst = self.worst_tokens(text.MAX_LINES)
+        worst = self._worst_tokens(text.MAX_LINES)
         lines = [
             f"  row {one['row']}, token {one['token']}: {one['given']!r} → {one['suggested']!r}, quality "
             f"{one['quality']:.3f}, {one['how_sure']}"
@@ -332,7 +348,7 @@ class TokenAudit(Audit):
         ]
         return [f"Worst tokens (quality: {text.quality_meaning(self.settings)}):", *lines] if lines else []
 
-    def worst_tokens(self, most: int) -> list[dict[str, Any]]:
+    def _worst_tokens(self, most: int) -> list[dict[str, Any]]:
         """The most suspicious tokens as plain values."""
         rows, places = self.sentences.rows, self.sentences.positions
         return [
@@ -386,7 +402,16 @@ class TokenAudit(Audit):
             f"Judged by {self.model}; it disagrees with {self.model_error:.1%} of the tokens.",
             *text.confusion_lines(pairs),  # type: ignore[arg-type]
         ]
+        lines += self._broken_lines()
         return "\n".join([*lines, *self._worst_lines(), *(f"Note: {note}" for note in self.warnings)])
+
+    def _broken_lines(self) -> list[str]:
+        """Which labels break the rules of tags of spans, as a sentence, if any do."""
+        if not self.broken.size:
+            return []
+        where = self.sentences.names(self.evidence.positions[self.broken])
+        labels = "1 label breaks" if self.broken.size == 1 else f"{self.broken.size:,} labels break"
+        return [f"{labels} the rules of tags of spans ({where}): audit.broken_spans."]
 
     def _pairs(self) -> list[dict[str, Any]]:
         classes = [plain(value) for value in self.evidence.classes]
@@ -412,7 +437,7 @@ class TokenAudit(Audit):
             "classes": self._class_rows(),
             "confusions": self._pairs(),
             "broken_spans": int(self.broken.size),
-            "worst": self.worst_tokens(MAX_IN_DICT),
+            "worst": self._worst_tokens(MAX_IN_DICT),
         }
 
     def report_facts(self, *, rows: int = 60) -> dict[str, Any]:
@@ -436,7 +461,7 @@ class TokenAudit(Audit):
         found = WorstSentences.of(self.sentences, self.evidence, quality, flagged)
         table = self.table.drop(*self.names)
         facts = token_facts(self.to_dict(), found, self.calibration.review_curve(), table, rows=rows)
-        return {**facts, "features": list(self.features)}
+        return {**facts, "notes": [*self._broken_lines(), *facts["notes"]], "features": list(self.features)}
 
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         from dqlabels.report.page import labels_page
@@ -444,6 +469,15 @@ class TokenAudit(Audit):
 
         section = None if segments is None else segments_section(segments.name, segments.to_list())
         return labels_page(self.report_facts(rows=rows), gate, section)
+
+    @property
+    def plot(self) -> Charts:
+        """Charts of the tokens as altair objects: ``plot.quality()``, ``review()``, ``confusions()``, ``classes()``."""
+        rows = [{"rows": one["tokens"], **one} for one in self._class_rows()]
+        summary: Any = {**self.to_dict(), "flagged": self.flagged_tokens, "classes": rows}
+        marks, curve = Marks(str(self.label), self.table.implementation), self.calibration.review_curve()
+        rate = {name: [value] for name, value in self.noise_rate.to_dict().items()}
+        return Charts(marks, summary, self.evidence, curve, lambda: table_of(rate, self.table.implementation))
 
     def audited_rows(self) -> AuditedRows:
         """The sentences that were judged, for those who list or count rows."""
@@ -486,5 +520,5 @@ class TokenAudit(Audit):
         return notebook_view(
             f"Labels of tokens in {escape_data(self.label)}", shown["lead"], rows=shown["shown"],
             sections=shown["sections"], rate=shown["noise_rate"], drawings=[quality_bars(shown["histogram"])],
-            notes=self.warnings,
+            notes=shown["notes"],
         )  # fmt: skip

@@ -15,6 +15,8 @@ from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
 from dqlabels.frames.outputs import table_of
 from dqlabels.statistics.arrays import BoolArray, IntArray
 
+# Rows and tokens that a message names.
+MAX_NAMED = 3
 # What Transformers gives tokens to leave out.
 IGNORED = -100
 
@@ -61,6 +63,11 @@ class Sentences:
         """Name a token in a message."""
         row = int(np.searchsorted(np.cumsum(self.lengths), token, side="right"))
         return f"row {row}, token {token - int(self.starts[row])}"
+
+    def names(self, tokens: IntArray) -> str:
+        """Name the first of several tokens in a message."""
+        more = "; …" if tokens.size > MAX_NAMED else ""
+        return "; ".join(map(self.name, tokens[:MAX_NAMED].tolist())) + more
 
 
 def read_sentences(table: Frame, label: str, others: Callable[[int], int | None] = lambda row: None) -> Sentences:

@@ -370,7 +370,7 @@ def test_rates_gates_and_report_are_of_tokens(tmp_path):
     assert "Tokens of one sentence are wrong together" in audit.noise_rate.assumption
     gate = audit.gate(max_noise_rate=0.001, max_class_noise_rate={"O": 0.5}, decide="estimate")
     assert f"{audit.tokens:,} tokens" in gate.message
-    assert audit.by("topic")["rows"].to_list() == [40, 40]
+    assert audit.by("topic")[["rows", "flagged"]].sum().row(0) == (audit.tokens, audit.flagged_tokens)
     page = audit.to_html(tmp_path / "report.html", by="topic")
     assert "Labels in" in page
     assert "token " in page
@@ -390,8 +390,11 @@ def test_labels_that_break_the_rules_of_their_tags_are_named():
     frame = spoilt(tags={2: ["I-PER", "O", "I-LOC"]}, probs={2: [[0.2] * 5] * 3})
     audit = dqlabels.audit(frame.select("tags", "probs"), "tags", **TOKEN_PROBS)
     assert audit.broken_spans.rows() == [(2, 0, "I-PER"), (2, 2, "I-LOC")]
-    assert any(note.startswith("2 labels break the rules of their tags") for note in audit.warnings)
-    assert any("row 2, token 0; row 2, token 2" in note for note in audit.warnings)
+    sentence = "2 labels break the rules of tags of spans (row 2, token 0; row 2, token 2): audit.broken_spans."
+    assert sentence in audit.summary()
+    assert sentence in audit.report_facts()["notes"]
+    assert audit.to_dict()["broken_spans"] == 2
+    assert audit.warnings == ()
 
 
 def test_right_tags_break_no_rule_and_are_no_look_alikes():
