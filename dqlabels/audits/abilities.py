@@ -66,10 +66,6 @@ _CHOICE = (
 _RIGHT_OR_WRONG = (
     "A reviewed rate counts labels that are wrong, and how far off a number must be to be wrong is not said."
 )
-_ZERO = (
-    "Noise that rises is measured as a noise rate, and numbers have none. Use "
-    "auditor.audit(batch).gate(max_flagged_share=0.02)."
-)
 _PROFILE = (
     "A profile holds a noise rate and the shares of classes, and numbers have neither. Fit a LabelAuditor, and audit "
     "what comes later by it."
@@ -92,8 +88,6 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
         "review_sample": _RIGHT_OR_WRONG,
         "review_plan": _RIGHT_OR_WRONG,
         "with_review": _RIGHT_OR_WRONG,
-        "drift": _ZERO,
-        "monitor": _ZERO,
         "spark_batch": "The scores of a batch of numbers are ranked among those of the trusted rows at once. Collect "
         "the batch, or a part of it, and audit that.",
         "profile": _PROFILE,
@@ -108,10 +102,6 @@ _ONE_ANSWER = (
     "A row of several labels has an answer for each of them, and the page and the sample ask for one. Look at "
     "audit.issues, which has a row for each label to add or to take away."
 )
-_TAG_BATCHES = (
-    "Each tag has a noise rate and a zero of its own, which are not added up over batches. Use "
-    "auditor.audit(batch).gate(max_noise_rate=0.05)."
-)
 TAGS: Mapping[str, str] = MappingProxyType(
     {
         "streams": _A_MODEL_EACH,
@@ -125,8 +115,6 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "planted_recall": "An error is planted in one tag at a time, so every tag would be fitted again for each. "
         "Audit a tag as a yes/no column to plant errors in it.",
         **dict.fromkeys(("review", "review_sample", "review_plan", "with_review"), _ONE_ANSWER),
-        "drift": _TAG_BATCHES,
-        "monitor": _TAG_BATCHES,
         "profile": "A profile holds one noise rate and the shares of classes of which a row has one, and here it may "
         "have several. Fit a LabelAuditor, and audit what comes later by it.",
     }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from dqlabels.audits.gate import GateResult
+    from dqlabels.audits.trusted.drift import Drift
     from dqlabels.checks.result import Checkup
     from dqlabels.frames.media import Embedding
     from dqlabels.noise.planted import PlantedRecall
@@ -113,7 +114,8 @@ class Audit(abc.ABC):
 
     ``frame`` is the caller's frame with three more columns; ``rows`` counts all its rows, ``audited`` those with a
     label, ``flagged`` those suspected. ``model`` describes what judged, ``model_error`` how far it differs from the
-    labels; both are None where no model judged. ``table`` is the audited frame as narwhals knows it.
+    labels; both are None where no model judged. ``table`` is the audited frame as narwhals knows it. Of a batch judged
+    by a fitted auditor, ``moved`` holds how far it is from the trusted table.
 
     >>> import dqlabels, polars as pl
     >>> probs = {"ham": [0.9, 0.1, 0.2, 0.3], "spam": [0.1, 0.9, 0.8, 0.7]}
@@ -143,6 +145,7 @@ class Audit(abc.ABC):
     table: Frame
     features: tuple[str, ...] = ()
     seconds: float | None = None
+    moved: Drift | None = None
 
     #: What the labels were audited as, in messages.
     audited_as: ClassVar[str] = "labels"
@@ -222,15 +225,38 @@ class Audit(abc.ABC):
 
     @property
     def drift(self) -> NativeFrame:
-        """A batch against the trusted table that its auditor was fitted on, a row for each thing that may move.
+        """A batch against the trusted table: noise rate, model error, shares of classes, each feature; a row each.
+
+        ``change`` of ``classes``, ``values`` and of a ``feature`` is a population stability index; ``drifted`` says
+        whether a change is large, or beyond what sampling explains.
+
+        Raises:
+            OptionError: This audit is not of a batch that a fitted auditor judged.
 
         >>> import dqlabels, polars as pl
         >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
         >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
-        >>> auditor.audit(trusted).drift["what"][0]
-        'noise rate'
+        >>> batch = trusted.with_columns(pl.col("x") + 0.05)
+        >>> auditor.audit(batch).drift["drifted"].any()
+        False
         """
-        self._refuse("drift")
+        if "drift" in self.cannot:
+            self._refuse("drift")
+        moved = self._drifted()
+        if moved is None:
+            raise OptionError(
+                "Drift is measured between a trusted table and a batch: dqlabels.LabelAuditor(label).fit(trusted)"
+                ".audit(batch).drift."
+            )
+        numbers = dict.fromkeys(("trusted", "batch", "change", "low", "high"), nw.Float64)
+        backend = self.table.implementation
+        series = [nw.new_series(n, v, numbers[n], backend=backend) if n in numbers else
+                  nw.new_series(n, v, backend=backend) for n, v in moved.columns().items()]  # fmt: skip
+        return table_of({column.name: column for column in series}, backend).to_native()
+
+    def _drifted(self) -> Drift | None:
+        """How far a batch moved from the trusted table, its noise rate first; None where it is no batch."""
+        return None if self.moved is None else self.moved.with_rate(None, self.audited)
 
     @property
     def plot(self) -> Any:
@@ -533,6 +559,7 @@ class Audit(abc.ABC):
             "label": str(self.label),
             **{name: getattr(self, name) for name in counts},
             **self._own_values(),
+            **({} if (moved := self._drifted()) is None else {"drift": moved.to_list()}),
             "warnings": list(self.warnings),
             "settings": self.settings,
             "version": __version__,

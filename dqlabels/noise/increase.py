@@ -8,14 +8,14 @@ as counting the labels that the model disagrees with (docs/benchmarks.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, ClassVar
 
 import numpy as np
 
-from dqlabels.noise.probability import WrongProbability, wrong_probability
+from dqlabels.noise.probability import WrongProbability, by_scores, wrong_probability
 from dqlabels.statistics.arrays import FloatArray, IntArray, RealArray
 from dqlabels.statistics.scores import N_BINS, ScoreTally, every_logit_margin, logit_margin
 
@@ -69,6 +69,18 @@ class DoubtSums:
     def __add__(self, other: DoubtSums) -> DoubtSums:
         return DoubtSums(self.rows + other.rows, self.doubt + other.doubt, self.pairs + other.pairs)
 
+    @classmethod
+    def beside(cls, parts: Sequence[DoubtSums]) -> DoubtSums:
+        """Return the sums of several questions, each with classes of its own, as those of all their classes."""
+        rows, doubt = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "doubt"))
+        pairs = np.zeros((rows.size, rows.size), dtype=np.int64)
+        start = 0
+        for part in parts:
+            there = slice(start, start + part.rows.size)
+            pairs[there, there] = part.pairs
+            start = there.stop
+        return cls(rows, doubt, pairs)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
@@ -78,6 +90,14 @@ class Measured:
     codes: IntArray
     doubt: FloatArray
     sums: DoubtSums
+
+    @classmethod
+    def beside(cls, parts: Sequence[Measured]) -> Measured:
+        """Return the answers to several questions about the same rows, each with classes of its own, as one."""
+        starts = np.cumsum([0, *(part.sums.rows.size for part in parts[:-1])])
+        codes = [part.codes + start for part, start in zip(parts, starts.tolist(), strict=True)]
+        rows, doubt = (np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "doubt"))
+        return cls(rows, np.concatenate(codes), doubt, DoubtSums.beside([part.sums for part in parts]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +124,8 @@ class Zero:
 
     ``nodes`` (m, 2) are scores in factors of two with the log-odds of being wrong; ``sums`` those of the trusted rows.
     ``planted`` (K,) is the mean doubt of labels of each class given at random to rows of the others. ``variance`` and
-    ``skewness`` are those of a row's doubt within its class.
+    ``skewness`` are those of a row's doubt within its class. ``questions`` is how many classes in turn exclude each
+    other, by default all of them: a question of a single class is about values, a wrong one being that of another row.
     """
 
     nodes: FloatArray
@@ -112,6 +133,44 @@ class Zero:
     planted: FloatArray
     variance: float
     skewness: float
+    questions: tuple[int, ...] = ()
+
+    @classmethod
+    def of_values(cls, units: FloatArray, others: FloatArray) -> Zero:
+        """Measure trusted rows that hold values, not classes.
+
+        Args:
+            units: (n,) scores of their values by models that had not seen them, in whole units, low is suspicious.
+            others: (n, m) scores that values of other rows would have in their place.
+
+        >>> rng = np.random.default_rng(0)
+        >>> right, wrong = (np.rint(-rng.normal(mean, 1, 1000) * SCORE_UNIT) for mean in (-1, 3))
+        >>> zero = Zero.of_values(right, wrong[:, None])
+        >>> batch = zero.measure_values(np.concatenate([right[:950], wrong[:50]]), np.arange(1000))
+        >>> round(zero.increase(batch.sums).estimate, 2)
+        0.05
+        """
+        tally, drawn = ScoreTally.empty(), ScoreTally.empty()
+        tally.update(units)
+        drawn.update(others.ravel())
+        shape = by_scores(tally, drawn, RATE)
+        doubt = shape.wrong(units)
+        sums = _sums(np.zeros(units.size, dtype=np.int64), doubt, np.ones((units.size, 1)))
+        apart = doubt - _means(sums)[0]
+        variance = max(float((apart**2).mean()), 1e-12)
+        planted = np.array([shape.wrong(others.ravel()).mean()])
+        return cls(shape.nodes, sums, planted, variance, float((apart**3).mean()) / variance**1.5)
+
+    @classmethod
+    def beside(cls, zeros: Sequence[Zero]) -> Zero:
+        """Return the zero of several questions about the same rows, such as one for each tag: of all their answers."""
+        sums = DoubtSums.beside([zero.sums for zero in zeros])
+        shares = np.array([zero.rows for zero in zeros]) / max(int(sums.rows.sum()), 1)
+        variance = float(shares @ [zero.variance for zero in zeros])
+        third = float(shares @ [zero.skewness * zero.variance**1.5 for zero in zeros])
+        nodes, planted = (np.concatenate([getattr(zero, name) for zero in zeros]) for name in ("nodes", "planted"))
+        questions = tuple(zero.sums.rows.size for zero in zeros)
+        return cls(nodes, sums, planted, variance, third / variance**1.5, questions)
 
     @classmethod
     def of(cls, codes: IntArray, probs: RealArray) -> Zero:
@@ -156,7 +215,8 @@ class Zero:
     @property
     def means(self) -> FloatArray:
         """The mean doubt (K,) of the trusted rows of each class; of few rows drawn to that of all."""
-        return _means(self.sums)
+        parts = [DoubtSums(self.sums.rows[one], self.sums.doubt[one], self.sums.pairs[one, one]) for one in self.parts]
+        return np.concatenate([_means(part) for part in parts])
 
     @property
     def gain(self) -> float:
@@ -182,8 +242,17 @@ class Zero:
     @property
     def _landing(self) -> FloatArray:
         """The share (K,) of random labels that are of each class."""
-        shares = self.sums.rows / max(self.rows, 1)
-        return np.asarray((1 - shares) / max(len(shares) - 1, 1))
+        landing = []
+        for rows in (self.sums.rows[one] for one in self.parts):
+            others = rows.sum() - rows if rows.size > 1 else rows
+            landing.append(others / (max(rows.size - 1, 1) * max(self.rows, 1)))
+        return np.concatenate(landing)
+
+    @property
+    def parts(self) -> list[slice]:
+        """Where the classes of each question lie."""
+        ends = np.cumsum(self.questions or (self.sums.rows.size,)).tolist()
+        return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
     def doubt(self, codes: IntArray, probs: RealArray) -> FloatArray:
         """Return the doubt (m,) of labels (m,) by probabilities (m, K)."""
@@ -200,6 +269,16 @@ class Zero:
         doubt = self.doubt(codes, probs)
         places = np.arange(codes.size) if rows is None else rows
         return Measured(places, codes, doubt, _sums(codes, doubt, probs))
+
+    def measure_values(self, units: FloatArray, rows: IntArray) -> Measured:
+        """Measure the doubt of a batch of values.
+
+        Args:
+            units: (m,) scores of its values, by as much of the model for each row as the trusted rows had.
+            rows: (m,) their places in the batch.
+        """
+        doubt, codes = WrongProbability.of(self.nodes).wrong(units), np.zeros(units.size, dtype=np.int64)
+        return Measured(rows, codes, doubt, _sums(codes, doubt, np.ones((units.size, 1))))
 
     def increase(self, sums: DoubtSums) -> Increase:
         """Return the increase of the noise rate over the trusted rows."""

@@ -158,6 +158,17 @@ def wrong_probability(
     return found
 
 
+def by_scores(tally: ScoreTally, drawn: ScoreTally, rate: float) -> WrongProbability:
+    """Find P(wrong) by score where what wrong labels score is known.
+
+    Args:
+        tally: The scores of all rows.
+        drawn: Scores of labels that are wrong.
+        rate: The noise rate, in [0, 1].
+    """
+    return _by_ratio(tally, drawn.counts, rate)
+
+
 def _other_bins(codes: IntArray, probs: RealArray, score: Score) -> IntArray:
     """Bins (m, K) of the scores that each class would get as the label of a row; N_BINS for the label that it has."""
     bins = np.empty(probs.shape, dtype=np.int64)

@@ -569,7 +569,6 @@ class LabelAudit(ClassAudit):
     """
 
     again: Again | None = None
-    moved: Drift | None = None
     unseen: int = 0
 
     @property
@@ -585,34 +584,8 @@ class LabelAudit(ClassAudit):
         said = {"how_sure": sure} if steps is None else {"how_sure": sure, "kind": steps}
         return issue_rows(self.table, self.label, self.names, self.evidence.positions[order], said)
 
-    @property
-    def drift(self) -> NativeFrame:
-        """A batch against the trusted table: noise rate, model error, class shares, each feature; a row each.
-
-        ``change`` of ``classes`` and of a ``feature`` is a population stability index; ``drifted`` says whether
-        a change is large, or beyond what sampling explains.
-
-        Raises:
-            OptionError: This audit is not of a batch that a fitted auditor judged.
-
-        >>> import dqlabels, polars as pl
-        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
-        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
-        >>> batch = trusted.with_columns(pl.col("x") + 0.05)
-        >>> auditor.audit(batch).drift["drifted"].any()
-        False
-        """
-        if self.moved is None:
-            raise OptionError(
-                "Drift is measured between a trusted table and a batch: dqlabels.LabelAuditor(label).fit(trusted)"
-                ".audit(batch).drift."
-            )
-        columns = self.moved.with_rate(self.modelled, self.audited).columns()
-        numbers = dict.fromkeys(("trusted", "batch", "change", "low", "high"), nw.Float64)
-        backend = self.table.implementation
-        series = [nw.new_series(n, v, numbers[n], backend=backend) if n in numbers else
-                  nw.new_series(n, v, backend=backend) for n, v in columns.items()]  # fmt: skip
-        return table_of({column.name: column for column in series}, backend).to_native()
+    def _drifted(self) -> Drift | None:
+        return None if self.moved is None else self.moved.with_rate(self.modelled, self.audited)
 
     @property
     def probabilities(self) -> NativeFrame:
@@ -641,12 +614,6 @@ class LabelAudit(ClassAudit):
         if self.moved is None or any(profile.get(key) != self.moved.profile[key] for key in PROFILE_KEYS):
             return None
         return self.moved.change(self.noise_rate, self.audited, confidence)
-
-    def _own_values(self) -> dict[str, object]:
-        values = super()._own_values()
-        if self.moved is not None:
-            values["drift"] = self.moved.with_rate(self.modelled, self.audited).to_list()
-        return values
 
     def review_sample(self, rows: int = 100, *, random_state: int | None = None) -> NativeFrame:
         """Rows to review by hand, stratified by quality, in random order, with an empty ``reviewed_label`` column.

@@ -38,6 +38,7 @@ from dqlabels.statistics.arrays import FloatArray
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+    from dqlabels.audits.trusted.drift import Drift
     from dqlabels.checks.result import Checkup
 
 MAX_IN_DICT = 10
@@ -181,6 +182,9 @@ class MultilabelAudit(Audit):
     def noise_rate(self) -> NoiseRate:
         """The share of wrong answers over all rows and labels; estimated when first asked for."""
         return self.evidence.noise_rate()
+
+    def _drifted(self) -> Drift | None:
+        return None if self.moved is None else self.moved.with_rate(self.noise_rate, self.audited)
 
     @property
     def expected_wrong(self) -> Expected:

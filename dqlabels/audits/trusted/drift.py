@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dqlabels.errors import AuditorFileError
 from dqlabels.frames.arrays import FloatMatrix
 from dqlabels.frames.features import FeatureEncoder
-from dqlabels.noise.increase import Measured, Zero
+from dqlabels.noise.increase import MIN_ROWS, Measured, Zero
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.noise.reference import increase_rate, reference_noise
 from dqlabels.statistics.arrays import IntArray
@@ -25,6 +25,7 @@ LARGE_SHIFT = 0.25
 # A small batch shifts by chance alone: its index must lie beyond this quantile of what chance gives.
 CHANCE = 0.001
 CONFIDENCE = 0.90
+MOVED = {"classes": "The shares of the classes", "values": "The values"}
 COLUMNS = ("what", "name", "trusted", "batch", "change", "low", "high", "drifted")
 
 
@@ -33,10 +34,10 @@ class Shift:
     """One line of the drift table.
 
     ``what`` is ``noise rate``, ``model error``, ``class share`` (``trusted`` and ``batch`` are shares of rows in
-    [0, 1]), or ``classes`` or ``feature`` (``change`` is a population stability index of at least 0). ``low``
-    and ``high`` are the 90% interval of the change where there is one. ``drifted`` asks for more: a change that chance
-    gives once in a thousand audits, however many columns and classes there are, of an index a large one too; and of the
-    noise rate and the model's error a rise.
+    [0, 1]), or ``classes``, ``values`` or ``feature`` (``change`` is a population stability index of at least 0).
+    ``low`` and ``high`` are the 90% interval of the change where there is one. ``drifted`` asks for more: a change that
+    chance gives once in a thousand audits, however many columns and classes there are, of an index a large one too; and
+    of the noise rate and the model's error a rise.
     """
 
     what: str
@@ -54,7 +55,7 @@ class Drift:
     """The trusted profile that a batch was compared with, and how far it moved; the model's error comes first.
 
     ``zero`` and ``measured`` are what the increase of the noise rate follows from; an auditor that an earlier version
-    saved has neither.
+    saved has neither. Of numbers the ``profile`` is empty, since the noise rate of the trusted rows is not known.
     """
 
     profile: Mapping[str, Any]
@@ -76,14 +77,31 @@ class Drift:
         increase = self.zero.increase(self.measured.sums)
         return increase_rate(increase, rate, is_telling=self.zero.is_telling, confidence=confidence)
 
-    def with_rate(self, rate: NoiseRate, rows: int) -> Drift:
-        """Add the noise rate of the trusted rows and its increase, which are computed only when asked for."""
+    def with_rate(self, rate: NoiseRate | None, rows: int) -> Drift:
+        """Add the noise rate of the trusted rows and its increase, which are computed only when asked for.
+
+        Args:
+            rate: The batch's own; None of numbers, which have none.
+            rows: How many rows of the batch were judged.
+        """
+        if rate is None:
+            return replace(self, shifts=(*self._rise(), *self.shifts))
         change, sure = self.change(rate, rows, CONFIDENCE), self.change(rate, rows, 1 - 2 * CHANCE)
         trusted = float(self.profile["noise_rate"]["estimate"])
         batch = min(max(trusted + change.estimate, 0.0), 1.0)
         risen = sure.low > 0 and sure.supported
         level = Shift("noise rate", "", trusted, batch, change.estimate, change.low, change.high, risen)
         return replace(self, shifts=(level, *self.shifts))
+
+    def _rise(self) -> list[Shift]:
+        """The increase of the noise rate where no rate itself is known; nothing where it was not measured."""
+        if self.zero is None or self.measured is None:
+            return []
+        increase = self.zero.increase(self.measured.sums)
+        low, high = increase.interval(CONFIDENCE)
+        sure, _ = increase.interval(1 - 2 * CHANCE)
+        risen = sure > 0 and self.zero.is_telling and increase.rows >= MIN_ROWS
+        return [Shift("noise rate", "", None, None, increase.estimate, low, high, risen)]
 
     def columns(self) -> dict[str, list[object]]:
         """The shifts by column."""
@@ -104,10 +122,10 @@ class Drift:
                 "it knows less of. See audit.drift; fit again if this is the new normal."
             )
         for shift in self.shifts:
-            if shift.what == "classes" and shift.drifted:
+            if shift.what in MOVED and shift.drifted:
                 notes.append(
-                    f"The shares of the classes moved (stability index {shift.change:.2f}). See audit.drift; fit again "
-                    "if this is the new normal."
+                    f"{MOVED[shift.what]} moved (stability index {shift.change:.2f}). See audit.drift; fit again if "
+                    "this is the new normal."
                 )
             if shift.what == "model error" and shift.drifted:
                 notes.append(
@@ -128,6 +146,30 @@ class ColumnSpread:
     edges: NDArray[np.float32]
     rows: IntArray
 
+    @classmethod
+    def of_numbers(cls, values: NDArray[np.float32]) -> ColumnSpread:
+        """Count values (n,) between their deciles, the missing ones by themselves."""
+        there = values[~np.isnan(values)]
+        inner = np.arange(1, BINS) / BINS
+        edges = np.unique(np.quantile(there, inner, method="lower")) if there.size else there[:0]
+        return cls(edges, _binned(values, edges))
+
+    def shift(self, what: str, name: str, values: NDArray[np.float32], chance: float = CHANCE) -> Shift:
+        """Return how far the values (n,) of a batch are spread over other bins.
+
+        Args:
+            what: What they are.
+            name: The name of the column.
+            values: Its numbers.
+            chance: How seldom chance gives what counts as drifted.
+        """
+        change, drifted = stability_index(self.rows, _binned(values, self.edges), chance)
+        return Shift(what, name, None, None, change, None, None, drifted)
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Plain values, ready for JSON."""
+        return {"edges": self.edges.tolist(), "rows": self.rows.tolist()}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Baseline:
@@ -146,16 +188,12 @@ class Baseline:
             if kind == "category" and part.shape[1] > 2:
                 spreads[name] = ColumnSpread(np.empty(0, dtype=np.float32), _one_hot_rows(part))
                 continue
-            values = np.ascontiguousarray(part[:, 0])
-            there = values[~np.isnan(values)]
-            inner = np.arange(1, BINS) / BINS
-            edges = np.unique(np.quantile(there, inner, method="lower")) if there.size else there[:0]
-            spreads[name] = ColumnSpread(edges, _binned(values, edges))
+            spreads[name] = ColumnSpread.of_numbers(np.ascontiguousarray(part[:, 0]))
         return cls(spreads)
 
     def to_dict(self) -> dict[str, dict[str, list[float]]]:
         """Plain values, ready for JSON; ``from_dict`` reads them back."""
-        return {name: {"edges": s.edges.tolist(), "rows": s.rows.tolist()} for name, s in self.spreads.items()}
+        return {name: spread.to_dict() for name, spread in self.spreads.items()}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any], encoder: FeatureEncoder) -> Baseline:
@@ -167,12 +205,7 @@ class Baseline:
         spreads = {}
         try:
             for name, spread in saved.items():
-                edges, rows = np.array(spread["edges"], np.float32), np.array(spread["rows"], np.int64)
-                width = encoder.encoders[name].width
-                bins = edges.size + 2 if edges.size or width <= 2 else width + 1
-                if edges.ndim != 1 or rows.shape != (bins,) or (rows < 0).any() or not np.isfinite(edges).all():
-                    raise ValueError(f"{edges.size} edges, {rows.size} bins")
-                spreads[name] = ColumnSpread(edges, rows)
+                spreads[name] = read_spread(spread, encoder.encoders[name].width)
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise AuditorFileError(f"The saved spread of a feature cannot be used ({error!r}).") from error
         return cls(spreads)
@@ -182,11 +215,29 @@ class Baseline:
         shifts, chance = [], CHANCE / max(len(self.spreads), 1)
         for name, spread in self.spreads.items():
             part = matrix[:, encoder.blocks[name]]
-            one_hot = not spread.edges.size and part.shape[1] > 2
-            rows = _one_hot_rows(part) if one_hot else _binned(np.ascontiguousarray(part[:, 0]), spread.edges)
-            change, drifted = stability_index(spread.rows, rows, chance)
+            if spread.edges.size or part.shape[1] <= 2:
+                shifts.append(spread.shift("feature", name, np.ascontiguousarray(part[:, 0]), chance))
+                continue
+            change, drifted = stability_index(spread.rows, _one_hot_rows(part), chance)
             shifts.append(Shift("feature", name, None, None, change, None, None, drifted))
         return sorted(shifts, key=lambda shift: -shift.change)
+
+
+def read_spread(saved: Mapping[str, Any], width: int = 1) -> ColumnSpread:
+    """The spread that ``to_dict`` gave, checked.
+
+    Args:
+        saved: Its plain values.
+        width: How many columns of features the column has.
+
+    Raises:
+        ValueError: Not a spread of such a column.
+    """
+    edges, rows = np.array(saved["edges"], np.float32), np.array(saved["rows"], np.int64)
+    bins = edges.size + 2 if edges.size or width <= 2 else width + 1
+    if edges.ndim != 1 or rows.shape != (bins,) or (rows < 0).any() or not np.isfinite(edges).all():
+        raise ValueError(f"{edges.size} edges, {rows.size} bins")
+    return ColumnSpread(edges, rows)
 
 
 def _one_hot_rows(part: FloatMatrix) -> IntArray:
@@ -241,18 +292,42 @@ def label_shifts(
         error: Share of the batch's labels that are not.
     """
     trusted_rows = np.array(profile["class_rows"], dtype=np.int64)
-    low, high, sure = _difference(trusted_error, int(profile["rows"]), error, int(class_rows.sum()), CHANCE)
-    risen = sure and error > trusted_error
-    shifts = [Shift("model error", "", trusted_error, error, error - trusted_error, low, high, risen)]
+    shifts = [error_shift(trusted_error, int(profile["rows"]), error, int(class_rows.sum()))]
     index, large = stability_index(trusted_rows, class_rows)
     shifts.append(Shift("classes", "", None, None, index, None, None, large))
     shares = trusted_rows / trusted_rows.sum(), class_rows / class_rows.sum()
     for k, value in enumerate(classes):
-        a, b = float(shares[0][k]), float(shares[1][k])
         rows = int(trusted_rows.sum()), int(class_rows.sum())
-        low, high, sure = _difference(a, rows[0], b, rows[1], CHANCE / len(trusted_rows))
-        shifts.append(Shift("class share", str(value), a, b, b - a, low, high, sure))
+        shifts.append(share_shift(str(value), float(shares[0][k]), rows[0], float(shares[1][k]), rows[1], len(classes)))
     return shifts
+
+
+def error_shift(trusted: float, trusted_rows: int, batch: float, batch_rows: int) -> Shift:
+    """Return how far the model's error on a batch is from that on the trusted rows.
+
+    Args:
+        trusted: Its share of the trusted labels.
+        trusted_rows: How many these are.
+        batch: Its share of the batch's labels.
+        batch_rows: How many these are.
+    """
+    low, high, sure = _difference(trusted, trusted_rows, batch, batch_rows, CHANCE)
+    return Shift("model error", "", trusted, batch, batch - trusted, low, high, sure and batch > trusted)
+
+
+def share_shift(name: str, trusted: float, trusted_rows: int, batch: float, batch_rows: int, classes: int) -> Shift:
+    """Return how far the share of a class in a batch is from that in the trusted rows.
+
+    Args:
+        name: The class.
+        trusted: Its share of the trusted rows.
+        trusted_rows: How many these are.
+        batch: Its share of the batch.
+        batch_rows: How many rows that has.
+        classes: How many classes are asked about.
+    """
+    low, high, sure = _difference(trusted, trusted_rows, batch, batch_rows, CHANCE / classes)
+    return Shift("class share", name, trusted, batch, batch - trusted, low, high, sure)
 
 
 def _difference(a: float, rows_a: int, b: float, rows_b: int, chance: float) -> tuple[float, float, bool]:

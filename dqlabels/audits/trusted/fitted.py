@@ -165,6 +165,11 @@ class Fitted:
         return rate
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called in messages."""
+        return tuple(map(str, self.classes))
+
+    @property
     def error(self) -> float:
         """The share of the trusted labels that models which had not seen them disagree with."""
         if self.zero is None:

@@ -187,13 +187,23 @@ class LabelAuditor(Generic[Result]):
         >>> dqlabels.LabelAuditor("y").fit(trusted).fitted_classes("monitor", "A monitor").label
         'y'
         """
-        found = self._learned
+        found = self.learned
         if not isinstance(found, Fitted):
             KINDS[str(self.options.task)].refuse(ability, what)
         return found
 
     @property
-    def _learned(self) -> Learned:
+    def learned(self) -> Learned:
+        """What was learned, of whatever kind of label.
+
+        Raises:
+            OptionError: Nothing was yet.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> dqlabels.LabelAuditor("y").fit(trusted).learned.label
+        'y'
+        """
         if self._fitted is None:
             raise OptionError("The auditor is not fitted. Call fit(trusted) first, or dqlabels.load(path).")
         return self._fitted
@@ -201,12 +211,12 @@ class LabelAuditor(Generic[Result]):
     @property
     def classes(self) -> tuple[Hashable, ...]:
         """The classes it can judge, in order, or the labels that a row may have."""
-        return self._learned.values if isinstance(self._learned, FittedTags) else self.fitted.classes
+        return self.learned.values if isinstance(self.learned, FittedTags) else self.fitted.classes
 
     @property
     def features(self) -> tuple[str, ...]:
         """The columns it judges by, which a batch must have."""
-        return self._learned.encoder.names
+        return self.learned.encoder.names
 
     def profile(self) -> dict[str, Any]:
         """The trusted table's profile, as ``LabelAudit.profile()`` gives it: a ``reference=`` for other audits.
@@ -305,13 +315,25 @@ class LabelAuditor(Generic[Result]):
             _check_new_classes(new_classes)
             fitted = self.fitted_classes("spark_batch", "A Spark batch by an auditor")
             return audit_batch_on_spark(batch, fitted, keep_new_classes=new_classes == "keep")
-        result = self._judge_any(batch, new_classes)
+        result = self.judge(batch, new_classes)
         warn_all(result.warnings, stacklevel=3)
         return result
 
-    def _judge_any(self, batch: Any, new_classes: NewClasses) -> Audit:
-        """Audit a batch of whatever labels it judges without a warning."""
-        fitted, n_jobs = self._learned, self.options.n_jobs
+    def judge(self, batch: Any, new_classes: NewClasses = "keep") -> Audit:
+        """Audit a batch in memory without issuing its warnings, which are in its ``warnings``.
+
+        >>> import dqlabels, polars as pl
+        >>> trusted = pl.DataFrame({"x": [at / 10 for at in range(100)], "y": ["low"] * 50 + ["high"] * 50})
+        >>> auditor = dqlabels.LabelAuditor("y").fit(trusted)
+        >>> auditor.judge(pl.DataFrame({"x": [0.52, 1.23], "y": ["low", "high"]})).flagged
+        1
+        """
+        if is_spark(batch):
+            raise OptionError(
+                "A Spark frame is judged on its workers, for its columns alone. Collect it where a gate, a drift or a "
+                "monitor is wanted."
+            )
+        fitted, n_jobs = self.learned, self.options.n_jobs
         if isinstance(fitted, Fitted):
             return self._judge(batch, new_classes)
         _check_new_classes(new_classes)
@@ -326,11 +348,6 @@ class LabelAuditor(Generic[Result]):
         """Audit a batch without a warning."""
         fitted = self.fitted
         _check_new_classes(new_classes)
-        if is_spark(batch):
-            raise OptionError(
-                "A Spark frame is judged on its workers, for its columns alone. Collect it where a gate, a drift or a "
-                "monitor is wanted."
-            )
         form, table = read_frame(batch)
         request = Request(table, self.label, KINDS[fitted.task], batch_options(fitted, self.options), form)
         require(table, [self.label], "label")
@@ -358,10 +375,10 @@ class LabelAuditor(Generic[Result]):
         ...     dqlabels.load(f"{folder}/y.dqlabels").features
         ('x',)
         """
-        if isinstance(self._learned, FittedValues):
-            write_values(path, self._learned)
-        elif isinstance(self._learned, FittedTags):
-            write_tags(path, self._learned)
+        if isinstance(self.learned, FittedValues):
+            write_values(path, self.learned)
+        elif isinstance(self.learned, FittedTags):
+            write_tags(path, self.learned)
         else:
             write_fitted(path, self.fitted)
 
@@ -376,7 +393,7 @@ class LabelAuditor(Generic[Result]):
         >>> dqlabels.LabelAuditor("y").fit(trusted).summary().partition(". ")[0]
         "judges 'y' (2 classes) by 1 columns, learned from 100 rows"
         """
-        learned, by = self._learned, f"by {len(self.features)} columns, learned from"
+        learned, by = self.learned, f"by {len(self.features)} columns, learned from"
         if isinstance(learned, FittedValues):
             return (
                 f"judges {self.label!r} (numbers) {by} {learned.rows:,} rows. Their values lie {learned.error:.0%} as "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from dqlabels.audits.classes.result import LabelAudit
+from dqlabels.audits.base import Audit
 from dqlabels.audits.gate import GateCheck, GateResult, OnInconclusive
 from dqlabels.audits.measured import Verdict
 from dqlabels.audits.options import checked, choice
@@ -102,7 +102,7 @@ class MonitorResult:
     limit: float
     rise: float
     risen: tuple[Risen, ...]
-    audit: LabelAudit
+    audit: Audit
 
     def raise_if_failed(self) -> Self:
         """Raise when the batch did not pass, else return itself.
@@ -217,7 +217,7 @@ class LabelMonitor:
         on_inconclusive: OnInconclusive = "fail",
     ) -> None:
         self.auditor = auditor if isinstance(auditor, LabelAuditor) else load(auditor)
-        fitted = self.auditor.fitted_classes("monitor", "A monitor")
+        fitted = self.auditor.learned
         if fitted.zero is None:
             raise AuditorFileError(
                 "The auditor was saved by an earlier version of dqlabels, which measured no zero for a monitor. Fit it "
@@ -238,7 +238,8 @@ class LabelMonitor:
         self.by = by
         self.on_inconclusive = checked(choice(OnInconclusive), "on_inconclusive", on_inconclusive)
         self._zero = fitted.zero
-        self._history = History(history, head_of(fitted.label, fitted.classes, self._zero))
+        self._names = fitted.class_names
+        self._history = History(history, head_of(fitted.label, self._names, self._zero))
         self._backend: EagerAllowed | None = None
 
     @property
@@ -287,7 +288,7 @@ class LabelMonitor:
         >>> result.verdict, result.passed, result.audit.audited
         ('pass', True, 60)
         """
-        audit = self.auditor._judge(batch, "keep")
+        audit = self.auditor.judge(batch)
         moved = audit.moved
         if moved is None or moved.measured is None:
             raise AuditorFileError("The auditor measured nothing of the batch. Fit it again on the trusted data.")
@@ -388,7 +389,7 @@ class LabelMonitor:
             "verdict": [night.verdict for night in nights],
         }
 
-    def _night(self, audit: LabelAudit, moved: Drift, measured: Measured, batch_id: str | None) -> Night:
+    def _night(self, audit: Audit, moved: Drift, measured: Measured, batch_id: str | None) -> Night:
         increase = self._zero.increase(measured.sums)
         name = _digest(audit.rows, measured) if batch_id is None else str(batch_id)
         return Night(
@@ -412,12 +413,10 @@ class LabelMonitor:
         typical = float(np.median([night.measured for night in nights]))
         increases = np.array([night.increase for night in nights])
         # One class alone is measured too uncertainly, and too odd, to be evidence of anything.
-        errors = np.array([NO_EVIDENCE if self._only_class(night) is not None else night.error for night in nights])
+        errors = np.array([NO_EVIDENCE if self._constant(night) else night.error for night in nights])
         return chart(increases, errors, zero.zero_error, zero.skewness / max(typical, 1.0) ** 0.5, self.plan)
 
-    def _result(
-        self, audit: LabelAudit, moved: Drift, nights: Sequence[Night], charted: Chart, at: int
-    ) -> MonitorResult:
+    def _result(self, audit: Audit, moved: Drift, nights: Sequence[Night], charted: Chart, at: int) -> MonitorResult:
         first = charted.starts[at]
         run = nights[first : at + 1]
         increase, error = _mean_increase(run, charted, at)
@@ -465,7 +464,7 @@ class LabelMonitor:
             f"{charted.limit:.1f} alarms. A rise of {_points(EXAMPLE_RISE)} takes {found} to be found."
         )
 
-    def _reasons(self, audit: LabelAudit, night: Night) -> list[str]:
+    def _reasons(self, audit: Audit, night: Night) -> list[str]:
         """Why a batch cannot pass, whatever its evidence."""
         reasons = []
         if night.judged < self.min_judged * night.rows:
@@ -478,11 +477,10 @@ class LabelMonitor:
                 f"{night.measured:,} rows say too little by themselves; the history keeps them, and adds them up. At "
                 f"least {MIN_ROWS} are needed in a batch."
             )
-        only = self._only_class(night)
-        if only is not None:
+        if only := self._constant(night):
             reasons.append(
-                f"All labels are {self.auditor.fitted.classes[only]!r}, where the trusted rows hold other classes too: "
-                "a constant column is no proof of good labels, and no evidence against them."
+                f"All labels are {only}, where the trusted rows hold other classes too: a constant column is no proof "
+                "of good labels, and no evidence against them."
             )
         return reasons
 
@@ -492,8 +490,10 @@ class LabelMonitor:
         sums = run[0].sums()
         for night in run[1:]:
             sums = sums + night.sums()
-        classes = [str(value) for value in self.auditor.fitted.classes]
-        found = _named("class", [repr(name) for name in classes], sums.rows, *zero.by_class(sums), spread)
+        classes = self._names
+        found = []
+        if len(classes) > 1:
+            found = _named("class", [repr(name) for name in classes], sums.rows, *zero.by_class(sums), spread)
         shifts, errors = zero.by_pair(sums)
         given, likely = np.nonzero(sums.pairs)
         names = [f"given {classes[g]!r}, likelier {classes[k]!r}" for g, k in zip(given, likely, strict=True)]
@@ -502,12 +502,17 @@ class LabelMonitor:
             return found
         return found + _named("segment", *_segment_rises(self.by, run, before, zero), spread)
 
-    def _only_class(self, night: Night) -> int | None:
-        """The place of the class that a batch holds alone, where chance gives that less than once in a thousand."""
-        rows, trusted = np.array(night.class_rows), np.array(self.auditor.fitted.profile["class_rows"])
-        only = int(rows.argmax())
-        share = (trusted[only] + 1) / (trusted.sum() + 2)
-        return only if rows[only] == rows.sum() and share ** rows[only] < ODD else None
+    def _constant(self, night: Night) -> str:
+        """The class of each question that a batch holds alone, where chance gives that less than once in a thousand."""
+        rows, trusted, chance, names = np.array(night.class_rows), self._zero.sums.rows, 1.0, []
+        for part in self._zero.parts:
+            here, there = rows[part], trusted[part]
+            only = int(here.argmax())
+            if here.size < 2 or here[only] < here.sum():
+                return ""
+            chance *= float((there[only] + 1) / (there.sum() + 2)) ** int(here[only])
+            names.append(repr(self._names[part.start + only]))
+        return ", ".join(names) if chance < ODD else ""
 
 
 def segments_of(table: Frame, by: str, measured: Measured, zero: Zero) -> list[list[Any]]:

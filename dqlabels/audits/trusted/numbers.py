@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import narwhals as nw
 import numpy as np
+from numpy.typing import NDArray
 
 from dqlabels.audits.options import Options
 from dqlabels.audits.request import Request
 from dqlabels.audits.streaming import IN_MEMORY_ONLY
-from dqlabels.audits.trusted.fitted import batch_notes
+from dqlabels.audits.trusted.drift import Baseline, ColumnSpread, Drift, Shift
+from dqlabels.audits.trusted.fitted import batch_notes, drawn_to_measure
 from dqlabels.audits.values.columns import ValueJudge
 from dqlabels.audits.values.pipeline import audit_of, learn_by_sample
 from dqlabels.audits.values.result import ValueAudit
@@ -21,9 +24,30 @@ from dqlabels.frames.features import FeatureEncoder
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.frames.targets import AmountTally, Targets, amounts, read_targets
 from dqlabels.models.value_forest import ValueForest
-from dqlabels.statistics.arrays import FloatArray
+from dqlabels.noise.increase import Zero
+from dqlabels.statistics.arrays import BoolArray, FloatArray
 from dqlabels.statistics.residuals import ResidualTally, SizeCounts, Tail, Usual, ValueRule
+from dqlabels.statistics.scores import SCORE_UNIT
 from dqlabels.statistics.value_scale import ValueScale
+
+# Values of other rows that stand for wrong ones: the middles of so many parts of equal size, so that neither the order
+# of the rows nor chance shows.
+OTHER_VALUES = 16
+# A score of no more than this share of what is usual is as good as any.
+LEAST_SIZE = 2.0**-10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrustedValues:
+    """What batches of numbers are compared with.
+
+    ``zero`` is what increases of the share of wrong values are measured from, ``spread`` how the values lay on their
+    scale, and ``baseline`` how the features were spread.
+    """
+
+    zero: Zero
+    spread: ColumnSpread
+    baseline: Baseline
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +55,8 @@ class FittedValues:
     """All that judging a batch of numbers needs.
 
     ``trees`` with their ``encoder`` predict values on the ``scale``; ``coarse`` where rows alike are no copies. What is
-    ``usual`` for a row, the ``tail`` of right values and the ``sizes`` of the scores are those of the trusted rows.
+    ``usual`` for a row, the ``tail`` of right values and the ``sizes`` of the scores are those of the trusted rows, and
+    ``trusted`` is what batches are compared with; files of earlier versions lack it.
     ``rows`` were fitted, with values from ``least`` to ``largest`` of the ``family`` number, moment or duration, and
     lay ``error`` as far from their prediction as from the median.
     """
@@ -52,6 +77,14 @@ class FittedValues:
     fdr: float
     random_state: int
     names: tuple[str, str, str]
+    trusted: TrustedValues | None = None
+
+    class_names: ClassVar[tuple[str, ...]] = ("values",)
+
+    @property
+    def zero(self) -> Zero | None:
+        """What increases of the share of wrong values are measured from; None in files of earlier versions."""
+        return None if self.trusted is None else self.trusted.zero
 
     def judge(self, values: FloatArray, outputs: FloatArray) -> ValueJudge:
         """Return what judges a batch: its scores beside those of the trusted rows, by the tail of these.
@@ -85,13 +118,33 @@ def fit_values(request: Request) -> tuple[FittedValues, tuple[str, ...]]:
     learned = learn_by_sample(table, label, targets.values, options)
     fitted, rule, known = learned.fitted, learned.rule, targets.known
     found, outputs, sizes = rule.judge.rule, learned.outputs[known].astype(np.float64), SizeCounts.empty()
-    sizes.update(np.abs(found.usual.scores(residuals_of(fitted.scale, targets.values[known], outputs), outputs[:, 1])))
+    values, usual = fitted.scale.apply(targets.values[known]), found.usual
+    sizes.update(np.abs(usual.scores(values - outputs[:, 0], outputs[:, 1])))
+    middles = np.quantile(values, (np.arange(OTHER_VALUES) + 0.5) / OTHER_VALUES)
+    elsewhere = [score_units(usual, other - outputs[:, 0], outputs[:, 1]) for other in middles.tolist()]
+    trusted = TrustedValues(
+        Zero.of_values(score_units(usual, values - outputs[:, 0], outputs[:, 1]), np.column_stack(elsewhere)),
+        ColumnSpread.of_numbers(values.astype(np.float32)),
+        Baseline.of(fitted.encoder.transform(table), fitted.encoder),
+    )
     kept = FittedValues(
         label, family_of(table[label]), fitted.encoder, fitted.trees, fitted.coarse, fitted.scale, found.usual,
         found.sizes.tail, sizes, int(known.sum()), targets.least, targets.largest, rule.error, options.fdr,
-        options.random_state, options.names,
+        options.random_state, options.names, trusted,
     )  # fmt: skip
     return kept, (*request.notes, *fitted.notes, *rule.notes)
+
+
+def score_units(usual: Usual, residuals: FloatArray, spread: FloatArray) -> FloatArray:
+    """Scores (n,) in whole units, low is suspicious: how many factors of two a value is nearer than is usual.
+
+    Args:
+        usual: What is usual for a row.
+        residuals: (n,) value less prediction, on the value scale.
+        spread: (n,) spread of the trees.
+    """
+    sizes = np.maximum(np.abs(usual.scores(residuals, spread)), LEAST_SIZE)
+    return np.asarray(np.rint(-np.log2(sizes) * SCORE_UNIT))
 
 
 def family_of(column: Column) -> str:
@@ -127,10 +180,44 @@ def judge_values_batch(fitted: FittedValues, request: Request) -> ValueAudit:
     values = targets.values[known]
     judge = fitted.judge(values, outputs[known])
     tally.update(residuals_of(judge.scale, values, outputs[known]), judge.scale.apply(values))
-    return audit_of(
+    moved = _drift(fitted, encoded.matrix, values, (known, outputs), tally.error())
+    audit = audit_of(
         request, targets, judge, outputs, model=f"extra-trees on {fitted.rows:,} trusted rows", error=tally.error(),
-        features=fitted.encoder.names, notes=(*batch_notes(encoded, 0), *poor_notes(fitted.error)),
+        features=fitted.encoder.names, notes=(*batch_notes(encoded, 0), *poor_notes(fitted.error), *moved.notes()),
     )  # fmt: skip
+    return replace(audit, moved=moved)
+
+
+def _drift(
+    fitted: FittedValues,
+    matrix: NDArray[np.float32],
+    values: FloatArray,
+    judged: tuple[BoolArray, FloatArray],
+    error: float,
+) -> Drift:
+    """How far a batch moved from the trusted rows.
+
+    Args:
+        fitted: What was learned.
+        matrix: (n, d) features of the batch.
+        values: (m,) its values that are not missing.
+        judged: Which of its rows (n,) these are, and the outputs (n, 2) of the trees.
+        error: How far the values lie from their prediction.
+    """
+    level = Shift("model error", "", fitted.error, error, error - fitted.error, None, None, drifted=False)
+    trusted, (known, outputs) = fitted.trusted, judged
+    if trusted is None:
+        return Drift({}, (level,))
+    rows = np.flatnonzero(known)
+    drawn = drawn_to_measure(matrix[rows], rows.size)
+    rows, scaled = rows[drawn], fitted.scale.apply(values)
+    units = score_units(fitted.usual, scaled[drawn] - outputs[rows, 0], outputs[rows, 1])
+    shifts = (
+        level,
+        trusted.spread.shift("values", "", scaled.astype(np.float32)),
+        *trusted.baseline.shifts(matrix, fitted.encoder),
+    )
+    return Drift({}, shifts, trusted.zero, trusted.zero.measure_values(units, rows))
 
 
 def _batch_targets(fitted: FittedValues, column: Column) -> Targets:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dqlabels.audits.trusted.numbers import FittedValues
+from dqlabels.audits.trusted.drift import Baseline, read_spread
+from dqlabels.audits.trusted.numbers import FittedValues, TrustedValues
 from dqlabels.errors import AuditorFileError
 from dqlabels.frames.archive import Archive
 from dqlabels.frames.features import FeatureEncoder
 from dqlabels.models.value_forest import ValueForest
+from dqlabels.noise.increase import Zero
 from dqlabels.statistics.residuals import SizeCounts, Tail, Usual
 from dqlabels.statistics.value_scale import ValueScale
 from dqlabels.version import __version__
@@ -43,8 +45,22 @@ def values_archive(fitted: FittedValues) -> Archive:
         "rows": fitted.rows,
         "random_state": fitted.random_state,
         "names": list(fitted.names),
+        **({} if fitted.trusted is None else {"trusted": _write_trusted(fitted.trusted)}),
     }
     return Archive(header, arrays, {})
+
+
+def _write_trusted(trusted: TrustedValues) -> dict[str, object]:
+    return {
+        "zero": trusted.zero.to_dict(),
+        "spread": trusted.spread.to_dict(),
+        "baseline": trusted.baseline.to_dict(),
+    }
+
+
+def _read_trusted(saved: Mapping[str, Any], encoder: FeatureEncoder) -> TrustedValues:
+    baseline = Baseline.from_dict(saved["baseline"], encoder)
+    return TrustedValues(Zero.from_dict(saved["zero"], 1), read_spread(saved["spread"]), baseline)
 
 
 def read_values(archive: Archive) -> FittedValues:
@@ -69,6 +85,7 @@ def read_values(archive: Archive) -> FittedValues:
         ValueScale(numbers["center"], numbers["unit"]), Usual(numbers["share"], numbers["floor"]),
         Tail(numbers["width"], numbers["freedom"]), _sizes(arrays["sizes.cells"], arrays["sizes.rows"]), rows,
         numbers["least"], numbers["largest"], numbers["error"], numbers["fdr"], seed, (names[0], names[1], names[2]),
+        _read_trusted(facts["trusted"], encoder) if "trusted" in facts else None,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.trusted.drift import Baseline
 from dqlabels.audits.trusted.saved_classes import read_value, write_value
 from dqlabels.audits.trusted.saved_parts import (
     Models,
@@ -50,6 +51,7 @@ def tags_archive(fitted: FittedTags) -> Archive:
         "settings": dict(fitted.settings),
         "names": list(fitted.names),
         "embed": write_embed(fitted.embed),
+        **({} if fitted.baseline is None else {"baseline": fitted.baseline.to_dict()}),
     }
     return Archive(header, arrays, blobs)
 
@@ -101,6 +103,7 @@ def read_tags_archive(archive: Archive, trusted_types: tuple[str, ...]) -> Fitte
     return FittedTags(
         str(label["name"]), values, tags, encoder, read_embed(facts["embed"], encoder), rows,
         read_settings(facts["settings"], "classes"), read_names(facts["names"]),
+        Baseline.from_dict(facts["baseline"], encoder) if "baseline" in facts else None,
     )  # fmt: skip
 
 

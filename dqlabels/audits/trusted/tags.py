@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dqlabels.audits.classes.verdict import judge_classes
 from dqlabels.audits.options import Options
@@ -17,6 +17,7 @@ from dqlabels.audits.tags.pipeline import TagModels, audit_of, check_judged, lea
 from dqlabels.audits.tags.result import MultilabelAudit, TagEvidence
 from dqlabels.audits.tags.tags import Tags, read_batch_tags, read_tags
 from dqlabels.audits.tags.verdict import TagVerdict, likely_wrong_tags, never_missing
+from dqlabels.audits.trusted.drift import Baseline, Drift, Shift, error_shift, share_shift
 from dqlabels.audits.trusted.fitted import (
     FittedRows,
     batch_matrix,
@@ -37,7 +38,7 @@ from dqlabels.frames.look_alikes import class_look_alikes, new_class_notes
 from dqlabels.frames.media import Embedding
 from dqlabels.frames.outputs import check_outputs
 from dqlabels.models.forest import FittedModel
-from dqlabels.noise.increase import Zero
+from dqlabels.noise.increase import DoubtSums, Measured, Zero
 from dqlabels.noise.probability import WrongProbability
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.classes import ClassTally
@@ -62,12 +63,13 @@ class FittedTag:
     noise_rate: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FittedTags:
     """All that judging a batch of several labels per row needs.
 
     ``values`` (L,) are the tags that can be judged, and ``tags`` (L,) what judges each; ``encoder`` makes the features
-    of all, after the columns in ``embed`` were turned into vectors. ``rows`` were fitted.
+    of all, after the columns in ``embed`` were turned into vectors. ``rows`` were fitted, and ``baseline`` is how their
+    features were spread; files of earlier versions lack it.
     """
 
     label: str
@@ -78,6 +80,17 @@ class FittedTags:
     rows: int
     settings: Mapping[str, Any]
     names: tuple[str, str, str]
+    baseline: Baseline | None = None
+
+    @cached_property
+    def zero(self) -> Zero:
+        """What increases of the share of wrong answers are measured from: no and yes to each tag."""
+        return Zero.beside([tag.zero for tag in self.tags])
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What no and yes to each tag are called in messages."""
+        return tuple(f"{word} {value}" for value in self.values for word in ("without", "with"))
 
     @property
     def tag_rows(self) -> IntArray:
@@ -123,6 +136,7 @@ def fit_tags(request: Request) -> tuple[FittedTags, tuple[str, ...]]:
         int(tags.known.sum()),
         {name: getattr(options, name) for name in MultilabelAudit.settled},
         options.names,
+        Baseline.of(models.encoded.matrix, models.encoder),
     )
     return fitted, (*request.notes, *models.notes, *tag_notes(tags))
 
@@ -168,26 +182,49 @@ def judge_tags_batch(fitted: FittedTags, request: Request, *, keep_new: bool) ->
         raise LabelColumnError(f"Column {fitted.label!r}: {unknown} Or pass new_classes='keep' to leave them unjudged.")
     encoded = batch_matrix(fitted, table)
     probs: FloatArray = (tags.codes == 1).astype(np.float64)
-    found, copied = list[ClassVerdict | None](), 0
+    found, parts, copied = list[ClassVerdict | None](), list[Measured](), 0
     alike = class_look_alikes(fitted.values, fitted.tag_rows)
     for at, (tag, codes) in enumerate(zip(fitted.tags, tags.codes.T, strict=False)):
         both, copies = batch_probs(tag, encoded.matrix, codes, options.n_jobs)
         probs[:, at], copied = both[:, 1], max(copied, copies)
-        verdict = _judged(tag, encoded.matrix, codes, both, options)
+        measured = measured_batch(tag, encoded.matrix, codes, options.n_jobs)
+        verdict = _judged(tag, codes, both, options, measured)
+        parts += [] if measured is None else [measured]
         found.append(never_missing(verdict, codes[codes >= 0]) if at in alike else verdict)
     found += [None] * (len(tags.values) - len(found))
     evidence = TagEvidence(tags, probs, TagVerdict.of(tags.codes, found, np.nan), alike)
     new = tags.rows[len(fitted.values) :]
     notes = [unknown, *new_class_notes(fitted.values, fitted.tag_rows, tags.values[len(fitted.values) :], new)]
-    return audit_of(request, evidence, fitted.model, (*filter(None, notes), *batch_notes(encoded, copied)))
+    together = Measured.beside(parts)
+    features = fitted.baseline.shifts(encoded.matrix, fitted.encoder) if fitted.baseline is not None else []
+    profile = {"noise_rate": {"estimate": fitted.wrong_share}}
+    drift = Drift(profile, (*_tag_shifts(fitted, together), *features), fitted.zero, together)
+    said = (*filter(None, notes), *batch_notes(encoded, copied), *drift.notes())
+    return replace(audit_of(request, evidence, fitted.model, said), moved=drift)
+
+
+def _tag_shifts(fitted: FittedTags, measured: Measured) -> list[Shift]:
+    """The models' error, and the share of rows that have each tag, against those of the trusted rows."""
+    before, now = fitted.zero.sums, measured.sums
+    shifts = [error_shift(before.error, int(before.rows.sum()), now.error, int(now.rows.sum()))]
+    for value, (old, new) in zip(fitted.values, zip(_no_and_yes(before), _no_and_yes(now), strict=True), strict=True):
+        shares = [float(rows[1]) / max(int(rows.sum()), 1) for rows in (old, new)]
+        known = [int(rows.sum()) for rows in (old, new)]
+        shifts.append(share_shift(str(value), shares[0], known[0], shares[1], known[1], len(fitted.values)))
+    return shifts
+
+
+def _no_and_yes(sums: DoubtSums) -> IntArray:
+    """(L, 2) rows without and with each tag."""
+    return sums.rows.reshape(-1, 2)
 
 
 def _judged(
-    tag: FittedTag, matrix: NDArray[np.float32], codes: IntArray, probs: FloatArray, options: Options
+    tag: FittedTag, codes: IntArray, probs: FloatArray, options: Options, measured: Measured | None
 ) -> ClassVerdict:
     """What is found of the rows (n,) whose answer is known, by the trusted thresholds."""
     rows = np.flatnonzero(codes >= 0)
-    rare, measured = tag.tally.rows < MIN_ROWS_PER_CLASS, measured_batch(tag, matrix, codes, options.n_jobs)
+    rare = tag.tally.rows < MIN_ROWS_PER_CLASS
     return judge_classes(
         codes[rows], probs[rows], options, frozen_classes=rare if rare.any() else None, trusted=tag.tally,
         shape=tag.wrong,

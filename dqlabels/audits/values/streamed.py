@@ -54,6 +54,7 @@ class StreamedValueAudit(AmountAudit):
 
     needs_rows: ClassVar[Mapping[str, str]] = {
         "audited_rows": NOT_HERE,
+        "drift": NOT_HERE,
         "predictions": NOT_HERE,
         "checkup": NO_CHECKUP,
         "how_sure": IN_THE_QUERY,

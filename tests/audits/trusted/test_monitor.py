@@ -344,3 +344,72 @@ def test_a_history_of_a_newer_version_is_refused(monitor, history):
     history.write_text("\n".join([json.dumps(json.loads(head) | {"dqlabels_monitor": 99}), line]) + "\n")
     with pytest.raises(OptionError, match=r"written by a newer dqlabels \(format 99\)"):
         monitor.check(pl.DataFrame(batch(2)))
+
+
+def amounts(seed: int, rows: int, wrong: float) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    x, z = rng.normal(size=rows), rng.normal(size=rows)
+    y = 100 + 20 * x + 5 * z + 3 * rng.standard_t(5, size=rows)
+    return pl.DataFrame({"x": x, "z": z, "y": np.where(rng.random(rows) < wrong, rng.permutation(y), y)})
+
+
+def tagged(seed: int, rows: int, wrong: float) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, 2))
+    has = (x + 0.3 * rng.normal(size=x.shape) > 0.3) ^ (rng.random(x.shape) < wrong)
+    tags = [[name for name, one in zip(("cat", "owl"), row, strict=True) if one] for row in has.tolist()]
+    return pl.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": tags})
+
+
+@pytest.fixture(scope="module", params=[("regression", amounts), ("multilabel", tagged)], ids=lambda one: one[0])
+def other(request, tmp_path_factory):
+    """An auditor of numbers or of several labels per row that was saved and loaded, and what makes its batches."""
+    task, make = request.param
+    path = tmp_path_factory.mktemp("auditor") / "y.dqlabels"
+    LabelAuditor("y", task=task).fit(make(0, 1_000, 0.02)).save(path)
+    return dqlabels.load(path), make
+
+
+def test_a_rise_of_other_labels_is_read_as_what_it_is(other, history):
+    auditor, make = other
+    monitor = LabelMonitor(auditor, history=history)
+    assert [monitor.check(make(night, 300, 0.02)).verdict for night in range(1, 4)] == ["pass"] * 3
+    for night in range(10, 13):
+        result = monitor.check(make(night, 300, 0.12))
+    assert result.verdict == "fail"
+    assert result.low > 0
+    assert "have become noisier" in result.message
+    assert monitor.history["verdict"][-1] == "fail"
+    assert "Batch by batch" in monitor.to_html()
+
+
+def test_a_batch_of_other_labels_has_its_drift(other):
+    auditor, make = other
+    clean, noisy = auditor.judge(make(1, 300, 0.02)), auditor.judge(make(1, 300, 0.4))
+    assert not clean.drift["drifted"].any()
+    assert noisy.drift.row(0, named=True)["what"] == "noise rate"
+    assert noisy.drift["drifted"][0]
+    rise = auditor.judge(make(2, 1_500, 0.12)).drift.row(0, named=True)
+    assert abs(rise["change"] - 0.10) < 0.03
+    assert noisy.to_dict()["drift"][0]["change"] > 0.2
+    assert {"x", "z", "a", "b"} >= set(clean.drift.filter(what="feature")["name"])
+
+
+def test_a_file_of_other_labels_of_an_earlier_version_still_judges(tmp_path):
+    auditor = LabelAuditor("y", task="regression").fit(amounts(0, 200, 0.0))
+    object.__setattr__(auditor.learned, "trusted", None)
+    auditor.save(tmp_path / "y.dqlabels")
+    earlier = dqlabels.load(tmp_path / "y.dqlabels")
+    assert earlier.audit(amounts(1, 100, 0.0)).drift["what"].to_list() == ["model error"]
+    with pytest.raises(AuditorFileError, match="which measured no zero"):
+        LabelMonitor(earlier, history=tmp_path / "history")
+
+
+def test_tags_that_are_all_on_every_row_are_no_pass(other, history):
+    auditor, make = other
+    rows = make(1, 100, 0.0)
+    if rows["y"].dtype != pl.List:
+        pytest.skip("only classes can be constant")
+    result = LabelMonitor(auditor, history=history).check(rows.with_columns(y=pl.lit(["cat", "owl"])))
+    assert result.verdict == "inconclusive"
+    assert "All labels are 'with cat', 'with owl'" in result.message

@@ -86,6 +86,7 @@ def test_a_row_without_a_list_gets_the_models_answer(auditor, make_frame):
     assert set(column(answer, "suggested_label")[3]) == should
 
 
+@pytest.mark.filterwarnings("ignore:The model disagrees with:dqlabels.errors.LabelWarning")
 def test_a_batch_of_empty_lists_is_judged_and_never_passes(auditor, make_frame):
     rows = photos(5) | {"tags": [[] for _ in range(150)]}
     audit = auditor.audit(make_frame(rows))
@@ -96,6 +97,7 @@ def test_a_batch_of_empty_lists_is_judged_and_never_passes(auditor, make_frame):
     assert auditor.audit(nothing).gate(max_noise_rate=0.5, on_inconclusive="fail").verdict == "inconclusive"
 
 
+@pytest.mark.filterwarnings("ignore:The model disagrees with:dqlabels.errors.LabelWarning")
 def test_categories_that_a_batch_lacks_can_be_suggested(auditor):
     batch = pl.DataFrame(photos(5)).with_columns(pl.col("tags").list.set_difference(["owl"]))
     batch = batch.with_columns(pl.col("tags").cast(pl.List(pl.Enum(["cat", "dog"]))))
@@ -151,6 +153,7 @@ def test_a_batch_that_cannot_be_judged_says_why(auditor, change, error, message)
         auditor.audit(change(pl.DataFrame(photos(5))))
 
 
+@pytest.mark.filterwarnings("ignore:The model disagrees with:dqlabels.errors.LabelWarning")
 def test_a_gate_limits_the_noise_rate(auditor):
     assert auditor.audit(pl.DataFrame(photos(5, wrong=0.0))).gate(max_noise_rate=0.1).passed
     noisy = auditor.audit(pl.DataFrame(photos(5, wrong=0.3)))

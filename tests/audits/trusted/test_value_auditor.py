@@ -63,6 +63,7 @@ def test_a_batch_of_one_row_is_judged_by_the_trusted_rows(auditor):
     assert [row for row, flagged in enumerate(alone) if flagged] == [WRONG[0]]
 
 
+@pytest.mark.filterwarnings("ignore:The values moved:dqlabels.errors.LabelWarning")
 def test_a_gate_limits_the_flagged_share(auditor):
     assert auditor.audit(pl.DataFrame(homes(5))).gate(max_flagged_share=0.02).passed
     rows = homes(5)
