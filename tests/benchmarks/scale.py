@@ -1,7 +1,8 @@
 """How an audit grows with its table, from Parquet to Parquet: ``python tests/benchmarks/scale.py``.
 
 Each size runs in a process of its own, which reports wall and CPU seconds by step and its peak resident memory;
-beside it the same table is scanned and written by Polars alone. ``--spark`` adds runs on Spark, ``local[2]``.
+beside it the same table is scanned and written by Polars alone. ``--kinds spark spark_copy`` runs it on Spark,
+``local[2]``, and copies it there.
 ``--plot`` draws the growth into docs/.
 """
 
@@ -56,17 +57,18 @@ def make(rows: int, path: str) -> None:
 class Clock:
     """Wall and CPU seconds by step; of steps within steps each has its own time only."""
 
-    def __init__(self) -> None:
+    def __init__(self, cpu_seconds: Callable[[], float] = time.process_time) -> None:
+        self.cpu_seconds = cpu_seconds
         self.wall: dict[str, float] = defaultdict(float)
         self.cpu: dict[str, float] = defaultdict(float)
 
     def _add(self, step: str, wall: float, cpu: float) -> None:
         self.wall[step] += time.perf_counter() - wall
-        self.cpu[step] += time.process_time() - cpu
+        self.cpu[step] += self.cpu_seconds() - cpu
 
     def timed(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **options: Any) -> Any:
-            wall, cpu = time.perf_counter(), time.process_time()
+            wall, cpu = time.perf_counter(), self.cpu_seconds()
             try:
                 return function(*args, **options)
             finally:
@@ -78,7 +80,7 @@ class Clock:
         def run(*args: Any, **options: Any) -> Iterator[Any]:
             blocks = function(*args, **options)
             while True:
-                wall, cpu = time.perf_counter(), time.process_time()
+                wall, cpu = time.perf_counter(), self.cpu_seconds()
                 block = next(blocks, None)
                 self._add(step, wall, cpu)
                 if block is None:
@@ -126,17 +128,35 @@ def run_copy(source: str, target: str) -> dict[str, Any]:
     return facts(wall, cpu, Clock())
 
 
-def run_spark(source: str, target: str) -> dict[str, Any]:
+def run_spark(source: str, target: str, *, audited: bool = True) -> dict[str, Any]:
+    """By step: the first count of the judged rows runs the model too, and the last step writes."""
     import dqlabels.spark
+    from dqlabels.audits.classes import streamed
+    from dqlabels.engines import spark as engine
+    from dqlabels.models import large
 
     session = dqlabels.spark.local_session(2, spark__driver__memory="2g", spark__sql__shuffle__partitions="8")
     session.sparkContext.setLogLevel("ERROR")
-    wall, cpu = time.perf_counter(), time.process_time()
-    dqlabels.spark.audit(session.read.parquet(source), "label").write.mode("overwrite").parquet(target)
     java = session.sparkContext._jvm.java.lang.ProcessHandle.current().pid()
-    found = facts(wall, cpu, Clock()) | {"spark_cpu": tree_seconds(java)}
+    clock = Clock(lambda: time.process_time() + tree_seconds(java))
+    streamed.spark_label_counts = clock.timed("count", streamed.spark_label_counts)
+    engine.draw_sample = clock.timed("sample", engine.draw_sample)
+    large.learn = clock.timed("learn", large.learn)
+    reduce, passes = engine.SparkBlocks.reduce, iter(["judge, first pass"])
+    engine.SparkBlocks.reduce = lambda *given: clock.timed(next(passes, "passes"), reduce)(*given)
+    engine.SparkBlocks.gather = clock.timed("passes", engine.SparkBlocks.gather)
+    wall, cpu = time.perf_counter(), time.process_time()
+    rows = session.read.parquet(source)
+    answer = dqlabels.spark.audit(rows, "label") if audited else rows
+    answer.write.mode("overwrite").parquet(target)
+    spent, found = clock.cpu_seconds() - cpu, facts(wall, cpu, clock)
+    found["steps"].get("write and rest", {})["cpu"] = spent - sum(clock.cpu.values())
     session.stop()
-    return found
+    return found | {"spark_cpu": spent - found["cpu"]}
+
+
+def run_spark_copy(source: str, target: str) -> dict[str, Any]:
+    return run_spark(source, target, audited=False)
 
 
 def tree_seconds(pid: int) -> float:
@@ -156,7 +176,7 @@ def facts(wall: float, cpu: float, clock: Clock) -> dict[str, Any]:
     return total | {"steps": steps, "peak_mib": peak, "threads": os.cpu_count()}
 
 
-RUNS = {"polars": run_polars, "copy": run_copy, "spark": run_spark}
+RUNS = {"polars": run_polars, "copy": run_copy, "spark": run_spark, "spark_copy": run_spark_copy}
 
 
 SAID = {"polars": "audit, Polars", "spark": "audit, Spark local[2]", "copy": "scan and write alone"}
