@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,14 +24,14 @@ from dqlabels.audits.tokens.sentences import (
     check_lengths,
     exploded,
     is_missing,
-    length,
+    list_lengths,
     listed_beside,
     read_sentences,
     repeated,
 )
 from dqlabels.errors import FeatureError, OptionError, ProbabilityError
 from dqlabels.frames.beside import NamedColumns
-from dqlabels.frames.columns import AUDIT_COLUMNS, Frame, require, row_values
+from dqlabels.frames.columns import AUDIT_COLUMNS, Column, Frame, require, row_values
 from dqlabels.frames.outputs import table_of
 from dqlabels.models.folds import FOLDS, Fold, Splitter
 from dqlabels.statistics.arrays import FloatArray, IntArray
@@ -65,7 +66,10 @@ class Vectors:
             raise ProbabilityError(ONE_COLUMN)
         if are_names(pred_probs):
             require(table, pred_probs, "pred_probs")
-            source, values = f"column {pred_probs[0]!r}", table[pred_probs[0]].to_list()
+            source, column = f"column {pred_probs[0]!r}", table[pred_probs[0]]
+            if (quick := _by_arrow(column, source)) is not None:
+                return quick
+            values = column.to_list()
         else:
             source, values = "pred_probs=", list(pred_probs)
             if len(values) != len(table):
@@ -102,6 +106,34 @@ class Vectors:
                 f"({sentences.name(first)}: {shown_probs(probs[first])}). {advice}"
             )
         return probs
+
+
+def _by_arrow(column: Column, source: str) -> Vectors | None:
+    """The same from a column of nested lists, without a Python object for each number; None where it cannot be.
+
+    That is so without PyArrow, and where a vector is missing or of another length, which is said elsewhere.
+    """
+    dtype = column.dtype
+    if not (isinstance(dtype, nw.List) and isinstance(dtype.inner, (nw.List, nw.Array, nw.Struct))):
+        return None
+    try:
+        array: Any = column.to_arrow()
+    except ModuleNotFoundError:
+        return None
+    array = array.combine_chunks() if hasattr(array, "combine_chunks") else array
+    inner, lengths = array.flatten(), array.value_lengths().fill_null(-1).to_numpy(zero_copy_only=False)
+    names = tuple(one.name for one in dtype.inner.fields) if isinstance(dtype.inner, nw.Struct) else ()
+    parts = [inner.field(name) for name in names] if names else [inner.flatten()]
+    if not len(inner) or inner.null_count or any(part.null_count for part in parts):
+        return None
+    width = len(names) or len(parts[0]) // len(inner)
+    if isinstance(dtype.inner, nw.List) and (inner.value_lengths().to_numpy(zero_copy_only=False) != width).any():
+        return None
+    numbers = [part.to_numpy(zero_copy_only=False).astype(np.float64) for part in parts]
+    matrix = np.column_stack(numbers) if names else numbers[0].reshape(len(inner), width)
+    ends = np.cumsum(np.maximum(lengths, 0))
+    rows = zip(lengths.tolist(), ends.tolist(), strict=True)
+    return Vectors([None if n < 0 else matrix[end - n : end] for n, end in rows], names, source)
 
 
 def _matrix(value: Any, source: str, row: int) -> tuple[FloatArray, tuple[str, ...]] | None:
@@ -205,9 +237,9 @@ def _trained(table: Frame, label: str, options: Options) -> Judged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Features:
-    """The columns to judge by: ``lists`` by name, with one entry for each token, and those of ``whole`` sentences."""
+    """The columns to judge by: ``lists`` with one entry for each token, and those of ``whole`` sentences."""
 
-    lists: Mapping[str, list[Any]]
+    lists: Sequence[str]
     whole: Sequence[str]
     notes: Sequence[str]
 
@@ -234,23 +266,24 @@ def _read_features(table: Frame, label: str, options: Options) -> tuple[Sentence
             "name of a column of lists of probabilities; or put an embedding of each token into a column of lists of "
             "vectors; or name columns of whole sentences in features=."
         )
-    read = read_sentences(table, label, lambda row: _common_length(lists.values(), row))
+    lengths = [list_lengths(table[name]) for name in lists]
+    read = read_sentences(table, label, lambda row: _common(lengths, row))
     if named is not None:
         return read, _Features(lists, others, ())
     words = f"Columns {', '.join(map(repr, others))} have not one entry for each token and were left out as features."
     return read, _Features(lists, (), (words,) if others else ())
 
 
-def _common_length(columns: Iterable[list[Any]], row: int) -> int | None:
+def _common(lengths: Sequence[list[int | None]], row: int) -> int | None:
     """The number of tokens that all columns have in a row; None where they differ."""
-    found = {length(rows[row]) for rows in columns}
+    found = {one[row] for one in lengths}
     return found.pop() if len(found) == 1 else None
 
 
 def _token_table(table: Frame, label: str, sentences: Sentences, features: _Features) -> Frame:
     """The features as a table with a row for each token."""
     columns: dict[str, Any] = {label: sentences.labels.codes}
-    columns |= {name: exploded(table[name], rows, sentences) for name, rows in features.lists.items()}
+    columns |= {name: exploded(table[name], sentences) for name in features.lists}
     places = sentences.rows.tolist()
     columns |= {name: fresh_index(table[name][places]) for name in features.whole}
     return table_of(columns, table.implementation)

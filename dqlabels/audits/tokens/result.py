@@ -27,7 +27,7 @@ from dqlabels.audits.measured import Measured, class_limits, coverage_limit, sha
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.segments import RowDoubt, Segments, segments_of
 from dqlabels.audits.tokens.report_data import WorstSentences, token_facts
-from dqlabels.audits.tokens.sentences import Sentences, exploded, listed_beside
+from dqlabels.audits.tokens.sentences import Sentences, exploded, holds_single_values, listed_beside
 from dqlabels.audits.tokens.verdict import any_of_each, corrected, sentences_rate, worst_of_each
 from dqlabels.frames.columns import Column
 from dqlabels.frames.outputs import aligned, table_of
@@ -258,12 +258,9 @@ class TokenAudit(Audit):
     def _words(self) -> Iterable[tuple[str, Column]]:
         """The columns with one single value for each token, exploded."""
         names = [name for name in self.table.columns if name not in self.names]
-        for name, rows in listed_beside(self.table, self.label, self.sentences, names).items():
-            column = exploded(self.table[name], rows, self.sentences)
-            some = column.drop_nulls()
-            single = not len(some) or not isinstance(some[0], (list, tuple, dict, np.ndarray))
-            if single and not column.dtype.is_nested():
-                yield name, column
+        for name in listed_beside(self.table, self.label, self.sentences, names):
+            if holds_single_values(self.table[name]):
+                yield name, exploded(self.table[name], self.sentences)
 
     def _sentence_numbers(self) -> tuple[FloatArray, Mask]:
         """The quality (n,) of each sentence, NaN where none was judged, and whether it is flagged (n,)."""

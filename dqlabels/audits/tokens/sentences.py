@@ -156,6 +156,14 @@ def is_nested(column: Column) -> bool:
     return bool(len(present)) and isinstance(present[0], (list, tuple, np.ndarray))
 
 
+def holds_single_values(column: Column) -> bool:
+    """Whether the lists of a column hold single values, such as words, and no vectors or structs."""
+    if isinstance(column.dtype, nw.List):
+        return not column.dtype.inner.is_nested()
+    first = next((value[0] for value in column.drop_nulls().to_list() if length(value)), None)
+    return not isinstance(first, (list, tuple, dict, np.ndarray))
+
+
 def length(value: Any) -> int | None:
     """The number of entries of a list, None for what is none."""
     return len(value) if isinstance(value, (list, tuple, np.ndarray)) else None
@@ -194,26 +202,41 @@ def unequal_rows(sentences: Sentences, lengths: Sequence[int | None]) -> list[in
     return [row for row, (labels, n) in enumerate(found) if labels is not None and len(labels) != (n or 0)]
 
 
-def exploded(column: Column, rows: Sequence[Any], sentences: Sentences) -> Column:
-    """Entries (t,) of a column of lists, one for each token.
+def list_lengths(column: Column) -> list[int | None]:
+    """The number of entries (n,) of each list of a column, None where there is none."""
+    if isinstance(column.dtype, nw.List) and not column.implementation.is_pandas_like():
+        return [None if n is None else int(n) for n in column.list.len().to_list()]
+    return [length(value) for value in column.to_list()]
 
-    Args:
-        column: The column.
-        rows: (n,) its values.
-        sentences: Whose lengths they have, where they are there.
-    """
+
+def exploded(column: Column, sentences: Sentences) -> Column:
+    """Entries (t,) of a column of lists, one for each token; null where a list has another length."""
+    filled = sentences.lengths > 0
+    if isinstance(column.dtype, nw.List) and not column.implementation.is_pandas_like():
+        part = column.filter(filled.tolist())
+        if list_lengths(part) == sentences.lengths[filled].tolist():
+            return _flattened(part)
     values: list[Any] = []
-    for value, n in zip(rows, sentences.lengths.tolist(), strict=True):
-        entries = list(value) if length(value) == n else [None] * n
-        values += entries
+    for value, n in zip(column.to_list(), sentences.lengths.tolist(), strict=True):
+        values += list(value) if length(value) == n else [None] * n
     dtype = column.dtype.inner if isinstance(column.dtype, nw.List) else None
     return nw.new_series(column.name, values, dtype, backend=column.implementation)
 
 
+def _flattened(column: Column) -> Column:
+    """The entries of lists, none of which is empty or missing, without a Python object for each."""
+    native: Any = column.to_native()
+    flat = native.combine_chunks().flatten() if column.implementation.is_pyarrow() else native.explode()
+    if column.implementation.is_pyarrow():
+        flat = column.implementation.to_native_namespace().chunked_array([flat])
+    entries: Column = nw.from_native(flat, series_only=True)
+    return entries.alias(column.name)
+
+
 def listed_beside(
     table: Frame, label: str, sentences: Sentences, names: Iterable[str], *, must: bool = False
-) -> dict[str, list[Any]]:
-    """Return those columns whose lists have one entry for each token, by name, with their values (n,).
+) -> list[str]:
+    """Return those of the columns whose lists have one entry for each token.
 
     Args:
         table: n rows.
@@ -225,16 +248,15 @@ def listed_beside(
     Raises:
         FeatureError: Naming the first row where they are.
     """
-    found: dict[str, list[Any]] = {}
+    found: list[str] = []
     for name in names:
         if name == label or not is_nested(table[name]):
             continue
-        rows = table[name].to_list()
-        lengths = [length(value) for value in rows]
+        lengths = list_lengths(table[name])
         if must:
             check_lengths(sentences, lengths, f"column {name!r}", "entries", FeatureError)
         if must or not unequal_rows(sentences, lengths):
-            found[name] = rows
+            found.append(name)
     return found
 
 
