@@ -8,11 +8,12 @@ import typer
 
 from dqlabels.cli.app import working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, Source, check_output
+from dqlabels.cli.files import STANDARD, check_output
 from dqlabels.cli.limits import gate_of
 from dqlabels.cli.options import AsJson, AuditedTable, BothFormats, CommandOptions, File, Overwrite, Quiet
 from dqlabels.cli.parsing import split
 from dqlabels.cli.show import files_written, finish
+from dqlabels.cli.sources import Source
 from dqlabels.cli.tables import audit_table, write_result
 from dqlabels.cli.verbatim import Written
 
@@ -20,7 +21,7 @@ OPTIONS = ("annotator", "item", "consensus", "features", "exclude", "random_stat
 LIMITS = ("max_noise_rate", "min_agreement", "decide", "on_inconclusive", "min_judged")
 
 
-@command("annotators", OPTIONS, LIMITS)
+@command("annotators", OPTIONS, LIMITS, reads=True)
 def annotators_command(
     options: CommandOptions,
     file: File,
@@ -37,7 +38,7 @@ def annotators_command(
     quiet: Quiet = False,
 ) -> None:
     """Audit the labels that several annotators gave to the rows of FILE."""
-    source = Source.of(file, input_format)
+    source = Source.of(file, input_format, options.reading)
     table = source.read()
     output_format = input_format if output == STANDARD else None
     if output is not None:

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from dqlabels.cli.app import app
-from dqlabels.cli.files import STANDARD, Source, check_output
+from dqlabels.cli.files import STANDARD, check_output
 from dqlabels.cli.options import BothFormats, OutputFormat, Spreadsheet
+from dqlabels.cli.sources import Source
 from dqlabels.cli.tables import write_result
 from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError

@@ -8,7 +8,7 @@ import typer
 
 from dqlabels.cli.app import interruptible, working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, Source, check_folder, check_output, read_table
+from dqlabels.cli.files import STANDARD, check_folder, check_output
 from dqlabels.cli.limits import gate_of
 from dqlabels.cli.options import (
     WRITABLE,
@@ -25,6 +25,7 @@ from dqlabels.cli.options import (
     Spreadsheet,
 )
 from dqlabels.cli.show import files_written, finish
+from dqlabels.cli.sources import Source, read_table
 from dqlabels.cli.tables import audit_by_saved, audit_table, open_table, reading, with_answers, write_result
 from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError
@@ -42,7 +43,7 @@ LIMITS = (
 )  # fmt: skip
 
 
-@command("audit", OPTIONS, LIMITS)
+@command("audit", OPTIONS, LIMITS, reads=True)
 def audit_command(
     options: CommandOptions,
     file: File,
@@ -63,7 +64,7 @@ def audit_command(
     output_format = output_format or (input_format if output == STANDARD else None)
     whole = _needs_memory(options) or any(value is not None for value in (html, reviewed, auditor))
     whole = whole or "by" in options.written
-    source = Source.of(file, input_format)
+    source = Source.of(file, input_format, options.reading)
     table = source.read() if whole else open_table(source, options.sizes.large_rows)
     if output is not None:
         check_output(table.head(1).lazy().collect(), output, output_format)

@@ -10,7 +10,7 @@ from rich.console import Console
 from dqlabels.checks.pipeline import ALPHA, MAX_ROWS
 from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, Source, check_output
+from dqlabels.cli.files import STANDARD, check_output
 from dqlabels.cli.options import (
     AsJson,
     CommandOptions,
@@ -24,6 +24,7 @@ from dqlabels.cli.options import (
 )
 from dqlabels.cli.parsing import split
 from dqlabels.cli.show import echo_json, print_notes, printable
+from dqlabels.cli.sources import Source
 from dqlabels.cli.tables import audit_table, write_result
 from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 OPTIONS = ("features", "exclude", "pred_probs", "classes", "cv", "groups", "random_state", "n_jobs")
 
 
-@command("checkup", OPTIONS)
+@command("checkup", OPTIONS, reads=True)
 def checkup_command(
     options: CommandOptions,
     file: File,
@@ -67,7 +68,7 @@ def checkup_command(
     chosen, wanted = options.options(), None if checks is None else split(checks)
     added = [] if columns is None else split(columns)
     check_options(wanted, added, alpha, most_rows)
-    source = Source.of(file, input_format)
+    source = Source.of(file, input_format, options.reading)
     table = source.read()
     output_format = output_format or (input_format if output == STANDARD else None)
     if output is not None:

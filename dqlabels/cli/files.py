@@ -1,16 +1,13 @@
-"""Read and write tables in files, by extension; an output appears whole or not at all."""
+"""The formats of files, by extension, and writing them: an output appears whole or not at all."""
 
 from __future__ import annotations
 
-import inspect
 import io
-import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing, replacing_path
@@ -30,21 +27,9 @@ FORMATS = {
     ".jsonl": "ndjson",
 }
 STANDARD = "-"
-# Text that Polars unpacks as it reads.
+# Text that is unpacked as it is read.
 PACKED = (".gz", ".zst")
 TEXTS = ("csv", "tsv")
-# What makes a name a pattern of names to Polars.
-PATTERN = re.compile(r"[*?\[\]{}]")
-# Options with which Polars reads or scans each format.
-READING: dict[str, dict[str, Any]] = {
-    "csv": {"infer_schema_length": None, "try_parse_dates": True},
-    "tsv": {"infer_schema_length": None, "try_parse_dates": True, "separator": "\t"},
-    "parquet": {},
-    "ipc": {},
-    "ndjson": {"infer_schema_length": None},
-}
-
-Opened = TypeVar("Opened")
 
 
 def table_format(path: str, file_format: str | None) -> str:
@@ -62,7 +47,7 @@ def table_format(path: str, file_format: str | None) -> str:
         return file_format
     if path == STANDARD:
         return "csv"
-    if Path(path).is_dir():
+    if Path(path).is_dir() or ("://" in path and path.endswith("/")):
         return "parquet"
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
     packed = bool(suffixes) and suffixes[-1] in PACKED
@@ -72,142 +57,6 @@ def table_format(path: str, file_format: str | None) -> str:
     if suffix not in FORMATS:
         raise OptionError(f"{path}: the extension {suffix!r} is unknown. Use one of {', '.join(FORMATS)}, or --format.")
     return FORMATS[suffix]
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file that holds a table, or what came from standard input: its path, its format, and the ``content`` read."""
-
-    path: str
-    kind: str
-    content: bytes | None = None
-
-    @classmethod
-    def of(cls, path: str, file_format: str | None = None) -> Source:
-        """Settle the format, and read standard input where ``path`` is ``-``.
-
-        Raises:
-            OptionError: The extension or the format asked for is unknown.
-        """
-        kind = table_format(path, file_format)
-        return cls(path, kind, sys.stdin.buffer.read() if path == STANDARD else None)
-
-    def read(self) -> pl.DataFrame:
-        """Read the table.
-
-        Raises:
-            OptionError: The file does not hold a table of its format.
-            OSError: The file cannot be read.
-        """
-        if self.content is None:
-            return opened(self.path, self.kind, self._read_file)
-        content = io.BytesIO(self.content)
-        table: pl.DataFrame = opened(
-            self.path, self.kind, lambda: _polars("read", self.kind)(content, **READING[self.kind])
-        )
-        return table
-
-    def _read_file(self) -> pl.DataFrame:
-
-        if (literal := _literal(self.path, self.kind)) is not None:
-            table: pl.DataFrame = _polars("scan", self.kind)(**literal, **READING[self.kind]).collect()
-            return table
-        # Through an open file: Polars would take a name such as d[1].ndjson for a pattern of names.
-        with Path(self.path).open("rb") as file:
-            table = _polars("read", self.kind)(file, **READING[self.kind])
-            return table
-
-    def texts(self) -> pl.LazyFrame | None:
-        """The columns as the file writes them; None where it is no text file that can be read so."""
-        import polars as pl
-
-        if self.kind not in TEXTS:
-            return None
-        separator = READING[self.kind].get("separator", ",")
-        if self.content is not None:
-            return pl.scan_csv(io.BytesIO(self.content), infer_schema_length=0, separator=separator)
-        return pl.scan_csv(**_literal(self.path, "csv") or {}, infer_schema_length=0, separator=separator)
-
-
-def _polars(verb: str, kind: str) -> Callable[..., Any]:
-    """Polars' function that reads or scans a format."""
-    import polars as pl
-
-    function: Callable[..., Any] = getattr(pl, f"{verb}_{'csv' if kind in TEXTS else kind}")
-    return function
-
-
-def _literal(path: str, kind: str) -> dict[str, Any] | None:
-    """Arguments that make Polars scan this very file; None where it would take the name for a pattern or an address."""
-    # An absolute path: one like s3:/x or ~x is an address to Polars.
-    source = {"source": str(Path(path).absolute())}
-    if Path(path).is_dir():
-        if kind != "parquet" or PATTERN.search(source["source"]):
-            raise OptionError(
-                f"{path} is a folder; one of Parquet files is read, under a name without any of *?[]{{}}."
-            )
-        return {"source": f"{source['source']}/**/*.parquet", "hive_partitioning": True}
-    if "glob" in inspect.signature(_polars("scan", kind)).parameters:
-        return {**source, "glob": False}
-    return None if PATTERN.search(source["source"]) else source
-
-
-def read_table(path: str, file_format: str | None = None) -> pl.DataFrame:
-    """Read a table from a file, or from standard input if ``path`` is ``-``.
-
-    Raises:
-        OptionError: The file does not hold a table of its format.
-        OSError: The file cannot be read.
-    """
-    return Source.of(path, file_format).read()
-
-
-def opened(path: str, kind: str, reading: Callable[[], Opened]) -> Opened:
-    """Call ``reading``, and turn its errors into those of dqlabels.
-
-    Raises:
-        OptionError: The file does not hold a table of its format.
-        OSError: The file cannot be read.
-    """
-    import polars as pl
-
-    if path != STANDARD and not Path(path).is_dir():
-        with Path(path).open("rb"):
-            pass  # a missing or unreadable file raises the system's own error
-    try:
-        return reading()
-    except pl.exceptions.PanicException as error:  # a fault of Polars' own reader, not seen in current versions
-        raise OptionError(f"Polars {pl.__version__} fails on {path}: {error}. A newer Polars may read it.") from error
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
-        raise OptionError(f"{path} cannot be read as {kind}: {reason}. Name its format with --format.") from error
-    except OSError as error:
-        if error.filename is not None:
-            raise
-        raise OptionError(f"{path} cannot be read to its end: {error}.") from error  # a packed file that is damaged
-
-
-def scan_table(path: str, file_format: str | None = None) -> pl.LazyFrame | None:
-    """Scan a file as a lazy frame; None if it cannot be read in passes, like standard input, or before Polars 1.34.
-
-    Raises:
-        OptionError: The file does not hold a table of its format.
-        OSError: The file cannot be read.
-    """
-    import polars as pl
-
-    kind = table_format(path, file_format)
-    if path == STANDARD or not hasattr(pl.LazyFrame, "collect_batches"):
-        return None
-    if (literal := _literal(path, kind)) is None:
-        return None
-
-    def scan() -> pl.LazyFrame:
-        frame: pl.LazyFrame = _polars("scan", kind)(**literal, **READING[kind])
-        frame.collect_schema()
-        return frame
-
-    return opened(path, kind, scan)
 
 
 def check_output(table: pl.DataFrame, path: str, file_format: str | None = None) -> None:

@@ -10,9 +10,10 @@ from rich.console import Console
 from dqlabels.audits.options import FITTING
 from dqlabels.cli.app import working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import check_folder, read_table
+from dqlabels.cli.files import check_folder
 from dqlabels.cli.options import WRITABLE, CommandOptions, File, InputFormat, Label
 from dqlabels.cli.show import print_notes
+from dqlabels.cli.sources import read_table
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 OPTIONS = tuple(name for name in WRITABLE if name in (*FITTING, "task", "fdr") and name != "compat")
 
 
-@command("fit", OPTIONS)
+@command("fit", OPTIONS, reads=True)
 def fit_command(
     options: CommandOptions,
     file: File,
@@ -37,7 +38,7 @@ def fit_command(
     check_folder(output)
     check_embeddings(options.written.get("embed"))
     auditor = LabelAuditor(label, **cast("FittingOptions", options.keywords()))
-    table = read_table(file, input_format)
+    table = read_table(file, input_format, options.reading)
     with working() as notes:
         auditor.fit(table)
     auditor.save(output)

@@ -11,10 +11,11 @@ import typer
 
 from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, Source, check_folder, read_table
+from dqlabels.cli.files import STANDARD, check_folder
 from dqlabels.cli.limits import gate_of
-from dqlabels.cli.options import LIMITS, WRITABLE, Auditor, CommandOptions, File, Label, Reviewed
+from dqlabels.cli.options import LIMITS, WRITABLE, Auditor, CommandOptions, File, Label, Reviewed, TableFormat
 from dqlabels.cli.show import as_json as json_text
+from dqlabels.cli.sources import Source, read_table
 from dqlabels.cli.tables import audit_by_saved, audit_table, with_answers
 from dqlabels.cli.verbatim import Written
 from dqlabels.errors import DQLabelsError, OptionError
@@ -31,7 +32,6 @@ FORMATS = ("text", "json", "github", "junit")
 # A gate writes no table, and is of rows that are read at once.
 GATE_OPTIONS = tuple(name for name in WRITABLE if name not in ("names", "sample_rows"))
 PROFILE_OPTIONS = tuple(name for name in GATE_OPTIONS if name not in ("task", "annotator", "item", "consensus", "fdr"))
-TableFormat = Annotated[str | None, typer.Option(help="Format of FILE: csv, parquet, ipc or ndjson.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Answer:
         write_text(texts[self.format], self.output)
 
 
-@command("gate", GATE_OPTIONS, LIMITS)
+@command("gate", GATE_OPTIONS, LIMITS, reads=True)
 def gate_command(
     options: CommandOptions,
     file: File,
@@ -101,7 +101,7 @@ def gate_command(
     try:
         if not options.has_limit:
             raise OptionError("The gate has no limit. Set --max-noise-rate 0.05 or another --max- option.")
-        limits, source = options.limits(), Source.of(file, input_format)
+        limits, source = options.limits(), Source.of(file, input_format, options.reading)
         table = source.read()
         answers = None if reviewed is None else read_table(reviewed)
         with working():
@@ -134,7 +134,7 @@ def _judged(table: pl.DataFrame, labels: list[str], auditor: str | None, options
     return audit_table(table, labels if one is None else one, options.options())
 
 
-@command("profile", PROFILE_OPTIONS)
+@command("profile", PROFILE_OPTIONS, reads=True)
 def profile_command(
     options: CommandOptions,
     file: File,
@@ -145,7 +145,7 @@ def profile_command(
     """Write what later gates of the same label compare themselves with: run it on data you trust."""
     if output not in (None, STANDARD):
         check_folder(str(output))
-    chosen, table = options.options().changed(task="classes"), read_table(file, input_format)
+    chosen, table = options.options().changed(task="classes"), read_table(file, input_format, options.reading)
     with working():
         result = audit_table(table, label, chosen)
         profile = result.profile()

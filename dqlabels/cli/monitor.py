@@ -8,13 +8,14 @@ import typer
 
 from dqlabels.cli.app import FAILED, working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, check_folder, read_table
-from dqlabels.cli.gate import FORMATS, Answer, TableFormat
-from dqlabels.cli.options import CommandOptions, File
+from dqlabels.cli.files import STANDARD, check_folder
+from dqlabels.cli.gate import FORMATS, Answer
+from dqlabels.cli.options import CommandOptions, File, TableFormat
+from dqlabels.cli.sources import read_table
 from dqlabels.errors import DQLabelsError, OptionError
 
 
-@command("monitor")
+@command("monitor", reads=True)
 def monitor_command(
     options: CommandOptions,
     file: File,
@@ -46,7 +47,7 @@ def monitor_command(
         if path not in (None, STANDARD):
             check_folder(str(path))
     try:
-        table = read_table(file, input_format)
+        table = read_table(file, input_format, options.reading)
         monitor = LabelMonitor(
             auditor, history=history, false_alarms_per_year=false_alarms_per_year, batches_per_year=batches_per_year,
             rise=rise, min_judged=min_judged, by=by, on_inconclusive=on_inconclusive,  # type: ignore[arg-type]

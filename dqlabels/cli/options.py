@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Annotated, Any, get_args
 
 import typer
@@ -13,12 +13,21 @@ import typer
 from dqlabels.audits.gate import LIMIT_NAMES, Limits
 from dqlabels.audits.options import OPTION_NAMES, Options
 from dqlabels.cli.parsing import embeddings, folds, named_limits, split
+from dqlabels.cli.sources import Reading
 from dqlabels.errors import OptionError
 from dqlabels.models.sizes import Sizes
 
-File = Annotated[str, typer.Argument(help="CSV, Parquet, Arrow IPC or NDJSON file; - for standard input.")]
+TABLE_FORMATS = "csv, tsv, parquet, ipc, ndjson or excel"
+ARGUMENT = typer.Argument(
+    help="File of CSV, Parquet, Arrow IPC, NDJSON or Excel, folder of Parquet, or address (s3://, gs://, az://); - for "
+    "standard input."
+)
+File = Annotated[str, ARGUMENT]
+# Of commands that read a query as well.
+FileOrQuery = Annotated[str | None, ARGUMENT]
 Label = Annotated[str, typer.Option("--label", "-y", help="The column that holds the labels.")]
-InputFormat = Annotated[str | None, typer.Option("--format", help="Format of FILE: csv, parquet, ipc or ndjson.")]
+InputFormat = Annotated[str | None, typer.Option("--format", help=f"Format of FILE: {TABLE_FORMATS}.")]
+TableFormat = Annotated[str | None, typer.Option("--input-format", help=f"Format of FILE: {TABLE_FORMATS}.")]
 BothFormats = Annotated[
     str | None, typer.Option("--format", help="Format of FILE, and of -o -: csv, parquet, ipc or ndjson.")
 ]
@@ -76,6 +85,7 @@ MEANINGS = {
     "by": "The column whose values are segments: their figures, and what --max-segment-noise-rate limits.",
     "max_pair_share": "The largest share of a class's rows that may be flagged as one other class.",
 }
+READING_PANEL = "How FILE is read"
 AUDIT_PANEL, GATE_PANEL = "How the labels are audited", "Limits: the exit status is 1 where one is not kept"
 
 
@@ -155,6 +165,7 @@ class CommandOptions:
 
     written: Mapping[str, object]
     sizes: Sizes
+    reading: Reading = field(default_factory=Reading)
 
     def options(self) -> Options:
         """Return the options of the audit, checked as in Python.

@@ -9,8 +9,9 @@ import typer
 
 from dqlabels.cli.app import working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, check_folder, read_table
+from dqlabels.cli.files import STANDARD, check_folder
 from dqlabels.cli.options import CommandOptions, InputFormat, Label
+from dqlabels.cli.sources import read_table
 from dqlabels.cli.tables import audit_table
 from dqlabels.errors import OptionError
 

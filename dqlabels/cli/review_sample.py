@@ -8,8 +8,9 @@ import typer
 
 from dqlabels.cli.app import working
 from dqlabels.cli.command import command
-from dqlabels.cli.files import STANDARD, Source
+from dqlabels.cli.files import STANDARD
 from dqlabels.cli.options import CommandOptions, File, InputFormat, Label
+from dqlabels.cli.sources import Source
 from dqlabels.cli.tables import audit_table, write_result
 from dqlabels.cli.verbatim import Written
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dqlabels.audits.options import SETTLED
-from dqlabels.cli.files import STANDARD, TEXTS, Source, scan_table, table_format, write_lazily, write_table
+from dqlabels.cli.files import STANDARD, TEXTS, table_format, write_lazily, write_table
+from dqlabels.cli.sources import Source
 from dqlabels.cli.spreadsheet import with_formulas, without_formulas
 from dqlabels.errors import OptionError
 
@@ -34,6 +35,11 @@ def reading(path: str) -> Iterator[None]:
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
         raise OptionError(f"{path} cannot be read to its end: {reason}. Nothing was written.") from error
+    except OSError as error:
+        if error.filename is not None or error.errno is not None:
+            raise
+        # of an object store, by Polars
+        raise OptionError(f"{path} cannot be read to its end: {error}. Nothing was written.") from error
 
 
 def open_table(source: Source, large_rows: int) -> pl.DataFrame | pl.LazyFrame:
@@ -43,7 +49,7 @@ def open_table(source: Source, large_rows: int) -> pl.DataFrame | pl.LazyFrame:
         OptionError: Not a table of its format.
         OSError: The file cannot be read.
     """
-    lazy = scan_table(source.path, source.kind)
+    lazy = source.scan()
     if lazy is None:
         return source.read()
     import polars as pl

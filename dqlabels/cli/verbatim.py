@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dqlabels.cli.files import TEXTS, Source
+from dqlabels.cli.files import TEXTS
+from dqlabels.cli.sources import Source
 from dqlabels.errors import OptionError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from support import command
 
-from dqlabels.cli.files import Source
+from dqlabels.cli.sources import Source
 from dqlabels.cli.verbatim import Written
 from dqlabels.errors import OptionError
 from dqlabels.models.sizes import BoostingSizes, Sizes

@@ -9,7 +9,8 @@ import pytest
 from support import command
 from support.frames import two_classes
 
-from dqlabels.cli.files import FORMATS, Source, read_table, scan_table
+from dqlabels.cli.files import FORMATS
+from dqlabels.cli.sources import Source, read_table
 
 NAMES = [
     "d[1]",
@@ -41,7 +42,7 @@ def test_only_the_file_of_that_name_is_read(tmp_path: Path, monkeypatch, name, k
         getattr(pl.DataFrame({"x": [7]}), write)(file)
     for given in (path, str(tmp_path / path)):
         assert read_table(given)["x"].to_list() == [7]
-        scanned = scan_table(given)
+        scanned = Source.of(given).scan()
         assert scanned is None or scanned.collect()["x"].to_list() == [7]
         texts = Source.of(given).texts()
         assert texts is None or texts.collect()["x"].to_list() == ["7"]

@@ -10,7 +10,8 @@ import pytest
 from support import command
 from support.frames import two_classes
 
-from dqlabels.cli.files import read_table, scan_table, table_format
+from dqlabels.cli.files import table_format
+from dqlabels.cli.sources import Source, read_table
 from dqlabels.errors import OptionError
 
 ADDED = ["label_quality", "suggested_label", "is_label_issue"]
@@ -59,7 +60,7 @@ def test_a_folder_of_partitions_is_one_table(tmp_path):
 
 @pytest.mark.skipif(not hasattr(pl.LazyFrame, "collect_batches"), reason="Polars before 1.34 hands out no batches")
 def test_a_folder_can_be_read_in_passes(tmp_path):
-    lazy = scan_table(str(folder(tmp_path / "loans")))
+    lazy = Source.of(str(folder(tmp_path / "loans"))).scan()
     assert lazy is not None
     assert lazy.collect().height == 120
 

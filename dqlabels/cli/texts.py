@@ -1,0 +1,99 @@
+"""Text tables that Polars does not read as they are: in other encodings, and in several files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from dqlabels.errors import OptionError
+
+
+def separator_of(written: str | None) -> dict[str, str]:
+    r"""Return the option of Polars for a separator; ``\t`` and ``tab`` are the tabulator.
+
+    Raises:
+        OptionError: It is not one character of ASCII.
+
+    >>> separator_of("tab"), separator_of(None)
+    ({'separator': '\t'}, {})
+    """
+    if written is None:
+        return {}
+    separator = "\t" if written in ("\\t", "tab") else written
+    if len(separator.encode()) != 1 or separator in '"\r\n':
+        raise OptionError(f"--separator {written!r}: one character separates columns, such as ';', '|' or tab.")
+    return {"separator": separator}
+
+
+def plain_bytes(path: str, encoding: str | None, content: bytes) -> bytes:
+    """Return text in UTF-8.
+
+    Args:
+        path: What messages call it.
+        encoding: How it is written; None leaves it as it is.
+        content: The text.
+
+    Raises:
+        OptionError: The encoding is unknown, or the text is not written in it.
+    """
+    if encoding is None:
+        return content
+    try:
+        text = content.decode(encoding)
+    except UnicodeError as error:
+        where = f" at byte {error.start:,}" if isinstance(error, UnicodeDecodeError) else ""
+        raise OptionError(f"{path} is not written in {encoding}: it fails{where}. Try another --encoding.") from error
+    except LookupError as error:
+        raise OptionError(f"--encoding {encoding!r} is unknown. Use one such as cp1252, latin-1 or utf-16.") from error
+    if b"\n" in content and "\n" not in text:  # almost any bytes are text in UTF-16
+        raise OptionError(f"{path} is not written in {encoding}: it would have no lines. Try another --encoding.")
+    return text.removeprefix("\ufeff").encode()
+
+
+def joined(files: Sequence[str], encoding: str | None, separator: str) -> bytes:
+    """Return the rows of text files under one header, in UTF-8; a single file stays as it is.
+
+    Args:
+        files: Files with the same columns.
+        encoding: How they are written, by default in UTF-8.
+        separator: What separates their columns.
+
+    Raises:
+        OptionError: A file has other columns, or is not written in the encoding.
+    """
+    import polars as pl
+
+    contents = [plain_bytes(path, encoding, _unpacked(path)) for path in files]
+    if len(files) == 1:
+        return contents[0]
+    tables = []
+    for path, content in zip(files, contents, strict=True):
+        try:
+            tables.append(pl.read_csv(io.BytesIO(content), infer_schema_length=0, separator=separator))
+        except pl.exceptions.PolarsError as error:
+            raise OptionError(f"{path} cannot be read as csv: {str(error).splitlines()[0]}.") from error
+        if tables[-1].columns != tables[0].columns:
+            raise OptionError(
+                f"{path} has the columns {', '.join(tables[-1].columns)}, and {files[0]} has "
+                f"{', '.join(tables[0].columns)}. Files that are read as one table have the same columns."
+            )
+    return pl.concat(tables).write_csv(separator=separator).encode()
+
+
+def _unpacked(path: str) -> bytes:
+    content = Path(path).read_bytes()
+    try:
+        if path.lower().endswith(".gz"):
+            return gzip.decompress(content)
+        if path.lower().endswith(".zst"):
+            import zstandard
+
+            return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content)).read()
+    except ImportError as error:
+        raise OptionError(f"{path} is unpacked by zstandard here: pip install zstandard") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise OptionError(f"{path} cannot be read to its end: {error}.") from error
+    return content
