@@ -10,14 +10,14 @@ from dqlabels.cli.app import working
 from dqlabels.cli.command import command
 from dqlabels.cli.files import STANDARD
 from dqlabels.cli.options import CommandOptions, File, InputFormat, Label
-from dqlabels.cli.sources import Source
+from dqlabels.cli.sources import Reading, Source
 from dqlabels.cli.tables import audit_table, write_result
 from dqlabels.cli.verbatim import Written
 
 OPTIONS = ("features", "exclude", "pred_probs", "classes", "cv", "groups", "embed", "random_state", "n_jobs")
 
 
-@command("review-sample", OPTIONS)
+@command("review-sample", OPTIONS, reads=True)
 def review_sample_command(
     options: CommandOptions,
     file: File,
@@ -36,7 +36,7 @@ def review_sample_command(
 
     Audit with the same options then: the rows are drawn by how well their labels fit.
     """
-    chosen, source = options.options(), Source.of(file, input_format)
+    chosen, source = options.options(), Source.of(file, input_format, options.reading)
     table = source.read()
     with working():
         result = audit_table(table, label, chosen)
@@ -48,8 +48,9 @@ def review_sample_command(
     for note in result.warnings:
         typer.echo(f"Note: {note}", err=True)
     where = "standard output" if output == STANDARD else output
+    table_read = file if options.reading == Reading() else "with the same table and options"
     typer.echo(
         f"Wrote {len(sample):,} of {result.audited:,} rows to {where}. Write the right label, or 'unclear', into "
-        f"reviewed_label, then: dqlabels audit {file} --label {label} --reviewed {output}",
+        f"reviewed_label, then: dqlabels audit {table_read} --label {label} --reviewed {output}",
         err=True,
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dqlabels.cli.databases import query_to_file, without_password
 from dqlabels.cli.files import STANDARD, TEXTS, table_format
-from dqlabels.cli.texts import joined, plain_bytes, separator_of
+from dqlabels.cli.texts import decimal_comma, joined, plain_bytes, separator_of
 from dqlabels.cli.workbooks import WORKBOOKS, read_sheet
 from dqlabels.errors import OptionError
 
@@ -39,6 +39,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "ipc": {},
     "ndjson": {"infer_schema_length": None},
 }
+# The formats that an option has a meaning for.
+MEANT_FOR = {"separator": TEXTS, "decimal_comma": TEXTS, "encoding": TEXTS, "sheet": ("excel",)}
 
 Opened = TypeVar("Opened")
 
@@ -53,6 +55,7 @@ class Reading:
 
     glob: bool = _option(False, "FILE is a pattern, as in 'loans/*.csv': all files of such names are one table.")
     separator: str | None = _option(None, "What separates the columns of a CSV, as in ';' or '|'.")
+    decimal_comma: bool = _option(False, "Numbers of a CSV are written as in 3,5; its columns need another separator.")
     encoding: str | None = _option(None, "How a CSV is written, as in cp1252 or latin-1; by default UTF-8.")
     sheet: str | None = _option(None, "The sheet of a workbook that has several.")
     query: str | None = _option(None, "Read what a query selects from --database, or by DuckDB from files it names.")
@@ -79,9 +82,10 @@ class Reading:
         Raises:
             OptionError: Naming it.
         """
-        for name, kinds in (("separator", TEXTS), ("encoding", TEXTS), ("sheet", ("excel",))):
-            if getattr(self, name) is not None and kind not in kinds:
-                raise OptionError(f"--{name} is for {' and '.join(kinds)}, and this is read as {kind}.")
+        for name, kinds in MEANT_FOR.items():
+            if getattr(self, name) and kind not in kinds:
+                flag = name.replace("_", "-")
+                raise OptionError(f"--{flag} is for {' and '.join(kinds)}, and this is read as {kind}.")
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ class Source:
         kind = "excel" if workbook else table_format(path, file_format)
         reading.check(kind)
         options = {**OPTIONS.get(kind, {}), **separator_of(reading.separator)}
+        if reading.decimal_comma:
+            options = {**options, **decimal_comma(options)}
         source = cls(path, kind, options=options, sheet=reading.sheet)
         if path == STANDARD:
             return replace(source, content=plain_bytes(path, reading.encoding, sys.stdin.buffer.read()))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dqlabels.errors import OptionError
 
@@ -26,6 +27,17 @@ def separator_of(written: str | None) -> dict[str, str]:
     if len(separator.encode()) != 1 or separator in '"\r\n':
         raise OptionError(f"--separator {written!r}: one character separates columns, such as ';', '|' or tab.")
     return {"separator": separator}
+
+
+def decimal_comma(options: Mapping[str, Any]) -> dict[str, bool]:
+    """Return the option of Polars for numbers with a comma, beside the others.
+
+    Raises:
+        OptionError: Columns are separated by commas.
+    """
+    if options.get("separator", ",") == ",":
+        raise OptionError("--decimal-comma needs columns that no comma separates: add --separator ';' or what does.")
+    return {"decimal_comma": True}
 
 
 def plain_bytes(path: str, encoding: str | None, content: bytes) -> bytes:

@@ -66,6 +66,16 @@ def test_a_separator_is_read_and_the_values_come_out_as_written(tmp_path, writte
     assert found.columns[: table().width] == table().columns
 
 
+def test_numbers_with_a_decimal_comma_are_numbers_and_come_out_as_written(tmp_path):
+    source, options = tmp_path / "in.csv", ["--separator", ";", "--decimal-comma"]
+    source.write_text(table().write_csv(separator=";", decimal_comma=True), encoding="utf-8")
+    reading = Reading(separator=";", decimal_comma=True)
+    assert read_table(str(source), None, reading)["x"].dtype == pl.Float64
+    assert audited(source, *options, tmp_path / "out.csv")["x"].to_list() == [
+        str(value).replace(".", ",") for value in table()["x"].to_list()
+    ]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig"])
 def test_an_encoding_is_read_and_comes_out_as_utf_8(tmp_path, encoding, suffix):
@@ -89,6 +99,7 @@ def test_standard_input_takes_an_encoding():
     [
         (["--separator", ";;"], "one character separates columns"),
         (["--separator", "§"], "one character separates columns"),
+        (["--decimal-comma"], "needs columns that no comma separates"),
         (["--encoding", "klingon"], "'klingon' is unknown. Use one such as cp1252"),
         (["--encoding", "rot13"], "'rot13' is unknown"),
         (["--encoding", "ascii"], "is not written in ascii: it fails at byte"),
@@ -420,10 +431,12 @@ def test_one_thing_says_what_to_read(tmp_path, arguments, message):
     assert message in refused(*arguments, output=tmp_path / "out.csv")
 
 
-@pytest.mark.parametrize("name", ["audit", "gate", "monitor", "fit", "profile", "checkup", "annotators"])
+@pytest.mark.parametrize(
+    "name", ["audit", "gate", "monitor", "fit", "profile", "checkup", "annotators", "review-sample"]
+)
 def test_the_commands_that_read_a_table_have_the_same_options(name):
     shown = command.run(name, "--help", columns=200).stdout.decode()
-    for option in ("--glob", "--separator", "--encoding", "--sheet", "--query", "--database"):
+    for option in ("--glob", "--separator", "--decimal-comma", "--encoding", "--sheet", "--query", "--database"):
         assert option in shown
 
 
