@@ -59,10 +59,6 @@ _NO_RATE = (
     "Errors within the scatter of right values cannot be counted, so numbers have no noise rate. Use flagged_share and "
     "gate(max_flagged_share=0.01)."
 )
-_CHOICE = (
-    "The page and its decisions are a choice among classes. Look at audit.issues, audit.predictions or "
-    'audit.to_html("report.html"), and correct the values in the table.'
-)
 _RIGHT_OR_WRONG = (
     "A reviewed rate counts labels that are wrong, and how far off a number must be to be wrong is not said."
 )
@@ -84,7 +80,6 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
         "task='classes' if that is what the column holds.",
         "planted_recall": "Whether a planted error is found depends on how far off it is, and for numbers there is no "
         "usual distance to plant.",
-        "review": _CHOICE,
         "review_sample": _RIGHT_OR_WRONG,
         "review_plan": _RIGHT_OR_WRONG,
         "with_review": _RIGHT_OR_WRONG,
@@ -99,8 +94,8 @@ _A_MODEL_EACH = (
     "step. Audit a sample, or each tag as a yes/no column of classes."
 )
 _ONE_ANSWER = (
-    "A row of several labels has an answer for each of them, and the page and the sample ask for one. Look at "
-    "audit.issues, which has a row for each label to add or to take away."
+    "A reviewed rate counts rows whose label is wrong, and a row of several labels may be wrong in one of them and "
+    "right in the others. Review the suspicious rows, or audit a tag as a yes/no column and draw a sample of that."
 )
 TAGS: Mapping[str, str] = MappingProxyType(
     {
@@ -114,7 +109,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "tag as a yes/no column to check it.",
         "planted_recall": "An error is planted in one tag at a time, so every tag would be fitted again for each. "
         "Audit a tag as a yes/no column to plant errors in it.",
-        **dict.fromkeys(("review", "review_sample", "review_plan", "with_review"), _ONE_ANSWER),
+        **dict.fromkeys(("review_sample", "review_plan", "with_review"), _ONE_ANSWER),
         "profile": "A profile holds one noise rate and the shares of classes of which a row has one, and here it may "
         "have several. Fit a LabelAuditor, and audit what comes later by it.",
     }

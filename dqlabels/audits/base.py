@@ -19,7 +19,7 @@ from dqlabels.audits.options import Options
 from dqlabels.audits.segments import RowDoubt, Segments, segments_of
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import replacing
-from dqlabels.frames.columns import Column, Frame, Labels
+from dqlabels.frames.columns import Column, Frame
 from dqlabels.frames.names import Form
 from dqlabels.frames.outputs import new_column, table_of, to_callers_kind
 from dqlabels.frames.reading import read_frame
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dqlabels.noise.planted import PlantedRecall
     from dqlabels.noise.rate import NoiseRate
     from dqlabels.noise.reviewed import ReviewPlan
+    from dqlabels.review.decisions import Head
     from dqlabels.review.queue import ReviewQueue
     from dqlabels.review.session import ReviewSession
 
@@ -435,15 +436,15 @@ class Audit(abc.ABC):
         True
         >>> folder.cleanup()
         """
-        from dqlabels.review.decisions import DecisionFile, head_of
+        from dqlabels.review.decisions import DecisionFile
         from dqlabels.review.queue import check_limit
         from dqlabels.review.session import ReviewSession
 
         if max_noise_rate is not None:
             check_limit(max_noise_rate, sample)
-        queue, labels = self._review_queue(sample, max_noise_rate)
+        queue, head = self._review_queue(sample, max_noise_rate)
         path = decisions or "".join(c if c.isalnum() else "_" for c in self.label) + ".review.jsonl"
-        session = ReviewSession(queue, DecisionFile(path, head_of(labels)), self.label, port=port)
+        session = ReviewSession(queue, DecisionFile(path, head), self.label, port=port)
         return session.start(open_browser=open_browser) if start else session
 
     def planted_recall(self, *, share: float = 0.03, repeats: int = 3) -> PlantedRecall:
@@ -663,8 +664,8 @@ class Audit(abc.ABC):
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         """The report as HTML."""
 
-    def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Labels]:
-        """The rows to review, all that are suspicious or a sample for a limit, and the labels they are of."""
+    def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Head]:
+        """The rows to review, all that are suspicious or a sample for a limit, and what their labels are known by."""
         self._refuse("review")
 
     def _checked(self) -> Checked:

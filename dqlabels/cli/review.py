@@ -15,7 +15,7 @@ from dqlabels.cli.sources import read_table
 from dqlabels.cli.tables import audit_table
 from dqlabels.errors import OptionError
 
-OPTIONS = ("features", "exclude", "pred_probs", "classes", "random_state")
+OPTIONS = ("task", "features", "exclude", "pred_probs", "classes", "fdr", "random_state")
 
 
 @command("review", OPTIONS)

@@ -88,8 +88,8 @@ class Pair(TypedDict):
     share: float
 
 
-class RowData(TypedDict):
-    """One audited row: its number in the frame, its label and suggestion as text, quality and probabilities."""
+class RowLabels(TypedDict):
+    """One audited row: its number in the frame, its label and suggestion as text, and the quality."""
 
     row: int
     given: str
@@ -97,6 +97,11 @@ class RowData(TypedDict):
     given_code: int
     suggested_code: int
     quality: float
+
+
+class RowData(RowLabels):
+    """The same with the probabilities of both classes."""
+
     given_prob: float
     suggested_prob: float
 
@@ -369,8 +374,8 @@ def _values(table: Frame, evidence: Evidence, shown: IntArray, names: list[str])
     }
 
 
-def row_data(evidence: Evidence, row: int) -> RowData:
-    """Return one audited row as plain values."""
+def row_labels(evidence: Evidence, row: int) -> RowLabels:
+    """Return the labels of one audited row as plain values."""
     given, suggested = int(evidence.codes[row]), int(evidence.suggested[row])
     return {
         "row": int(evidence.positions[row]),
@@ -379,9 +384,14 @@ def row_data(evidence: Evidence, row: int) -> RowData:
         "given_code": given,
         "suggested_code": suggested,
         "quality": float(evidence.quality[row]),
-        "given_prob": float(evidence.probs[row, given]),
-        "suggested_prob": float(evidence.probs[row, suggested]),
     }
+
+
+def row_data(evidence: Evidence, row: int) -> RowData:
+    """Return one audited row as plain values."""
+    labels = row_labels(evidence, row)
+    given, suggested = (float(evidence.probs[row, code]) for code in (labels["given_code"], labels["suggested_code"]))
+    return {**labels, "given_prob": given, "suggested_prob": suggested}
 
 
 def _conflicts(table: Frame, kinds: Mapping[str, ColumnKind], evidence: Evidence) -> list[str]:

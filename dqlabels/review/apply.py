@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from dqlabels.errors import OutputColumnError
-from dqlabels.frames.columns import read_labels
+from dqlabels.frames.columns import Column, Frame, read_labels, require
 from dqlabels.frames.outputs import aligned, to_callers_kind
 from dqlabels.frames.reading import read_frame
-from dqlabels.review.decisions import DecisionFile, head_of, read_head
+from dqlabels.review.answers import FreeAnswers
+from dqlabels.review.decisions import DecisionFile, head_of, read_head, text_head_of
 
 
 def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None = None) -> Any:
@@ -43,19 +44,31 @@ def apply_decisions(frame: Any, decisions: str | Path, *, original: str | None =
     """
     form, table = read_frame(frame)
     label = read_head(decisions)["label"]
-    labels = read_labels(table, label)
     name = f"{label}_original" if original is None else original
     if name in table.columns:
         raise OutputColumnError(
             f"Column {name!r} is already in the frame. Choose another name for the original labels with original=."
         )
+    require(table, [label], "label")
+    column, decided = _decided(table, label, decisions)
+    changed = aligned(decided, table)
+    whole = table.with_columns(column.alias(name), changed.alias(label))
+    form = form.rewritten(name, label, column, column).rewritten(label, label, column, changed)
+    return to_callers_kind(whole, form)
+
+
+def _decided(table: Frame, label: str, decisions: str | Path) -> tuple[Column, Column]:
+    """The label column as it was, and as it was decided."""
+    answers = FreeAnswers.in_head(read_head(decisions))
+    if answers is not None:
+        standing = DecisionFile(decisions, text_head_of(table[label], answers)).standing
+        made = {row: one.label for row, one in standing.items() if one.code >= 0}
+        return table[label], answers.column(table[label], made)
+    labels = read_labels(table, label)
     standing = DecisionFile(decisions, head_of(labels)).standing
     source = np.arange(len(table))
     for row, decision in standing.items():
         if decision.code >= 0 and decision.code != labels.codes[row]:
             source[row] = labels.first_rows[decision.code]
     # The labels are taken from rows that carry them, so dtype, categories and missing values stay as they are.
-    changed = aligned(labels.column[source.tolist()], table)
-    whole = table.with_columns(labels.column.alias(name), changed.alias(label))
-    form = form.rewritten(name, label, labels.column, labels.column).rewritten(label, label, labels.column, changed)
-    return to_callers_kind(whole, form)
+    return labels.column, labels.column[source.tolist()]

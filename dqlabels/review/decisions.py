@@ -21,9 +21,11 @@ from typing import Literal, NamedTuple, TypedDict, cast, get_args
 
 from dqlabels.errors import OptionError
 from dqlabels.frames.atomic import locked
-from dqlabels.frames.columns import Labels
+from dqlabels.frames.columns import Column, Labels
+from dqlabels.review.answers import FreeAnswers
 
-FORMAT = 1
+# Files on classes are of format 1, those on other labels, whose answers are text, of format 2.
+FORMAT, TEXT_FORMAT = 1, 2
 # Seconds for which a program holds the file are far fewer, unless it is stopped.
 MAX_WAIT = 5.0
 Verdict = Literal["accept", "keep", "choose", "unclear"]
@@ -41,6 +43,13 @@ class Head(TypedDict):
     rows: int
     classes: list[str]
     labels_sha256: str
+
+
+class TextHead(Head):
+    """The same where the labels are no classes: of which family the answers are, and which amounts they may be."""
+
+    answers: str
+    step: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +71,17 @@ class Decision:
 
 
 class NewDecision(NamedTuple):
-    """A decision to make: on which row, the position of the right class, and what stood when the reviewer looked."""
+    """A decision to make: on which row, the position of the right class, and what stood when the reviewer looked.
+
+    Where the labels are no classes the position is 0, and ``answer`` is the right label as text.
+    """
 
     row: int
     verdict: str
     code: int
     seen: int | None = None
     note: str = ""
+    answer: str = ""
 
 
 class ConflictError(Exception):
@@ -93,6 +106,25 @@ def head_of(labels: Labels) -> Head:
     }
 
 
+def text_head_of(column: Column, answers: FreeAnswers) -> TextHead:
+    """Return the first line of a file of decisions on labels that are no classes.
+
+    Args:
+        column: The labels (n,).
+        answers: What a reviewer may answer.
+    """
+    digest = hashlib.sha256(json.dumps([answers.text(value) for value in column.to_list()]).encode())
+    return {
+        "dqlabels_review": TEXT_FORMAT,
+        "label": column.name,
+        "rows": len(column),
+        "classes": list(answers.tags),
+        "labels_sha256": digest.hexdigest(),
+        "answers": answers.family,
+        "step": answers.step,
+    }
+
+
 class DecisionFile:
     """The decisions in a file, which other programs may append to meanwhile.
 
@@ -105,6 +137,8 @@ class DecisionFile:
 
     def __init__(self, path: str | Path, head: Head, *, max_wait: float = MAX_WAIT) -> None:
         self.path, self.head, self._max_wait = Path(path), head, max_wait
+        self.answers = FreeAnswers.in_head(head)
+        self._codes = len(head["classes"]) if self.answers is None else 1
         self.decisions: dict[int, Decision] = {}
         self.last = 0
         self._of_row: dict[int, list[int]] = {}  # ids of the decisions that stand, oldest first
@@ -136,7 +170,15 @@ class DecisionFile:
             pass
 
     def record(
-        self, row: int, verdict: str, code: int, *, window: str = "", seen: int | None = None, note: str = ""
+        self,
+        row: int,
+        verdict: str,
+        code: int,
+        *,
+        window: str = "",
+        seen: int | None = None,
+        note: str = "",
+        answer: str = "",
     ) -> Decision:
         """Append a decision; it is on the disk when this returns.
 
@@ -147,12 +189,13 @@ class DecisionFile:
             window: The window whose undo takes it back.
             seen: Id of the decision that stood when the reviewer looked, 0 for none; None skips this check.
             note: What the reviewer says of it.
+            answer: The right label as text, where the labels are no classes.
 
         Raises:
             ConflictError: Another decision stands than the one seen.
             OptionError: There is no such row, class or verdict.
         """
-        made, passed_over = self.record_all([NewDecision(row, verdict, code, seen, note)], window=window)
+        made, passed_over = self.record_all([NewDecision(row, verdict, code, seen, note, answer)], window=window)
         if passed_over:
             raise ConflictError(self.standing.get(row))
         return made[0]
@@ -170,33 +213,44 @@ class DecisionFile:
         Raises:
             OptionError: There is no such row, class or verdict, or a row repeats; then nothing is written.
         """
-        for one in wanted:
-            self._check_wanted(one)
+        labels = [self._label_of(one) for one in wanted]
         if len({one.row for one in wanted}) < len(wanted):
             raise OptionError("A row can be decided once at a time.")
-        classes, now = self.head["classes"], _now()
+        now = _now()
         made: list[Decision] = []
         passed_over: list[int] = []
         with self._exclusive() as descriptor:
-            for row, verdict, code, seen, note in wanted:
+            for (row, verdict, code, seen, note, _), label in zip(wanted, labels, strict=True):
                 standing = self._of_row.get(row) or [0]
                 if seen is not None and seen != standing[-1]:
                     passed_over.append(row)
                     continue
-                label = classes[code] if code >= 0 else "unclear"
                 number = self.last + 1 + len(made)
                 made.append(Decision(number, row, verdict, code, label, window, now, note[:MAX_NOTE_LENGTH]))
             self._add(descriptor, *(decision.entry() for decision in made))
         return made, passed_over
 
-    def _check_wanted(self, one: NewDecision) -> None:
-        rows, classes = self.head["rows"], len(self.head["classes"])
-        if one.verdict not in VERDICTS or not 0 <= one.row < rows or not UNCLEAR_CODE <= one.code < classes:
+    def _label_of(self, one: NewDecision) -> str:
+        """The label that a decision gives its row, as text.
+
+        Raises:
+            OptionError: There is no such row, class or verdict, or the answer is none.
+        """
+        rows = self.head["rows"]
+        if one.verdict not in VERDICTS or not 0 <= one.row < rows or not UNCLEAR_CODE <= one.code < self._codes:
             raise OptionError(
                 f"There is no decision with row {one.row}, verdict {one.verdict!r} and class {one.code} here."
             )
         if (one.verdict == "unclear") != (one.code == UNCLEAR_CODE):
             raise OptionError(f"Verdict {one.verdict!r} does not go with class {one.code}.")
+        if one.code == UNCLEAR_CODE:
+            return "unclear"
+        if self.answers is None:
+            return self.head["classes"][one.code]
+        try:
+            return self.answers.read(one.answer)
+        except ValueError as error:
+            raise OptionError(f"No answer: {error}.") from error
 
     def undo(self, window: str) -> Decision | None:
         """Take back and return the last decision of this window that still stands; None if there is none."""
@@ -283,12 +337,13 @@ class DecisionFile:
         Raises:
             ValueError: It is not.
         """
-        classes = self.head["classes"]
         if type(made.row) is not int or not 0 <= made.row < self.head["rows"]:
             raise ValueError(f"there is no row {made.row!r}")
-        if type(made.code) is not int or not UNCLEAR_CODE <= made.code < len(classes) or made.verdict not in VERDICTS:
+        if type(made.code) is not int or not UNCLEAR_CODE <= made.code < self._codes or made.verdict not in VERDICTS:
             raise ValueError(f"there is no verdict {made.verdict!r} with class {made.code!r}")
-        label = classes[made.code] if made.code >= 0 else "unclear"
+        label = "unclear"
+        if made.code >= 0:
+            label = self.head["classes"][made.code] if self.answers is None else self.answers.read(str(made.label))
         if (made.verdict == "unclear") != (made.code == UNCLEAR_CODE) or made.label != label:
             raise ValueError(f"verdict {made.verdict!r} and label {made.label!r} do not go with class {made.code}")
         if not all(isinstance(text, str) for text in (made.window, made.at, made.note)):
@@ -298,7 +353,7 @@ class DecisionFile:
         found = _head_in(line)
         if found is None:
             raise OptionError(f"{self.path} is not a file of review decisions. Choose another name.")
-        if found["dqlabels_review"] > FORMAT:
+        if found["dqlabels_review"] > TEXT_FORMAT:
             raise OptionError(
                 f"{self.path} was written by a newer dqlabels (format {found['dqlabels_review']}). Upgrade dqlabels."
             )

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.errors import OptionError
-from dqlabels.frames.columns import ColumnKind, Frame
+from dqlabels.frames.columns import ColumnKind, Frame, Labels
 from dqlabels.noise.rate import RateData
 from dqlabels.noise.reviewed import ReviewAnswers, draw_sample, reviewed_noise, side_of_limit, strata
-from dqlabels.report.data import row_data
-from dqlabels.report.evidence import Evidence
+from dqlabels.report.data import row_data, row_labels
+from dqlabels.report.evidence import Evidence, how_sure
 from dqlabels.report.explanations import Explanation, Line, explain
+from dqlabels.review.answers import FreeAnswers
 from dqlabels.review.cells import cell_of, image_type
 from dqlabels.review.decisions import UNCLEAR_CODE, Decision
-from dqlabels.review.selection import QueuedRows
-from dqlabels.statistics.arrays import IntArray
+from dqlabels.review.selection import MAX_VALUES_LISTED, QueuedRows
+from dqlabels.statistics.arrays import FloatArray, IntArray
 
 SUSPICIOUS = (
     "These rows were chosen because they look wrong, so the share of wrong labels among them is not the noise rate of "
@@ -45,7 +46,9 @@ class ReviewQueue:
     ``table`` is the caller's table without the columns of the audit, ``kinds`` are its features, and ``how_sure``
     says so of each row in ``order``. ``strata`` (m,) are the strata of the sample; ranking rows by them gives the
     same strata as ranking by quality, in a fraction of the time. ``limit`` is what the noise rate is held against.
-    ``probable`` is false where the quality is no probability.
+    ``probable`` is false where the quality is no probability. Where the labels are no classes ``free`` is what may be
+    answered, the classes of the evidence are the texts that are given and suggested, and ``said`` tells of each row why
+    it is here.
     """
 
     evidence: Evidence
@@ -57,6 +60,8 @@ class ReviewQueue:
     strata: NDArray[np.int8]
     limit: float | None = None
     probable: bool = True
+    free: FreeAnswers | None = None
+    said: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return int(self.order.size)
@@ -81,7 +86,11 @@ class ReviewQueue:
 
         Rows of a sample come as they were drawn, so they are not chosen from.
         """
-        return {} if self.blind else {"pairs": self.queued.pairs, "columns": self.queued.columns}
+        if self.blind:
+            return {}
+        pairs = self.queued.pairs
+        listed = pairs if self.free is None or len(pairs) <= MAX_VALUES_LISTED else []
+        return {"pairs": listed, "columns": self.queued.columns}
 
     def items(self, places: Sequence[int]) -> list[dict[str, object]]:
         """Return the rows at these places of the queue, as the page shows them; each value once."""
@@ -91,10 +100,11 @@ class ReviewQueue:
         chosen = self.order[places]
         part = self.table[self.evidence.positions[chosen].tolist()]
         values = {name: part[name].to_list() for name in self.queued.names}
-        explanations = [] if self.blind else explain(self.table, self.kinds, self.evidence, chosen)
+        explained_by_classes = not self.blind and self.free is None
+        explanations = explain(self.table, self.kinds, self.evidence, chosen) if explained_by_classes else []
         found: list[dict[str, object]] = []
         for at, (place, row) in enumerate(zip(places, chosen.tolist(), strict=True)):
-            data = row_data(self.evidence, row)
+            data: Mapping[str, object] = row_labels(self.evidence, row)
             explained = _explained(explanations[at]) if explanations else set()
             cells = [cell_of(name, column[at]) for name, column in values.items() if name not in explained]
             shown: dict[str, object] = {
@@ -104,8 +114,11 @@ class ReviewQueue:
                 "given_code": data["given_code"],
                 "values": cells,
             }
-            if not self.blind:
+            if explanations:
+                data = row_data(self.evidence, row)
                 shown |= {**data, "how_sure": self.how_sure[place], "explanation": explanations[at]}
+            elif not self.blind:
+                shown |= {**data, "how_sure": self.how_sure[place], "said": self.said[place]}
             found.append(shown)
         return found
 
@@ -128,6 +141,24 @@ class ReviewQueue:
         at = self.order[self.places[row]]
         meant = {"accept": self.evidence.suggested[at], "keep": self.evidence.codes[at], "unclear": UNCLEAR_CODE}
         return int(meant.get(verdict, code))
+
+    def answer_for(self, row: int, verdict: str, code: int, typed: str = "") -> tuple[int, str]:
+        """Return the position and the text of the label that a verdict on a row means.
+
+        Args:
+            row: Its number in the frame.
+            verdict: What was decided.
+            code: The class that was chosen, -1 where something else was typed.
+            typed: What was typed.
+
+        Raises:
+            OptionError: The row is not in the queue.
+        """
+        meant = self.code_for(row, verdict, code)
+        if self.free is None or verdict == "unclear":
+            return meant, ""
+        listed = 0 <= meant < len(self.evidence.classes)
+        return 0, str(self.evidence.classes[meant]) if listed else typed
 
     def progress(self, standing: Mapping[int, Decision]) -> Mapping[str, object]:
         """Count the decisions by verdict, and estimate the noise rate if the rows are a sample."""
@@ -164,9 +195,19 @@ class ReviewQueue:
         """The decisions on rows of the queue, in its order, and their verdicts."""
         decided = sorted(self.places[row] for row in standing if row in self.places)
         made = [standing[self.rows[place]] for place in decided]
-        codes = np.array([one.code for one in made], dtype=np.int64)
+        codes = np.array([self._code_of(one) for one in made], dtype=np.int64)
         waiting = self.order[decided[-1] + 1 if decided else 0 :]
         return ReviewAnswers(self.order[decided], codes, waiting=waiting), [one.verdict for one in made]
+
+    def _code_of(self, decision: Decision) -> int:
+        """The class that a decision is for; where the labels are none, one beyond those known for what was typed."""
+        if self.free is None or decision.code < 0:
+            return decision.code
+        return self._places_of_texts.get(decision.label, len(self.evidence.classes))
+
+    @cached_property
+    def _places_of_texts(self) -> dict[str, int]:
+        return {str(text): place for place, text in enumerate(self.evidence.classes)}
 
     def _expected(self, answers: ReviewAnswers) -> Expectation | None:
         """How many labels are likely wrong among the rows that are decided, and among those that are open."""
@@ -220,6 +261,42 @@ def suspicious_queue(
     order, sure = evidence.worst()
     nothing = np.empty(0, np.int8)
     return ReviewQueue(evidence, table, kinds, order, tuple(sure), False, nothing, probable=probable)
+
+
+def text_queue(
+    table: Frame,
+    label: str,
+    answers: FreeAnswers,
+    positions: IntArray,
+    suggested: Sequence[object],
+    quality: FloatArray,
+    said: Sequence[str],
+) -> ReviewQueue:
+    """Queue rows whose labels are no classes, in the order given.
+
+    Args:
+        table: The caller's table.
+        label: Its label column.
+        answers: What may be answered.
+        positions: (m,) row numbers, the worst first.
+        suggested: (m,) what is suggested in place of their labels.
+        quality: (m,) of the labels.
+        said: (m,) why each row is here.
+    """
+    given = [answers.text(value) for value in table[label][positions.tolist()].to_list()]
+    wanted = [answers.text(value) for value in suggested]
+    texts = tuple(dict.fromkeys([*given, *wanted]))
+    places = {text: place for place, text in enumerate(texts)}
+    codes, likely = (np.array([places[text] for text in part], dtype=np.int64) for part in (given, wanted))
+    nothing, rows = np.empty(0), np.arange(positions.size)
+    evidence = Evidence(
+        Labels(table[label], codes, texts, np.empty(0, np.int64)), positions, codes, np.empty((positions.size, 0)),
+        likely, quality, np.ones(positions.size, dtype=bool), nothing, np.empty((0, 0), np.int64), np.empty((0, 0)),
+        nothing,
+    )  # fmt: skip
+    return ReviewQueue(
+        evidence, table, {}, rows, tuple(how_sure(quality)), False, np.empty(0, np.int8), free=answers, said=tuple(said)
+    )
 
 
 def _explained(explanation: Explanation) -> set[str]:

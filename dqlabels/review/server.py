@@ -129,9 +129,10 @@ class ReviewApp:
 
     def about(self, request: Request) -> Answer:
         """Return what does not change: the label, its classes, and how many rows there are."""
-        classes = self.decisions.head["classes"]
+        free = self.queue.free is not None
+        classes = list(self.queue.evidence.classes) if free else self.decisions.head["classes"]
         about = {"label": self.label, "classes": classes, "blind": self.queue.blind, "rows": self.queue.rows}
-        return {**about, **self.queue.facets()}
+        return {**about, "free": free, **self.queue.facets()}
 
     def rows(self, request: Request) -> Answer:
         """Return the rows at some places of the queue, or a part of it."""
@@ -171,7 +172,10 @@ class ReviewApp:
         code, verdict = message.get("code"), message.get("verdict")
         if not _is_int(code) or not _is_int(seen) or not isinstance(verdict, str):
             raise OptionError("A decision needs row, verdict, code and seen.")
-        made = self.decisions.record(row, verdict, code, window=window, seen=seen, note=_note(message))
+        answer = ""
+        if self.queue.free is not None:
+            code, answer = self.queue.answer_for(row, verdict, code, _text(message, "answer"))
+        made = self.decisions.record(row, verdict, code, window=window, seen=seen, note=_note(message), answer=answer)
         return {"decision": _plain(made), **self._state(_since(message))}
 
     def decide_all(self, message: PageMessage) -> Answer:
@@ -184,7 +188,8 @@ class ReviewApp:
             if not isinstance(one, list) or len(one) != 2 or not all(map(_is_int, one)):
                 raise OptionError("Each of several rows has its number and the decision that was seen.")
             row, seen = one
-            wanted.append(NewDecision(row, verdict, self.queue.code_for(row, verdict, code), seen, _note(message)))
+            meant, answer = self.queue.answer_for(row, verdict, code)
+            wanted.append(NewDecision(row, verdict, meant, seen, _note(message), answer))
         made, passed_over = self.decisions.record_all(wanted, window=_window(message))
         return {"made": len(made), "passed_over": passed_over, **self._state(_since(message))}
 
@@ -283,8 +288,12 @@ def _window(message: PageMessage) -> str:
 
 
 def _note(message: PageMessage) -> str:
-    note = message.get("note", "")
-    return note if isinstance(note, str) else ""
+    return _text(message, "note")
+
+
+def _text(message: PageMessage, name: str) -> str:
+    text = message.get(name, "")
+    return text if isinstance(text, str) else ""
 
 
 def _since(message: PageMessage) -> int:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from support.browser import chromium, violations
 from support.frames import two_classes
+from support.other_labels import prices
 from support.reports import HOSTILE, many_classes
 
 import dqlabels
@@ -29,6 +30,7 @@ def audits():
         "plain": dqlabels.audit(pl.DataFrame(two_classes(400)), "label"),
         "hostile": dqlabels.audit(pl.DataFrame(data), "label"),
         "many": many_classes(),
+        "numbers": dqlabels.audit(pl.DataFrame(prices(0.05)), "price", task="regression"),
         "empty": dqlabels.audit(pl.DataFrame({"x": range(60), "y": ["a"] * 30 + ["b"] * 30}), "y", features=["x"]),
     }
 
@@ -120,6 +122,28 @@ def test_another_label_is_found_by_typing(review):
     wait_decided(page, 1)
     (made,) = page.session.decisions.standing.values()
     assert (made.label, "73" in made.label) == (wanted, True)
+
+
+def test_a_number_is_accepted_or_typed(review):
+    page = review("numbers")
+    page.keyboard.press("a")
+    wait_decided(page, 1)
+    page.keyboard.press("c")
+    page.keyboard.type("101.50")
+    page.keyboard.press("Enter")
+    wait_decided(page, 2)
+    made = [one.label for _, one in sorted(page.session.decisions.standing.items(), key=lambda item: item[1].id)]
+    assert (verdicts(page)[:2], made[1]) == (["accept", "choose"], "101.5")
+    assert page.said == []
+
+
+def test_what_is_no_number_is_not_saved(review):
+    page = review("numbers")
+    page.keyboard.press("c")
+    page.keyboard.type("a lot")
+    page.keyboard.press("Enter")
+    page.locator("#trouble").filter(has_text="is not a number such as 12.5").wait_for()
+    assert verdicts(page) == []
 
 
 def test_the_table_takes_the_same_keys(review):

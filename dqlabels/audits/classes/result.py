@@ -40,7 +40,7 @@ from dqlabels.audits.measured import (
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.errors import OptionError, warn_all
-from dqlabels.frames.columns import ColumnKind, Frame, Labels
+from dqlabels.frames.columns import ColumnKind, Frame
 from dqlabels.frames.names import Form
 from dqlabels.frames.outputs import table_of, to_callers_kind, with_quality
 from dqlabels.noise.anchor import anchor_noise
@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from dqlabels.checks.result import Checkup
     from dqlabels.report.data import ReportData
     from dqlabels.report.summary import ClassSummary
+    from dqlabels.review.decisions import Head
     from dqlabels.review.queue import ReviewQueue
 
 # What tells the profile of one trusted table from that of another.
@@ -753,16 +754,17 @@ class LabelAudit(ClassAudit):
         marks, curve = Marks(str(self.label), self.table.implementation), self.calibration.review_curve()
         return Charts(marks, cast("ClassSummary", self.to_dict()), self.evidence, curve, self.noise_rates)
 
-    def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Labels]:
+    def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Head]:
+        from dqlabels.review.decisions import head_of
         from dqlabels.review.queue import sample_queue, suspicious_queue
 
         table, kinds = self._features()
         if sample is None:
             queue = suspicious_queue(self.evidence, table, kinds, probable=self.options.compat is None)
-            return queue, self.evidence.labels
+            return queue, head_of(self.evidence.labels)
         seed = self.options.random_state
         queue = sample_queue(self.evidence, table, kinds, rows=sample, random_state=seed, limit=limit)
-        return queue, self.evidence.labels
+        return queue, head_of(self.evidence.labels)
 
     def _checked(self) -> Checked:
         return Checked(self.evidence, chosen=self.again is not None)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from dqlabels.audits.trusted.drift import Drift
     from dqlabels.checks.result import Checkup
+    from dqlabels.review.decisions import Head
+    from dqlabels.review.queue import ReviewQueue
 
 MAX_IN_DICT = 10
 LIMITS = ("max_noise_rate", "max_class_noise_rate", "max_segment_noise_rate", "by", *DECIDING)
@@ -449,6 +451,35 @@ class MultilabelAudit(Audit):
         """The tags, the most flagged first."""
         judged = f"Judged by {self.model}, which disagrees with {self.model_error:.1%} of the answers"
         return CheckDetails("rows", judged, {"tags": records(self.classes)})
+
+    def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Head]:
+        if sample is not None:
+            self._refuse("review_sample")
+        if self.evidence.tags.lists is None:
+            raise OptionError(
+                f"review() puts lists of labels back into one column, and {self.label!r} are yes/no columns. Make a "
+                "column that lists the names of those that say yes, and review that."
+            )
+        from dqlabels.review.answers import FreeAnswers
+        from dqlabels.review.decisions import text_head_of
+        from dqlabels.review.queue import text_queue
+
+        evidence, table = self.evidence, self.table.drop(*self.names)
+        values, quality = evidence.tags.values, evidence.verdict.quality
+        rows = np.flatnonzero(evidence.verdict.row_flagged)
+        rows = rows[np.argsort(evidence.verdict.row_quality[rows], kind="stable")]
+        said = [
+            "; ".join(
+                f"{values[tag]} is {'wrong' if evidence.tags.codes[row, tag] == 1 else 'missing'}, quality "
+                f"{quality[row, tag]:.3f}"
+                for tag in np.flatnonzero(evidence.verdict.flagged[row]).tolist()
+            )
+            for row in rows.tolist()
+        ]
+        answers = FreeAnswers("list", tags=tuple(map(str, values)))
+        suggested = self.table[self.names[1]][rows.tolist()].to_list()
+        found = text_queue(table, self.label, answers, rows, suggested, evidence.verdict.row_quality[rows], said)
+        return found, text_head_of(table[self.label], answers)
 
     def without_frame(self) -> Self:
         """The audit with what its gate and its rows are made from, and nothing else, to be cached."""

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
     from dqlabels.audits.segments import Segments
     from dqlabels.checks.result import Checkup
+    from dqlabels.review.decisions import Head
+    from dqlabels.review.queue import ReviewQueue
 
 MAX_ROWS_IN_DICT = 10
 INTERVAL = 0.90  # confidence of the flagged share's interval
@@ -271,6 +273,29 @@ class ValueAudit(AmountAudit):
         amounts = {"prediction": evidence.predicted, "low": low, "high": high}
         columns = {name: targets.written(values) for name, values in amounts.items()}
         return self._listing({"row": evidence.positions, **columns, "score": evidence.scores})
+
+    def _review_queue(self, sample: int | None, limit: float | None) -> tuple[ReviewQueue, Head]:
+        if sample is not None:
+            self._refuse("review_sample")
+        from dqlabels.review.answers import FreeAnswers
+        from dqlabels.review.decisions import text_head_of
+        from dqlabels.review.queue import text_queue
+
+        evidence, table = self.evidence, self.table.drop(*self.names)
+        order, kinds = evidence.worst()
+        positions, answers = evidence.positions[order], FreeAnswers.of(table[self.label])
+        targets, outputs = evidence.targets, evidence.outputs[order]
+        ends = [
+            targets.written(end).to_list() for end in evidence.judge.interval(targets, outputs[:, 0], outputs[:, 1])
+        ]
+        said = [
+            f"The value is {kind}: of rows like this 90% of right values lie between {answers.text(low)} and "
+            f"{answers.text(high)}."
+            for kind, low, high in zip(kinds, *ends, strict=True)
+        ]
+        suggested = self.table[self.names[1]][positions.tolist()].to_list()
+        queue = text_queue(table, self.label, answers, positions, suggested, evidence.quality[order], said)
+        return queue, text_head_of(table[self.label], answers)
 
     def without_frame(self) -> Self:
         """The audit with what its gate and its rows are made from, and nothing else, to be cached."""

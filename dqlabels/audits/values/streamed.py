@@ -56,6 +56,7 @@ class StreamedValueAudit(AmountAudit):
         "audited_rows": NOT_HERE,
         "drift": NOT_HERE,
         "predictions": NOT_HERE,
+        "review": NOT_HERE,
         "checkup": NO_CHECKUP,
         "how_sure": IN_THE_QUERY,
     }

@@ -96,7 +96,9 @@
   const why = (item) => {
     const box = el("why");
     box.replaceChildren();
-    if (about.blind || !item.explanation) return;
+    if (about.blind) return;
+    if (item.said) box.append(line("p", data(item.said), ` Quality ${item.quality.toFixed(3)}, ${item.how_sure}.`));
+    if (!item.explanation) return;
     const lines = [...item.explanation.toward, ...item.explanation.against];
     box.append(line("p", "The model gives ", percent(item.suggested_prob), " to ", data(item.suggested), " and ", percent(item.given_prob), " to ", data(item.given), `. Quality ${item.quality.toFixed(3)}, ${item.how_sure}.`));
     if (!lines.length) return;
@@ -143,10 +145,11 @@
     if (!about.blind) answers.append(button(["Accept ", data(item.suggested)], "A", () => decide("accept", item.suggested_code), true));
     answers.append(button(["Keep ", data(item.given)], "K", () => decide("keep", item.given_code)));
     const rest = others(item);
-    if (about.classes.length <= 9) answers.append(...rest.map(([name, code]) => button([data(name)], String(code + 1), () => decide_class(code))));
+    if (about.free) answers.append(button(["Another answer"], "C", choose));
+    else if (about.classes.length <= 9) answers.append(...rest.map(([name, code]) => button([data(name)], String(code + 1), () => decide_class(code))));
     else if (rest.length) answers.append(button(["Choose another"], "C", choose));
     answers.append(button(["Unclear"], "U", () => decide("unclear", -1)));
-    if (!about.blind) answers.append(button(["Rows like this one"], "L", alike));
+    if (!about.blind && !about.free) answers.append(button(["Rows like this one"], "L", alike));
   };
   const show_one = () => {
     const item = current();
@@ -181,6 +184,7 @@
     if (!chosen.size) return;
     if (!about.blind) box.append(button(["Accept suggestions"], "A", () => decide_many("accept", -1), true));
     box.append(button(["Keep labels"], "K", () => decide_many("keep", -1)), button(["Unclear"], "U", () => decide_many("unclear", -1)));
+    if (about.free) return;
     const pick = make("select", null, { "aria-label": "Label for the chosen rows" });
     pick.append(make("option", "Set to …", { value: "" }), ...about.classes.map((name, code) => make("option", name, { value: code })));
     pick.addEventListener("change", () => { if (pick.value) queue(() => decide_many("choose", Number(pick.value))); });
@@ -214,7 +218,7 @@
     el("where").textContent = view.length ? `${start + 1} to ${Math.min(start + PAGE, view.length)} of ${view.length}` : "none";
     show_together();
   };
-  const speaking = (item) => item.explanation.toward.slice(0, 2).flatMap((one, k) => [k ? ", " : "", data(`${one.column}: ${one.value}`)]);
+  const speaking = (item) => item.said ? [data(item.said)] : item.explanation.toward.slice(0, 2).flatMap((one, k) => [k ? ", " : "", data(`${one.column}: ${one.value}`)]);
   const show = async () => {
     say_progress();
     const start = table ? Math.floor(at / PAGE) * PAGE : at;
@@ -267,7 +271,7 @@
   };
   const alike = async () => {
     const item = current();
-    if (!item || about.blind) return;
+    if (!item || about.blind || about.free) return;
     const told = item.explanation.toward.find((one) => about.columns.some(({ name, values }) => name === one.column && values.includes(one.value)));
     el("text").value = "";
     el("given").value = String(item.given_code);
@@ -301,13 +305,13 @@
   };
 
   // Decisions.
-  const decide = async (verdict, code, stay) => {
+  const decide = async (verdict, code, stay, typed) => {
     if (table && chosen.size) return decide_many(verdict, code);
     const item = current();
     if (!item) return;
     const seen = standing.get(item.row);
     const note = table ? (seen && seen.note) || "" : el("note").value.trim();
-    const answer = await ask("/api/decide", { row: item.row, verdict, code, note, seen: seen ? seen.id : 0, window: window_id, since: last });
+    const answer = await ask("/api/decide", { row: item.row, verdict, code, note, answer: typed || "", seen: seen ? seen.id : 0, window: window_id, since: last });
     if (answer.conflict) {
       if (answer.decision) standing.set(item.row, answer.decision);
       else standing.delete(item.row);
@@ -339,6 +343,8 @@
     await show();
     if (passed) trouble(`Another window answered ${passed} of these rows in the meantime; its answers are kept.`);
   };
+  // What was typed where the labels are no classes.
+  const decide_text = (typed) => decide("choose", -2, false, typed);
   const decide_class = async (code) => {
     if (code < 0 || code >= about.classes.length) return;
     if (table && chosen.size) return decide_many("choose", code);
@@ -361,13 +367,15 @@
   const save_note = async () => {
     const item = current();
     const decision = item && standing.get(item.row);
-    if (decision && (decision.note || "") !== el("note").value.trim()) await decide(decision.verdict, decision.code, true);
+    if (!decision || (decision.note || "") === el("note").value.trim()) return;
+    if (about.free && decision.verdict === "choose") await decide("choose", -2, true, decision.label);
+    else await decide(decision.verdict, decision.code, true);
   };
 
   const choose = async () => {
     if (!view.length) return;
     if (table) await set_view(false);
-    if (!others(current()).length) return;
+    if (!about.free && !others(current()).length) return;
     choosing = true;
     picked = 0;
     el("choices").hidden = false;
@@ -378,11 +386,13 @@
   const list = () => {
     const wanted = el("wanted").value.trim().toLowerCase();
     shown_classes = others(current()).filter(([name]) => name.toLowerCase().includes(wanted)).slice(0, 50);
+    const typed = el("wanted").value.trim();
+    if (about.free && typed) shown_classes = [[typed, -2], ...shown_classes.filter(([name]) => name !== typed)];
     picked = Math.max(0, Math.min(picked, shown_classes.length - 1));
     el("list").replaceChildren(...shown_classes.map(([name, code], k) => {
       const node = make("li", null, { role: "option", id: `class-${code}`, "aria-selected": String(k === picked) });
       node.append(data(name));
-      node.addEventListener("click", () => queue(() => decide_class(code)));
+      node.addEventListener("click", () => queue(() => (code === -2 ? decide_text(name) : decide_class(code))));
       return node;
     }));
     const now = shown_classes[picked];
@@ -398,7 +408,7 @@
       list();
     } else if (event.key === "Enter") {
       const now = shown_classes[picked];
-      if (now) queue(async () => { await decide_class(now[1]); el("title").focus(); });
+      if (now) queue(async () => { await (now[1] === -2 ? decide_text(now[0]) : decide_class(now[1])); el("title").focus(); });
     } else if (event.key === "Escape") {
       el("title").focus(); // at once, so that the next key is not taken for text
       queue(async () => { choosing = false; await show(); });
@@ -466,7 +476,7 @@
     if (event.key === "Enter" && event.target.closest("button")) return;
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (!table && (key === "ArrowDown" || key === "ArrowUp")) return; // scrolls
-    const act = /^[1-9]$/.test(key) ? () => (about.classes.length <= 9 ? decide_class(Number(key) - 1) : null) : keys[key];
+    const act = /^[1-9]$/.test(key) ? () => (!about.free && about.classes.length <= 9 ? decide_class(Number(key) - 1) : null) : keys[key];
     if (!act) return;
     event.preventDefault();
     queue(act);
