@@ -11,28 +11,49 @@ from numpy.typing import ArrayLike
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 
+TINY = 1e-12
 
-def design_effect(errors: BoolArray, clusters: IntArray) -> float:
-    """Return by how much clusters widen the variance of a share of errors, at least 1.
 
-    Args:
-        errors: (m,) true for an error.
-        clusters: (m,) the cluster of each, numbered from 0.
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """How far the errors of a model come in clusters.
 
-    Source: Kish (1965), Survey Sampling; the variance of a ratio of cluster sums (Cochran 1977, section 2.11).
-
-    >>> errors = np.array([True, True, True, True] + [False] * 36)
-    >>> [round(design_effect(errors, clusters), 1) for clusters in (np.arange(40), np.arange(40) // 4)]
-    [1.0, 4.4]
+    ``beyond`` is the variance of their share, times the number of labels, that independent errors do not explain;
+    ``largest`` is the design effect of clusters that are wrong as a whole.
     """
-    share = float(errors.mean()) if errors.size else 0.0
-    alone = errors.size * share * (1 - share)
-    rows = np.bincount(clusters)
-    rows = rows[rows > 0]
-    if alone <= 0 or rows.size < 2:
-        return 1.0
-    beyond = np.bincount(clusters, weights=errors - share)
-    return max(float((beyond**2).sum()) * rows.size / (rows.size - 1) / alone, 1.0)
+
+    beyond: float
+    largest: float
+
+    @classmethod
+    def of(cls, errors: BoolArray, clusters: IntArray) -> Clusters:
+        """Read it off the errors.
+
+        Args:
+            errors: (m,) true where the model differs from the label.
+            clusters: (m,) the cluster of each, numbered from 0.
+
+        Source: Kish (1965), Survey Sampling; the variance of a ratio of cluster sums (Cochran 1977, section 2.11).
+        """
+        rows = np.bincount(clusters)
+        rows = rows[rows > 0]
+        if rows.size < 2:
+            return cls(0.0, 1.0)
+        share = float(errors.mean())
+        sums = np.bincount(clusters, weights=errors - share)
+        variance = float((sums**2).sum()) / errors.size * rows.size / (rows.size - 1)
+        return cls(max(variance - share * (1 - share), 0.0), float((rows**2).sum() / rows.sum()))
+
+    def effect(self, share: float) -> float:
+        """Return by how much clusters widen the variance of a share of wrong labels, at least 1.
+
+        All that errors cluster is put down to the labels, none to the model.
+
+        >>> errors, alone, fours = np.arange(40) < 4, np.arange(40), np.arange(40) // 4
+        >>> [round(Clusters.of(errors, clusters).effect(0.1), 1) for clusters in (alone, fours)]
+        [1.0, 4.0]
+        """
+        return float(np.clip(1 + self.beyond / max(share * (1 - share), TINY), 1.0, self.largest))
 
 
 def within_clusters(rate: NoiseRate, effect: float, class_rows: IntArray, clustered: str) -> NoiseRate:

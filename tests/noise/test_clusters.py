@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqlabels.noise.clusters import design_effect, within_clusters
+from dqlabels.noise.clusters import Clusters, within_clusters
 from dqlabels.noise.mixture import mixture_noise
 
 
@@ -16,6 +16,10 @@ def drawn(seed: int, together: bool) -> tuple[np.ndarray, np.ndarray]:
     clusters = np.repeat(np.arange(400), 8)
     errors = (rng.random(400) < 0.1)[clusters] if together else rng.random(3_200) < 0.1
     return errors, clusters
+
+
+def design_effect(errors: np.ndarray, clusters: np.ndarray) -> float:
+    return Clusters.of(errors, clusters).effect(float(errors.mean()))
 
 
 def test_errors_that_fill_clusters_count_once_for_each():
@@ -52,3 +56,14 @@ def test_the_interval_grows_with_the_effect_and_stays_one():
     assert rate.high < wide.high < wider.high <= 1
     assert (wide.class_low <= rate.class_low).all()
     assert 0 <= wider.low <= wide.low <= rate.estimate
+
+
+def test_independent_errors_of_the_model_hide_no_clusters_of_wrong_labels():
+    wrong, clusters = drawn(0, together=True)
+    disagree = wrong | (np.random.default_rng(1).random(wrong.size) < 0.05)
+    share = float(wrong.mean())
+    assert 0.8 * design_effect(wrong, clusters) < Clusters.of(disagree, clusters).effect(share) <= 8
+
+
+def test_no_rate_is_more_clustered_than_whole_clusters():
+    assert Clusters.of(*drawn(0, together=True)).effect(1e-9) == 8

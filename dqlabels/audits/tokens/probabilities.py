@@ -114,7 +114,8 @@ def _by_arrow(column: Column, source: str) -> Vectors | None:
     That is so without PyArrow, and where a vector is missing or of another length, which is said elsewhere.
     """
     dtype = column.dtype
-    if not (isinstance(dtype, nw.List) and isinstance(dtype.inner, (nw.List, nw.Array, nw.Struct))):
+    inner_type = dtype.inner if isinstance(dtype, nw.List) else None
+    if not isinstance(inner_type, (nw.List, nw.Array, nw.Struct)):
         return None
     try:
         array: Any = column.to_arrow()
@@ -122,12 +123,12 @@ def _by_arrow(column: Column, source: str) -> Vectors | None:
         return None
     array = array.combine_chunks() if hasattr(array, "combine_chunks") else array
     inner, lengths = array.flatten(), array.value_lengths().fill_null(-1).to_numpy(zero_copy_only=False)
-    names = tuple(one.name for one in dtype.inner.fields) if isinstance(dtype.inner, nw.Struct) else ()
+    names = tuple(one.name for one in inner_type.fields) if isinstance(inner_type, nw.Struct) else ()
     parts = [inner.field(name) for name in names] if names else [inner.flatten()]
-    if not len(inner) or inner.null_count or any(part.null_count for part in parts):
+    if not len(inner) or inner.null_count or any(part.null_count or hasattr(part, "flatten") for part in parts):
         return None
     width = len(names) or len(parts[0]) // len(inner)
-    if isinstance(dtype.inner, nw.List) and (inner.value_lengths().to_numpy(zero_copy_only=False) != width).any():
+    if isinstance(inner_type, nw.List) and (inner.value_lengths().to_numpy(zero_copy_only=False) != width).any():
         return None
     numbers = [part.to_numpy(zero_copy_only=False).astype(np.float64) for part in parts]
     matrix = np.column_stack(numbers) if names else numbers[0].reshape(len(inner), width)
@@ -148,7 +149,10 @@ def _matrix(value: Any, source: str, row: int) -> tuple[FloatArray, tuple[str, .
         fields = tuple(first) if isinstance(first, dict) else ()
         width = len(first)
         vectors = [[np.nan] * width if is_missing(entry) else _vector(entry, fields) for entry in entries]
-        return np.asarray(vectors, dtype=np.float64).reshape(len(entries), width), fields
+        matrix = np.asarray(vectors, dtype=np.float64)
+        if matrix.size != len(entries) * width or matrix.ndim > 2:
+            raise ValueError("vectors of vectors")
+        return matrix.reshape(len(entries), width), fields
     except (TypeError, ValueError, KeyError) as error:
         raise ProbabilityError(
             f"Row {row} of {source} holds {str(value)[:60]!r}, which is no list of vectors of equal length. "

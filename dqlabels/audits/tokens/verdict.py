@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
 from dqlabels.audits.tokens.sentences import Sentences
 from dqlabels.audits.verdict import ClassVerdict, confident_learning, plain_scoring, verdict_of
 from dqlabels.engines.memory import Pairs
-from dqlabels.noise.clusters import design_effect, within_clusters
+from dqlabels.noise.clusters import Clusters, within_clusters
 from dqlabels.noise.rate import NoiseRate
 from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
@@ -39,11 +38,16 @@ def judge_tokens(codes: IntArray, probs: RealArray, sentences: IntArray, options
     rows, pairs = np.bincount(codes, minlength=probs.shape[1]), Pairs.to_fill(probs)
     tiny = (rows > 0) & (rows < MIN_ROWS_PER_CLASS)
     found = confident_learning(codes, probs, options, pairs, frozen_classes=tiny if options.compat is None else None)
-    effect = design_effect(found.likely != codes, sentences)
-    widened = partial(sentences_rate, effect=effect, class_tokens=rows)
+    errors = found.likely != codes
+    clusters = Clusters.of(errors, sentences)
+
+    def widened(rate: NoiseRate) -> NoiseRate:
+        return sentences_rate(rate, clusters.effect(rate.estimate), rows)
+
+    independent = 1 / clusters.effect(float(errors.mean()))
     score = plain_scoring(options, found.thresholds)
-    verdict = verdict_of(codes, probs, found, score, options, pairs, independent=1 / effect, corrected=widened)
-    return TokenVerdict(verdict, effect)
+    verdict = verdict_of(codes, probs, found, score, options, pairs, independent=independent, corrected=widened)
+    return TokenVerdict(verdict, clusters.effect(verdict.calibration.rate.estimate))
 
 
 def sentences_rate(rate: NoiseRate, effect: float, class_tokens: IntArray) -> NoiseRate:

@@ -236,6 +236,11 @@ def spoilt(**columns: Any) -> pl.DataFrame:
             ProbabilityError,
             "one probability for",
         ),
+        (
+            lambda: spoilt(probs={2: None}).with_columns(probs=pl.Series([[[[0.2]] * 5]] * 80)),
+            ProbabilityError,
+            "which is no list of vectors",
+        ),
         (lambda: spoilt().with_columns(label_quality=1.0), OutputColumnError, "already in the frame"),
         (lambda: spoilt().drop("tags"), LabelColumnError, "no column 'tags'"),
         (lambda: spoilt().drop("probs"), FeatureError, "no column 'probs'"),
