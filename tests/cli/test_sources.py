@@ -249,49 +249,52 @@ def test_a_workbook_is_not_written(tmp_path):
 
 
 @pytest.fixture
-def store(monkeypatch):
-    """A function that serves objects of a bucket on this machine, whose key is known, or another."""
-    with_store = []
+def audit_in_store(monkeypatch):
+    """A function that serves objects to one key, and runs ``dqlabels audit`` in a process of its own.
 
-    def serve(objects, key=KEY):
-        context = object_store(objects)
-        address = context.__enter__()
-        with_store.append(context)
-        settings = {"ENDPOINT_URL": address, "ACCESS_KEY_ID": key, "SECRET_ACCESS_KEY": "s", "REGION": "eu-north-1"}
-        for name, value in {**settings, "ALLOW_HTTP": "true"}.items():
-            monkeypatch.setenv(f"AWS_{name}", value)
+    Threads of Polars read the environment, which must not change under them.
+    """
 
-    yield serve
-    for context in with_store:
-        context.__exit__(None, None, None)
+    def run(objects, *arguments, key=KEY):
+        with object_store(objects) as address:
+            settings = {"ENDPOINT_URL": address, "ACCESS_KEY_ID": key, "SECRET_ACCESS_KEY": "s", "REGION": "eu-north-1"}
+            for name, value in {**settings, "ALLOW_HTTP": "true"}.items():
+                monkeypatch.setenv(f"AWS_{name}", value)
+            return command.process("audit", *map(str, arguments), *JUDGED)
+
+    return run
 
 
-@pytest.mark.parametrize("name", ["in.parquet", "in.csv", "in.csv.gz"])
-def test_an_object_is_read_from_its_address(tmp_path, store, name):
-    text = table().write_csv().encode()
-    content = {"in.parquet": parquet(table()), "in.csv": text, "in.csv.gz": gzip.compress(text)}[name]
-    store({f"loans-{name.replace('.', '-')}/{name}": content})
-    found = audited(f"s3://loans-{name.replace('.', '-')}/{name}", tmp_path / "out.csv")
+@pytest.mark.parametrize("name", ["in.parquet", "in.csv.gz"])
+def test_an_object_is_read_from_its_address(tmp_path, audit_in_store, name):
+    content = parquet(table()) if name == "in.parquet" else gzip.compress(table().write_csv().encode())
+    done = audit_in_store({f"loans/{name}": content}, f"s3://loans/{name}", "-o", tmp_path / "out.csv")
+    assert done.returncode == 0, done.stderr
+    found = pl.read_csv(tmp_path / "out.csv", infer_schema_length=0)
     assert found["code"].to_list() == table()["code"].to_list()
 
 
 @pytest.mark.parametrize(("given", "options"), [("s3://months/", []), ("s3://months/**/*.parquet", ["--glob"])])
-def test_the_objects_below_an_address_are_one_table(tmp_path, store, given, options):
-    store({"months/month=1/a.parquet": parquet(table()[:50]), "months/month=2/a.parquet": parquet(table()[50:])})
-    found = audited(given, *options, tmp_path / "out.parquet")
+def test_the_objects_below_an_address_are_one_table(tmp_path, audit_in_store, given, options):
+    objects = {"months/month=1/a.parquet": parquet(table()[:50]), "months/month=2/a.parquet": parquet(table()[50:])}
+    done = audit_in_store(objects, given, *options, "-o", tmp_path / "out.parquet")
+    assert done.returncode == 0, done.stderr
+    found = pl.read_parquet(tmp_path / "out.parquet")
     assert found["code"].to_list() == table()["code"].to_list()
     assert ("month" in found.columns) == (not options)
 
 
-@pytest.mark.parametrize(
-    ("given", "key"),
-    [("s3://refused/in.parquet", "another"), ("s3://missing/in.parquet", KEY), ("s3://bad/in.parquet", KEY)],
-)
-def test_an_object_that_cannot_be_read_is_named_with_where_credentials_are_taken_from(tmp_path, store, given, key):
-    store({"refused/in.parquet": parquet(table()), "bad/in.parquet": b"no table at all"}, key)
-    said = refused(given, output=tmp_path / "out.csv")
-    assert said.startswith(f"dqlabels: {given} cannot be read: ")
+@pytest.mark.parametrize(("name", "key"), [("in.parquet", "another"), ("missing.parquet", KEY), ("bad.parquet", KEY)])
+def test_an_object_that_cannot_be_read_is_named_with_where_credentials_are_taken_from(
+    tmp_path, audit_in_store, name, key
+):
+    objects = {"loans/in.parquet": parquet(table()), "loans/bad.parquet": b"no table at all"}
+    done = audit_in_store(objects, f"s3://loans/{name}", "-o", tmp_path / "out.csv", key=key)
+    assert done.returncode == 2, done.stderr
+    said = done.stderr.decode()
+    assert said.startswith(f"dqlabels: s3://loans/{name} cannot be read: ")
     assert "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_azure_without_an_account_is_named_with_the_variables(tmp_path, monkeypatch):
