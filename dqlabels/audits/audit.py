@@ -45,8 +45,9 @@ def audit(frame: Any, label: str | Sequence[str], **options: Unpack[AuditOptions
     Returns:
         The audit; ``.frame`` is the caller's frame, same type, rows and index, with three more columns. One class per
         row gives a :class:`dqlabels.LabelAudit` (a :class:`dqlabels.StreamedAudit` where the rows were streamed),
-        numbers a :class:`dqlabels.ValueAudit`, several labels per row a :class:`dqlabels.MultilabelAudit`, several
-        people's labels a :class:`dqlabels.AnnotatorAudit`; all have the same verbs, and say so where one is not theirs.
+        numbers a :class:`dqlabels.ValueAudit`, several labels per row a :class:`dqlabels.MultilabelAudit`, labels of
+        tokens a :class:`dqlabels.TokenAudit`, several people's labels a :class:`dqlabels.AnnotatorAudit`; all have the
+        same verbs, and say so where one is not theirs.
 
     Raises:
         DQLabelsError: One of its subclasses, by what is wrong: the label column, the features, the

@@ -23,6 +23,7 @@ from dqlabels.audits.tokens.sentences import (
     Sentences,
     check_lengths,
     exploded,
+    former_suggestions,
     is_missing,
     list_lengths,
     listed_beside,
@@ -31,7 +32,7 @@ from dqlabels.audits.tokens.sentences import (
 )
 from dqlabels.errors import FeatureError, OptionError, ProbabilityError
 from dqlabels.frames.beside import NamedColumns
-from dqlabels.frames.columns import AUDIT_COLUMNS, Column, Frame, require, row_values
+from dqlabels.frames.columns import Column, Frame, require, row_values
 from dqlabels.frames.outputs import table_of
 from dqlabels.models.folds import FOLDS, Fold, Splitter
 from dqlabels.statistics.arrays import FloatArray, IntArray
@@ -259,8 +260,7 @@ def _read_features(table: Frame, label: str, options: Options) -> tuple[Sentence
     if named is not None and label in named:
         raise FeatureError(f"Column {label!r} is the label, so it cannot be a feature. Remove it from features=.")
     beside = [one for one in (options.groups, options.sample_weight) if isinstance(one, str)]
-    former = AUDIT_COLUMNS if set(AUDIT_COLUMNS) <= set(table.columns) else ()
-    apart = {label, *options.exclude, *beside, *(former if named is None else ())}
+    apart = {label, *options.exclude, *beside, *(former_suggestions(table, sentences) if named is None else ())}
     chosen = [name for name in (table.columns if named is None else named) if name not in apart]
     lists = listed_beside(table, label, sentences, chosen, must=named is not None)
     others = [name for name in chosen if name not in lists]

@@ -260,6 +260,25 @@ def listed_beside(
     return found
 
 
+def former_suggestions(table: Frame, sentences: Sentences) -> list[str]:
+    """Return the columns of suggestions that an earlier audit of these labels added, whatever they are called.
+
+    Between a quality and a flag, they differ from the labels exactly where the flag is true.
+    """
+    names = table.columns
+    found = []
+    for quality, suggested, flag in zip(names, names[1:], names[2:], strict=False):
+        kinds = table[quality].dtype.is_float() and table[flag].dtype == nw.Boolean
+        if not kinds or not is_nested(table[suggested]):
+            continue
+        rows = zip(table[suggested].to_list(), table[flag].to_list(), sentences.lists, strict=True)
+        if all(
+            (list(other) != given) == flagged for other, flagged, given in rows if given and not is_missing(flagged)
+        ):
+            found.append(suggested)
+    return found
+
+
 def repeated(values: NDArray[Any] | None, sentences: Sentences) -> NDArray[Any] | None:
     """A value of each sentence (n,) for each of its tokens (t,)."""
     return None if values is None else values[sentences.rows]

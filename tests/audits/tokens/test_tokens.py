@@ -292,6 +292,46 @@ def test_embeddings_of_tokens_judge_them_by_default(library, make_frame):
     assert any("'topic' have not one entry for each token" in note for note in audit.warnings)
 
 
+@noted
+def test_the_suggestions_of_an_earlier_audit_judge_nothing(library, make_frame):
+    table = sentences(wrong=0.05)
+    frame = make_frame({"tags": table["tags"], "probs": table["probs"], "vectors": table["vectors"]})
+    names = ("how_good", "better", "odd")
+    frame = dqlabels.audit(frame, "tags", **TOKEN_PROBS, names=names).frame
+    audit = dqlabels.audit(frame, "tags", **TOKENS, exclude=["probs"])
+    assert audit.features == ("vectors",)
+
+
+def drawn(seed: int) -> dict[str, list[Any]]:
+    """Sentences of 0 to 6 tokens, some of which, or of whose tokens, have no label or no probabilities."""
+    rng = np.random.default_rng(seed)
+    table: dict[str, list[Any]] = {"tags": [["a", "b", "a", "b"]], "probs": [[[0.8, 0.2], [0.2, 0.8]] * 2]}
+    for codes in (rng.integers(0, 2, size) for size in rng.integers(0, 7, 12)):
+        tags = [None if rng.random() < 0.1 else "ab"[code] for code in codes]
+        probs = rng.dirichlet(np.ones(2), codes.size).tolist()
+        lost = rng.random() < 0.2
+        table["tags"].append(None if lost else tags)
+        table["probs"].append(None if lost and rng.random() < 0.5 else probs)
+    return table
+
+
+@noted
+@given(st.integers(0, 1_000))
+@LAWS
+def test_whatever_is_missing_a_flag_says_that_the_suggestion_is_another_list(seed):
+    table = drawn(seed)
+    audits = [
+        dqlabels.audit(make(table), "tags", **TOKENS, pred_probs="probs", classes=["a", "b"])
+        for make in (pl.DataFrame, pd.DataFrame, pa.table)
+    ]
+    frame = audits[0].frame
+    for tags, suggested, flag in frame[["tags", "suggested_label", "is_label_issue"]].iter_rows():
+        judged = any(tag is not None for tag in tags or ())
+        assert flag is None if not judged else flag == (tags != suggested)
+        assert judged or tags is None or tags == suggested
+    assert all(audit.to_dict() == audits[0].to_dict() for audit in audits)
+
+
 class Recorder:
     """A classifier that keeps what it was fitted on and asked."""
 
