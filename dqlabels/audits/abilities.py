@@ -46,11 +46,6 @@ ABILITIES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-_NOT_MERGED = (
-    "A grade is flagged at each of its cuts, and the passes over a table that is larger than memory know a single cut."
-)
-GRADES: Mapping[str, str] = MappingProxyType(dict.fromkeys(("streams", "spark", "spark_batch"), _NOT_MERGED))
-
 _TREES = (
     "Numbers are judged by trees of our own, out of bag, whose spread says how far right values of each row stray. A "
     "prediction alone does not."

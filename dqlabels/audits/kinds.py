@@ -100,7 +100,7 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "ordinal", "dqlabels.audits.classes.pipeline", "classes in an order",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), cannot=abilities.GRADES,
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"),
         ),
         Kind(
             "regression", "dqlabels.audits.values.pipeline", "numbers",

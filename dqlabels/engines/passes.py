@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dqlabels.engines.task import Blocks
+from dqlabels.engines.task import Reduced
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
 from dqlabels.statistics.classes import (
     ClassTally,
@@ -53,6 +53,11 @@ class ClassJudge:
         known, (likely, top) = take(probs, codes), likeliest_checked(probs)
         return self._flag(codes, probs, known, likely, top) & ~self.frozen.take(codes), likely
 
+    @staticmethod
+    def likely(probs: RealArray) -> NarrowArray:
+        """The likeliest class (b,)."""
+        return likeliest_checked(probs)[0]
+
     def _flag(
         self, codes: IntArray, probs: RealArray, known: RealArray, likely: NarrowArray, top: RealArray
     ) -> BoolArray:
@@ -71,7 +76,7 @@ class ClassJudge:
 
 
 def find_judge(
-    blocks: Blocks,
+    blocks: Reduced,
     tally: ClassTally,
     *,
     filter_by: str,
@@ -108,7 +113,7 @@ def find_judge(
     )  # fmt: skip
 
 
-def _cuts(blocks: Blocks, filter_by: str, prune: IntArray) -> tuple[FloatArray, FloatArray, float]:
+def _cuts(blocks: Reduced, filter_by: str, prune: IntArray) -> tuple[FloatArray, FloatArray, float]:
     """Find where each selection of a rule begins; minus infinity where the rule has no such selection."""
     k = len(prune)
     margins, own, top = np.full((k, k), -np.inf), np.full(k, -np.inf), -np.inf
@@ -137,7 +142,7 @@ def _observe_own(state: CutoffCounts, codes: IntArray, probs: RealArray) -> None
     state.update(codes if state.limits.size > 1 else np.zeros_like(codes), -in_units(take(probs, codes)))
 
 
-def _margin_cuts(blocks: Blocks, prune: IntArray) -> FloatArray:
+def _margin_cuts(blocks: Reduced, prune: IntArray) -> FloatArray:
     """Smallest margin (K, K) over the given class that is pruned for each other class; infinite where none is."""
     k = len(prune)
     given, other = np.nonzero(prune - np.diag(np.diagonal(prune)))

@@ -89,11 +89,15 @@ class RowLayout:
         return int(np.dtype(self.dtype).itemsize + 4 * self.width)
 
 
-class Blocks(Protocol):
-    """Judged rows that can be read again and again, block by block."""
+class Reduced(Protocol):
+    """Judged rows of which statistics can be merged, again and again."""
 
     def reduce(self, make: Callable[[], State], observe: Observe[State]) -> State:
         """Merge a statistic over all rows that have a label: ``observe(state, labels (b,), outputs (b, width))``."""
+
+
+class Blocks(Reduced, Protocol):
+    """Judged rows that can be read again and again, block by block."""
 
     def gather(self, make: Callable[[], Rows], observe: Callable[[Rows, LabelArray, Outputs], None]) -> Rows:
         """Merge what is drawn of all rows that have a label."""

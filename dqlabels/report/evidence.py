@@ -81,7 +81,7 @@ class Evidence:
         """Say of grades whether each suggestion (m,) is the next one; None for classes without an order."""
         if not self.ordered:
             return None
-        off = np.abs(self.suggested[order] - self.codes[order])
+        off = np.abs(self.suggested[order] - self.worst_codes[order])
         return ["slip" if grades == 1 else "gross" for grades in off]
 
     def class_facts(

@@ -75,10 +75,20 @@ def nearness_joint(codes: IntArray, distances: FloatArray, trusted: ClassTally |
         distances: (n, K) expected distances.
         trusted: Rows that say how near a grade's own are; by default these do.
     """
-    k, nearness = distances.shape[1], _nearness(distances)
-    own = nearness_tally(codes, distances) if trusted is None else trusted
-    reached = np.where((nearness * own.rows >= own.confidence) & (own.rows > 0), nearness, -1)
-    likely = reached.argmax(axis=1)
-    sure = reached.max(axis=1) >= 0
-    cells = codes[sure] * k + likely[sure]
+    k = distances.shape[1]
+    nearest = nearest_grade(distances, nearness_tally(codes, distances) if trusted is None else trusted)
+    sure = nearest >= 0
+    cells = codes[sure] * k + nearest[sure]
     return np.bincount(cells, minlength=k * k).reshape(k, k).astype(np.int64)
+
+
+def nearest_grade(distances: FloatArray, own: ClassTally) -> IntArray:
+    """The nearest grade (n,) to which a row is at least as near as the grade's own rows on average; -1 for none.
+
+    Args:
+        distances: (n, K) expected distances.
+        own: How near the rows of each grade are to it.
+    """
+    nearness = _nearness(distances)
+    reached = np.where((nearness * own.rows >= own.confidence) & (own.rows > 0), nearness, -1)
+    return np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)

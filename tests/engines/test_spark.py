@@ -63,6 +63,17 @@ def test_another_rule_and_score_are_the_same_too(spark):
     assert collected(found).equals(small.audit(frame, "label", **options).frame)
 
 
+def test_grades_get_what_they_get_in_memory(spark):
+    frame = rows().with_columns(pl.col("label").replace_strict({"low": 1, "mid": 2, "top": 3}))
+    found = on_spark(in_spark(spark, frame).repartition(3), "label", task="ordinal", **OPTIONS)
+    assert collected(found).equals(small.audit(frame, "label", task="ordinal", **OPTIONS).frame)
+
+
+def test_strings_say_no_order_of_grades(spark):
+    with pytest.raises(LabelColumnError, match="whose order is not known"):
+        on_spark(in_spark(spark, rows()), "label", task="ordinal")
+
+
 def test_rows_that_repeat_are_sampled_as_in_memory(spark):
     frame = pl.concat([table(500).select("n", "city", "label")] * 4).with_row_index("row")
     frame = frame.with_columns(pl.col("row").cast(pl.Int64))
@@ -103,7 +114,7 @@ def test_a_column_of_fractions_is_audited_as_numbers_here_too(spark):
 @pytest.mark.parametrize(
     ("label", "options", "error", "message"),
     [
-        ("price", {"task": "ordinal"}, OptionError, "task='ordinal' on Spark is not there for"),
+        ("price", {"task": "multilabel"}, OptionError, "task='multilabel' on Spark is not there for"),
         ("city", {"task": "regression"}, LabelColumnError, "'city' holds String"),
         ("price", {"task": "regression", "fdr": 3}, OptionError, "fdr=3 is not a share"),
         ("price", {"task": "regression", "adjust": True}, OptionError, "adjust= belong to audits of classes"),

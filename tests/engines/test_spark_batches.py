@@ -119,11 +119,11 @@ def test_without_an_auditor_the_label_must_be_named(spark):
         dqlabels.spark.audit(in_spark(spark, batch()))
 
 
-def test_grades_are_not_judged_on_spark(spark):
+def test_grades_get_what_they_get_in_memory(spark):
     graded = rows().with_columns(pl.col("label").replace_strict({"low": 1, "mid": 2, "top": 3}))
     auditor = LabelAuditor("label", task="ordinal", exclude="row").fit(graded.head(400))
-    with pytest.raises(OptionError, match="A Spark batch by an auditor is not there for classes in an order"):
-        auditor.audit(spark.createDataFrame(graded.to_arrow()))
+    found = auditor.audit(in_spark(spark, graded.tail(300)).repartition(3))
+    assert collected(found).equals(auditor.audit(graded.tail(300)).frame)
 
 
 def test_a_spark_frame_is_not_watched_by_a_monitor(spark, tmp_path):

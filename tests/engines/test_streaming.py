@@ -53,6 +53,24 @@ def test_a_streamed_table_gets_the_columns_that_it_gets_in_memory(filter_by):
     assert audited(frame.lazy(), filter_by=filter_by).equals(audited(frame, filter_by=filter_by))
 
 
+@pytest.mark.parametrize("filter_by", ["expected_f1", "both"])
+@pytest.mark.parametrize("score", ["logit_margin", "self_confidence"])
+def test_grades_are_streamed_as_they_are_judged_in_memory(filter_by, score):
+    frame, options = table().cast({"label": pl.Enum(["low", "mid", "top"])}), {"filter_by": filter_by, "score": score}
+    here, streamed = (small.audit(one, "label", task="ordinal", **options) for one in (frame, frame.lazy()))
+    assert streamed.frame.collect().equals(here.frame)
+    assert streamed.issues.equals(here.issues)
+    assert streamed.model_error == here.model_error
+    assert streamed.noise_rate.to_dict() == here.noise_rate.to_dict()
+    limits = {"max_noise_rate": 0.2, "on_inconclusive": "pass"}
+    assert streamed.gate(**limits).to_dict() == here.gate(**limits).to_dict()
+
+
+def test_strings_of_no_order_are_refused_as_grades_before_a_row_is_read():
+    with pytest.raises(LabelColumnError, match="holds String, whose order is not known"):
+        table().lazy().labels.audit("label", task="ordinal")
+
+
 @pytest.mark.parametrize("score", SCORES)
 @pytest.mark.parametrize("adjust", [False, True])
 def test_every_score_is_the_same_streamed(score, adjust):
@@ -167,7 +185,7 @@ def test_a_streamed_report_can_be_gated_and_its_frame_collected():
     assert found.frame.collect().equals(audited(table()))
 
 
-@pytest.mark.parametrize("verb", dqlabels.StreamedAudit.cannot)
+@pytest.mark.parametrize("verb", dqlabels.StreamedAudit.needs_rows)
 def test_what_needs_all_rows_in_memory_is_refused_by_name_with_the_way_out(verb):
     found = small.audit(table().lazy(), "label")
     arguments = {"with_review": ({},), "by": ("x",)}.get(verb, ())

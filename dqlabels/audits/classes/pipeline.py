@@ -6,16 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import Names
+from dqlabels.audits.classes.grades import check_grades
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.classes.spelling import Spelling, class_notes
-from dqlabels.audits.classes.streamed import spark_task, stream_task, streamed_audit
+from dqlabels.audits.classes.streamed import check_schema, spark_task, stream_task, streamed_audit
 from dqlabels.audits.classes.verdict import judge_classes
-from dqlabels.audits.options import Options
 from dqlabels.audits.probabilities import (
     MIN_ROWS_PER_CLASS,
     ClassProbabilities,
@@ -25,7 +24,6 @@ from dqlabels.audits.probabilities import (
 )
 from dqlabels.audits.request import Request
 from dqlabels.audits.verdict import ClassVerdict
-from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.class_columns import check_order
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels
 from dqlabels.frames.look_alikes import class_look_alikes
@@ -33,7 +31,6 @@ from dqlabels.frames.outputs import check_outputs, with_columns
 from dqlabels.report.evidence import Evidence
 from dqlabels.statistics.arrays import RealArray
 from dqlabels.statistics.classes import Judgement, model_error
-from dqlabels.statistics.ordinal import GRADE_SCORES
 
 __all__ = ["audit_table", "check_schema", "spark_task", "stream_task", "streamed_audit"]
 
@@ -57,10 +54,6 @@ def audit_table(request: Request) -> LabelAudit:
     noted = replace(probabilities, notes=(*request.notes, *probabilities.notes))
     again = None if training is None else Again(training, labels)
     return conclude(request, labels, noted, again)
-
-
-def check_schema(column: Column, options: Options) -> None:
-    """Refuse a column whose type cannot hold classes; every type can."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,30 +165,6 @@ def audit_of(
         features=features,
         seconds=request.seconds(),
     )
-
-
-def check_grades(column: Column, options: Options) -> None:
-    """Refuse labels whose order is not known, and options that only unordered classes have.
-
-    Raises:
-        LabelColumnError: Strings, or a categorical that says no order.
-        OptionError: Naming the option and the way out.
-    """
-    dtype = column.dtype
-    if dtype in (nw.String, nw.Categorical, nw.Object) and not isinstance(dtype, nw.Enum):
-        values = ", ".join(map(repr, sorted(map(str, column.drop_nulls().unique().to_list()))[:5]))
-        raise LabelColumnError(
-            f"Column {column.name!r} holds {dtype} ({values}), whose order is not known: by name it would be guessed. "
-            "Make it a pl.Enum([...]) or an ordered pd.Categorical with the grades from the lowest up, or numbers."
-        )
-    if options.score not in GRADE_SCORES:
-        raise OptionError(
-            f"score={options.score!r} knows no order of classes; for task='ordinal' take one of "
-            f"{', '.join(map(repr, GRADE_SCORES))}, or audit with task='classes'."
-        )
-    if options.adjust or options.compat is not None:
-        option = "adjust=True" if options.adjust else f"compat={options.compat!r}"
-        raise OptionError(f"{option} has no form for ordered classes. Leave it out, or audit with task='classes'.")
 
 
 def add_columns(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dqlabels.audits.base import AuditedRows, NativeFrame, detached
 from dqlabels.audits.classes.given import task_of
+from dqlabels.audits.classes.grades import check_grades
 from dqlabels.audits.classes.result import ClassAudit
 from dqlabels.audits.classes.task import ClassTask
 from dqlabels.audits.options import Options
@@ -34,7 +35,6 @@ from dqlabels.frames.hashing import hash_words
 from dqlabels.noise.sample import MAX_ROWS
 from dqlabels.report.evidence import Evidence, how_sure
 from dqlabels.statistics.arrays import IntArray
-from dqlabels.statistics.classes import likeliest
 from dqlabels.statistics.scores import ScoreTally
 from dqlabels.statistics.selection import UNIT
 
@@ -133,7 +133,9 @@ class StreamedAudit(ClassAudit):
     @property
     def issues(self) -> NativeFrame:
         """The worst 1,000 flagged rows, worst first, as in memory; their columns are read from the source again."""
-        said = {"how_sure": self.evidence.worst()[1]}
+        order, sure = self.evidence.worst()
+        steps = self.evidence.steps(order)
+        said = {"how_sure": sure} if steps is None else {"how_sure": sure, "kind": steps}
         return issues_of(lazily(self.streamed), self.label, self.names, self.evidence.positions, said)
 
     def audited_rows(self) -> AuditedRows:
@@ -148,6 +150,12 @@ class StreamedAudit(ClassAudit):
         column: Any = None
         labels = replace(self.evidence.labels, column=column)
         return detached(self, table=column, streamed=None, evidence=replace(self.evidence, labels=labels))
+
+
+def check_schema(column: Column, options: Options) -> None:
+    """Refuse a column whose type cannot hold classes: every type can, but grades need an order."""
+    if options.task == "ordinal":
+        check_grades(column, options)
 
 
 def stream_task(plan: Plan) -> ClassTask:
@@ -172,6 +180,7 @@ def spark_task(frame: DataFrame, label: str, columns: list[str], options: Option
         LabelColumnError: Too many different values for classes.
     """
     labels = LabelSet.of(*spark_label_counts(frame, label))
+    check_schema(labels.values, options)
     return task_of(labels, columns, options, frame.columns), int(labels.rows.sum()) + labels.missing
 
 
@@ -234,7 +243,7 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int, ScoreTally]:
         scores.update(scored[flagged])
         units += np.bincount(codes, weights=np.rint(quality * UNIT), minlength=k).astype(np.int64)
         pairs += np.bincount(codes[flagged] * k + suggested[flagged], minlength=k * k)
-        errors += int((likeliest(probs)[0] != codes).sum())
+        errors += int((rule.likely(probs) != codes).sum())
         places = np.flatnonzero(flagged)
         columns = {"row": rows[places] + start, "code": codes[places], "suggested": suggested[places]}
         worst.offer(quality[places], columns)
@@ -246,6 +255,6 @@ def _tally(streamed: Streamed) -> tuple[Tallied, int, ScoreTally]:
         Labels(labels.values, np.empty(0, dtype=np.int64), labels.classes, labels.places),
         last["row"], some["code"], some["probs"], last["suggested"], last["key"],
         np.ones(last["row"].size, dtype=bool), rule.thresholds, rule.counts, rule.joint, last["key"],
-        last["code"], rule.class_counts, units, pairs.reshape(k, k),
+        last["code"], rule.class_counts, units, pairs.reshape(k, k), ordered=streamed.plan.options.task == "ordinal",
     )  # fmt: skip
     return evidence, errors, scores

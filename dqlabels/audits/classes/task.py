@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.audits.classes.grades import GradeBars, GradeJudge, find_grade_judge
 from dqlabels.audits.classes.spelling import Spelling, class_notes
 from dqlabels.audits.classes.verdict import scoring
 from dqlabels.audits.options import Options
@@ -27,8 +28,8 @@ from dqlabels.noise.mixture import RateBasis
 from dqlabels.noise.probability import Score
 from dqlabels.noise.sample import RowSample, rows_drawn
 from dqlabels.progress import ProgressOption
-from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, RealArray
-from dqlabels.statistics.classes import ClassTally, likeliest, take
+from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray, NarrowArray, RealArray
+from dqlabels.statistics.classes import ClassTally, take
 from dqlabels.statistics.scores import ScoreTally
 
 Names = tuple[str, str, str]
@@ -149,15 +150,39 @@ class FittedClassTask:
     def rule(self, blocks: Blocks, first: ClassTally) -> ClassRule:
         """The passes of confident learning, then those of the scores."""
         options, k = self.options, len(self.labels.classes)
-        judge = passes.find_judge(blocks, first, filter_by=kernel_rule(options), least_rows=MIN_ROWS_PER_CLASS)
+        judge = found_in_passes(blocks, first, options)
         score = scoring(options, judge.thresholds)
-        scores = blocks.reduce(ScorePass.empty, partial(observe_scores, score))
+        scores = blocks.reduce(ScorePass.empty, partial(observe_scores, score, judge.likely))
         drawn, probs = blocks.gather(partial(RowSample, rows_drawn(k)), RowSample.update).finish()
         basis = RateBasis(drawn, probs, judge.class_counts, judge.counts, scores.errors / max(scores.rows, 1))
         rule = ScoreRule.of(scores.tally, basis, judge.joint, score, options)
         like = class_look_alikes(self.labels.classes, self.labels.rows)
         spelling = Spelling.of(like, self.labels.rows, MIN_ROWS_PER_CLASS, options)
         return ClassRule(judge, rule, score, scores.tally, self.labels, options.names, like, spelling)
+
+
+def found_in_passes(
+    blocks: Blocks,
+    tally: ClassTally,
+    options: Options,
+    trusted: ClassTally | None = None,
+    bars: GradeBars | None = None,
+) -> passes.ClassJudge | GradeJudge:
+    """Read the rows until the judge of their classes is found, by their order where they have one.
+
+    Args:
+        blocks: The rows.
+        tally: Sums over all rows, observed while they were judged.
+        options: The rule.
+        trusted: Tally of trusted rows that gives the thresholds; by default these rows do.
+        bars: What trusted rows say of grades, likewise.
+    """
+    rule = kernel_rule(options)
+    if options.task == "ordinal":
+        return find_grade_judge(
+            blocks, tally, filter_by=rule, least_rows=MIN_ROWS_PER_CLASS, trusted=trusted, bars=bars
+        )
+    return passes.find_judge(blocks, tally, filter_by=rule, least_rows=MIN_ROWS_PER_CLASS, trusted=trusted)
 
 
 @dataclass(slots=True, eq=False)
@@ -192,24 +217,31 @@ class ScorePass:
         self.errors += int(sums[-1])
 
 
-def observe_scores(score: Score, state: ScorePass, codes: IntArray, probs: RealArray) -> None:
+def observe_scores(
+    score: Score,
+    likely: Callable[[RealArray], IntArray | NarrowArray],
+    state: ScorePass,
+    codes: IntArray,
+    probs: RealArray,
+) -> None:
     """Add the scores of the labels of a block.
 
     Args:
         score: Scores labels (b,) by probabilities (b, K).
+        likely: What the model takes each row (b,) for.
         state: What has been observed so far.
         codes: (b,) class positions.
         probs: (b, K).
     """
     state.tally.update(score(codes, probs))
-    state.errors += int((likeliest(probs)[0] != codes).sum())
+    state.errors += int((likely(probs) != codes).sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassRule:
     """What the passes found: who is flagged, what the scores mean, and the classes that it is about."""
 
-    rule: passes.ClassJudge
+    rule: passes.ClassJudge | GradeJudge
     scores: ScoreRule
     score: Score
     tally: ScoreTally

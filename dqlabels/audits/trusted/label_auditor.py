@@ -11,8 +11,8 @@ from typing import TypeVar as TypingTypeVar
 from narwhals.dependencies import is_pyspark_connect_dataframe, is_pyspark_dataframe
 
 from dqlabels.audits.beside import options_in_row_order
-from dqlabels.audits.classes.grades import GradeBars
-from dqlabels.audits.classes.pipeline import check_grades, conclude
+from dqlabels.audits.classes.grades import GradeBars, check_grades
+from dqlabels.audits.classes.pipeline import conclude
 from dqlabels.audits.classes.result import LabelAudit
 from dqlabels.audits.kinds import KINDS, check_whole_numbers, class_options, look_at
 from dqlabels.audits.options import FDR, FITTING, Options, checked_field, documented

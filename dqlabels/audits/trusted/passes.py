@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.base import Names
+from dqlabels.audits.classes.grades import GradeJudge
 from dqlabels.audits.classes.spelling import Spelling
-from dqlabels.audits.classes.task import ScorePass, observe_scores
+from dqlabels.audits.classes.task import ScorePass, found_in_passes, observe_scores
 from dqlabels.audits.classes.verdict import scoring
 from dqlabels.audits.options import Options
-from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
 from dqlabels.audits.trusted.fitted import (
     BatchLabels,
     Fitted,
@@ -26,8 +26,8 @@ from dqlabels.audits.trusted.fitted import (
     drawn_to_measure,
     fitted_spelling,
 )
-from dqlabels.audits.verdict import ScoreRule, kernel_rule
-from dqlabels.engines.passes import ClassJudge, find_judge
+from dqlabels.audits.verdict import ScoreRule
+from dqlabels.engines.passes import ClassJudge
 from dqlabels.engines.task import Blocks, LabelArray, Observe, Outputs, RowLayout, Rows, State
 from dqlabels.frames.columns import Column, Frame, LabelSet
 from dqlabels.frames.outputs import with_columns
@@ -129,11 +129,9 @@ class FittedBatch:
     def rule(self, blocks: Blocks, first: BatchTally) -> BatchRule:
         """The passes of confident learning by the trusted thresholds, then those of the scores."""
         options, rows, fitted = self.options, DoubleBlocks(blocks), self.fitted
-        judge = find_judge(
-            rows, first.classes, filter_by=kernel_rule(options), least_rows=MIN_ROWS_PER_CLASS, trusted=fitted.tally
-        )
+        judge = found_in_passes(rows, first.classes, options, fitted.tally, fitted.bars)
         score = scoring(options, judge.thresholds)
-        scores = rows.reduce(ScorePass.empty, partial(observe_scores, score))
+        scores = rows.reduce(ScorePass.empty, partial(observe_scores, score, judge.likely))
         drawn, probs = rows.gather(partial(RowSample, rows_drawn(len(fitted.classes))), RowSample.update).finish()
         basis = RateBasis(drawn, probs, judge.class_counts, judge.counts, scores.errors / max(scores.rows, 1))
         corrected = correction(fitted, None if fitted.zero is None else first.doubt_sums(), judge.class_counts)
@@ -192,7 +190,7 @@ class BatchTally:
 class BatchRule:
     """What the passes found of a batch. ``palette`` (K + U,) holds its classes, those that are not known last."""
 
-    rule: ClassJudge
+    rule: ClassJudge | GradeJudge
     scores: ScoreRule
     score: Score
     palette: Column
