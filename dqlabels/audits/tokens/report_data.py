@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqlabels.audits.tokens.sentences import Sentences
-from dqlabels.frames.columns import Frame
-from dqlabels.report.data import class_lead, made_with, quality_histogram
+from dqlabels.frames.columns import Column, Frame
+from dqlabels.report.data import made_with, quality_histogram
 from dqlabels.report.evidence import Evidence
 from dqlabels.report.explanations import shown_class
 from dqlabels.report.listed_rows import MAX_SAVED_ROWS, MAX_VALUES, ListedRow, Saved, Values, row_values, saved_rows
-from dqlabels.report.reading import curve_data
+from dqlabels.report.reading import Lead, ReviewCurve, curve_data, lead_of, reading_words
 from dqlabels.report.sections import How, Section, section_of
-from dqlabels.report.text import quality_meaning
+from dqlabels.report.text import likely_wrong, quality_meaning
 from dqlabels.statistics.arrays import BoolArray, FloatArray, IntArray
 
 METHOD = (
@@ -43,15 +43,26 @@ PAIRS: list[tuple[str, str, How]] = [
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WorstSentences:
-    """The flagged sentences ``order`` (s,), the worst first, the quality (n,) of all, and what their tokens show."""
+    """The flagged sentences ``order`` (s,), the worst first, the quality (n,) of all, and what their tokens show.
+
+    ``words`` (t,) are the tokens, where a column has them.
+    """
 
     sentences: Sentences
     evidence: Evidence
     quality: FloatArray
     order: IntArray
+    words: Column | None = None
 
     @classmethod
-    def of(cls, sentences: Sentences, evidence: Evidence, quality: FloatArray, flagged: BoolArray) -> WorstSentences:
+    def of(
+        cls,
+        sentences: Sentences,
+        evidence: Evidence,
+        quality: FloatArray,
+        flagged: BoolArray,
+        words: Column | None = None,
+    ) -> WorstSentences:
         """Order the flagged sentences.
 
         Args:
@@ -59,9 +70,10 @@ class WorstSentences:
             evidence: What was found of their tokens.
             quality: (n,) of each.
             flagged: (n,) true for those to list.
+            words: (t,) what the tokens are, where that is known.
         """
         rows = np.flatnonzero(flagged)
-        return cls(sentences, evidence, quality, rows[np.argsort(quality[rows], kind="stable")])
+        return cls(sentences, evidence, quality, rows[np.argsort(quality[rows], kind="stable")], words)
 
     def tokens(self, row: int) -> IntArray:
         """Places among the judged tokens of those of a sentence that are flagged."""
@@ -82,8 +94,12 @@ class WorstSentences:
                 self.evidence.classes[codes[at]] for codes in (self.evidence.codes, self.evidence.suggested)
             )
             likely = self.evidence.probs[at, self.evidence.suggested[at]]
-            place = int(self.sentences.positions[self.evidence.positions[at]])
-            shown.append((f"token {place}", f"{shown_class(given)} → {shown_class(suggested)}, {likely:.1%} likely"))
+            token = int(self.evidence.positions[at])
+            word = "" if self.words is None else f", {shown_class(self.words[token])}"
+            place = token - int(self.sentences.starts[row])
+            shown.append(
+                (f"token {place}{word}", f"{shown_class(given)} → {shown_class(suggested)}, {likely:.1%} likely")
+            )
         return shown
 
 
@@ -105,13 +121,12 @@ def token_facts(
         rows: How many of the worst sentences to list.
     """
     read, evidence = curve_data(curve), worst.evidence
-    share = summary["flagged_tokens"] / max(summary["tokens"], 1)
-    tokens: Any = {**summary, "flagged": summary["flagged_tokens"], "flagged_share": share}
     return {
         **summary,
         "histogram": quality_histogram(evidence.quality, evidence.flagged),
         "review_curve": read,
-        "lead": class_lead(tokens, read),
+        "lead": _lead(summary, read),
+        "counted": "tokens",
         "listable": summary["flagged"],
         "shown": _listed_rows(worst, table, worst.order[:rows]),
         "saved": _saved(worst, table, worst.order[:MAX_SAVED_ROWS], summary["label"]),
@@ -121,6 +136,14 @@ def token_facts(
         "notes": list(summary["warnings"]),
         "made": made_with(table),
     }
+
+
+def _lead(summary: Mapping[str, Any], curve: ReviewCurve) -> Lead:
+    flagged, others = summary["flagged_tokens"], [f"the {summary['model_error']:.1%} on which the model disagrees"]
+    if flagged:
+        others.insert(0, f"the {flagged / summary['tokens']:.1%} of tokens that are flagged")
+    read = reading_words(curve, flagged, likely_wrong(flagged, summary["expected_wrong"]), what="tokens")
+    return lead_of(summary["noise_rate"], others, read)
 
 
 def _sections(summary: Mapping[str, Any]) -> list[Section]:

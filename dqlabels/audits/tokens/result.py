@@ -145,8 +145,8 @@ class TokenAudit(Audit):
         >>> probs = [[[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7], [0.8, 0.2], [0.1, 0.9]]]
         >>> sentences = pl.DataFrame({"tags": [["O", "B"], ["B", "O", "O"]], "probs": probs})
         >>> audit = dqlabels.audit(sentences, "tags", task="tokens", pred_probs="probs", classes=["O", "B"])
-        >>> audit.estimate_noise(confidence=0.5).high < audit.noise_rate.high
-        True
+        >>> audit.estimate_noise(confidence=0.95).confidence
+        0.95
         """
         evidence = self.evidence
         rate = default_noise(evidence.codes, evidence.probs, evidence.counts, confidence=confidence)
@@ -455,7 +455,8 @@ class TokenAudit(Audit):
         """
         check_rows(rows)
         quality, flagged = self._sentence_numbers()
-        found = WorstSentences.of(self.sentences, self.evidence, quality, flagged)
+        words = next((column for _, column in self._words() if column.dtype == nw.String), None)
+        found = WorstSentences.of(self.sentences, self.evidence, quality, flagged, words)
         table = self.table.drop(*self.names)
         facts = token_facts(self.to_dict(), found, self.calibration.review_curve(), table, rows=rows)
         return {**facts, "notes": [*self._broken_lines(), *facts["notes"]], "features": list(self.features)}

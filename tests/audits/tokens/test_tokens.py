@@ -418,9 +418,19 @@ def test_rates_gates_and_report_are_of_tokens(tmp_path):
     assert audit.by("topic")[["rows", "flagged"]].sum().row(0) == (audit.tokens, audit.flagged_tokens)
     page = audit.to_html(tmp_path / "report.html", by="topic")
     assert "Labels in" in page
-    assert "token " in page
+    worst = audit.report_facts()["shown"][0]
+    first = audit.token_issues.row(0, named=True)
+    assert worst["chips"][0][0] == f"token {first['token']}, {first['words']}"
+    assert "tokens that are flagged" in page
+    assert "Tokens read" in page
     json.dumps(audit.to_dict(), allow_nan=False)
     assert audit.audited_rows().concerning(["O"]).sum() <= audit.flagged
+
+
+def test_the_interval_widens_with_the_confidence():
+    rates = [audited().estimate_noise(confidence=level) for level in (0.8, 0.9, 0.99)]
+    assert rates[0].high < rates[1].high < rates[2].high
+    assert rates[1].to_dict() == audited().noise_rate.to_dict()
 
 
 def test_few_tokens_that_are_independent_pass_no_narrow_gate():
