@@ -78,14 +78,14 @@ def joined(files: Sequence[str], encoding: str | None, separator: str) -> bytes:
     """
     import polars as pl
 
-    contents = [plain_bytes(path, encoding, _unpacked(path)) for path in files]
-    if len(files) == 1:
+    contents = [_decoded(path, encoding) for path in files]
+    if len(files) == 1 and encoding is not None:
         return contents[0]
     tables = []
     for path, content in zip(files, contents, strict=True):
         try:
             tables.append(pl.read_csv(io.BytesIO(content), infer_schema_length=0, separator=separator))
-        except pl.exceptions.PolarsError as error:
+        except (pl.exceptions.PolarsError, OSError) as error:
             raise OptionError(f"{path} cannot be read as csv: {str(error).splitlines()[0]}.") from error
         if tables[-1].columns != tables[0].columns:
             raise OptionError(
@@ -95,17 +95,14 @@ def joined(files: Sequence[str], encoding: str | None, separator: str) -> bytes:
     return pl.concat(tables).write_csv(separator=separator).encode()
 
 
-def _unpacked(path: str) -> bytes:
+def _decoded(path: str, encoding: str | None) -> bytes:
+    """The text of a file in UTF-8; one that needs no decoding as it lies there, packed or not."""
     content = Path(path).read_bytes()
+    if encoding is None:
+        return content
+    if path.lower().endswith(".zst"):
+        raise OptionError(f"{path}: of packed files only .gz is decoded. Unpack it first, as in zstd -d {path}.")
     try:
-        if path.lower().endswith(".gz"):
-            return gzip.decompress(content)
-        if path.lower().endswith(".zst"):
-            import zstandard
-
-            return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content)).read()
-    except ImportError as error:
-        raise OptionError(f"{path} is unpacked by zstandard here: pip install zstandard") from error
+        return plain_bytes(path, encoding, gzip.decompress(content) if path.lower().endswith(".gz") else content)
     except (OSError, EOFError, zlib.error) as error:
         raise OptionError(f"{path} cannot be read to its end: {error}.") from error
-    return content

@@ -113,6 +113,19 @@ def test_text_that_cannot_be_read_so_is_named(tmp_path, options, message):
     assert re.search(message, refused(source, *options, output=tmp_path / "out.csv"))
 
 
+@pytest.mark.parametrize(
+    ("name", "cut", "message"),
+    [
+        ("in.csv.gz", 20, "in.csv.gz cannot be read to its end"),
+        ("in.csv.zst", 0, "of packed files only .gz is decoded"),
+    ],
+)
+def test_a_packed_file_that_cannot_be_decoded_is_named(tmp_path, name, cut, message):
+    content = gzip.compress(table().write_csv().encode("cp1252"))
+    (tmp_path / name).write_bytes(content[: len(content) - cut])
+    assert message in refused(tmp_path / name, "--encoding", "cp1252", output=tmp_path / "out.csv")
+
+
 @pytest.mark.parametrize("option", ["--separator", "--encoding"])
 def test_options_of_text_are_refused_for_other_formats(tmp_path, option):
     table().write_parquet(tmp_path / "in.parquet")
@@ -163,6 +176,17 @@ def test_other_columns_in_a_file_of_a_pattern_are_named(tmp_path, suffix):
         )
     said = refused(tmp_path / f"*.{suffix}", "--glob", output=tmp_path / "out.csv")
     assert "key" in said or "code" in said
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz"])
+def test_a_damaged_text_file_among_several_is_named(tmp_path, suffix):
+    whole, damaged = table().write_csv().encode(), b"x,label\n1,a,b,c\n"
+    if suffix == "csv.gz":
+        whole, damaged = gzip.compress(whole), gzip.compress(whole)[:-20]
+    (tmp_path / f"a.{suffix}").write_bytes(whole)
+    (tmp_path / f"b.{suffix}").write_bytes(damaged)
+    said = refused(tmp_path / f"*.{suffix}", "--glob", output=tmp_path / "out.csv")
+    assert f"b.{suffix} cannot be read" in said
 
 
 @pytest.mark.parametrize("how", ["pattern", "folder"])
