@@ -29,6 +29,8 @@ MAX_RARE_CODES, MIN_ROWS_PER_CODE = 20, 10
 # Hours, weeks, states and minutes are at most so many, counted from 0 or 1. More codes have as many rows as classes
 # of fractional numbers, and leave gaps; ages, years and scores fill at least this share of their range.
 MAX_CODES, MIN_ROWS_PER_MANY, FILLED_SHARE = 60, int(1 / MAX_FRACTIONAL_SHARE), 0.5
+# In sets of labels none is there twice but by mistake; in labels of tokens most sentences repeat one.
+REPEATING_SHARE, MAX_SHOWN = 0.5, 6
 # Options that only labels of one class per row have, so that giving one says that the label is such.
 CLASS_OPTIONS = (
     "pred_probs",
@@ -178,6 +180,8 @@ def kind_of_table(table: Frame, label: str | Sequence[str], options: Options) ->
     require(table, columns, "label")
     _refuse_one_hot(table, columns, options)
     lists = len(columns) == 1 and holds_lists(table[columns[0]])
+    if lists and options.task is None and options.annotator is None:
+        _refuse_tokens(table[columns[0]])
     all_boolean = all(table[name].dtype == nw.Boolean for name in columns)
     kind = _said_or_shown(label, options, lists=lists, all_boolean=all_boolean)
     return kind_of_look(lambda: look_at(table[columns[0]]), options) if kind is None else Resolved(kind)
@@ -392,6 +396,19 @@ def _refuse_one_hot(table: Frame, columns: list[str], options: Options) -> None:
             f"In each row exactly one of {', '.join(map(repr, columns[:10]))} is true, as in a label that is one-hot "
             "encoded. Make one column of them, as in frame.assign(label=frame[columns].idxmax(axis=1)), and name it. "
             "If they are something else, say task='annotators' or task='multilabel'."
+        )
+
+
+def _refuse_tokens(column: Column) -> None:
+    """Raise if most lists of several labels hold one of them twice: they say what each token is, not what a row has."""
+    several = [row for row in column.to_list() if row is not None and len(row) > 1]
+    repeating = sum(len({*map(str, row)}) < len(row) for row in several)
+    if repeating > REPEATING_SHARE * len(several):
+        first = next([*map(str, row)] for row in several if len({*map(str, row)}) < len(row))
+        raise LabelColumnError(
+            f"{repeating:,} of {len(several):,} lists of several labels in column {column.name!r} hold one of them "
+            f"twice, such as {first[:MAX_SHOWN]}. Say task='tokens' if each entry is the label of a token, "
+            "task='multilabel' if a list is the set of a row's labels."
         )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import dqlabels
-from dqlabels.errors import OptionError, ProbabilityError
+from dqlabels.errors import LabelColumnError, OptionError, ProbabilityError
 
 ROWS = 60
 FRAME = pd.DataFrame({"x": np.arange(ROWS) / 10, "ward": ["a", "b"] * (ROWS // 2), "sick": [True, False] * (ROWS // 2)})
@@ -67,3 +67,17 @@ def test_probabilities_with_a_row_for_each_class_are_answered_by_their_transpose
     probs = np.full((2, ROWS), 0.5)
     with pytest.raises(ProbabilityError, match=r"Pass pred_probs.T"):
         dqlabels.audit(FRAME, "sick", pred_probs=probs, classes=[False, True])
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, lambda data: pl.DataFrame(data).lazy(), pd.DataFrame])
+def test_lists_that_repeat_a_label_are_answered_by_the_task_of_tokens(make):
+    sentences = make({"x": range(40), "tags": [["O", "O", "PER"], ["PER", "O"]] * 10 + [["O", "LOC", "O"]] * 20})
+    with pytest.raises(LabelColumnError, match=r"30 of 40 lists .*\['O', 'O', 'PER'\]. Say task='tokens'"):
+        dqlabels.audit(sentences, "tags")
+
+
+def test_a_tag_that_is_there_twice_by_mistake_is_one():
+    rng = np.random.default_rng(0)
+    tags = [["a"], ["a", "b"], ["b"], []] * 20
+    tagged = pl.DataFrame({"x": rng.normal(size=80), "tags": [["a", "a"], *tags[1:]]})
+    assert dqlabels.audit(tagged, "tags").kind.name == "multilabel"

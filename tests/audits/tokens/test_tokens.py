@@ -275,8 +275,11 @@ def test_the_mark_of_tokens_to_leave_out_is_named():
 
 
 def test_probabilities_of_tokens_without_the_task_lead_to_it():
+    frame = pl.DataFrame(sentences())
+    with pytest.raises(LabelColumnError, match="task='tokens'"):
+        dqlabels.audit(frame, "tags", pred_probs="probs", classes=SPAN_TAGS)
     with pytest.raises(ProbabilityError, match="task='tokens'"):
-        dqlabels.audit(pl.DataFrame(sentences()), "tags", pred_probs="probs", classes=SPAN_TAGS)
+        dqlabels.audit(frame, "tags", task="multilabel", pred_probs="probs", classes=SPAN_TAGS)
 
 
 @noted
