@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dqlabels.cli.databases import query_to_file, without_password
 from dqlabels.cli.files import STANDARD, TEXTS, table_format
-from dqlabels.cli.texts import decimal_comma, joined, plain_bytes, separator_of
+from dqlabels.cli.texts import check_columns_apart, decimal_comma, joined, plain_bytes, separator_of
 from dqlabels.cli.workbooks import WORKBOOKS, read_sheet
 from dqlabels.errors import OptionError
 
@@ -147,6 +147,8 @@ class Source:
             OSError: The file cannot be read.
         """
         table: pl.DataFrame = opened(self.path, self.kind, self._read, self.scanned)
+        if self.kind in TEXTS:
+            check_columns_apart(self.path, table.columns)
         return table
 
     def _read(self) -> pl.DataFrame:
@@ -175,7 +177,9 @@ class Source:
 
         def scan() -> pl.LazyFrame:
             frame: pl.LazyFrame = _polars("scan", self.kind)(**scanned, **self.options)
-            frame.collect_schema()
+            names = frame.collect_schema().names()
+            if self.kind in TEXTS:
+                check_columns_apart(self.path, names)
             return frame
 
         return opened(self.path, self.kind, scan, scanned)

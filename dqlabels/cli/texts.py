@@ -11,6 +11,8 @@ from typing import Any
 
 from dqlabels.errors import OptionError
 
+OTHER_SEPARATORS = (";", "\t", "|", ",")
+
 
 def separator_of(written: str | None) -> dict[str, str]:
     r"""Return the option of Polars for a separator; ``\t`` and ``tab`` are the tabulator.
@@ -27,6 +29,24 @@ def separator_of(written: str | None) -> dict[str, str]:
     if len(separator.encode()) != 1 or separator in '"\r\n':
         raise OptionError(f"--separator {written!r}: one character separates columns, such as ';', '|' or tab.")
     return {"separator": separator}
+
+
+def check_columns_apart(path: str, names: Sequence[str]) -> None:
+    """Raise where a table has a single column whose name looks like several.
+
+    Args:
+        path: What messages call it.
+        names: The columns that were read.
+
+    Raises:
+        OptionError: Naming what seems to separate them.
+    """
+    found = next((mark for mark in OTHER_SEPARATORS if len(names) == 1 and mark in names[0]), None)
+    if found is not None:
+        written = "tab" if found == "\t" else found
+        raise OptionError(
+            f"{path} has one column, {names[0][:60]!r}. Add --separator {written!r}, which seems to separate several."
+        )
 
 
 def decimal_comma(options: Mapping[str, Any]) -> dict[str, bool]:

@@ -66,6 +66,12 @@ def test_a_separator_is_read_and_the_values_come_out_as_written(tmp_path, writte
     assert found.columns[: table().width] == table().columns
 
 
+@pytest.mark.parametrize(("separator", "written"), [(";", "';'"), ("|", "'|'"), ("\t", "'tab'")])
+def test_columns_that_are_not_told_apart_are_answered_by_their_separator(tmp_path, separator, written):
+    (tmp_path / "in.csv").write_text(table().write_csv(separator=separator), encoding="utf-8")
+    assert f"--separator {written}" in refused(tmp_path / "in.csv", output=tmp_path / "out.csv")
+
+
 def test_numbers_with_a_decimal_comma_are_numbers_and_come_out_as_written(tmp_path):
     source, options = tmp_path / "in.csv", ["--separator", ";", "--decimal-comma"]
     written = table().with_columns(pl.col(pl.Float64).cast(pl.String).str.replace(".", ",", literal=True))
