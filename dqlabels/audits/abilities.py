@@ -98,8 +98,6 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "spark": _A_MODEL_EACH,
         "spark_batch": _A_MODEL_EACH,
         "estimate_noise": "The noise rate is the mean of the tags' own, each by the default method.",
-        "probabilities": "A row has a probability for each tag, and they do not add up to 1; audit.qualities has how "
-        "well each fits.",
         "checkup": "The check-up is made from classes of which a row has one, and here it may have several. Audit a "
         "tag as a yes/no column to check it.",
         "planted_recall": "An error is planted in one tag at a time, so every tag would be fitted again for each. "

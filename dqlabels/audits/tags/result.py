@@ -158,8 +158,8 @@ class MultilabelAudit(Audit):
     [(2, 'dog', 'missing')]
     >>> audit.classes[["label", "rows", "wrong", "missing"]].rows()
     [('dog', 2, 0, 1), ('cat', 2, 0, 0)]
-    >>> audit.qualities.columns
-    ['row', 'cat', 'dog']
+    >>> audit.qualities.columns, audit.probabilities["dog"].to_list()
+    (['row', 'cat', 'dog'], [0.1, 0.8, 0.9, 0.9])
     """
 
     model: str
@@ -235,6 +235,17 @@ class MultilabelAudit(Audit):
         columns: dict[str, Any] = {"row": np.arange(self.rows)}
         for tag, value in enumerate(self.evidence.tags.values):
             columns[free_name(str(value), {*columns})] = self.evidence.verdict.quality[:, tag]
+        return self._listing(columns)
+
+    @property
+    def probabilities(self) -> NativeFrame:
+        """Out-of-sample probability that each row has each label: the rows of the frame, one column per label.
+
+        They do not add up to 1, since a row may have several labels.
+        """
+        columns: dict[str, Any] = {"row": np.arange(self.rows)}
+        for tag, value in enumerate(self.evidence.tags.values):
+            columns[free_name(str(value), {*columns})] = self.evidence.probs[:, tag]
         return self._listing(columns)
 
     @property

@@ -107,6 +107,24 @@ def read_batch_tags(table: Frame, label: str, known: Sequence[Hashable]) -> Tags
     return listed.tags(label, (*known, *_in_order(other)))
 
 
+def read_batch_flags(table: Frame, known: Sequence[Hashable]) -> Tags:
+    """Return the tags of a batch whose yes/no columns an auditor knows.
+
+    Args:
+        table: n rows.
+        known: The columns.
+
+    Raises:
+        LabelColumnError: No rows, a column that is not there or not yes/no, or nothing but missing answers.
+    """
+    columns = [str(name) for name in known]
+    require(table, columns, "label")
+    tags = _from_flags(table, columns)
+    if not tags.known.any():
+        raise LabelColumnError(f"Columns {tags.title!r}: all {len(table):,} rows of the batch are missing.")
+    return tags
+
+
 def _from_lists(table: Frame, label: str) -> Tags:
     listed = _Listed.of(table, label)
     values, rows = _in_order(listed.different), int(listed.known.sum())

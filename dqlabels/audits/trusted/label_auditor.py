@@ -88,11 +88,11 @@ class LabelAuditor(Generic[Result]):
     follows from its own rows.
 
     Args:
-        label: The column that holds the given labels.
+        label: The column that holds the given labels; of several labels per row also a yes/no column for each.
         task: ``"classes"``, also by default, where whole numbers that may be amounts are asked about; ``"ordinal"``
             for grades, where distance counts; ``"regression"`` for numbers, dates and durations, which are judged by
             trees and by how far right values strayed in the trusted table; or ``"multilabel"`` for a column of lists
-            of labels, with a model for each label.
+            of labels or yes/no columns, with a model for each label.
         fdr: Numbers only: the expected share of right values among the flagged of the trusted table, in (0, 1).
         **options: The options of :func:`dqlabels.audit` that fit and flag, as the signature lists them. ``groups``
             and ``sample_weight`` are of the trusted table; ``compat`` must be None, since cleanlab's numbers are of
@@ -130,7 +130,7 @@ class LabelAuditor(Generic[Result]):
     @overload
     def __init__(
         self: LabelAuditor[MultilabelAudit],
-        label: str,
+        label: str | Sequence[str],
         *,
         task: Literal["multilabel"],
         **options: Unpack[FittingOptions],
@@ -138,19 +138,18 @@ class LabelAuditor(Generic[Result]):
 
     @documented(FITTING)
     def __init__(
-        self, label: str, *, task: str | None = None, fdr: float = FDR, **options: Unpack[FittingOptions]
+        self,
+        label: str | Sequence[str],
+        *,
+        task: str | None = None,
+        fdr: float = FDR,
+        **options: Unpack[FittingOptions],
     ) -> None:
         self._asks = task is None
         task = "classes" if task is None else task
         kind = KINDS[checked_field(Options, "task", task)]
         if "auditor" in kind.cannot:
             kind.refuse("auditor", f"An auditor, with task={task!r},")
-        if task == "multilabel" and not isinstance(label_names(label), str):
-            raise OptionError(
-                f"label={label!r}: an auditor of several labels per row takes one column of lists. Make one that names "
-                "the columns that say yes, or audit each batch by "
-                f"dqlabels.audit(batch, {label!r}, task='multilabel')."
-            )
         if fdr != FDR and task != "regression":
             raise OptionError(f"fdr={fdr!r} is an option of numbers; say task='regression' if {label!r} holds such.")
         chosen = Options.of(options, "dqlabels.LabelAuditor", FITTING).changed(fdr=fdr)
@@ -159,7 +158,8 @@ class LabelAuditor(Generic[Result]):
                 f"compat={chosen.compat!r} reproduces numbers of one whole table; a batch has no such. Use "
                 "dqlabels.audit."
             )
-        self.label = label_name(label)
+        self._columns = label_names(label) if task == "multilabel" else label_name(label)
+        self.label = self._columns if isinstance(self._columns, str) else ", ".join(self._columns)
         self.options = chosen.changed(task=task)
         self._fitted: Learned | None = None
 
@@ -252,7 +252,7 @@ class LabelAuditor(Generic[Result]):
         options, notes = options_in_row_order(self.options, table)
         if options.task in ("regression", "multilabel"):
             fit = fit_values if options.task == "regression" else fit_tags
-            request = Request(table, self.label, KINDS[str(options.task)], options, notes=tuple(notes))
+            request = Request(table, self._columns, KINDS[str(options.task)], options, notes=tuple(notes))
             self._fitted, learned = fit(request)
             warn_all(learned, stacklevel=3)
             return self
@@ -341,7 +341,7 @@ class LabelAuditor(Generic[Result]):
         if isinstance(fitted, FittedValues):
             options = value_options(fitted, n_jobs)
             return judge_values_batch(fitted, Request(table, self.label, KINDS["regression"], options, form))
-        request = Request(table, self.label, KINDS["multilabel"], tag_options(fitted, n_jobs), form)
+        request = Request(table, self._columns, KINDS["multilabel"], tag_options(fitted, n_jobs), form)
         return judge_tags_batch(fitted, request, keep_new=new_classes == "keep")
 
     def _judge(self, batch: Any, new_classes: NewClasses) -> LabelAudit:
@@ -466,7 +466,7 @@ def load(path: str | Path, *, trusted_types: Sequence[str] = (), n_jobs: int | N
     auditor: LabelAuditor[Any]
     if isinstance(found, FittedTags):
         auditor = LabelAuditor(
-            found.label, task="multilabel", features=found.encoder.names, embed=found.embed, names=found.names,
+            found.columns, task="multilabel", features=found.encoder.names, embed=found.embed, names=found.names,
             n_jobs=n_jobs, **found.settings,
         )  # fmt: skip
         auditor._fitted = found

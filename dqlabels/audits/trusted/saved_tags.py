@@ -44,7 +44,11 @@ def tags_archive(fitted: FittedTags) -> Archive:
     header = {
         "kind": TAG_KIND,
         "version": __version__,
-        "label": {"name": fitted.label, "tags": [write_value(value) for value in fitted.values]},
+        "label": {
+            "name": fitted.label,
+            "tags": [write_value(value) for value in fitted.values],
+            **({"flags": True} if fitted.flags else {}),
+        },
         "encoder": fitted.encoder.to_dict(),
         "tags": [_write_tag(tag, f"tag{at}.", arrays, blobs) for at, tag in enumerate(fitted.tags)],
         "rows": fitted.rows,
@@ -89,6 +93,7 @@ def read_tags_archive(archive: Archive, trusted_types: tuple[str, ...]) -> Fitte
     """
     facts = archive.header
     label, rows = facts["label"], facts["rows"]
+    flags = label.get("flags", False) is True
     values = tuple(read_value(value) for value in label["tags"])
     if not values or len(set(values)) != len(values) or len(facts["tags"]) != len(values):
         raise AuditorFileError(f"It names {len(set(values))} different tags and has {len(facts['tags'])} models.")
@@ -103,7 +108,7 @@ def read_tags_archive(archive: Archive, trusted_types: tuple[str, ...]) -> Fitte
     return FittedTags(
         str(label["name"]), values, tags, encoder, read_embed(facts["embed"], encoder), rows,
         read_settings(facts["settings"], "classes"), read_names(facts["names"]),
-        Baseline.from_dict(facts["baseline"], encoder) if "baseline" in facts else None,
+        Baseline.from_dict(facts["baseline"], encoder) if "baseline" in facts else None, flags,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from dqlabels.audits.probabilities import MIN_ROWS_PER_CLASS
 from dqlabels.audits.request import Request
 from dqlabels.audits.tags.pipeline import TagModels, audit_of, check_judged, learn_tags, tag_notes
 from dqlabels.audits.tags.result import MultilabelAudit, TagEvidence
-from dqlabels.audits.tags.tags import Tags, read_batch_tags, read_tags
+from dqlabels.audits.tags.tags import Tags, read_batch_flags, read_batch_tags, read_tags
 from dqlabels.audits.tags.verdict import TagVerdict, likely_wrong_tags, never_missing
 from dqlabels.audits.trusted.drift import Baseline, Drift, Shift, error_shift, share_shift
 from dqlabels.audits.trusted.fitted import (
@@ -69,7 +69,7 @@ class FittedTags:
 
     ``values`` (L,) are the tags that can be judged, and ``tags`` (L,) what judges each; ``encoder`` makes the features
     of all, after the columns in ``embed`` were turned into vectors. ``rows`` were fitted, and ``baseline`` is how their
-    features were spread; files of earlier versions lack it.
+    features were spread; files of earlier versions lack it. ``flags`` where the tags are yes/no columns of these names.
     """
 
     label: str
@@ -81,11 +81,17 @@ class FittedTags:
     settings: Mapping[str, Any]
     names: tuple[str, str, str]
     baseline: Baseline | None = None
+    flags: bool = False
 
     @cached_property
     def zero(self) -> Zero:
         """What increases of the share of wrong answers are measured from: no and yes to each tag."""
         return Zero.beside([tag.zero for tag in self.tags])
+
+    @property
+    def columns(self) -> str | list[str]:
+        """The label column, or the yes/no columns."""
+        return [str(value) for value in self.values] if self.flags else self.label
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -116,19 +122,19 @@ def fit_tags(request: Request) -> tuple[FittedTags, tuple[str, ...]]:
         OptionError: An option that several labels per row do not have, or no tag that can be judged.
         DQLabelsError: As an audit of the same table.
     """
-    table, label, options = request.table, request.column, request.options
+    table, options = request.table, request.options
     if options.not_default(["sample_rows"]):
         raise OptionError("sample_rows= is for one class per row. Leave it out, or fit on a sample of the rows.")
-    tags = read_tags(table, label)
-    check_classes(label, tags.values)
-    check_outputs(table, label, options.names)
+    tags = read_tags(table, request.label)
+    check_classes(tags.title, tags.values)
+    check_outputs(table, tags.title, options.names)
     models = learn_tags(table, tags, options, keep_model=True)
     evidence = TagEvidence(tags, models.probs, likely_wrong_tags(tags.codes, models.probs, options, tags.like))
     check_judged(evidence)
     judged = np.flatnonzero(evidence.judged).tolist()
     embed = embedded_columns(table, models.seen, options.embed or {})
     fitted = FittedTags(
-        label,
+        tags.title,
         tuple(tags.values[tag] for tag in judged),
         tuple(_fitted_tag(tag, evidence, models) for tag in judged),
         models.encoder,
@@ -137,6 +143,7 @@ def fit_tags(request: Request) -> tuple[FittedTags, tuple[str, ...]]:
         {name: getattr(options, name) for name in MultilabelAudit.settled},
         options.names,
         Baseline.of(models.encoded.matrix, models.encoder),
+        tags.lists is None,
     )
     return fitted, (*request.notes, *models.notes, *tag_notes(tags))
 
@@ -175,7 +182,9 @@ def judge_tags_batch(fitted: FittedTags, request: Request, *, keep_new: bool) ->
         FeatureError: Columns that are not there or not what they were.
     """
     table, options = request.table, request.options
-    tags = read_batch_tags(table, fitted.label, fitted.values)
+    tags = (
+        read_batch_flags(table, fitted.values) if fitted.flags else read_batch_tags(table, fitted.label, fitted.values)
+    )
     check_outputs(table, fitted.label, fitted.names)
     unknown = _unknown_note(fitted, tags)
     if unknown and not keep_new:

@@ -14,7 +14,7 @@ from support.command import run
 from support.frames import column, eager
 
 import dqlabels
-from dqlabels import LabelAuditor
+from dqlabels import LabelAuditor, LabelMonitor
 from dqlabels.audits.trusted import saved
 from dqlabels.errors import AuditorFileError, FeatureError, LabelColumnError, LabelWarning, OptionError
 
@@ -211,9 +211,32 @@ def test_lists_that_are_fitted_as_classes_have_a_way_out():
         LabelAuditor("tags").fit(pl.DataFrame(photos()))
 
 
-def test_several_columns_have_a_way_out():
-    with pytest.raises(OptionError, match=r"takes one column of lists.*\['cat', 'dog'\], task='multilabel'"):
-        LabelAuditor(["cat", "dog"], task="multilabel")
+def flagged_photos(*seed) -> pl.DataFrame:
+    """The same photos with a yes/no column for each tag."""
+    frame = pl.DataFrame(photos(*seed))
+    return frame.with_columns(pl.col("tags").list.contains(name).alias(name) for name in TAGS).drop("tags")
+
+
+def test_yes_no_columns_are_judged_as_the_lists_that_they_make(auditor, tmp_path):
+    of_columns = LabelAuditor(TAGS, task="multilabel").fit(flagged_photos(0, 300, 0.01))
+    of_columns.save(tmp_path / "tags.dqlabels")
+    listed, ticked = auditor.judge(pl.DataFrame(photos(5))), of_columns.judge(flagged_photos(5))
+    loaded = dqlabels.load(tmp_path / "tags.dqlabels")
+    assert loaded.judge(flagged_photos(5)).frame.equals(ticked.frame)
+    assert (of_columns.label, loaded.classes) == ("cat, dog, owl", tuple(TAGS))
+    assert ticked.label_columns == tuple(TAGS)
+    for name in ("label_quality", "is_label_issue"):
+        assert ticked.frame[name].equals(listed.frame[name])
+    assert ticked.issues.equals(listed.issues)
+    assert LabelMonitor(loaded, history=tmp_path / "history").check(flagged_photos(5, 150, 0.01)).verdict == "pass"
+
+
+def test_a_batch_needs_every_yes_no_column():
+    auditor = LabelAuditor(TAGS, task="multilabel").fit(flagged_photos(0, 150, 0.01))
+    with pytest.raises(LabelColumnError, match="owl"):
+        auditor.audit(flagged_photos(5).drop("owl"))
+    with pytest.raises(LabelColumnError, match="all 150 rows of the batch are missing"):
+        auditor.audit(flagged_photos(5).with_columns(pl.lit(None, pl.Boolean).alias(name) for name in TAGS))
 
 
 def test_the_sample_of_a_large_table_is_refused():
