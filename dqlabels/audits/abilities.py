@@ -25,6 +25,7 @@ ABILITIES: Mapping[str, str] = MappingProxyType(
         "noise_rate": "`noise_rate`",
         "estimate_noise": "`estimate_noise()` at another confidence",
         "probabilities": "`probabilities` of each row",
+        "review_curve": "`review_curve`: wrong rows to expect, with interval",
         "by": "`by(column)`: segments",
         "how_sure": "`how_sure`",
         "gate": "`gate()`",
@@ -38,13 +39,20 @@ ABILITIES: Mapping[str, str] = MappingProxyType(
         "auditor": "`LabelAuditor`, saved and loaded",
         "drift": "`drift` of a batch",
         "monitor": "`LabelMonitor`",
-        "spark_batch": "a Spark batch by an auditor",
+        "spark_batch": "a Spark batch by an auditor: its columns",
+        "spark_gate": "a Spark batch by an auditor: gate, drift, monitor",
         "profile": "`profile()`, for `reference=`",
         "command_line": "the command line",
         "great_expectations": "Great Expectations",
         "pandera": "pandera",
     }
 )
+
+_ON_WORKERS = (
+    "A Spark frame is judged on its workers, for its columns alone. Collect it, or a part of it, where a gate, a drift "
+    "or a monitor is wanted."
+)
+CLASSES: Mapping[str, str] = MappingProxyType({"spark_gate": _ON_WORKERS})
 
 _TREES = (
     "Numbers are judged by trees of our own, out of bag, whose spread says how far right values of each row stray. A "
@@ -56,6 +64,10 @@ _NO_RATE = (
 )
 _RIGHT_OR_WRONG = (
     "A reviewed rate counts labels that are wrong, and how far off a number must be to be wrong is not said."
+)
+_RANKED = (
+    "The scores of a batch of numbers are ranked among those of the trusted rows at once. Collect the batch, or a part "
+    "of it, and audit that."
 )
 _PROFILE = (
     "A profile holds a noise rate and the shares of classes, and numbers have neither. Fit a LabelAuditor, and audit "
@@ -69,6 +81,8 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
         "noise_rate": _NO_RATE,
         "estimate_noise": _NO_RATE,
         "probabilities": "A number has no classes. audit.predictions has what to expect of each row, with an interval.",
+        "review_curve": "Of flagged values fdr= says which share is right on average, and not how far that may be off. "
+        "The report draws the curve without an interval.",
         "by": "Segments are compared by their noise rates, and numbers have none. Group audit.frame by the column, and "
         "take the share of its flags.",
         "checkup": "The check-up is made from classes and their probabilities, and numbers have neither. Say "
@@ -78,8 +92,7 @@ NUMBERS: Mapping[str, str] = MappingProxyType(
         "review_sample": _RIGHT_OR_WRONG,
         "review_plan": _RIGHT_OR_WRONG,
         "with_review": _RIGHT_OR_WRONG,
-        "spark_batch": "The scores of a batch of numbers are ranked among those of the trusted rows at once. Collect "
-        "the batch, or a part of it, and audit that.",
+        **dict.fromkeys(("spark_batch", "spark_gate"), _RANKED),
         "profile": _PROFILE,
     }
 )
@@ -97,6 +110,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "streams": _A_MODEL_EACH,
         "spark": _A_MODEL_EACH,
         "spark_batch": _A_MODEL_EACH,
+        "spark_gate": _A_MODEL_EACH,
         "estimate_noise": "The noise rate is the mean of the tags' own, each by the default method.",
         "checkup": "The check-up is made from classes of which a row has one, and here it may have several. Audit a "
         "tag as a yes/no column to check it.",
@@ -132,7 +146,7 @@ PEOPLE: Mapping[str, str] = MappingProxyType(
         "task='classes' if that is what the column holds.",
         "planted_recall": "Errors are planted to see what a model finds, and here the annotators judge each other.",
         **dict.fromkeys(("review", "review_sample", "review_plan", "with_review"), _SETTLED),
-        **dict.fromkeys(("auditor", "drift", "monitor", "spark_batch", "profile"), _OWN_ITEMS),
+        **dict.fromkeys(("auditor", "drift", "monitor", "spark_batch", "spark_gate", "profile"), _OWN_ITEMS),
     }
 )
 
@@ -156,7 +170,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "planted_recall": "Wrong labels would be planted in sentences whose tokens are wrong together. Plant them with "
         "dqlabels.testing.corrupt_labels in exploded sentences.",
         **dict.fromkeys(("review", "review_plan", "with_review"), _FOR_A_SENTENCE),
-        **dict.fromkeys(("auditor", "drift", "monitor", "spark_batch", "profile"), _SENTENCE_BATCHES),
+        **dict.fromkeys(("auditor", "drift", "monitor", "spark_batch", "spark_gate", "profile"), _SENTENCE_BATCHES),
         **dict.fromkeys(
             ("great_expectations", "pandera"),
             "The checks of suites are of labels, values, people and tags. Gate the audit in the job that runs the "

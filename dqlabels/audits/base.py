@@ -48,7 +48,7 @@ Tone = Literal["plain", "headline", "caution", "assumption"]
 NativeFrame: TypeAlias = Any
 AnyAudit = TypeVar("AnyAudit", bound="Audit")
 # Verbs that are read, not called.
-PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot", "how_sure", "drift")
+PROPERTIES = ("noise_rate", "probabilities", "predictions", "plot", "how_sure", "drift", "review_curve")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +130,8 @@ class Audit(abc.ABC):
     ('variational', 'logit_margin')
     >>> audit.parts, audit.label_columns, audit.names
     (('ham', 'spam'), ('label',), ('label_quality', 'suggested_label', 'is_label_issue'))
+    >>> audit.review_curve["rows"].to_list()
+    [1, 4]
     >>> audit.plot.confusions().data["suggested"].to_list()
     ['spam']
     """
@@ -223,6 +225,11 @@ class Audit(abc.ABC):
     def probabilities(self) -> NativeFrame:
         """Out-of-sample probabilities of the audited rows: row number, then a column per class."""
         self._refuse("probabilities")
+
+    @property
+    def review_curve(self) -> NativeFrame:
+        """Rows to read, worst first, and how many wrong ones to expect among them, with its interval."""
+        self._refuse("review_curve")
 
     @property
     def drift(self) -> NativeFrame:

@@ -98,11 +98,11 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind(
             "classes", "dqlabels.audits.classes.pipeline", "one class per row",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), "label",
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), "label", cannot=abilities.CLASSES,
         ),
         Kind(
             "ordinal", "dqlabels.audits.classes.pipeline", "classes in an order",
-            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"),
+            (*COMMON_OPTIONS, *MODEL_OPTIONS, *RULE_OPTIONS, "sample_rows"), cannot=abilities.CLASSES,
         ),
         Kind(
             "regression", "dqlabels.audits.values.pipeline", "numbers",

@@ -144,7 +144,7 @@ class Zero:
             others: (n, m) scores that values of other rows would have in their place.
 
         >>> rng = np.random.default_rng(0)
-        >>> right, wrong = (np.rint(-rng.normal(mean, 1, 1000) * SCORE_UNIT) for mean in (-1, 3))
+        >>> right, wrong = np.rint(-rng.normal(-1, 1, 1000) * 2**20), np.rint(-rng.normal(3, 1, 1000) * 2**20)
         >>> zero = Zero.of_values(right, wrong[:, None])
         >>> batch = zero.measure_values(np.concatenate([right[:950], wrong[:50]]), np.arange(1000))
         >>> round(zero.increase(batch.sums).estimate, 2)

@@ -282,6 +282,34 @@ def _log_odds(shares: FloatArray) -> FloatArray:
     return np.asarray(np.log(shares) - np.log1p(-shares))
 
 
+def wrong_at(wrong: FloatArray, rate: float) -> FloatArray:
+    """Return P(wrong) of labels (n,) under another noise rate: all log-odds move by one number.
+
+    >>> wrong_at(np.array([0.5, 0.1, 0.1]), 0.5).round(2).tolist()
+    [0.82, 0.34, 0.34]
+    """
+    log_odds = _log_odds(wrong.clip(MIN_WRONG, 1 - MIN_WRONG))
+    return _shares(log_odds + _shift(log_odds, np.ones(wrong.size), max(rate * wrong.size, MIN_ROWS_WRONG)))
+
+
+def with_chance(
+    estimate: FloatArray, low: FloatArray, high: FloatArray, rows: IntArray, confidence: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return the ends of the interval of numbers of wrong labels, by that of their rate and by chance.
+
+    Args:
+        estimate: (m,) wrong labels to expect.
+        low: (m,) the same by the low end of the rate's interval.
+        high: (m,) by its high end.
+        rows: (m,) how many rows they are of.
+        confidence: That of the interval.
+    """
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    below, above = (z * np.sqrt(one * np.maximum(1 - one / np.maximum(rows, 1), 0.0)) for one in (low, high))
+    least = np.maximum(estimate - np.hypot(estimate - low, below), 0.0)
+    return least, np.minimum(estimate + np.hypot(high - estimate, above), rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """A number of wrong labels to expect, ``estimate``, with an interval that holds at ``confidence``."""
@@ -338,12 +366,9 @@ class Calibration:
         self, count: Callable[[WrongProbability], FloatArray], rows: IntArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The numbers to expect (m,) among so many rows (m,), with low and high, by the rate's interval and chance."""
-        z = NormalDist().inv_cdf(0.5 + self.rate.confidence / 2)
         estimate = count(self.probability)
-        low, high = (count(self.probability.at_rate(rate, self.tally)) for rate in (self.rate.low, self.rate.high))
-        below, above = (z * np.sqrt(one * np.maximum(1 - one / np.maximum(rows, 1), 0.0)) for one in (low, high))
-        least = np.maximum(estimate - np.hypot(estimate - low, below), 0.0)
-        return estimate, least, np.minimum(estimate + np.hypot(high - estimate, above), rows)
+        ends = [count(self.probability.at_rate(rate, self.tally)) for rate in (self.rate.low, self.rate.high)]
+        return estimate, *with_chance(estimate, ends[0], ends[1], rows, self.rate.confidence)
 
     def reviewed(self, units: FloatArray, wrong: BoolArray, weights: FloatArray, rate: NoiseRate) -> Calibration:
         """Return the calibration that the answers of a review support.

@@ -8,6 +8,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from dqlabels.noise.probability import with_chance
 from dqlabels.noise.rate import RateData
 from dqlabels.report.text import first_sentence, rate_advice, rate_verdict
 from dqlabels.statistics.arrays import FloatArray
@@ -46,8 +47,16 @@ def curve_data(curve: Mapping[str, NDArray[np.generic]]) -> ReviewCurve:
     return {"rows": rows, "wrong": wrong, "low": low, "high": high, "share": share}
 
 
-def curve_of(wrong: FloatArray, flagged: int) -> ReviewCurve:
+def curve_of(
+    wrong: FloatArray, flagged: int, ends: tuple[FloatArray, FloatArray] | None = None, confidence: float = 0.90
+) -> ReviewCurve:
     """Return the curve that probabilities of being wrong (m,) add up to, at 10, 20, 50 rows and so on.
+
+    Args:
+        wrong: (m,) how likely each row is wrong.
+        flagged: How many rows are flagged.
+        ends: The same (m,) by the low and the high end of the noise rate's interval; without, the curve has none.
+        confidence: That of the interval.
 
     >>> curve_of(np.array([0.2, 0.9, 0.7]), 2)["wrong"]
     [1.6, 1.8]
@@ -55,13 +64,15 @@ def curve_of(wrong: FloatArray, flagged: int) -> ReviewCurve:
     total = wrong.size
     steps = [n * 10**power for power in range(1, 10) for n in (1, 2, 5)]
     rows = sorted({n for n in [*steps, flagged, total] if 0 < n <= total})
-    summed = np.cumsum(-np.sort(-wrong))
-    expected = [round(float(summed[n - 1]), 6) for n in rows]
+    order, counts = np.argsort(-wrong, kind="stable"), np.array(rows, dtype=np.int64)
+    summed, *both = (one[order].cumsum()[counts - 1] for one in (wrong, *(ends or ())))
+    expected = [round(float(one), 6) for one in summed]
+    low, high = with_chance(summed, both[0], both[1], counts, confidence) if both else (np.empty(0), np.empty(0))
     return {
         "rows": rows,
         "wrong": expected,
-        "low": [],
-        "high": [],
+        "low": low.tolist(),
+        "high": high.tolist(),
         "share": [one / n for one, n in zip(expected, rows, strict=True)],
     }
 

@@ -131,6 +131,10 @@ def a_batch_on_spark(example: Example, spark: Any) -> None:
     assert example.auditor.audit(batch).count() == len(example.batch)
 
 
+def a_gate_on_spark(example: Example, spark: Any) -> None:
+    example.auditor.judge(spark.createDataFrame(example.batch.to_arrow())).gate(**example.limits)
+
+
 def larger_than_memory(example: Example) -> None:
     audit = Sized(Sizes(large_rows=50)).audit(example.frame.lazy(), example.label, **example.options)
     assert "streams" not in KINDS[example.kind].cannot or not audit.needs_rows
@@ -233,6 +237,7 @@ ATTEMPTS: dict[str, Callable[[Example], Any]] = {
     "noise_rate": lambda example: example.audit.noise_rate.estimate,
     "estimate_noise": lambda example: example.audit.estimate_noise(confidence=0.8).confidence,
     "probabilities": lambda example: example.audit.probabilities.columns,
+    "review_curve": lambda example: example.audit.review_curve["low"],
     "by": lambda example: example.audit.by("region")["flagged"],
     "how_sure": lambda example: example.audit.how_sure,
     "gate": lambda example: example.audit.gate(**example.limits).raise_if_failed(),
@@ -251,7 +256,11 @@ ATTEMPTS: dict[str, Callable[[Example], Any]] = {
     "great_expectations": in_great_expectations,
     "pandera": in_pandera,
 }
-ON_SPARK: dict[str, Callable[[Example, Any], Any]] = {"spark": on_spark, "spark_batch": a_batch_on_spark}
+ON_SPARK: dict[str, Callable[[Example, Any], Any]] = {
+    "spark": on_spark,
+    "spark_batch": a_batch_on_spark,
+    "spark_gate": a_gate_on_spark,
+}
 EXAMPLES = {kind: Example(kind) for kind in TABLES}
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from support.frames import eager
 from support.other_labels import ANNOTATORS, TAG_PROBS, prices, rated, rated_long, tagged
 
 import dqlabels
@@ -83,3 +85,31 @@ def test_a_row_of_tags_says_which_are_wrong_or_missing():
     for row in found.report_facts(rows=1000)["shown"]:
         said = {tag: text.split(",")[0] for tag, text in row["chips"] if (row["row"], tag) in kinds}
         assert said == {tag: kind for (at, tag), kind in kinds.items() if at == row["row"]}
+
+
+@pytest.mark.parametrize("kind", ["tags", "wide", "long"])
+def test_the_rows_to_read_have_an_interval_around_what_is_expected(kind, make_frame):
+    makers = {
+        "tags": lambda: dqlabels.audit(make_frame(tagged(0.1)), "tags", **TAG_PROBS),
+        "wide": lambda: dqlabels.audit(make_frame(rated(0.3)), ANNOTATORS),
+        "long": lambda: dqlabels.audit(make_frame(rated_long(0.3)), "said", annotator="who", item="item"),
+    }
+    audit = makers[kind]()
+    curve = eager(audit.review_curve)
+    rows, low, wrong, high = (np.array(curve[name].to_list()) for name in ("rows", "low", "wrong", "high"))
+    assert ((low >= 0) & (low <= wrong) & (wrong <= high) & (high <= rows)).all()
+    assert rows[-1] == audit.audited
+    assert all((np.diff(one) >= 0).all() for one in (wrong, high))
+    shown = audit.report_facts()["review_curve"]
+    assert (shown["low"], shown["high"]) == (low.tolist(), high.tolist())
+
+
+def test_the_wrong_labels_of_rows_lie_in_their_interval():
+    tags = dqlabels.audit(pl.DataFrame(tagged(0.1)), "tags", **TAG_PROBS)
+    right, given = tagged(0.0)["tags"], tagged(0.1)["tags"]
+    wrong = sum(sorted(one) != sorted(other) for one, other in zip(right, given, strict=True))
+    long = dqlabels.audit(pl.DataFrame(rated_long(0.3)), "said", annotator="who", item="item")
+    slips = sum(one != other for one, other in zip(rated_long(0.0)["said"], rated_long(0.3)["said"], strict=True))
+    for audit, planted in ((tags, wrong), (long, slips)):
+        last = audit.review_curve.row(-1, named=True)
+        assert last["low"] <= planted <= last["high"]

@@ -10,6 +10,8 @@ import numpy as np
 from dqlabels.audits.annotators.findings import Findings
 from dqlabels.audits.annotators.wording import agreement_line, rate_words
 from dqlabels.frames.columns import Frame
+from dqlabels.noise.annotators import annotators_noise
+from dqlabels.noise.probability import wrong_at
 from dqlabels.report.data import made_with, quality_histogram
 from dqlabels.report.explanations import shown_class, shown_value
 from dqlabels.report.listed_rows import MAX_SAVED_ROWS, MAX_VALUES, ListedRow, Saved, Values, row_values, saved_rows
@@ -56,7 +58,7 @@ def annotator_facts(
     """
     quality, _, flagged, judged = findings.row_facts()
     order = worst_rows(findings)
-    curve = curve_of(1 - quality[judged], summary["flagged"])
+    curve = reading_curve(findings)
     return {
         **summary,
         "histogram": quality_histogram(quality[judged].clip(0, 1), flagged[judged]),
@@ -71,6 +73,19 @@ def annotator_facts(
         "notes": list(summary["warnings"]),
         "made": made_with(table),
     }
+
+
+def reading_curve(findings: Findings) -> ReviewCurve:
+    """The rows to read, worst first, and how many of them to expect to be wrong, by the interval of their rate.
+
+    A row of a wide frame is wrong where its consensus is, a row of a long one where its label is.
+    """
+    quality, _, flagged, judged = findings.row_facts()
+    wrong = 1 - quality[judged]
+    rate = annotators_noise(findings.draws, of="consensus" if findings.reading.given is None else "labels")
+    mean = float(wrong.mean()) if wrong.size else 0.0
+    ends = [wrong_at(wrong, one) for one in (min(rate.low, mean), max(rate.high, mean))]
+    return curve_of(wrong, int(flagged.sum()), (ends[0], ends[1]), rate.confidence)
 
 
 def worst_rows(findings: Findings) -> IntArray:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dqlabels.audits.annotators import wording
 from dqlabels.audits.annotators.charts import AnnotatorCharts
 from dqlabels.audits.annotators.findings import Findings
-from dqlabels.audits.annotators.report_data import MAX_NEXT, annotator_facts
+from dqlabels.audits.annotators.report_data import MAX_NEXT, annotator_facts, reading_curve
 from dqlabels.audits.base import (
     Audit,
     AuditedRows,
@@ -134,6 +134,16 @@ class AnnotatorAudit(Audit):
         first = [*self.findings.reading.names, self.names[1], self.names[0]]
         rest = [name for name in self.table.columns if name not in {*first, *self.names}]
         return picked.with_columns(number, sure).select(number.name, *first, sure.name, *rest).to_native()
+
+    @property
+    def review_curve(self) -> NativeFrame:
+        """Rows to read, worst first, and how many wrong ones to expect among them, with its interval.
+
+        A row for 10, 20, 50, 100 and so on rows, for the flagged rows, and for all.
+        """
+        curve = reading_curve(self.findings)
+        columns = {name: np.array(curve[name]) for name in ("rows", "wrong", "low", "high", "share")}
+        return self._listing(columns)
 
     @property
     def annotators(self) -> NativeFrame:

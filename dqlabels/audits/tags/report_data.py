@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dqlabels.frames.columns import Frame
+from dqlabels.noise.probability import wrong_at
 from dqlabels.report.data import made_with, quality_histogram
 from dqlabels.report.explanations import shown_class
 from dqlabels.report.listed_rows import MAX_SAVED_ROWS, MAX_VALUES, ListedRow, Saved, Values, row_values, saved_rows
@@ -53,8 +54,7 @@ def tag_facts(
     verdict, order = evidence.verdict, worst_rows(evidence)
     known = evidence.tags.known & ~np.isnan(verdict.row_quality)
     probable = bool(verdict.calibrations)
-    wrong = 1 - verdict.row_quality[known] if probable else np.empty(0)
-    curve = curve_of(wrong, summary["flagged"])
+    curve = reading_curve(evidence) if probable else curve_of(np.empty(0), 0)
     return {
         **summary,
         "histogram": quality_histogram(verdict.row_quality[known].clip(0, 1), verdict.row_flagged[known]),
@@ -69,6 +69,22 @@ def tag_facts(
         "notes": list(summary["warnings"]),
         "made": made_with(table),
     }
+
+
+def reading_curve(evidence: TagEvidence) -> ReviewCurve:
+    """Rows to read, worst first, and how many of them to expect to be wrong, by the intervals of the tags' rates."""
+    verdict = evidence.verdict
+    known = evidence.tags.known & ~np.isnan(verdict.row_quality)
+    right = [np.ones(int(known.sum())), np.ones(int(known.sum()))]
+    rates = [one.rate if one is not None else None for one in verdict.calibrations]
+    for rate, quality in zip(rates, verdict.quality[known].T, strict=True):
+        asked = ~np.isnan(quality)
+        if rate is not None and asked.any():
+            for end, share in zip(right, (rate.low, rate.high), strict=True):
+                end[asked] *= 1 - wrong_at(1 - quality[asked], share)
+    wrong, (low, high) = 1 - verdict.row_quality[known], (1 - end for end in right)
+    ends = np.minimum(low, wrong), np.maximum(high, wrong)
+    return curve_of(wrong, int(verdict.row_flagged.sum()), ends)
 
 
 def worst_rows(evidence: TagEvidence) -> IntArray:

@@ -17,7 +17,7 @@ from dqlabels.audits.measured import Measured, coverage_limit, limit_by_part, sa
 from dqlabels.audits.options import documented_fields
 from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.audits.tags.charts import TagCharts
-from dqlabels.audits.tags.report_data import tag_facts
+from dqlabels.audits.tags.report_data import reading_curve, tag_facts
 from dqlabels.audits.tags.tags import Tags
 from dqlabels.audits.tags.verdict import TagVerdict
 from dqlabels.errors import OptionError
@@ -246,6 +246,17 @@ class MultilabelAudit(Audit):
         columns: dict[str, Any] = {"row": np.arange(self.rows)}
         for tag, value in enumerate(self.evidence.tags.values):
             columns[free_name(str(value), {*columns})] = self.evidence.probs[:, tag]
+        return self._listing(columns)
+
+    @property
+    def review_curve(self) -> NativeFrame:
+        """Rows to read, worst first, and how many wrong ones to expect among them, with its interval.
+
+        A row for 10, 20, 50, 100 and so on rows, for the flagged rows, and for all.
+        """
+        self._check_probable()
+        curve = reading_curve(self.evidence)
+        columns = {name: np.array(curve[name]) for name in ("rows", "wrong", "low", "high", "share")}
         return self._listing(columns)
 
     @property

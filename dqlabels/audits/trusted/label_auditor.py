@@ -329,10 +329,7 @@ class LabelAuditor(Generic[Result]):
         1
         """
         if is_spark(batch):
-            raise OptionError(
-                "A Spark frame is judged on its workers, for its columns alone. Collect it where a gate, a drift or a "
-                "monitor is wanted."
-            )
+            KINDS[str(self.options.task)].refuse("spark_gate", "An audit of a Spark batch, beside its columns,")
         fitted, n_jobs = self.learned, self.options.n_jobs
         if isinstance(fitted, Fitted):
             return self._judge(batch, new_classes)
