@@ -111,7 +111,6 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "spark": _A_MODEL_EACH,
         "spark_batch": _A_MODEL_EACH,
         "spark_gate": _A_MODEL_EACH,
-        "estimate_noise": "The noise rate is the mean of the tags' own, each by the default method.",
         "checkup": "The check-up is made from classes of which a row has one, and here it may have several. Audit a "
         "tag as a yes/no column to check it.",
         "planted_recall": "An error is planted in one tag at a time, so every tag would be fitted again for each. "
@@ -140,8 +139,6 @@ PEOPLE: Mapping[str, str] = MappingProxyType(
         "spark": _ALL_AT_ONCE,
         "probabilities": "An item has its labels, and at most a model beside them. audit.consensus has the class that "
         "they give, and how likely it is right.",
-        "by": "A segment's rate is that of one label per row, and here a row or an item has several. Audit the rows of "
-        "a segment by themselves.",
         "checkup": "The check-up is made from one label per row, and here a row or an item has several. Say "
         "task='classes' if that is what the column holds.",
         "planted_recall": "Errors are planted to see what a model finds, and here the annotators judge each other.",

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from support.frames import column, eager
 from support.large_tables import table as large_table
-from support.other_labels import TAG_PROBS, graded, tagged
+from support.other_labels import ANNOTATORS, TAG_PROBS, graded, rated, rated_long, tagged
 from support.segments import PROBS, judged
 from support.sized import Sized
 
@@ -218,3 +218,34 @@ def test_a_streamed_audit_says_that_it_has_no_rows():
         streamed.by("x")
     with pytest.raises(OptionError, match=r"^by\(\) needs all rows in memory"):
         streamed.gate(max_segment_noise_rate=0.1, by="x")
+
+
+@pytest.mark.filterwarnings("ignore:No model judges beside the annotators:dqlabels.errors.LabelWarning")
+@pytest.mark.parametrize("long", [False, True])
+def test_segments_of_annotators_are_those_of_their_labels(long, make_frame):
+    data = rated_long(0.3) if long else rated(0.3)
+    north = [row % 4 == 0 for row in data["item"]] if long else [row % 4 == 0 for row in range(120)]
+    frame = make_frame({**data, "north": north})
+    labels = ("said", {"annotator": "who", "item": "item"}) if long else (ANNOTATORS, {})
+    audit = dqlabels.audit(frame, labels[0], exclude=["north"], **labels[1])
+    found = eager(audit.by("north"))
+    assert sum(found["rows"].to_list()) == audit.audited
+    rates = zip(
+        found["noise_rate"].to_list(),
+        found["noise_rate_low"].to_list(),
+        found["noise_rate_high"].to_list(),
+        strict=True,
+    )
+    assert all(low <= rate <= high for rate, low, high in rates)
+    weights = np.array(found["rows"].to_list()) / audit.audited
+    assert weights @ found["noise_rate"].to_list() == pytest.approx(audit.noise_rate.estimate, abs=0.02)
+    assert "Segments" in audit.to_html(by="north")
+
+
+def test_several_labels_per_row_are_estimated_at_another_confidence():
+    audit = dqlabels.audit(pl.DataFrame(tagged(0.1)), "tags", **TAG_PROBS)
+    narrow, wide = audit.estimate_noise(confidence=0.5), audit.estimate_noise(confidence=0.95)
+    assert wide.low <= narrow.low <= narrow.high <= wide.high
+    for arguments, message in ((("anchor",), "audit one of them as a yes/no column"), ((None,), "0 and 1")):
+        with pytest.raises(OptionError, match=message):
+            audit.estimate_noise(*arguments, confidence=0.9 if arguments[0] else 2)

@@ -80,6 +80,16 @@ class Findings:
         quality = np.where(judged, self.posterior[item, np.maximum(given, 0)], np.nan)
         return quality, suggested, judged & (given != suggested), judged
 
+    def row_doubt(self) -> FloatArray:
+        """The mean P(wrong) (n,) of the labels of each row of the frame, NaN where it has none."""
+        votes, wrong = self.reading.votes, 1 - self.vote_quality
+        if self.reading.given is not None:
+            quality, _, _, _ = self.row_facts()
+            return 1 - quality
+        number = np.bincount(votes.item, minlength=self.consensus.size)
+        summed = np.bincount(votes.item, weights=np.rint(wrong * UNIT), minlength=self.consensus.size) / UNIT
+        return np.where(number > 0, summed / np.maximum(number, 1), np.nan)
+
     def values(self, codes: IntArray, name: str) -> Column:
         """A column of the label's dtype over rows of the frame; where the code is -1, the row's own missing label."""
         labels = self.reading.labels

@@ -31,10 +31,12 @@ from dqlabels.audits.base import (
 from dqlabels.audits.gate import DECIDING, Deciding, GateResult, Grounds, Limits
 from dqlabels.audits.measured import Measured, limit_by_part, share_limit
 from dqlabels.audits.options import documented_fields
+from dqlabels.audits.segments import RowDoubt, Segments
 from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column
 from dqlabels.noise.annotators import annotators_noise
 from dqlabels.noise.rate import NoiseRate
+from dqlabels.noise.segments import told_apart
 from dqlabels.report.data import check_rows
 from dqlabels.report.draw import quality_bars
 from dqlabels.report.evidence import how_sure
@@ -45,7 +47,6 @@ from dqlabels.statistics.agreement import Agreement, krippendorff_alpha, pair_ag
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from dqlabels.audits.segments import Segments
     from dqlabels.checks.result import Checkup
 
 MAX_ROWS_IN_DICT = 10
@@ -397,10 +398,18 @@ class AnnotatorAudit(Audit):
         facts = annotator_facts(self.to_dict(), self.findings, table, to_label, rows=rows)
         return {**facts, "features": list(self.features)}
 
+    def _doubt(self) -> RowDoubt:
+        """The mean P(wrong) of the labels of each row."""
+        wrong, (_, _, flagged, _) = self.findings.row_doubt(), self.findings.row_facts()
+        positions = np.flatnonzero(~np.isnan(wrong))
+        return RowDoubt(positions, wrong[positions], flagged[positions], told_apart(1 - self.findings.vote_quality))
+
     def _page(self, rows: int, gate: GateResult | None, checkup: Checkup | None, segments: Segments | None) -> str:
         from dqlabels.report.page import labels_page
+        from dqlabels.report.sections import segments_section
 
-        return labels_page(self.report_facts(rows=rows), gate)
+        section = None if segments is None else segments_section(segments.name, segments.to_list())
+        return labels_page(self.report_facts(rows=rows), gate, section)
 
     @property
     def plot(self) -> AnnotatorCharts:

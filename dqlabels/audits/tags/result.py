@@ -24,7 +24,7 @@ from dqlabels.errors import OptionError
 from dqlabels.frames.columns import Column
 from dqlabels.noise.methods import default_noise
 from dqlabels.noise.probability import Expected
-from dqlabels.noise.rate import NoiseRate, noise_rate
+from dqlabels.noise.rate import NoiseRate, check_confidence, noise_rate
 from dqlabels.noise.segments import told_apart
 from dqlabels.report.data import check_rows
 from dqlabels.report.draw import quality_bars
@@ -187,6 +187,31 @@ class MultilabelAudit(Audit):
 
     def _drifted(self) -> Drift | None:
         return None if self.moved is None else self.moved.with_rate(self.noise_rate, self.audited)
+
+    def estimate_noise(self, method: str | None = None, *, confidence: float = 0.90) -> NoiseRate:
+        """Estimate the share of wrong answers at another confidence.
+
+        Args:
+            method: None, the default of each label by itself; no other has a mean over labels.
+            confidence: Confidence of the interval, in (0, 1).
+
+        Raises:
+            OptionError: Another method, or a confidence outside (0, 1).
+
+        >>> import dqlabels, numpy as np, polars as pl
+        >>> photos = pl.DataFrame({"tags": [["cat"], ["cat", "dog"], [], ["dog"]] * 25})
+        >>> probs = np.array([[0.9, 0.1], [0.9, 0.8], [0.2, 0.9], [0.1, 0.9]] * 25)
+        >>> audit = dqlabels.audit(photos, "tags", pred_probs=probs, classes=["cat", "dog"])
+        >>> audit.estimate_noise(confidence=0.95).confidence
+        0.95
+        """
+        if method is not None:
+            raise OptionError(
+                f"method={method!r}: the rate of several labels per row is the mean of their own, each by the default "
+                "method. For another method audit one of them as a yes/no column."
+            )
+        check_confidence(confidence)
+        return self.evidence.noise_rate(confidence)
 
     @property
     def expected_wrong(self) -> Expected:
