@@ -21,7 +21,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from support.command import run
 from support.frames import MAKERS, ROOT
-from support.gx_runs import validate
 from support.other_labels import ANNOTATORS, SPAN_TAGS, TABLES, TAG_PROBS
 from support.sized import Sized
 
@@ -210,6 +209,8 @@ def in_pandera(example: Example) -> None:
 
 def in_great_expectations(example: Example) -> None:
     pytest.importorskip("great_expectations", reason="Great Expectations is not installed")
+    from support.gx_runs import validate
+
     from dqlabels.integrations import great_expectations as expectations
 
     made = {
