@@ -156,8 +156,8 @@ _FOR_A_SENTENCE = (
     "audit.token_issues, or whole sentences that audit.review_sample() draws."
 )
 _SENTENCE_BATCHES = (
-    "Batches of sentences are not judged by an auditor. Audit each by itself, with the probabilities of your own model "
-    "in a column."
+    "A tagger reads a sentence as a whole, and an auditor keeps models of single rows. Audit each batch by itself, "
+    "with the probabilities of your tagger in a column."
 )
 SENTENCES: Mapping[str, str] = MappingProxyType(
     {
@@ -170,8 +170,8 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("auditor", "drift", "monitor", "spark_batch", "spark_gate", "profile"), _SENTENCE_BATCHES),
         **dict.fromkeys(
             ("great_expectations", "pandera"),
-            "The checks of suites are of labels, values, people and tags. Gate the audit in the job that runs the "
-            "suite.",
+            "A check of a suite counts rows, and a sentence is wrong by its tokens. Gate the audit in the job that "
+            "runs the suite: audit.gate(max_noise_rate=0.05).raise_if_failed().",
         ),
     }
 )
