@@ -15,6 +15,7 @@ from support.frames import column, eager
 from support.real_tables import tumours
 
 import dqlabels
+from dqlabels.audits.options import Options
 from dqlabels.checks.duplicates import find_copies, near_pairs
 from dqlabels.checks.groups import ModelErrors, Question, Questions, check_groups
 from dqlabels.checks.order import QUALITY, Series, check_order, follow
@@ -455,6 +456,7 @@ def test_a_streamed_audit_says_why_it_has_no_check_up():
 
     audit = object.__new__(StreamedAudit)
     object.__setattr__(audit, "label", "label")
+    object.__setattr__(audit, "options", Options(task="classes"))
     with pytest.raises(dqlabels.DQLabelsError, match="compares rows with each other"):
         audit.checkup()
 

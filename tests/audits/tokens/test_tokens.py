@@ -473,7 +473,7 @@ def test_a_sample_to_review_is_of_whole_sentences(library):
 def test_a_review_a_monitor_and_an_auditor_are_refused_with_the_way_out():
     with pytest.raises(OptionError, match=r"^review\(\) .* Read audit.token_issues"):
         audited().review()
-    with pytest.raises(OptionError, match="with the probabilities of your own model"):
+    with pytest.raises(OptionError, match="Audit each batch by itself"):
         dqlabels.LabelAuditor("tags", task="tokens")
 
 
