@@ -170,8 +170,9 @@ def tree_seconds(pid: int) -> float:
 def facts(wall: float, cpu: float, clock: Clock) -> dict[str, Any]:
     total = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     steps = {step: {"wall": clock.wall[step], "cpu": clock.cpu[step]} for step in clock.wall}
-    if steps:
-        steps["write and rest"] = {key: total[key] - sum(step[key] for step in steps.values()) for key in total}
+    if steps:  # rows are judged beside the reading
+        apart = [step for name, step in steps.items() if name != "predict"]
+        steps["write and rest"] = {key: total[key] - sum(step[key] for step in apart) for key in total}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return total | {"steps": steps, "peak_mib": peak, "threads": os.cpu_count()}
 
