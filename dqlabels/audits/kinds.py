@@ -16,6 +16,7 @@ from dqlabels.audits import abilities
 from dqlabels.audits.options import OPTION_NAMES, Options, Task
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import MIN_ROWS_TO_JUDGE, Column, Frame, floats, require, require_names
+from dqlabels.frames.values import entries_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -401,13 +402,13 @@ def _refuse_one_hot(table: Frame, columns: list[str], options: Options) -> None:
 
 def _refuse_tokens(column: Column) -> None:
     """Raise if most lists of several labels hold one of them twice: they say what each token is, not what a row has."""
-    several = [row for row in column.to_list() if row is not None and len(row) > 1]
-    repeating = sum(len({*map(str, row)}) < len(row) for row in several)
-    if repeating > REPEATING_SHARE * len(several):
-        first = next([*map(str, row)] for row in several if len({*map(str, row)}) < len(row))
+    lists = [[*map(str, entries)] for entries in map(entries_of, column.to_list()) if entries is not None]
+    several = [labels for labels in lists if len(labels) > 1]
+    repeating = [labels for labels in several if len({*labels}) < len(labels)]
+    if len(repeating) > REPEATING_SHARE * len(several):
         raise LabelColumnError(
-            f"{repeating:,} of {len(several):,} lists of several labels in column {column.name!r} hold one of them "
-            f"twice, such as {first[:MAX_SHOWN]}. Say task='tokens' if each entry is the label of a token, "
+            f"{len(repeating):,} of {len(several):,} lists of several labels in column {column.name!r} hold one of "
+            f"them twice, such as {repeating[0][:MAX_SHOWN]}. Say task='tokens' if each entry is the label of a token, "
             "task='multilabel' if a list is the set of a row's labels."
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import narwhals as nw
@@ -67,6 +68,26 @@ def python_value(value: Any) -> Any:
         return value.to_pytimedelta() if hasattr(value, "to_pytimedelta") else value
     except (ValueError, OverflowError):
         return value  # beyond the years that Python has
+
+
+def is_missing(value: object) -> bool:
+    """Whether a single value is None, NaN, NaT or pandas' NA.
+
+    >>> [is_missing(value) for value in (None, float("nan"), 0, "", ["a"])]
+    [True, True, False, False, False]
+    """
+    return value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in MISSING_TYPES
+
+
+def entries_of(value: object) -> list[Any] | None:
+    """Return the entries of a cell that holds a list, a tuple or a NumPy array of one dimension; None for any other.
+
+    >>> entries_of(("a", "b")), entries_of(np.array([1, 2])), entries_of("ab")
+    (['a', 'b'], [1, 2], None)
+    """
+    if isinstance(value, np.ndarray):
+        return value.tolist() if value.ndim == 1 else None
+    return list(value) if isinstance(value, (list, tuple)) else None
 
 
 def _to_microseconds(value: np.datetime64 | np.timedelta64) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dqlabels.errors import LabelColumnError, OptionError
 from dqlabels.frames.columns import Column, Frame, require
 from dqlabels.frames.look_alikes import class_look_alikes
+from dqlabels.frames.values import entries_of, is_missing
 from dqlabels.statistics.arrays import IntArray
 
 # A tag for every other row names rows, not kinds of row.
@@ -156,8 +157,8 @@ class _Listed:
             if labels is not None:
                 row_of += [at] * len(labels)
                 listed += labels
-        if any(_is_missing(value) for value in listed):
-            where = next(at for at, value in zip(row_of, listed, strict=True) if _is_missing(value))
+        if any(is_missing(value) for value in listed):
+            where = next(at for at, value in zip(row_of, listed, strict=True) if is_missing(value))
             raise LabelColumnError(f"Column {label!r}: the list in row {where} holds a missing label. Take it out.")
         return cls(lists, row_of, listed)
 
@@ -180,22 +181,15 @@ class _Listed:
 
 
 def _as_list(row: object, label: str, at: int) -> list[Any] | None:
-    if row is None or (isinstance(row, float) and np.isnan(row)):
+    if is_missing(row):
         return None
-    if isinstance(row, (set, frozenset)):
-        return sorted(row, key=str)
-    if isinstance(row, np.ndarray) and row.ndim == 1:
-        return list(row.tolist())
-    if isinstance(row, (list, tuple)):
-        return list(row)
+    labels = sorted(row, key=str) if isinstance(row, (set, frozenset)) else entries_of(row)
+    if labels is not None:
+        return labels
     raise LabelColumnError(
         f"Column {label!r} row {at} holds {row!r}, which is no list of labels. For task='multilabel' pass a column of "
         "lists, or name one yes/no column a label."
     )
-
-
-def _is_missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and np.isnan(value))
 
 
 def _in_order(values: set[Any]) -> tuple[Hashable, ...]:
@@ -216,7 +210,7 @@ def _yes_no(column: Column) -> IntArray:
     values = column.to_list()
     codes = np.full(len(values), -1, dtype=np.int64)
     for at, value in enumerate(values):
-        if _is_missing(value) or str(value) == "<NA>":
+        if is_missing(value):
             continue
         if value not in (0, 1):
             raise LabelColumnError(

@@ -24,7 +24,6 @@ from dqlabels.audits.tokens.sentences import (
     check_lengths,
     exploded,
     former_suggestions,
-    is_missing,
     list_lengths,
     listed_beside,
     read_sentences,
@@ -34,6 +33,7 @@ from dqlabels.errors import FeatureError, OptionError, ProbabilityError
 from dqlabels.frames.beside import NamedColumns
 from dqlabels.frames.columns import Column, Frame, require, row_values
 from dqlabels.frames.outputs import table_of
+from dqlabels.frames.values import is_missing
 from dqlabels.models.folds import FOLDS, Fold, Splitter
 from dqlabels.statistics.arrays import FloatArray, IntArray
 from dqlabels.statistics.classes import fault_of, shown_probs

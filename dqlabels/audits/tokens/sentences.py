@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dqlabels.errors import DQLabelsError, FeatureError, LabelColumnError
 from dqlabels.frames.columns import Column, Frame, Labels, read_labels, require
 from dqlabels.frames.outputs import table_of
+from dqlabels.frames.values import entries_of, is_missing
 from dqlabels.statistics.arrays import BoolArray, IntArray
 
 # Rows and tokens that a message names.
@@ -114,21 +115,14 @@ def as_list(value: object, label: str, row: int) -> list[Any] | None:
     Raises:
         LabelColumnError: It is something else.
     """
-    if isinstance(value, np.ndarray) and value.ndim == 1:
-        return list(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return list(value)
     if is_missing(value):
         return None
+    if (labels := entries_of(value)) is not None:
+        return labels
     raise LabelColumnError(
         f"Column {label!r} row {row} holds {str(value)[:60]!r}, which is no list of labels. For task='tokens' each row "
         "is a sentence with a list of labels, one for each token."
     )
-
-
-def is_missing(value: object) -> bool:
-    """Whether a value is None, NaN or pandas' NA."""
-    return value is None or (isinstance(value, float) and np.isnan(value)) or type(value).__name__ == "NAType"
 
 
 def _nothing(label: str, lists: Sequence[list[Any] | None]) -> str:

@@ -14,6 +14,7 @@ import pytest
 from support.frames import column
 
 import dqlabels
+from dqlabels.errors import LabelColumnError
 
 ROWS = 90
 RNG = np.random.default_rng(0)
@@ -75,3 +76,20 @@ def test_a_model_is_trained_on_lists_that_went_through_parquet():
         dqlabels.audit(table, "tags") for table in (frame(("a", "b")), through_parquet(frame(("a", "b"))))
     )
     assert column(straight.frame, "is_label_issue") == column(back.frame, "is_label_issue")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT], ids=["None", "NaN", "NA", "NaT"])
+def test_a_row_without_a_list_is_missing_whatever_stands_there(missing):
+    table = frame(("a", "b"))
+    table.at[3, "tags"] = missing
+    audit = dqlabels.audit(table, "tags", pred_probs=PROBS, classes=["a", "b"])
+    assert audit.missing == 1
+    assert np.isnan(audit.frame["label_quality"][3])
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT], ids=["None", "NaN", "NA", "NaT"])
+def test_a_missing_label_in_a_list_is_refused_whatever_stands_there(missing):
+    table = frame(("a", "b"))
+    table.at[3, "tags"] = ["a", missing]
+    with pytest.raises(LabelColumnError, match="the list in row 3 holds a missing label"):
+        dqlabels.audit(table, "tags", pred_probs=PROBS, classes=["a", "b"])
