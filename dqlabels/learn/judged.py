@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dqlabels.errors import ProbabilityError
+from dqlabels.frames.class_columns import classes_by_name
 from dqlabels.learn.base import NoisyLabelClassifier
 from dqlabels.learn.types import FloatArray, Inputs, Labels
 from dqlabels.statistics.classes import check_block
@@ -69,7 +70,7 @@ def given_probabilities(pred_probs: Any, classes: Labels, n_rows: int) -> FloatA
     >>> given_probabilities([[0.25, 0.75]], np.array(["no", "yes"]), 1).tolist()
     [[0.25, 0.75]]
     """
-    names = list(getattr(pred_probs, "columns", ()))
+    names, carried = list(getattr(pred_probs, "columns", ())), classes.tolist()
     try:
         probs = np.asarray(pred_probs, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -79,8 +80,14 @@ def given_probabilities(pred_probs: Any, classes: Labels, n_rows: int) -> FloatA
             f"pred_probs has shape {probs.shape}; one row for each of the {n_rows:,} rows of X and one column for each "
             f"of the {classes.size} classes of y are needed."
         )
-    texts = [str(value) for value in classes.tolist()]
-    if names and {str(name) for name in names} == set(texts):
-        probs = probs[:, [[str(name) for name in names].index(text) for text in texts]]
+    named = classes_by_name(carried, names, classes.size) if names else None
+    if named is not None:
+        probs = probs[:, [named.index(value) for value in carried]]
+    elif names and names != list(range(classes.size)):
+        raise ProbabilityError(
+            f"The columns of pred_probs are named {', '.join(map(repr, names[:20]))}, the classes of y are "
+            f"{', '.join(map(repr, carried[:20]))}. Name the columns after the classes, or pass an array in "
+            "their order."
+        )
     check_block(probs)
     return probs

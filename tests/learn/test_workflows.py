@@ -351,10 +351,11 @@ def test_probabilities_of_ones_own_judge_alone():
 def test_columns_named_by_the_classes_may_come_in_any_order(kind):
     X, _, given, probs = judged_table()
     frame = pd.DataFrame(probs, columns=[NO, YES])
+    prefixed = frame[[YES, NO]].add_prefix("p_")
     learner = kind(LogisticRegression())
-    answers = [learner.fit(X, given, pred_probs=one).predict_proba(X) for one in (probs, frame, frame[[YES, NO]])]
-    assert np.array_equal(answers[0], answers[1])
-    assert np.array_equal(answers[0], answers[2])
+    ways = (probs, frame, frame[[YES, NO]], prefixed, pd.DataFrame(probs))
+    first, *others = [learner.fit(X, given, pred_probs=one).predict_proba(X) for one in ways]
+    assert all(np.array_equal(first, one) for one in others)
 
 
 @JUDGED
@@ -365,6 +366,7 @@ def test_columns_named_by_the_classes_may_come_in_any_order(kind):
         (lambda probs: probs[:, :1], "one column for each of the 2 classes"),
         (lambda probs: probs * 2, "sum to 1|above 1"),
         (lambda probs: probs.astype(str) + "x", "one number in each place"),
+        (lambda probs: pd.DataFrame(probs, columns=["a", "b"]), "named 'a', 'b', the classes of y are 'no', 'yes'"),
     ],
 )
 def test_what_are_no_probabilities_of_the_rows_is_refused(kind, change, words):
