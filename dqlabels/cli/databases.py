@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dqlabels.errors import OptionError, needing
 from dqlabels.frames.arrow import scratch_file
-
-if TYPE_CHECKING:
-    import polars as pl
 
 # How files begin, and where.
 SQLITE, DUCKDB, DUCKDB_AT = b"SQLite format 3\0", b"DUCK", 8
@@ -82,7 +78,7 @@ def _by_sqlite(query: str, path: str, target: str) -> None:
     address = f"{Path(path).absolute().as_uri()}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True)) as connection:
-            _kept(pl.read_database(query, connection, infer_schema_length=None), target)
+            pl.read_database(query, connection, infer_schema_length=None).write_parquet(target)
     except (sqlite3.Error, sqlite3.Warning, pl.exceptions.PolarsError) as error:
         raise _unanswered(path, error) from error
 
@@ -93,15 +89,11 @@ def _by_adbc(query: str, address: str, target: str) -> None:
     shown, scheme = without_password(address), address.partition(":")[0]
     with needing(f"{shown} is read through ADBC: pip install pyarrow adbc-driver-{scheme}"):
         try:
-            _kept(pl.read_database_uri(query, address, engine="adbc"), target)
+            pl.read_database_uri(query, address, engine="adbc").write_parquet(target)
         except ImportError:
             raise
         except Exception as error:  # each driver has errors of its own
             raise _unanswered(shown, error) from error
-
-
-def _kept(table: pl.DataFrame, target: str) -> None:
-    table.write_parquet(target)
 
 
 def _unanswered(database: str, error: Exception) -> OptionError:

@@ -45,7 +45,8 @@ def check_columns_apart(path: str, names: Sequence[str]) -> None:
     if found is not None:
         written = "tab" if found == "\t" else found
         raise OptionError(
-            f"{path} has one column, {names[0][:60]!r}. Add --separator {written!r}, which seems to separate several."
+            f"{path} has one column, {names[0][:60]!r}. It looks like several that {written!r} separates: add "
+            f"--separator {written!r}."
         )
 
 
